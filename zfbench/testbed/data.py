@@ -1,0 +1,278 @@
+"""The data sets: activity derived from the shipped drive, cut into fixed splits, cached with a manifest.
+
+Within a condition, in time order: training, validation (81-90 %), test (91-100 %); a held-out condition is used whole.
+The gaps of 1 % hold the context of the first windows. Tier `tiny` trains on the first 12 s of what `standard` trains
+on (80 s) and shares its validation and test, so that few training data do not mean noisy scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from zfbench.errors import DamagedFileError, UnknownNameError
+from zfbench.files import atomic_write, sha256, write_text
+from zfbench.results import library_versions
+from zfbench.testbed import recording
+from zfbench.testbed.drive import expand
+from zfbench.testbed.published import load as load_circuit
+from zfbench.testbed.recording import PROBE_STEPS, STEPS, TOLERANCE, canon, sha256_of, shipped
+from zfbench.testbed.stimulus import CONDITIONS
+from zfbench.testbed.transition import rollout
+
+DATA_VERSION = 1  # rises when splits or storage change
+
+Stretch = tuple[int, int]  # ms, end excluded
+VALIDATION: Stretch = (81_000, 90_000)
+TEST: Stretch = (91_000, 100_000)
+# tier: the training stretch, and the stretches of a held-out condition
+TIERS: dict[str, tuple[Stretch, tuple[Stretch, ...]]] = {
+    "tiny": ((0, 12_000), ((0, 12_000), (80_000, 100_000))),
+    "standard": ((0, 80_000), ((0, 100_000),)),
+}
+
+Progress = Callable[[int, int, str], None]
+
+
+def _silent(done: int, total: int, stage: str) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """One tier of one circuit, in memory.
+
+    Attributes:
+        tier: `tiny` or `standard`.
+        sha256: identifies drive, circuit and splits; equal on every machine.
+        folder: where it is cached.
+        arrays: float32, `activity` [T, N] and `drive` [T, D] of every kept stretch, by
+            `{condition}/{first ms}/{what}`.
+    """
+
+    tier: str
+    sha256: str
+    folder: Path
+    arrays: dict[str, NDArray[np.float32]] = field(repr=False)
+
+    def stretch(self, condition: str, split: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Activity [T, N] and drive [T, D] of a split that is one stretch: train, validation or test."""
+        (only,) = self.stretches(condition, split, lead=0)
+        return only
+
+    def stretches(self, condition: str, split: str, lead: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Activity and drive of a split's stretches, each begun `lead` steps before its first target.
+
+        Where a stretch begins with the recording, its first `lead` steps are context instead of targets.
+        """
+        found = []
+        for begin, end in _splits(self.tier)[split]:
+            start = max(begin - lead, next(a for a, b in _kept(self.tier) if a <= begin < b))
+            first = next(a for a, b in _kept(self.tier) if a <= start < b)
+            rows = slice(start - first, end - first)
+            found.append(
+                (
+                    self.arrays[f"{condition}/{first}/activity"][rows],
+                    self.arrays[f"{condition}/{first}/drive"][rows],
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `verify`."""
+
+    what: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Regeneration:
+    """What `regenerate` found."""
+
+    identical: bool
+    lines: tuple[str, ...]
+
+
+def data_sha256(tier: str, circuit: str = "published") -> str:
+    """What a result names as its data: a hash of drive, circuit, splits and versions; no rounding enters."""
+    content = {
+        "data": DATA_VERSION,
+        "generator": recording.GENERATOR_VERSION,
+        "circuit": load_circuit(circuit).sha256,
+        "recording": sha256_of(shipped(circuit)),
+        "splits": _splits(tier),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder(tier: str, circuit: str = "published") -> Path:
+    """Where the data set is cached: below $ZFBENCH_CACHE, else the user's cache directory."""
+    root = os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench")
+    return Path(root) / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
+
+
+@lru_cache(maxsize=2)
+def load_dataset(tier: str, circuit: str = "published") -> Dataset:
+    """The cached data set; built first if there is none.
+
+    Raises:
+        UnknownNameError: no such tier or circuit.
+        DamagedFileError: the cached file is not what was written.
+    """
+    return build(tier, circuit)
+
+
+def build(tier: str, circuit: str = "published", force: bool = False, progress: Progress = _silent) -> Dataset:
+    """Derive the data set and cache it, unless a good copy is there.
+
+    The manifest is written last and names the arrays' hash: a build that is killed leaves nothing that is believed.
+
+    Raises:
+        UnknownNameError: no such tier or circuit.
+        DamagedFileError: a cached copy is damaged (and `force` is off).
+        ZfbenchError: the cache cannot be written.
+    """
+    if tier not in TIERS:
+        raise UnknownNameError("tier", tier, TIERS)
+    folder = cache_folder(tier, circuit)
+    arrays_path, manifest_path = folder / "arrays.npz", folder / "manifest.json"
+    if manifest_path.exists() and not force:
+        return Dataset(tier, data_sha256(tier, circuit), folder, _read_arrays(folder, tier))
+    manifest_path.unlink(missing_ok=True)
+    arrays = derive(tier, circuit, progress)
+    progress(len(CONDITIONS), len(CONDITIONS) + 1, "compress")
+    with atomic_write(arrays_path) as path, path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    manifest = {
+        "data_sha256": data_sha256(tier, circuit),
+        "arrays_sha256": sha256(arrays_path),
+        "tier": tier,
+        "circuit": circuit,
+        "data_version": DATA_VERSION,
+        "generator_version": recording.GENERATOR_VERSION,
+        "splits": _splits(tier),
+        "libraries": library_versions(),
+    }
+    write_text(manifest_path, json.dumps(manifest, indent=1) + "\n")
+    progress(len(CONDITIONS) + 1, len(CONDITIONS) + 1, "done")
+    return Dataset(tier, data_sha256(tier, circuit), folder, arrays)
+
+
+def derive(tier: str, circuit: str = "published", progress: Progress = _silent) -> dict[str, NDArray[np.float32]]:
+    """The arrays of a tier (see `Dataset.arrays`), by rolling f* over the shipped drive."""
+    arrays = {}
+    for done, condition in enumerate(CONDITIONS):
+        progress(done, len(CONDITIONS) + 1, condition)
+        drive, activity = _replay(condition, circuit)
+        for begin, end in _kept(tier):
+            arrays[f"{condition}/{begin}/activity"] = activity[begin:end].astype(np.float32)
+            arrays[f"{condition}/{begin}/drive"] = drive[begin:end].astype(np.float32)
+    return arrays
+
+
+def verify(tier: str, circuit: str = "published", progress: Progress = _silent) -> list[Check]:
+    """Check the shipped drive, the cached arrays and this machine's f* against what is committed.
+
+    Raises:
+        UnknownNameError: no such tier or circuit.
+        DamagedFileError: the cached file is damaged.
+    """
+    committed, known = canon(circuit), sha256_of(shipped(circuit))
+    checks = [
+        Check("shipped drive", known == committed.recording_sha256, f"sha256 {known[:12]}"),
+    ]
+    cached = build(tier, circuit, progress=progress)
+    checks.append(Check("cached arrays", True, f"intact, data sha256 {cached.sha256[:12]}"))
+    fresh = derive(tier, circuit, progress)
+    worst = max(float(np.abs(fresh[name] - cached.arrays[name]).max()) for name in fresh)
+    checks.append(Check("rebuilt arrays", worst == 0, f"largest difference from the cache {worst:g}"))
+    worst = max(
+        float(np.abs(_replay(c, circuit)[1][list(PROBE_STEPS)] - committed.probes[c]).max()) for c in CONDITIONS
+    )
+    checks.append(
+        Check(
+            "activity probes",
+            worst <= TOLERANCE,
+            f"largest difference from the committed {worst:.1e} <= {TOLERANCE:g}",
+        )
+    )
+    progress(1, 1, "done")
+    return checks
+
+
+def regenerate(save: Path | None = None, progress: Progress = _silent) -> Regeneration:
+    """Run all larvae from their seeds and compare with the shipped recording; optionally write the fresh one."""
+    fresh = {}
+    for done, condition in enumerate(CONDITIONS):
+        progress(done, len(CONDITIONS), condition)
+        fresh[condition] = recording.record(condition)
+    progress(len(CONDITIONS), len(CONDITIONS), "compare")
+    if save is not None:
+        recording.save(fresh, save)
+    lines, identical = [], True
+    for condition, known in shipped().items():
+        different = recording.differences(fresh[condition], known)
+        identical &= not different
+        lines.append(f"{condition}: {'identical' if not different else 'differs in ' + ', '.join(different)}")
+    return Regeneration(identical, tuple(lines))
+
+
+def describe(tier: str, circuit: str = "published") -> str:
+    """A data set in words: splits, sizes, hashes, bouts."""
+    dataset = build(tier, circuit)
+    size = sum(f.stat().st_size for f in dataset.folder.iterdir()) / 1e6
+    lines = [f"{circuit}, tier {tier}: {dataset.folder} ({size:.0f} MB)", f"data sha256 {dataset.sha256}"]
+    for split, stretches in _splits(tier).items():
+        spans = ", ".join(f"{a / 1000:g}-{b / 1000:g} s" for a, b in stretches)
+        lines.append(f"  {split:<10} {spans} of each condition" + (" that is held out" if split == "ood" else ""))
+    for condition, drive in shipped(circuit).items():
+        left, right = (int((drive.bout_direction == sign).sum()) for sign in (1, -1))
+        lines.append(
+            f"  {condition:<8} {STEPS / 1000:g} s, {drive.bout_step.size} bouts: {left} left, "
+            f"{drive.bout_step.size - left - right} forward, {right} right"
+        )
+    return "\n".join(lines)
+
+
+def _replay(condition: str, circuit: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Drive [T, D] and activity [T, N] of a whole condition."""
+    known = shipped(circuit)[condition]
+    drive = expand(known, STEPS)
+    return drive, rollout(load_circuit(circuit), known.initial_activity[None], drive[None])[0]
+
+
+def _splits(tier: str) -> dict[str, tuple[Stretch, ...]]:
+    train, held_out = TIERS[tier]
+    return {"train": (train,), "validation": (VALIDATION,), "test": (TEST,), "ood": held_out}
+
+
+def _kept(tier: str) -> tuple[Stretch, ...]:
+    """The stretches of every condition that a tier stores."""
+    return TIERS[tier][1]
+
+
+def _read_arrays(folder: Path, tier: str) -> dict[str, NDArray[np.float32]]:
+    """The cached arrays, checked against the manifest."""
+    path = folder / "arrays.npz"
+    mend = f"`zfbench data build --tier {tier} --force` rebuilds it"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if sha256(path) != manifest["arrays_sha256"]:
+            raise DamagedFileError(f"{path} is not the file that was built; {mend}.")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {mend}.") from error

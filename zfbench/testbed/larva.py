@@ -1,0 +1,308 @@
+"""The larva in its world, in closed loop at 1 ms: it sees, decides, swims, and so changes what it sees.
+
+Each millisecond: a retinal frame, if one is due; a bout starts, goes on or ends, on what the circuit was at
+t-1; the drive x(t); the circuit a(t) = f*(a(t-1), x(t)); the tail, the body and the floor beneath it. All
+chance is drawn beforehand, from separate streams, so that a larva's first seconds do not depend on how long
+it lives, and its mirror image can be simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from math import cos, sin
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.testbed import bouts
+from zfbench.testbed.body import advance as advance_body
+from zfbench.testbed.body import initial_state
+from zfbench.testbed.circuit import Circuit
+from zfbench.testbed.drive import CHANNELS, RESPONSES, DriveRecording, write_drive
+from zfbench.testbed.drive import STATE_SIZE as DRIVE_STATE_SIZE
+from zfbench.testbed.retina import (
+    FRAME_MS,
+    TEXTURE_PX_MM,
+    TEXTURE_SIZE,
+    Eyes,
+    open_eyes,
+    see,
+    transmit,
+)
+from zfbench.testbed.spinal import SEGMENTS, target_angles
+from zfbench.testbed.stimulus import (
+    CONDITIONS,
+    Schedule,
+    draw_schedule,
+    draw_texture,
+)
+from zfbench.testbed.transition import Tables, step, tables
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+WARM_UP_MS = 500  # dropped: the eyes and the circuit settle
+SHORTEST_BOUT_INTERVAL_MS = 250  # no bout is shorter, so this bounds how many there can be
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Everything a larva meets that is left to chance.
+
+    Attributes:
+        texture: float32 [512, 512], the floor, seen from each eye's own side.
+        place: float64 [2 eyes, (forward, outward)], mm, where on the texture each eye starts.
+        schedule: the stimulus.
+        noise: float64 [F, 8], retinal noise per frame, N(0, 1).
+        chances: float64 [K, 4], see `bouts.draw_chances`.
+    """
+
+    texture: NDArray[np.float32]
+    place: Floats
+    schedule: Schedule
+    noise: Floats
+    chances: Floats
+
+    def mirrored(self) -> World:
+        """The world of the mirror image."""
+        return replace(
+            self,
+            place=self.place[::-1].copy(),
+            schedule=self.schedule.mirrored(),
+            noise=np.concatenate([self.noise[:, 4:], self.noise[:, :4]], axis=1),
+            chances=bouts.mirror_chances(self.chances),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LarvaRecording:
+    """One larva under one condition; T steps of 1 ms after the warm-up.
+
+    Attributes:
+        condition: the stimulus condition.
+        seed: of all chance.
+        drive: the drive's short form; `drive.expand` gives x(t).
+        activity: float64 [T, N].
+        pose: float64 [T, 3], x and y in mm and heading in rad, counter-clockwise positive.
+        tail: float64 [T, 6], joint angles in rad, neck to tip; negative bends to the left.
+        direction: float64 [T, 2], rad, floor motion under the left and the right eye in the body's frame.
+        speed: float64 [T], mm/s.
+        contrast: float64 [T].
+    """
+
+    condition: str
+    seed: int
+    drive: DriveRecording
+    activity: Floats
+    pose: Floats
+    tail: Floats
+    direction: Floats
+    speed: Floats
+    contrast: Floats
+
+
+class Commands(NamedTuple):
+    """Indices of the neurons through which the circuit acts; left before right."""
+
+    integrator: int
+    nmlf: Integers  # [2]
+    lhb: Integers  # [2]
+    motor: Integers  # [2, 6]
+
+
+class Traces(NamedTuple):
+    """What the closed loop writes down."""
+
+    responses: NDArray[np.uint16]  # [F, 8]
+    activity: Floats  # [T, N]
+    pose: Floats  # [T, 3]
+    tail: Floats  # [T, 6]
+    epoch: Integers  # [T]
+    bout_step: Integers  # [K]
+    bout_direction: NDArray[np.int8]  # [K]
+    initial_state: Floats  # [8]
+    initial_activity: Floats  # [N]
+
+
+def draw_world(condition: str, steps: int, seed: int) -> World:
+    """The world of `steps` ms; each source of chance has its own stream.
+
+    Raises:
+        UnknownNameError: there is no such condition.
+    """
+    frames = -(-steps // FRAME_MS)
+    code = CONDITIONS.index(condition) if condition in CONDITIONS else len(CONDITIONS)
+    streams = np.random.SeedSequence(seed, spawn_key=(code,)).spawn(4)
+    floor_rng, schedule_rng, noise_rng, bout_rng = (np.random.default_rng(s) for s in streams)
+    return World(
+        schedule=draw_schedule(condition, steps, schedule_rng),
+        texture=draw_texture(floor_rng),
+        place=floor_rng.uniform(0.0, TEXTURE_SIZE * TEXTURE_PX_MM, size=(2, 2)),
+        noise=noise_rng.normal(size=(frames, RESPONSES)),
+        chances=bouts.draw_chances(steps // SHORTEST_BOUT_INTERVAL_MS + 1, bout_rng),
+    )
+
+
+def simulate(circuit: Circuit, condition: str, steps: int, seed: int) -> LarvaRecording:
+    """A larva's life of `steps` ms under one condition, after a warm-up of 500 ms.
+
+    The result depends on nothing but the arguments; a shorter life is the beginning of a longer one.
+
+    Raises:
+        UnknownNameError: there is no such condition.
+        ValueError: the circuit lacks the neurons that move the larva.
+    """
+    return live(circuit, draw_world(condition, steps + WARM_UP_MS, seed), condition, steps, seed)
+
+
+def simulate_many(
+    circuit: Circuit, lives: Sequence[tuple[str, int]], steps: int, workers: int = 1
+) -> list[LarvaRecording]:
+    """Recordings of several (condition, seed), in their order, on `workers` threads."""
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda life: simulate(circuit, life[0], steps, life[1]), lives))
+
+
+def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
+    """A larva's life in a given world that covers warm-up and `steps`."""
+    N = len(circuit.neurons)
+    traces = Traces(
+        responses=np.empty((-(-steps // FRAME_MS), RESPONSES), np.uint16),
+        activity=np.empty((steps, N)),
+        pose=np.empty((steps, 3)),
+        tail=np.empty((steps, SEGMENTS)),
+        epoch=np.empty(steps, np.int64),
+        bout_step=np.full(len(world.chances), -1, np.int64),
+        bout_direction=np.zeros(len(world.chances), np.int8),
+        initial_state=np.zeros(DRIVE_STATE_SIZE),
+        initial_activity=np.zeros(N),
+    )
+    schedule = world.schedule
+    _live(
+        tables(circuit),
+        _commands(circuit),
+        open_eyes(),
+        initial_state(),
+        world.texture,
+        world.place.copy(),
+        schedule.onset,
+        schedule.floor_velocity(),
+        schedule.contrast,
+        world.noise,
+        world.chances,
+        traces,
+    )
+    kept = traces.bout_step >= 0
+    drive = DriveRecording(
+        responses=traces.responses,
+        bout_step=traces.bout_step[kept],
+        bout_direction=traces.bout_direction[kept],
+        bout_phase=world.chances[kept][:, [bouts.START_SIN, bouts.START_COS]],
+        bout_strength=world.chances[kept][:, bouts.STRENGTH],
+        initial_state=traces.initial_state,
+        initial_activity=traces.initial_activity,
+    )
+    return LarvaRecording(
+        condition=condition,
+        seed=seed,
+        drive=drive,
+        activity=traces.activity,
+        pose=traces.pose,
+        tail=traces.tail,
+        direction=schedule.direction[traces.epoch],
+        speed=schedule.speed[traces.epoch],
+        contrast=schedule.contrast[traces.epoch],
+    )
+
+
+def _commands(circuit: Circuit) -> Commands:
+    """The acting neurons, by group; within a group the left side comes first."""
+
+    def members(group: str, count: int) -> Integers:
+        found = np.flatnonzero(np.asarray(circuit.groups) == group)
+        if len(found) != count:
+            raise ValueError(f"circuit '{circuit.name}' has {len(found)} neurons in {group}, expected {count}")
+        return found
+
+    return Commands(
+        int(members("BG", 1)[0]),
+        members("nMLF", 2),
+        members("LHB", 2),
+        members("MN", 2 * SEGMENTS).reshape(2, SEGMENTS),
+    )
+
+
+# Not cached on disk: numba would not notice a change in the modules that it calls.
+@numba.njit(nogil=True)
+def _live(
+    circuit: Tables,
+    commands: Commands,
+    eyes: Eyes,
+    body: Floats,
+    texture: NDArray[np.float32],
+    place: Floats,
+    onset: Integers,
+    floor_velocity: Floats,
+    contrast: Floats,
+    noise: Floats,
+    chances: Floats,
+    traces: Traces,
+) -> None:
+    """The closed loop; `body` and `place` are carried along in place, results go to `traces`."""
+    steps, N = traces.activity.shape
+    activity, after, scratch = np.zeros(N), np.zeros(N), np.empty((5, N))
+    state, x = np.zeros(DRIVE_STATE_SIZE), np.zeros(CHANNELS)
+    counts, responses, angles = np.zeros(4), np.zeros(RESPONSES, np.uint16), np.zeros(SEGMENTS)
+    nmlf, lhb = commands.nmlf, commands.lhb
+    epoch, bout = 0, 0
+    for t in range(WARM_UP_MS + steps):
+        recorded = t - WARM_UP_MS
+        if recorded == 0:
+            traces.initial_state[:] = state
+            traces.initial_activity[:] = activity
+        while epoch + 1 < onset.size and onset[epoch + 1] <= t:
+            epoch += 1
+        cosine, sine = cos(body[2]), sin(body[2])
+
+        if t % FRAME_MS == 0:
+            frame = t // FRAME_MS
+            for eye in range(2):
+                side = 1.0 - 2.0 * eye  # the right eye sees the mirrored world
+                see(eyes, eye, frame, texture, place[eye], cosine, side * sine, contrast[epoch], counts)
+                for d in range(4):
+                    responses[4 * eye + d] = transmit(counts[d], noise[frame, 4 * eye + d])
+            if recorded >= 0:
+                traces.responses[recorded // FRAME_MS] = responses
+
+        if state[bouts.BOUT] == 0.0 and activity[commands.integrator] >= bouts.TIPPING_POINT:
+            a, chance = activity, chances[bout]
+            direction = bouts.choose(a[nmlf[0]], a[nmlf[1]], a[lhb[0]], a[lhb[1]], chance[bouts.CHOICE])
+            bouts.start(state, direction, chance[bouts.START_SIN], chance[bouts.START_COS], chance[bouts.STRENGTH])
+            traces.bout_step[bout] = recorded
+            traces.bout_direction[bout] = direction
+            bout += 1
+        else:
+            bouts.advance(state)
+        write_drive(state, responses, x)
+
+        step(circuit, activity, x, after, scratch)
+        activity, after = after, activity
+
+        target_angles(activity, commands.motor, angles)
+        before_x, before_y = body[0], body[1]
+        advance_body(body, angles)
+        for eye in range(2):
+            side = 1.0 - 2.0 * eye
+            forward, outward = 0.001 * floor_velocity[epoch, eye, 0], 0.001 * floor_velocity[epoch, eye, 1]
+            place[eye, 0] += (body[0] - before_x) - (cosine * forward - side * sine * outward)
+            place[eye, 1] += side * (body[1] - before_y) - (side * sine * forward + cosine * outward)
+
+        if recorded >= 0:
+            traces.activity[recorded] = activity
+            traces.pose[recorded] = body[:3]
+            traces.tail[recorded] = body[6 : 6 + SEGMENTS]
+            traces.epoch[recorded] = epoch
