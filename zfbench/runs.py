@@ -1,0 +1,449 @@
+"""A search from names to a result: screen, train the best anew, judge the winner once, at the end.
+
+A run's folder holds `log.jsonl` and `finals.jsonl` (the journals, from which it is resumed and replayed), `best.py`,
+`population.json` where the method keeps a weighted population, and `result.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from zfbench import plugins
+from zfbench.assess import Progress, assess_program, load_judge, load_task
+from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.files import write_text
+from zfbench.forecaster import Limits
+from zfbench.programs.backends import check_trust, open_sandbox
+from zfbench.programs.process import Sandbox
+from zfbench.results import BENCHMARK_VERSION, MethodRecord, Result, read
+from zfbench.results import Spend as SpendRecord
+from zfbench.search import finals, history
+from zfbench.search.arena import Arena, Guest
+from zfbench.search.budget import Budget
+from zfbench.search.discoverer import Discoverer, WeightedPopulation
+from zfbench.search.evaluator import ProgramEvaluator
+from zfbench.search.eventlog import Event, EventLog, read_journal
+from zfbench.search.executors import ExecutorFactory
+from zfbench.search.history import OnEvent
+from zfbench.search.outcome import SearchOutcome
+from zfbench.search.run import run_search
+from zfbench.search.trajectory import Point, trajectory
+from zfbench.search.types import Program, Scored, Spend
+from zfbench.tasks.task import Task
+
+LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
+GUEST = "guest"  # the proposer of a search whose programs come through the second door
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that defines a search; equal plans give equal results.
+
+    Attributes:
+        task, discoverer, proposer: registered names; with the proposer `guest`, the discoverer is the name that
+            a system which owns its loop goes by.
+        budget: of the search and its finals; its `updates` limits each candidate's training while screened.
+        seed: of discoverer, proposer and trainings.
+        limits: of full trainings: of the finalists, and of the winner before it is judged.
+        settings: the discoverer's own.
+        proposer_settings: the proposer's own.
+        ideas: texts of which every request gets one, whatever the discoverer.
+        finalists: how many of the best are trained at full length and ranked again before the judge sees one;
+            None: see `zfbench.search.finals.default_finalists`.
+    """
+
+    task: str
+    discoverer: str
+    proposer: str
+    budget: Budget
+    seed: int
+    limits: Limits = field(default_factory=Limits)
+    settings: dict[str, Any] = field(default_factory=dict)
+    proposer_settings: dict[str, Any] = field(default_factory=dict)
+    ideas: tuple[str, ...] = ()
+    finalists: int | None = None
+
+    @property
+    def candidate(self) -> Limits:
+        """What each candidate's training may spend."""
+        return Limits(
+            updates=self.budget.updates or self.limits.updates,
+            seconds=self.limits.seconds,
+            memory_bytes=self.limits.memory_bytes,
+        )
+
+    @property
+    def bound(self) -> Spend:
+        """The most that one screening may use up."""
+        return _bound(self.candidate)
+
+    @property
+    def final_count(self) -> int:
+        """How many finalists there are; a guest ranks its own."""
+        if self.proposer == GUEST:
+            return 0
+        return finals.default_finalists(self.budget) if self.finalists is None else self.finalists
+
+    @property
+    def budgets(self) -> tuple[Budget, Budget]:
+        """Of the screening and of the finals.
+
+        Raises:
+            ZfbenchError: the finals leave nothing to search with.
+        """
+        return finals.set_aside(self.budget, self.final_count, _bound(self.limits))
+
+    def header(self, task: Task) -> dict[str, Any]:
+        """The plan as the first line of its journal holds it, with the data that it is for."""
+        plan = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            **plan,
+            "budget": self.budget.to_json(),
+            "limits": asdict(self.limits),
+            "data_sha256": task.data_sha256,
+            "candidate": asdict(self.candidate),
+            "whole_budget": self.budget.to_json(),
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        """The plan of the search that a folder holds.
+
+        Raises:
+            DamagedFileError: the journal is damaged, or was written by another version.
+            ZfbenchError: there is no search.
+        """
+        head = _events(folder)[0].body
+        try:
+            plan = {f.name: head[f.name] for f in fields(cls)}
+            return cls(
+                **{
+                    **plan,
+                    "ideas": tuple(head["ideas"]),
+                    "budget": Budget(**head["whole_budget"]),
+                    "limits": Limits(**head["limits"]),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise DamagedFileError(
+                f"{folder / LOG}, line 1 describes no search that this version knows ({error}); "
+                "use the version that wrote it."
+            ) from error
+
+
+def search(
+    plan: Plan,
+    folder: Path,
+    workers: int | None = 1,
+    on_event: OnEvent | None = None,
+    progress: Progress | None = None,
+    executor: ExecutorFactory | None = None,
+    sandbox: Sandbox | None = None,
+    allow_unsafe: bool = False,
+) -> tuple[SearchOutcome, Result | None]:
+    """Run or resume the search that `folder` holds, then judge its best program.
+
+    Args:
+        plan: what to search for, and how.
+        folder: of the run.
+        workers: candidates trained at once; None leaves it to the executor.
+        on_event: called after each event of the search, those of an earlier process included.
+        progress: told the name of each stage of the judging.
+        executor: where candidates are trained; by default here.
+        sandbox: runs all programs; without one, `open_sandbox()` does and is closed at the end.
+        allow_unsafe: run programs of a proposer that is not trusted in a sandbox that does not confine them.
+
+    Returns:
+        The outcome, and the result; None for a result if no program worked.
+
+    Raises:
+        ZfbenchError: an unknown name, an impossible budget, a folder that holds another search, one that another
+            process works in, or programs that must not run in this sandbox.
+    """
+    if plan.proposer == GUEST:
+        raise ZfbenchError(f"The search in {folder} is a guest's; go on with `zfbench serve`.")
+    task = load_task(plan.task)
+    budget, final_budget = plan.budgets
+    discoverer = _discoverer(plan, task)
+    proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
+    with _opened(sandbox) as box, EventLog(folder / LOG) as log:
+        check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
+        outcome = run_search(
+            discoverer,
+            proposer,
+            ProgramEvaluator(task, plan.candidate, box),
+            spec=task.spec,
+            seed_program=_seed_program(task),
+            budget=budget,
+            log=log,
+            seed=plan.seed,
+            bound=plan.bound,
+            workers=workers,
+            executor=executor,
+            header={**plan.header(task), "proposer_identity": dict(proposer.identity)},
+            on_event=on_event,
+            ideas=plan.ideas,
+        )
+        if isinstance(discoverer, WeightedPopulation):
+            _write_population(discoverer, folder)
+        if outcome.best is None:
+            return outcome, None
+        final = None
+        if plan.final_count:
+            if progress is not None:
+                progress("finals")
+            final = _run_finals(plan, task, outcome, final_budget, folder, workers, executor, box)
+        return outcome, _judge(plan, task, outcome, folder, progress, box, final, proposer.identity)
+
+
+@contextmanager
+def open_arena(
+    plan: Plan,
+    folder: Path,
+    workers: int = 1,
+    on_event: OnEvent | None = None,
+    sandbox: Sandbox | None = None,
+    allow_unsafe: bool = False,
+) -> Iterator[Arena]:
+    """The second door to a task, with the ledger, journal and evaluator of any search.
+
+    Args:
+        plan: as of a search; its proposer is `GUEST` and its discoverer the name of the guest.
+        folder: of the run; an interrupted one goes on there.
+        workers: candidates trained at once.
+        on_event: called after each event.
+        sandbox: see `search`.
+        allow_unsafe: see `search`; nobody has read a guest's programs.
+
+    Raises:
+        ZfbenchError: see `search`.
+    """
+    task = load_task(plan.task)
+    with _opened(sandbox) as box, EventLog(folder / LOG) as log:
+        check_trust(box, plan.discoverer, False, allow_unsafe)
+        yield _arena(plan, task, log, box, workers, on_event)
+
+
+def judge_arena(
+    plan: Plan,
+    folder: Path,
+    progress: Progress | None = None,
+    sandbox: Sandbox | None = None,
+    allow_unsafe: bool = False,
+) -> tuple[SearchOutcome, Result | None]:
+    """End a guest's search for good and judge its best program; arguments and returns as of `search`."""
+    task = load_task(plan.task)
+    with _opened(sandbox) as box, EventLog(folder / LOG) as log:
+        check_trust(box, plan.discoverer, False, allow_unsafe)
+        outcome = _arena(plan, task, log, box).finish()
+        return outcome, _judge(plan, task, outcome, folder, progress, box)
+
+
+def replay(folder: Path) -> SearchOutcome:
+    """The outcome that a run's journal leads to; nothing is run, written or locked.
+
+    Raises:
+        DamagedFileError: the journal is damaged.
+        ZfbenchError: there is no search, or its discoverer has changed since.
+    """
+    plan = Plan.read(folder)
+    task = load_task(plan.task)
+    return history.replay(
+        _events(folder), folder / LOG, _discoverer(plan, task), task.spec, clock=lambda: 0.0
+    ).outcome()
+
+
+def progress_of(folder: Path) -> tuple[Point, ...]:
+    """Every evaluation of a run against what was spent until then; errors as of `replay`."""
+    return trajectory(_events(folder))
+
+
+def replay_finals(folder: Path, outcome: SearchOutcome) -> SearchOutcome | None:
+    """The outcome of a run's finals, from their journal; None if it has none. Errors as of `replay`."""
+    if not (folder / FINALS).exists():
+        return None
+    plan = Plan.read(folder)
+    spec = load_task(plan.task).spec
+    roster = finals.Roster(outcome.top(plan.final_count))
+    events = read_journal(folder / FINALS).events
+    return history.replay(events, folder / FINALS, roster, spec, clock=lambda: 0.0).outcome()
+
+
+def check(outcome: SearchOutcome, result: Result, final: SearchOutcome | None = None) -> str | None:
+    """What a result file says otherwise than the outcomes of its search, in one sentence; None if they agree."""
+    winner, spend = _winner(outcome, final), _spend(outcome, final)
+    best = None if winner is None else winner.program.id
+    judged = None if result.program is None else result.program.id
+    if best != judged:
+        return f"The journal's best program is {best}, but the result is of {judged}."
+    if spend.evaluations != result.spend.evaluations or spend.tokens != result.spend.tokens:
+        return f"The journal's spend is {spend.to_json()}, but the result says {result.spend.model_dump()}."
+    return None
+
+
+def _events(folder: Path) -> tuple[Event, ...]:
+    events = read_journal(folder / LOG).events
+    if not events:
+        raise ZfbenchError(f"{folder} holds no search; `zfbench run --out {folder}` begins one.")
+    return events
+
+
+def _seed_program(task: Task) -> Program:
+    return Program(task.seed_program, summary="the task's seed program")
+
+
+def _discoverer(plan: Plan, task: Task) -> Discoverer:
+    if plan.proposer == GUEST:
+        return Guest()
+    discoverer: Discoverer = _make("discoverer", plan.discoverer, plan.settings, plan.seed, _seed_program(task))
+    return discoverer
+
+
+def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> Any:
+    """A registered method with its settings.
+
+    Raises:
+        ZfbenchError: it has no such setting.
+    """
+    factory = plugins.load(kind, name)
+    try:
+        return factory(*arguments, **settings)
+    except TypeError as error:
+        raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
+
+
+def _bound(limits: Limits) -> Spend:
+    """The most that one evaluation may use up."""
+    return Spend(evaluations=1, updates=limits.updates, device_seconds=limits.seconds)
+
+
+def _run_finals(
+    plan: Plan,
+    task: Task,
+    outcome: SearchOutcome,
+    budget: Budget,
+    folder: Path,
+    workers: int | None,
+    executor: ExecutorFactory | None,
+    sandbox: Sandbox,
+) -> SearchOutcome:
+    """Train the best programs at full length with fresh seeds; journalled and resumed like the search."""
+    assert budget.evaluations is not None
+    roster = finals.Roster(outcome.top(budget.evaluations))
+    with EventLog(folder / FINALS) as log:
+        return run_search(
+            roster,
+            roster,
+            ProgramEvaluator(task, plan.limits, sandbox),
+            spec=task.spec,
+            seed_program=_seed_program(task),
+            budget=budget,
+            log=log,
+            seed=finals.fresh_seed(plan.seed),
+            bound=_bound(plan.limits),
+            workers=workers,
+            executor=executor,
+            header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
+        )
+
+
+def _write_population(discoverer: WeightedPopulation, folder: Path) -> None:
+    rows = [{"program": program, "weight": weight} for program, weight in discoverer.population]
+    write_text(folder / POPULATION, json.dumps(rows, indent=1) + "\n")
+
+
+def _opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
+    """The given sandbox, which its owner closes, or a new one, which closes at the end."""
+    return open_sandbox() if sandbox is None else nullcontext(sandbox)
+
+
+def _arena(
+    plan: Plan, task: Task, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
+) -> Arena:
+    return Arena(
+        ProgramEvaluator(task, plan.candidate, sandbox),
+        spec=task.spec,
+        budget=plan.budget,
+        log=log,
+        seed=plan.seed,
+        bound=plan.bound,
+        workers=workers,
+        header=plan.header(task),
+        on_event=on_event,
+    )
+
+
+def _judge(
+    plan: Plan,
+    task: Task,
+    outcome: SearchOutcome,
+    folder: Path,
+    progress: Progress | None,
+    sandbox: Sandbox,
+    final: SearchOutcome | None = None,
+    identity: Mapping[str, Any] | None = None,
+) -> Result | None:
+    """The result of the winner: the one in the folder if it is that, else a new one, written there."""
+    winner = _winner(outcome, final)
+    if winner is None:
+        return None
+    known = _judged_before(outcome, final, folder)
+    if known is not None:
+        return known
+    write_text(folder / BEST, winner.program.source)
+    settings = {**plan.settings, "budget": plan.budget.to_json()}
+    if proposer_settings := {**plan.proposer_settings, **(identity or {})}:
+        settings["proposer"] = proposer_settings
+    if plan.ideas:
+        settings["ideas"] = list(plan.ideas)
+    result = assess_program(
+        winner.program.source,
+        MethodRecord(name=plan.discoverer, kind="search", proposer=plan.proposer, settings=settings),
+        task,
+        load_judge(plan.task),
+        plan.seed,
+        plan.limits,
+        spend=SpendRecord(**asdict(_spend(outcome, final))),
+        progress=progress or (lambda _: None),
+        sandbox=sandbox,
+    )
+    ranked = () if final is None else tuple(finals.table(outcome, final))
+    result = result.model_copy(update={"curves": result.curves | _course(outcome), "finals": ranked})
+    result.write(folder / RESULT)
+    return result
+
+
+def _course(outcome: SearchOutcome) -> dict[str, list[float]]:
+    """Validation loss of every program that worked, and at which evaluation: what anytime curves are drawn from."""
+    worked = [(i, s.evaluation.loss) for i, s in enumerate(outcome.evaluated, 1) if s.evaluation.loss is not None]
+    return {
+        "search/evaluation": [float(i) for i, _ in worked],
+        "search/loss": [float(f"{loss:.6g}") for _, loss in worked],
+    }
+
+
+def _winner(screened: SearchOutcome, final: SearchOutcome | None) -> Scored | None:
+    """The best at full length; the best when screened if no finalist can be trained so long."""
+    return (final.best if final is not None else None) or screened.best
+
+
+def _spend(screened: SearchOutcome, final: SearchOutcome | None) -> Spend:
+    return screened.spend if final is None else screened.spend + final.spend
+
+
+def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path) -> Result | None:
+    """The result in the folder, whose journal has the same header; None if it is unfit or not there."""
+    path = folder / RESULT
+    if not path.exists():
+        return None
+    try:
+        known = read(path)
+    except DamagedFileError:
+        return None
+    fits = known.benchmark_version == BENCHMARK_VERSION and check(outcome, known, final) is None
+    return known if fits else None

@@ -1,0 +1,22 @@
+"""Scores: pure functions on arrays, blind to the models and files behind them.
+
+A probe comes in two halves, with the model in between: one function builds a batch of perturbed contexts, the
+caller forecasts it, and another function reads the forecasts. Batches are state-major: with P probes per
+state, rows `s * P .. (s + 1) * P - 1` belong to state s, and `np.repeat(drive, P, axis=0)` is the drive that
+goes with them.
+
+A score that is undefined (no true edges, ranks of a constant, a reference of norm zero) is None, never 0.
+"""
+
+from __future__ import annotations
+
+VERSIONS = {
+    "forecast": 1,
+    "connectivity": 1,
+    "dynamics": 1,
+    "intervention": 1,
+    "isolation": 1,
+    "likelihood": 1,
+    "probabilistic": 1,
+}
+"""The version of each family of metrics; it rises when, and only when, a score can change."""

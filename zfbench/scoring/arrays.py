@@ -1,0 +1,54 @@
+"""What every score shares: the check of a model's answer, a relative error, a rank correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
+
+from zfbench.errors import ZfbenchError
+
+
+def finite(
+    values: ArrayLike, what: str, axes: Sequence[str], shape: tuple[int, ...] | None = None
+) -> NDArray[np.float64]:
+    """The values in float64, so that float32 predictions are accumulated without loss.
+
+    Args:
+        values: one axis per entry of `axes`.
+        what: the noun for the error's sentence, such as "prediction".
+        axes: what each axis counts, such as ("window", "step", "neuron").
+        shape: the expected shape; None accepts any with the right number of axes.
+
+    Raises:
+        ZfbenchError: the shape is wrong, or a value is not finite (the first such entry is named).
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != len(axes) or (shape is not None and array.shape != shape):
+        expected = " x ".join(axes) if shape is None else f"{shape} ({' x '.join(axes)})"
+        raise ZfbenchError(f"The {what} has shape {array.shape}; make it {expected}.")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = np.unravel_index(int(np.argmax(bad)), array.shape)
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first, strict=True))
+        raise ZfbenchError(f"The {what} is not finite, first at {where}; keep the model's activity bounded there.")
+    return array
+
+
+def normalised_error(model: NDArray[np.float64], truth: NDArray[np.float64]) -> float | None:
+    """||model - truth|| / ||truth|| over all entries; None where the truth is zero.
+
+    0 is perfect and predicting zero everywhere scores exactly 1, so a value above 1 is worse than saying
+    nothing.
+    """
+    scale = np.linalg.norm(truth.ravel())
+    return None if scale == 0 else float(np.linalg.norm((model - truth).ravel()) / scale)
+
+
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Spearman's rank correlation over all entries, ties at mid-rank; None if a side is constant."""
+    if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(spearmanr(a.ravel(), b.ravel()).statistic)

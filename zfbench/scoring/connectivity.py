@@ -1,0 +1,232 @@
+"""Connectivity: one-step Jacobians of a model at frozen states, and how well they recover the wiring.
+
+`J[s, i, j] = d a_i(t) / d a_j(t-1)` at state s. The diagonal (a neuron's own leak) is never scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from zfbench.errors import ZfbenchError
+from zfbench.scoring.arrays import finite, spearman
+
+STEP = 2.0**-9
+"""Half the distance of the central difference, in units of activity.
+
+A power of two, so that a float32 activity in [0, 1) is moved by almost exactly h. The truncation error grows
+as h^2 and the rounding error of float32 predictions as 1/h. Among powers of two their sum is least here for
+leaky sigmoid units as steep as the larva's: 2e-6 root mean square, where the median edge is 1e-2.
+"""
+
+EXCITABLE = 1e-3
+"""An edge can be seen at a set of states if its true |J|, averaged over them, exceeds this."""
+
+
+def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[np.floating]:
+    """Contexts whose last entry is moved by +h, then by -h, in one neuron at a time.
+
+    The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth
+    (Nocedal & Wright 2006, section 8.1). Where f has a kink it is the mean of the one-sided slopes.
+
+    Args:
+        context: [S, C, N], the frozen states with what led to them.
+        h: the step.
+
+    Returns:
+        [S * 2N, C, N] in the context's dtype; the caller forecasts one step of each.
+    """
+    S, C, N = context.shape
+    probes = np.repeat(context[:, None], 2 * N, axis=1)  # [S, 2N, C, N]
+    probes[:, :, -1, :] += np.concatenate([h * np.eye(N), -h * np.eye(N)]).astype(context.dtype)
+    return probes.reshape(S * 2 * N, C, N)
+
+
+def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np.float64]:
+    """The Jacobians [S, N, N] from one-step forecasts [S * 2N, N] of `jacobian_probes` with the same h.
+
+    Raises:
+        ZfbenchError: the shape is wrong, or a response is not finite.
+    """
+    values = finite(responses, "Jacobian response", ("probe", "neuron"))
+    N = values.shape[1]
+    if len(values) % (2 * N):
+        raise ZfbenchError(f"{len(values)} Jacobian responses were given; give 2N = {2 * N} per state.")
+    plus, minus = np.moveaxis(values.reshape(-1, 2, N, N), 1, 0)  # each [S, source, target]
+    return np.swapaxes(plus - minus, 1, 2) / (2 * h)
+
+
+def average(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean J (a weight and its sign) and mean |J| (a strength) over states: [S, N, N] -> [N, N] each.
+
+    They differ where the sign of an edge depends on the state: there the mean J may vanish and |J| does not.
+    """
+    return jacobians.mean(axis=0, dtype=np.float64), np.abs(jacobians).mean(axis=0, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well a ranking of candidate pairs finds the edges among them.
+
+    Attributes:
+        average_precision: area under the precision-recall steps, ties taken together (Davis & Goadrich 2006).
+        prevalence: edges / candidates = p, the average precision of a coin.
+        lift: (AP - p) / (1 - p): 0 for a coin, 1 for a perfect ranking, at any density of edges.
+        auroc: P(edge ranked above non-edge), ties counted half (Hanley & McNeil 1982).
+        precision_at_k: the share of edges among the first k = `edges`; the mean over the orders of a tie.
+        edges: true edges among the candidates.
+        candidates: pairs ranked.
+    """
+
+    average_precision: float | None
+    prevalence: float | None
+    lift: float | None
+    auroc: float | None
+    precision_at_k: float | None
+    edges: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A model's Jacobian beside one reference.
+
+    Attributes:
+        edges: true edges, among which signs and weights are compared.
+        sign_accuracy: the share of edges whose mean signed J has the true sign; a zero is wrong.
+        weight_spearman: rank correlation of the mean signed J with the true mean signed J on the edges.
+        detection: over all off-diagonal pairs; None in the masked track, where the mask gives most of it away.
+        detection_in_mask: over the off-diagonal pairs that the mask allows, comparable between tracks; None without
+            a mask.
+    """
+
+    edges: int
+    sign_accuracy: float | None
+    weight_spearman: float | None
+    detection: Detection | None
+    detection_in_mask: Detection | None
+
+
+@dataclass(frozen=True)
+class ConnectivityScore:
+    """A model's Jacobians beside the wiring and beside the true Jacobians at the same states.
+
+    Attributes:
+        wiring: the reference is every wired edge.
+        jacobian: the reference is every pair that the true Jacobian shows at these states, with its sign
+            there.
+        excitable: the share of wired edges that the true Jacobian shows at these states: what can be found at
+            all.
+    """
+
+    wiring: Agreement
+    jacobian: Agreement
+    excitable: float | None
+
+
+def score_connectivity(
+    model: ArrayLike,
+    truth: ArrayLike,
+    signs: NDArray[np.integer],
+    allowed: NDArray[np.bool_] | None = None,
+    masked: bool = False,
+    threshold: float = EXCITABLE,
+) -> ConnectivityScore:
+    """Score a model's Jacobians at a set of frozen states.
+
+    Pairs are ranked by mean |J|; signs and weights are those of mean J (see `average`).
+
+    Args:
+        model: [S, N, N], the model's Jacobians.
+        truth: [S, N, N], the simulator's own Jacobians at the same states, by the same finite differences.
+        signs: [N, N] of -1, 0, 1; `signs[i, j]` is the sign of the wired edge from j to i.
+        allowed: bool [N, N], the mask that some tracks are given.
+        masked: the model was given the mask. Ruling out the other pairs is then no achievement: edges, signs and
+            weights are scored inside it only.
+        threshold: see `excitable_pairs`.
+
+    Raises:
+        ZfbenchError: a shape is wrong, a value is not finite, or a masked score is asked for without a mask.
+    """
+    true_J = finite(truth, "true Jacobian", ("state", "target", "source"))
+    model_J = finite(model, "model's Jacobian", ("state", "target", "source"), true_J.shape)
+    N = true_J.shape[1]
+    if masked and allowed is None:
+        raise ZfbenchError("The masked track's connectivity was asked for without a mask; pass `allowed`.")
+    if signs.shape != (N, N) or (allowed is not None and allowed.shape != (N, N)):
+        raise ZfbenchError(f"The signs or the mask have the wrong shape; make them {N} x {N}.")
+
+    (model_weight, model_strength), (true_weight, _) = average(model_J), average(true_J)
+
+    def agree(edges: NDArray[np.bool_], true_signs: NDArray) -> Agreement:
+        inside = edges & allowed if masked and allowed is not None else edges
+        return Agreement(
+            edges=int(inside.sum()),
+            sign_accuracy=_share(np.sign(model_weight) == true_signs, inside),
+            weight_spearman=spearman(model_weight[inside], true_weight[inside]),
+            detection=None if masked else detect(model_strength, edges),
+            detection_in_mask=None if allowed is None else detect(model_strength, edges, allowed),
+        )
+
+    wired = (signs != 0) & off_diagonal(N)
+    visible = excitable_pairs(true_J, threshold)
+    return ConnectivityScore(
+        wiring=agree(wired, np.sign(signs)),
+        jacobian=agree(visible, np.sign(true_weight)),
+        excitable=_share(visible, wired),
+    )
+
+
+def excitable_pairs(truth: NDArray[np.floating], threshold: float = EXCITABLE) -> NDArray[np.bool_]:
+    """The off-diagonal pairs [N, N] whose |J| [S, N, N], averaged over the states, exceeds the threshold."""
+    _, strength = average(truth)
+    return (strength > threshold) & off_diagonal(len(strength))
+
+
+def detect(
+    ranking: NDArray[np.floating], edges: NDArray[np.bool_], allowed: NDArray[np.bool_] | None = None
+) -> Detection:
+    """Score a ranking [N, N] (larger: more likely an edge) of the off-diagonal pairs, or of the allowed ones.
+
+    At equal separability AUROC hardly depends on how rare edges are while average precision does (Saito &
+    Rehmsmeier 2015), hence the prevalence and the lift beside it. A constant ranking is one tie: AUROC 0.5,
+    lift 0.
+    """
+    candidates = off_diagonal(len(edges)) if allowed is None else off_diagonal(len(edges)) & allowed
+    score, label = np.asarray(ranking, dtype=np.float64)[candidates], edges[candidates]
+    n, k = label.size, int(label.sum())
+    prevalence = k / n if n else None
+    precision = float(average_precision_score(label, score)) if k else None
+    return Detection(
+        average_precision=precision,
+        prevalence=prevalence,
+        lift=None if precision is None or k == n else (precision - k / n) / (1 - k / n),
+        auroc=float(roc_auc_score(label, score)) if 0 < k < n else None,
+        precision_at_k=_precision_at(k, label, score) if k else None,
+        edges=k,
+        candidates=n,
+    )
+
+
+def mask_control(signs: NDArray[np.integer], allowed: NDArray[np.bool_]) -> Detection:
+    """What the mask [N, N] alone scores as a ranking of all pairs: the control of methods shown it."""
+    return detect(allowed.astype(np.float64), signs != 0)
+
+
+def off_diagonal(N: int) -> NDArray[np.bool_]:
+    """The pairs of different neurons, [N, N]."""
+    return ~np.eye(N, dtype=bool)
+
+
+def _precision_at(k: int, label: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
+    """Expected share of edges among the k highest scores when ties are broken at random."""
+    cutoff = np.partition(score, -k)[-k]
+    above, tied = score > cutoff, score == cutoff
+    return float((label[above].sum() + (k - above.sum()) * label[tied].mean()) / k)
+
+
+def _share(condition: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:
+    return float(condition[among].mean()) if among.any() else None

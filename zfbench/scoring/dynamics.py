@@ -1,0 +1,226 @@
+"""Dynamics: how a kick spreads and fades, the spectrum of the local dynamics, and the spectrum of activity.
+
+A kick is a displacement of one neuron's activity at a frozen operating point; the response is the difference
+of the rollouts with and without it, the impulse response of a nonlinear system (Koop, Pesaran & Potter 1996,
+without noise). In a linear system a(t) = A a(t-1) + B x(t) it is A^k e_j times the amplitude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from zfbench.errors import ZfbenchError
+from zfbench.scoring.arrays import finite, normalised_error
+
+PEAK_THRESHOLD = 1e-2
+"""A response is timed if its true peak exceeds this, in units of activity: below, its peak is an accident."""
+
+POWER_FLOOR = 1e-8
+"""A neuron varies if its mean square about the window's mean exceeds this, an sd of 1e-4."""
+
+
+def impulse_probes(
+    context: NDArray[np.floating], sources: Sequence[int], amplitudes: Sequence[float]
+) -> NDArray[np.floating]:
+    """Contexts whose last entry is displaced by each amplitude in each source neuron.
+
+    Args:
+        context: [S, C, N], the operating points with what led to them.
+        sources: K neuron indices.
+        amplitudes: A displacements, in units of activity; either sign.
+
+    Returns:
+        [S * K * A, C, N] in the context's dtype, sources before amplitudes.
+    """
+    S, C, N = context.shape
+    K, A = len(sources), len(amplitudes)
+    kicks = np.eye(N)[list(sources)][:, None, :] * np.asarray(amplitudes)[:, None]  # [K, A, N]
+    probes = np.repeat(context[:, None], K * A, axis=1)  # [S, K*A, C, N]
+    probes[:, :, -1, :] += kicks.reshape(K * A, N).astype(context.dtype)
+    return probes.reshape(S * K * A, C, N)
+
+
+def impulse_responses(perturbed: ArrayLike, base: ArrayLike, n_sources: int, n_amplitudes: int) -> NDArray[np.float64]:
+    """The responses [S, K, A, H, N] from rollouts of `impulse_probes` and of the unperturbed contexts.
+
+    Args:
+        perturbed: [S * K * A, H, N].
+        base: [S, H, N].
+        n_sources: K.
+        n_amplitudes: A.
+
+    Raises:
+        ZfbenchError: a shape is wrong, or a rollout is not finite.
+    """
+    free = finite(base, "base rollout", ("state", "step", "neuron"))
+    S, H, N = free.shape
+    kicked = finite(perturbed, "perturbed rollout", ("probe", "step", "neuron"), (S * n_sources * n_amplitudes, H, N))
+    return kicked.reshape(S, n_sources, n_amplitudes, H, N) - free[:, None, None]
+
+
+@dataclass(frozen=True)
+class ImpulseScore:
+    """Impulse responses beside the true ones; `error` and the relative errors are 1 for predicting none.
+
+    Attributes:
+        error: ||model - truth|| / ||truth|| over everything.
+        error_by_group: the same over the sources of each group.
+        latency_error: median |difference of the steps of peak response|, in steps.
+        latency_error_relative: `latency_error` / that of the no-response control.
+        decay_error: median |ln(time constant / true time constant)|.
+        decay_error_relative: `decay_error` / that of the no-response control.
+        timed: the number of responses whose latency is compared.
+    """
+
+    error: float | None
+    error_by_group: dict[str, float | None]
+    latency_error: float | None
+    latency_error_relative: float | None
+    decay_error: float | None
+    decay_error_relative: float | None
+    timed: int
+
+
+def score_impulse(
+    model: ArrayLike,
+    truth: ArrayLike,
+    sources: Sequence[int],
+    source_groups: Sequence[str],
+    threshold: float = PEAK_THRESHOLD,
+) -> ImpulseScore:
+    """Score a model's impulse responses.
+
+    Latency is timed per (state, source, amplitude, target) with a true peak above the threshold; the kicked
+    neuron itself is left out, for it peaks at once in any model. The time constant is that of the norm over
+    neurons, per (state, source, amplitude) with a true peak norm above the threshold; see `decay_times`.
+
+    Args:
+        model: [S, K, A, H, N].
+        truth: [S, K, A, H, N].
+        sources: K neuron indices.
+        source_groups: the group of each source, K names.
+        threshold: the smallest true peak that is timed.
+
+    Raises:
+        ZfbenchError: a shape is wrong, or a response is not finite.
+    """
+    axes = ("state", "source", "amplitude", "step", "neuron")
+    true_r = finite(truth, "true response", axes)
+    model_r = finite(model, "model's response", axes, true_r.shape)
+    K = true_r.shape[1]
+    if len(sources) != K or len(source_groups) != K:
+        raise ZfbenchError(
+            f"{len(sources)} sources and {len(source_groups)} source groups were given; give {K} of each."
+        )
+
+    timed = np.abs(true_r).max(axis=3) > threshold  # [S, K, A, N]
+    timed[:, np.arange(K), :, list(sources)] = False
+    latency, true_latency = peak_latencies(model_r)[timed], peak_latencies(true_r)[timed]
+    latency_error = _median(np.abs(latency - true_latency))
+    latency_control = _median(true_r.shape[3] - true_latency)
+
+    norm, true_norm = np.linalg.norm(model_r, axis=4), np.linalg.norm(true_r, axis=4)  # [S, K, A, H]
+    strong = true_norm.max(axis=3) > threshold  # [S, K, A]
+    decay, true_decay = np.log(decay_times(norm))[strong], np.log(decay_times(true_norm))[strong]
+    decay_error = _median(np.abs(decay - true_decay))
+    decay_control = _median(true_decay)
+
+    of_group = np.asarray(source_groups)
+    return ImpulseScore(
+        error=normalised_error(model_r, true_r),
+        error_by_group={
+            group: normalised_error(model_r[:, of_group == group], true_r[:, of_group == group])
+            for group in dict.fromkeys(source_groups)
+        },
+        latency_error=latency_error,
+        latency_error_relative=_ratio(latency_error, latency_control),
+        decay_error=decay_error,
+        decay_error_relative=_ratio(decay_error, decay_control),
+        timed=int(timed.sum()),
+    )
+
+
+def peak_latencies(responses: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The step of the largest |response|, [..., H, N] -> [..., N]; H (never) for one that is all zero."""
+    size = np.abs(responses)
+    return np.where(size.max(axis=-2) > 0, size.argmax(axis=-2), responses.shape[-2])
+
+
+def decay_times(norm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Steps from a response's peak until it first falls to 1/e of it, [..., H] -> [...].
+
+    The crossing is interpolated linearly in the logarithm, so that a response lambda^k gives exactly
+    -1/ln(lambda). At least 1, the shortest time that steps resolve and the value of a response that is zero
+    throughout; a response that never falls so far within the horizon gets the steps left after its peak, H -
+    peak.
+    """
+    H = norm.shape[-1]
+    peak = norm.argmax(axis=-1)[..., None]
+    level = np.take_along_axis(norm, peak, axis=-1) / np.e
+    below = (np.arange(H) > peak) & (norm <= level)
+    crossing = below.argmax(axis=-1)[..., None]  # 0 where there is none
+    before = np.take_along_axis(norm, np.maximum(crossing - 1, 0), axis=-1)
+    after = np.take_along_axis(norm, crossing, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # ln 0 where a response dies at once or is zero
+        fraction = np.log(before / level) / np.log(before / after)
+    fallen = crossing - 1 - peak + np.nan_to_num(fraction, nan=0.0)
+    return np.maximum(np.where(crossing > 0, fallen, H - peak)[..., 0], 1.0)
+
+
+def eigenvalue_distance(model: ArrayLike, truth: ArrayLike) -> float:
+    """Mean |lambda_i - mu_i| between the eigenvalues of two sets of Jacobians [S, N, N], over states.
+
+    Eigenvalues are paired, state by state, so that the sum is least (the optimal matching of Bhatia 1997,
+    ch. VI, with the mean in place of the maximum). They see through a change of the hidden coordinates,
+    but those of a strongly non-normal matrix move a lot when it moves little.
+
+    Raises:
+        ZfbenchError: a shape is wrong, or a value is not finite.
+    """
+    axes = ("state", "target", "source")
+    true_J = finite(truth, "true Jacobian", axes)
+    model_J = finite(model, "model's Jacobian", axes, true_J.shape)
+    cost = np.abs(np.linalg.eigvals(model_J)[:, :, None] - np.linalg.eigvals(true_J)[:, None, :])  # [S, N, N]
+    return float(np.mean([c[linear_sum_assignment(c)].mean() for c in cost]))
+
+
+def spectral_distance(model: ArrayLike, truth: ArrayLike, floor: float = POWER_FLOOR) -> float | None:
+    """Hellinger distance between the power spectra of activity [B, H, N], averaged over neurons; in [0, 1].
+
+    Each window is de-meaned (an offset would hide everything else), its periodogram taken, and the
+    periodograms are averaged over windows (Bartlett 1948) and normalised to sum to one, per neuron: p and q.
+    The distance is sqrt(1 - sum sqrt(p q)) (used for reconstructed dynamics by Hess et al. 2023). Neurons
+    that do not vary in truth are left out; a model that does not vary where the truth does is at distance 1.
+    None if no neuron varies.
+
+    Raises:
+        ZfbenchError: a shape is wrong, or a value is not finite.
+    """
+    axes = ("window", "step", "neuron")
+    true_a = finite(truth, "true activity", axes)
+    true_spectrum, varies = _spectrum(true_a, floor)
+    model_spectrum, model_varies = _spectrum(finite(model, "model's activity", axes, true_a.shape), floor)
+    difference = np.sqrt(model_spectrum) - np.sqrt(true_spectrum)  # [F, N]
+    distance = np.where(model_varies, np.linalg.norm(difference, axis=0) / np.sqrt(2.0), 1.0)  # [N]
+    return float(distance[varies].mean()) if varies.any() else None
+
+
+def _spectrum(activity: NDArray[np.float64], floor: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Normalised mean periodogram [F, N] of activity [B, H, N] and which neurons vary [N]."""
+    centred = activity - activity.mean(axis=1, keepdims=True)
+    varies = np.square(centred).mean(axis=(0, 1)) > floor
+    power = np.square(np.abs(np.fft.rfft(centred, axis=1))).mean(axis=0)  # [F, N]
+    return power / np.where(varies, power.sum(axis=0), 1.0), varies
+
+
+def _median(values: NDArray) -> float | None:
+    return float(np.median(values)) if values.size else None
+
+
+def _ratio(value: float | None, control: float | None) -> float | None:
+    return None if value is None or not control else value / control

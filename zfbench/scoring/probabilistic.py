@@ -1,0 +1,40 @@
+"""Scores of forecast distributions, from samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from zfbench.errors import ZfbenchError
+from zfbench.scoring.arrays import finite
+
+
+def crps(samples: ArrayLike, target: ArrayLike) -> float:
+    """Continuous ranked probability score, mean over windows, steps and neurons; in units of activity.
+
+    E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21). The second expectation is taken over pairs of different
+    samples, which makes the estimate fair: its expectation does not depend on the number of samples (Ferro 2014). A
+    forecast without spread scores its mean absolute error.
+
+    Args:
+        samples: [S, B, H, N].
+        target: [B, H, N].
+
+    Raises:
+        ZfbenchError: fewer than two samples, a wrong shape, or a value that is not finite.
+    """
+    truth = finite(target, "target", ("window", "step", "neuron"))
+    paths = np.asarray(samples)
+    if paths.ndim != 4 or paths.shape[1:] != truth.shape or len(paths) < 2:
+        raise ZfbenchError(
+            f"Samples of shape {paths.shape} were given; give at least two, of shape {('S', *truth.shape)}."
+        )
+    S = len(paths)
+    weight = (2 * np.arange(1, S + 1) - S - 1) / (S * (S - 1))  # of the sorted samples: sum = E|X - X'| / 2
+    total = 0.0
+    for window, actual in enumerate(truth):  # one at a time: samples are the largest arrays of the benchmark
+        drawn = finite(paths[:, window], f"samples of window {window}", ("sample", "step", "neuron"))  # [S, H, N]
+        error = np.abs(drawn - actual).mean()
+        spread = np.tensordot(weight, np.sort(drawn, axis=0), axes=1).mean()
+        total += float(error - spread)
+    return total / len(truth)
