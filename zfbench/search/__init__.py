@@ -1,0 +1,1 @@
+"""The search loop: a discoverer asks, a proposer writes, an evaluator scores; all metered and logged."""

@@ -1,0 +1,132 @@
+"""The evaluator of a search: train a candidate apart from the parent, score its validation forecasts here.
+
+The same for every method: same trainer, same limits, same windows, same feedback. It holds the validation targets and
+nothing sealed.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecaster import Clamp, Limits, Simulator
+from zfbench.programs.backends import open_sandbox
+from zfbench.programs.compliance import verify_mask
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.process import Sandbox
+from zfbench.programs.report import TrainingReport
+from zfbench.programs.sandbox import FittedProgram, fit_program
+from zfbench.scoring.forecast import score_forecast
+from zfbench.scoring.isolation import isolated_errors, isolation_probes
+from zfbench.scoring.likelihood import laplace_log_likelihood, standardised_mse
+from zfbench.search.feedback import feedback
+from zfbench.search.hints import BLAMED
+from zfbench.search.types import Evaluation, Program, Spend
+from zfbench.tasks.task import Task
+
+PRINTED = 1_000  # characters of a program's output that become feedback
+BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
+
+
+class ProgramEvaluator:
+    """Scores candidate programs on one task's validation windows.
+
+    Args:
+        task: what the candidates attempt.
+        limits: what each candidate's fit may spend.
+        sandbox: runs the candidates; without one, each opens its own.
+    """
+
+    def __init__(self, task: Task, limits: Limits, sandbox: Sandbox | None = None) -> None:
+        self._task = task
+        self._limits = limits
+        self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
+        self._sandbox = sandbox
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live sandbox, which cannot travel to another process; its kind does."""
+        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
+        kind = state.pop("_kind")
+        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
+        began = time.monotonic()
+        updates = 0
+        spec, inputs = self._task.spec, self._task.validation.inputs
+        try:
+            with self._fit(program, seed) as fitted:
+                report = fitted.report
+                updates = report.updates
+                prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
+                if spec.masked:
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                blame, printed = self._blame(fitted), fitted.stdout
+        except CandidateError as error:
+            return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
+        return self._score(prediction, blame, report, printed, _spend(began, updates))
+
+    def _blame(self, fitted: Simulator) -> dict[str, float]:
+        """Error of each neuron group while the others follow the recording."""
+        groups, inputs = self._task.spec.groups, self._task.validation.inputs
+        some = np.linspace(0, len(inputs) - 1, min(BLAME_WINDOWS, len(inputs))).round().astype(int)
+        target = self._task.validation.target[some]
+        probes = isolation_probes(inputs.context[some], target, groups)
+        drive = np.repeat(inputs.drive[some], len(set(groups)), axis=0)
+        paths = fitted.rollout(probes.context, drive, Clamp(probes.mask, probes.value))
+        return isolated_errors(paths, target, groups)
+
+    def _score(
+        self,
+        prediction: NDArray[np.float32],
+        blame: dict[str, float],
+        report: TrainingReport,
+        printed: str,
+        spend: Spend,
+    ) -> Evaluation:
+        spec, target = self._task.spec, self._task.validation.target
+        inputs = self._task.validation.inputs
+        last_value = np.broadcast_to(inputs.context[:, -1:], prediction.shape)
+        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.neurons, spec.groups)
+        mae, skill = score.mae, score.skill.overall
+        assert mae.overall is not None  # windows, steps and neurons are never empty
+        metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
+        metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
+        metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}
+        optional = {"skill_last_value": skill, "standardised_mse": standardised_mse(prediction, target, self._sd)}
+        metrics |= {name: value for name, value in optional.items() if value is not None}
+        return Evaluation(
+            Status.OK,
+            loss=mae.overall,
+            log_likelihood=laplace_log_likelihood(prediction, target, self._sd),
+            metrics=metrics,
+            feedback=feedback(mae, skill, blame, prediction, target, spec.neurons, report) + _quoted(printed),
+            spend=spend,
+        )
+
+    def _fit(self, program: Program, seed: int) -> FittedProgram:
+        return fit_program(program.source, self._task.spec, self._task.train, self._limits, seed, self._sandbox)
+
+
+@lru_cache
+def _local_sandbox(kind: str) -> Sandbox:
+    """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
+    return open_sandbox(kind)
+
+
+def _spend(began: float, updates: int) -> Spend:
+    """One evaluation, and the seconds that it held a worker."""
+    seconds = time.monotonic() - began
+    return Spend(evaluations=1, updates=updates, device_seconds=seconds)
+
+
+def _quoted(printed: str) -> str:
+    """The end of what a program printed, for its author."""
+    return f"\nIt printed: {printed[-PRINTED:]}" if printed else ""

@@ -1,0 +1,211 @@
+"""The journal of a search: an append-only file of checked JSON lines that outlives any crash.
+
+Every line holds a sequence number, a kind, a body and a checksum of the three, and is on disk before the
+search goes on. A crash can tear only the last line, which is dropped on reading; damage anywhere else is
+refused, since a search that resumed across a gap would not be the search that was begun.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal
+
+from zfbench.errors import DamagedFileError, ZfbenchError
+
+Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "end"]
+BEGINNING = b'{"seq":0,"kind":"run",'  # tells a torn journal of one line from a file of somebody else
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a journal.
+
+    Attributes:
+        seq: 0, 1, 2, ...; line number minus one.
+        kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `end`.
+        body: JSON-compatible content.
+    """
+
+    seq: int
+    kind: Kind
+    body: dict[str, Any]
+
+    def line(self) -> bytes:
+        """The event as written, with its checksum and line end."""
+        content = f'{{"seq":{self.seq},"kind":"{self.kind}","body":{_canonical(self.body)}'.encode()
+        return content + f',"checksum":"{_checksum(content)}"}}\n'.encode()
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a journal file holds.
+
+    Attributes:
+        events: the intact events, in order.
+        size: bytes they take up.
+        dropped: a sentence on the torn last line that was left out, or None.
+    """
+
+    events: tuple[Event, ...]
+    size: int
+    dropped: str | None
+
+
+def read_journal(path: Path) -> Journal:
+    """Read and check a journal without locking it; an absent file is an empty journal.
+
+    Raises:
+        DamagedFileError: a line before the last is damaged (the message gives its number), or the file is no
+            journal.
+        ZfbenchError: the file cannot be opened.
+    """
+    try:
+        content = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise ZfbenchError(f"Cannot read {path} ({error.strerror}); check the path and its permissions.") from error
+    lines = content.splitlines(keepends=True)
+    events: list[Event] = []
+    size = 0
+    for number, line in enumerate(lines, start=1):
+        event = _parse(line, number - 1)
+        if event is None:
+            if number < len(lines):
+                raise DamagedFileError(
+                    f"{path} is damaged in line {number}; restore it from a copy, or start the search in a new folder."
+                )
+            if number == 1 and not (line.startswith(BEGINNING) or BEGINNING.startswith(line)):
+                raise DamagedFileError(f"{path} is not a journal of a search; choose another folder.")
+            return Journal(tuple(events), size, f"line {number} of {path} was torn by a crash and is left out")
+        events.append(event)
+        size += len(line)
+    return Journal(tuple(events), size, None)
+
+
+class EventLog:
+    """A journal opened for writing by this process alone; also a context manager.
+
+    Attributes:
+        path: the file.
+        events: what it held when opened, in order.
+        dropped: a sentence on the torn last line that opening removed, or None.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or begin a journal.
+
+        Raises:
+            DamagedFileError: see `read_journal`.
+            ZfbenchError: another process writes to it (the message gives its number), or the folder is not
+                writable.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path)
+        except OSError as error:
+            raise ZfbenchError(f"Cannot write to {path.parent} ({error.strerror}); choose another folder.") from error
+        try:
+            journal = read_journal(path)
+            self.events, self.dropped = journal.events, journal.dropped
+            self._next = len(self.events)
+            self._file = path.open("ab", buffering=0)  # what a full disk refused must not be written later
+            self._file.truncate(journal.size)
+            os.fsync(self._file.fileno())
+            _sync_folder(path.parent)
+        except OSError as error:
+            self._lock.close()
+            raise ZfbenchError(f"Cannot write to {path} ({error.strerror}); check its permissions.") from error
+        except ZfbenchError:
+            self._lock.close()
+            raise
+        self._failed: ZfbenchError | None = None
+
+    def append(self, kind: Kind, body: dict[str, Any]) -> Event:
+        """Write one event; it is on disk when this returns.
+
+        Raises:
+            ZfbenchError: the disk is full or gone; what was written before is intact. From then on every
+                call is refused, for nothing may follow a half line.
+            ValueError: the body holds a number that JSON cannot express.
+        """
+        if self._failed is not None:
+            raise self._failed
+        event = Event(self._next, kind, body)
+        rest = memoryview(event.line())
+        try:
+            while rest:
+                rest = rest[os.write(self._file.fileno(), rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._failed = ZfbenchError(
+                f"Cannot write to {self.path} ({error.strerror}); free some space and resume the search."
+            )
+            raise self._failed from error
+        self._next += 1
+        return event
+
+    def close(self) -> None:
+        """Close the file and let other processes write."""
+        self._file.close()
+        self._lock.close()
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Lock the file beside the journal; the system frees it when this process ends, however it ends."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = os.fdopen(descriptor, "r+b", buffering=0)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)  # a reader takes the first line alone
+    except BlockingIOError as error:
+        holder = lock.readline().decode().strip() or "unknown"
+        lock.close()
+        raise ZfbenchError(
+            f"{path} is in use by process {holder}; wait until it ends, or stop it, before resuming."
+        ) from error
+    except OSError:
+        lock.close()
+        raise
+    return lock
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name as durable as its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _parse(line: bytes, seq: int) -> Event | None:
+    """The event of a line, or None when the line is not exactly what was written."""
+    try:
+        fields = json.loads(line)
+        event = Event(fields["seq"], fields["kind"], fields["body"])
+        intact = event.seq == seq and event.line() == line
+    except (ValueError, KeyError, TypeError):
+        return None
+    return event if intact else None
+
+
+def _canonical(body: dict[str, Any]) -> str:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

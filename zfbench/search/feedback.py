@@ -1,0 +1,83 @@
+"""What a proposer is told about a program that ran: the same text for every method, a function of scores alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.programs.report import TrainingReport
+from zfbench.scoring.forecast import Breakdown
+
+MARGIN = 0.05  # of a neuron's recorded range: beyond it a forecast counts as out of range
+STILL = 0.05  # a forecast that varies less than this share of the recording's sd stands still
+RARE = 0.01  # share of forecasts that is not worth a note
+SHOWN = 8  # names in a list
+
+
+def feedback(
+    mae: Breakdown,
+    skill: float | None,
+    blame: dict[str, float],
+    prediction: NDArray[np.float32],
+    target: NDArray[np.float32],
+    neurons: tuple[str, ...],
+    report: TrainingReport,
+) -> str:
+    """One line a topic: error, blame, horizon, conditions, range, training.
+
+    Args:
+        mae: of the validation forecasts.
+        skill: over the last value; None where it is undefined.
+        blame: error of each group while the others follow the recording.
+        prediction: [B, H, N].
+        target: [B, H, N].
+        neurons: N names.
+        report: of the training.
+    """
+    gain = "" if skill is None else f"; skill over the last value {skill:.3f}"
+    lines = [f"Validation MAE {mae.overall:.4f}{gain}."]
+    lines.append(f"MAE by neuron group, worst first: {_worst_first(mae.per_group)}.")
+    lines.append(f"MAE of each group while the others follow the recording, worst first: {_worst_first(blame)}.")
+    lines.append(f"MAE by steps ahead: {_by_step(mae.per_step)}.")
+    lines.append(f"MAE by condition: {_worst_first(mae.per_condition)}.")
+    lines.extend(_range_notes(prediction, target, neurons))
+    lines.append(_training_note(report))
+    return "\n".join(lines)
+
+
+def _worst_first(errors: dict[str, float] | dict[str, float | None]) -> str:
+    known = [(name, error) for name, error in errors.items() if error is not None]
+    return ", ".join(f"{name} {error:.4f}" for name, error in sorted(known, key=lambda item: (-item[1], item[0])))
+
+
+def _by_step(per_step: tuple[float | None, ...]) -> str:
+    steps = sorted({1, 4, 16, 64, len(per_step)} & set(range(1, len(per_step) + 1)))
+    return ", ".join(f"{h}: {per_step[h - 1]:.4f}" for h in steps)
+
+
+def _range_notes(prediction: NDArray[np.float32], target: NDArray[np.float32], neurons: tuple[str, ...]) -> list[str]:
+    """Neurons whose forecasts leave the recorded range, and those whose forecasts stand still."""
+    low, high = target.min((0, 1)), target.max((0, 1))
+    margin = MARGIN * (high - low)
+    outside = ((prediction < low - margin) | (prediction > high + margin)).mean((0, 1))  # [N]
+    moves, varies = prediction.std((0, 1), dtype=np.float64), target.std((0, 1), dtype=np.float64)
+    still = np.flatnonzero(moves < STILL * varies)
+    notes = []
+    worst = [i for i in np.argsort(-outside, kind="stable")[:SHOWN] if outside[i] >= RARE]
+    if worst:
+        listed = ", ".join(f"{neurons[i]} {outside[i]:.0%}" for i in worst)
+        notes.append(f"Share of forecasts outside the recorded range: {listed}.")
+    if len(still):
+        more = f" and {len(still) - SHOWN} more" if len(still) > SHOWN else ""
+        notes.append(f"Forecasts that stand still: {', '.join(neurons[i] for i in still[:SHOWN])}{more}.")
+    return notes
+
+
+def _training_note(report: TrainingReport) -> str:
+    curve = report.loss_curve
+    fell = f"; training loss {curve[0][1]:.3g} to {curve[-1][1]:.3g}" if curve else ""
+    note = (
+        f"Training: {report.loss} at {report.learning_rate:g}, {report.parameters} parameters, {report.updates} "
+        f"updates, best after {report.best_update}{fell}."
+    )
+    return note + (" It reached its time limit before its last update." if report.stopped_early else "")

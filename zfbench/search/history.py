@@ -1,0 +1,194 @@
+"""The state of a search as a function of its journal: equal events, live or replayed, give equal states."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.search.budget import Budget, Ledger, Reservation
+from zfbench.search.discoverer import Discoverer
+from zfbench.search.eventlog import Event
+from zfbench.search.outcome import Counts, Reason, SearchOutcome
+from zfbench.search.proposer import Context
+from zfbench.search.types import Evaluation, Program, ProgramId, Request, Scored, Spend
+from zfbench.tasks.task import TaskSpec
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A request on its way to being told.
+
+    Attributes:
+        request: the discoverer's wish.
+        context: what the proposer may know, as it was when the request was made.
+        reservation: what the request may still use.
+        program: the answer, once there is one.
+        failure: why the answer is no program.
+    """
+
+    request: Request
+    context: Context
+    reservation: Reservation
+    program: Program | None = None
+    failure: str | None = None
+
+
+@dataclass(eq=False)
+class History:
+    """What happened so far; it tells the discoverer, and is changed by events alone.
+
+    Attributes:
+        discoverer: is asked on replay, and told.
+        spec: the task.
+        ledger: the account of the search.
+        step: the most that one request may use up, from asking to telling.
+        pending: tickets by request id, in order of asking.
+        scored: every different program that was evaluated, in order.
+        fruitless: latest requests in a row that brought no new working program.
+        ended: why the search ended, None while it goes on.
+    """
+
+    discoverer: Discoverer
+    spec: TaskSpec
+    ledger: Ledger
+    step: Spend
+    pending: dict[int, Ticket] = field(default_factory=dict)
+    scored: dict[ProgramId, Scored] = field(default_factory=dict)
+    fruitless: int = 0
+    ended: Reason | None = None
+    _known: set[ProgramId] = field(default_factory=set)
+    _asked: int = 0
+    _duplicates: int = 0
+    _unanswered: int = 0
+
+    def ask(self, request: Request, reservation: Reservation) -> Ticket:
+        """A request was made, with room for it set aside.
+
+        Raises:
+            ValueError: the discoverer broke its contract.
+        """
+        if request.id != self._asked:
+            raise ValueError(f"the discoverer numbered a request {request.id}, expected {self._asked}")
+        strangers = [parent for parent in request.parents if parent not in self.scored]
+        if strangers:
+            raise ValueError(f"request {request.id} names parents that were never evaluated: {strangers}")
+        parents = tuple(self.scored[parent] for parent in request.parents)
+        context = Context(self.spec, parents, frozenset(self._known), tuple(self.scored.values()))
+        ticket = Ticket(request, context, reservation)
+        self.pending[request.id] = ticket
+        self._asked += 1
+        return ticket
+
+    def propose(self, ticket: Ticket, program: Program, failure: str | None, spend: Spend) -> None:
+        """A request was answered, or it turned out that it has no answer."""
+        self.ledger.charge(ticket.reservation, spend)
+        ticket.program, ticket.failure = program, failure
+        if failure is None:
+            self._known.add(program.id)
+
+    def evaluate(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool) -> None:
+        """The answer was evaluated, or found to have been evaluated before; the discoverer is told."""
+        program = ticket.program
+        if program is None:
+            raise ValueError(f"request {ticket.request.id} was evaluated before it was answered")
+        self.ledger.settle(ticket.reservation, evaluation.spend)
+        del self.pending[ticket.request.id]
+        self._duplicates += duplicate
+        self._unanswered += ticket.failure is not None
+        new = not duplicate and ticket.failure is None
+        if new:
+            self.scored[program.id] = Scored(program, evaluation)
+        self.fruitless = 0 if new and evaluation.ok else self.fruitless + 1
+        self.discoverer.tell(ticket.request, program, evaluation)
+
+    def give_up(self, ticket: Ticket) -> None:
+        """A request will not be told, since its process died or there is no time; what it held is free again."""
+        self.ledger.settle(ticket.reservation)
+        del self.pending[ticket.request.id]
+
+    def end(self, reason: Reason) -> None:
+        """The search is over."""
+        self.ended = reason
+
+    def replay(self, event: Event, path: Path) -> None:
+        """Repeat a journalled event, other than the header, on the discoverer.
+
+        Raises:
+            DamagedFileError: the event makes no sense here.
+            ZfbenchError: the discoverer asks for something else than it did then.
+        """
+        try:
+            self._repeat(event, path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedFileError(
+                f"{path}, line {event.seq + 1} cannot be repeated ({error}); resume with the version that wrote it."
+            ) from error
+
+    def _repeat(self, event: Event, path: Path) -> None:
+        body = event.body
+        if event.kind == "ask":
+            request = self.discoverer.ask()
+            if request is None or request.to_json() != body:
+                raise ZfbenchError(
+                    f"{path}, line {event.seq + 1}: the discoverer no longer asks what it asked then; "
+                    "resume with the version and settings that began the search."
+                )
+            self.ask(request, self.ledger.restore(self.step))
+        elif event.kind == "proposal":
+            program = Program.from_json(body["program"])
+            spend = Spend.from_json(body["spend"])
+            self.propose(self.pending[body["request"]], program, body["failure"], spend)
+        elif event.kind == "evaluation":
+            evaluation = Evaluation.from_json(body["evaluation"])
+            self.evaluate(self.pending[body["request"]], evaluation, body["duplicate"])
+        elif event.kind == "lost":
+            self.give_up(self.pending[body["request"]])
+        elif event.kind == "end":
+            self.end(body["reason"])
+        else:
+            raise ValueError(f"unexpected event of kind {event.kind!r}")
+
+    def outcome(self) -> SearchOutcome:
+        """What the search hands back."""
+        evaluated = tuple(self.scored.values())
+        failed = sum(not scored.evaluation.ok for scored in evaluated)
+        counts = Counts(self._asked, len(evaluated), failed, self._duplicates, self._unanswered)
+        return SearchOutcome(evaluated, counts, self.ledger.spent(), self.ledger.overrun, self.ended or "unfinished")
+
+
+def replay(
+    events: Sequence[Event],
+    path: Path,
+    discoverer: Discoverer,
+    spec: TaskSpec,
+    on_event: OnEvent | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> History:
+    """The state that a journal leads to; no program is written or run.
+
+    Args:
+        events: of the journal, its header first.
+        path: of the journal, for messages.
+        discoverer: a fresh one.
+        spec: the task.
+        on_event: called after each event took effect.
+        clock: seconds, for what comes after.
+
+    Raises:
+        DamagedFileError: an event makes no sense.
+        ZfbenchError: the discoverer asks for something else than it did then.
+    """
+    head = events[0].body
+    ledger = Ledger(Budget(**head["budget"]), clock, elapsed_before=max(e.body.get("elapsed", 0.0) for e in events))
+    step = Spend.from_json(head["proposal_bound"]) + Spend.from_json(head["bound"])
+    history = History(discoverer, spec, ledger, step)
+    for event in events[1:]:
+        history.replay(event, path)
+        if on_event is not None:
+            on_event(event)
+    return history

@@ -1,0 +1,74 @@
+"""What a search hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zfbench.search.types import Scored, Spend
+
+Reason = Literal["budget", "finished", "stalled", "unfinished"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many requests came to what.
+
+    Attributes:
+        asked: requests made.
+        evaluated: programs trained and scored, failures included.
+        failed: of these, the ones whose status is not ok.
+        duplicates: requests answered by a program that was proposed before; free.
+        unanswered: requests that the proposer found no program for; free but for its tokens.
+    """
+
+    asked: int
+    evaluated: int
+    failed: int
+    duplicates: int
+    unanswered: int
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """The end of a search.
+
+    Attributes:
+        evaluated: every different program with its evaluation, in the order of evaluation.
+        counts: how many requests came to what.
+        spend: what was used up, over all processes of the search.
+        overrun: use beyond what was reserved and left, zero unless a bound was wrong.
+        reason: `budget` when the next step no longer fitted, `finished` when the discoverer had no more
+            wishes, `stalled` when too many requests in a row brought no new working program,
+            `unfinished` when a journal without an end was replayed.
+    """
+
+    evaluated: tuple[Scored, ...]
+    counts: Counts
+    spend: Spend
+    overrun: Spend
+    reason: Reason
+
+    @property
+    def best(self) -> Scored | None:
+        """The working program of lowest validation loss, the earlier one of equals; None when none works."""
+        return next(iter(self.top(1)), None)
+
+    def top(self, k: int) -> tuple[Scored, ...]:
+        """The k best working programs, best first, for example to rank them anew at full length."""
+        return tuple(sorted((s for s in self.evaluated if s.evaluation.ok), key=_loss)[:k])
+
+    @property
+    def incumbents(self) -> tuple[tuple[int, Scored], ...]:
+        """Each program that was the best so far, with the number of evaluations it took (1, 2, ...)."""
+        found: list[tuple[int, Scored]] = []
+        for number, scored in enumerate(self.evaluated, start=1):
+            if scored.evaluation.ok and (not found or _loss(scored) < _loss(found[-1][1])):
+                found.append((number, scored))
+        return tuple(found)
+
+
+def _loss(scored: Scored) -> float:
+    loss = scored.evaluation.loss
+    assert loss is not None
+    return loss

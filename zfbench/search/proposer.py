@@ -1,0 +1,86 @@
+"""The contract of a proposer: write one new program from its parents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from zfbench.errors import ZfbenchError
+from zfbench.search.types import NOTHING, ProgramId, Proposal, Request, Scored, Spend
+from zfbench.tasks.task import TaskSpec
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a proposer may know beside the request.
+
+    Attributes:
+        spec: the task, without any data.
+        parents: the request's parents, in its order, each with evaluation and feedback.
+        known: ids of all programs proposed when the request was made, so that a cheap proposer can avoid
+            them.
+        history: every program that was evaluated when the request was made, in order, so that a proposer can
+            learn which of its changes help without keeping a state of its own.
+    """
+
+    spec: TaskSpec
+    parents: tuple[Scored, ...]
+    known: frozenset[ProgramId]
+    history: tuple[Scored, ...] = ()
+
+
+class ProposalError(ZfbenchError):
+    """No program could be had: a malformed answer, a refused connection. The search goes on without it.
+
+    Attributes:
+        spend: what the attempt used up nonetheless.
+    """
+
+    def __init__(self, message: str, spend: Spend = NOTHING) -> None:
+        super().__init__(message)
+        self.spend = spend
+
+
+class Proposer(Protocol):
+    """A writer of programs: an LLM, a grammar, a finite list.
+
+    It owns no population and no budget. It is called from several threads at once when a run has several
+    workers. The answer may depend on the arguments only, so that a resumed run repeats it (a remote model
+    cannot promise that; its logged answers are reused instead).
+
+    Attributes:
+        bound: the most that one call may use up; the loop reserves it in advance.
+        trusted: whether all programs that it can write are known to be harmless, as those of a grammar or a finite
+            list are; those of a language model are not, and run in a sandbox that confines them. A proposer without
+            this attribute is not trusted.
+        identity: what else its answers depend on (model, hash of the prompts, hashes of files), JSON-compatible;
+            it goes to the run's header and its result. Never a secret.
+    """
+
+    bound: Spend
+    trusted: bool
+    identity: Mapping[str, Any]
+
+    def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
+        """One new program.
+
+        Args:
+            request: which parents, and how.
+            context: the parents themselves and the task.
+            rng: the only source of randomness, fresh for every request.
+
+        Raises:
+            ProposalError: no program came of it.
+        """
+        ...
+
+
+class ProposerFactory(Protocol):
+    """What the entry-point group `zfbench.proposers` holds."""
+
+    def __call__(self, spec: TaskSpec, **settings: Any) -> Proposer:
+        """A fresh proposer for a task; `settings` are its own and come from the command line."""
+        ...
