@@ -1,0 +1,1 @@
+"""Forecasting baselines and controls: the rows every discovery method is read against."""

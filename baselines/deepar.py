@@ -1,0 +1,264 @@
+"""DeepAR: a recurrent network that emits the distribution of the next value and is fed its own samples.
+
+Salinas et al. 2020, "DeepAR: Probabilistic forecasting with autoregressive recurrent networks".
+The network is gluonts' (`DeepARModel`); training and sampling are here, because gluonts' own loops neither count
+updates nor batch the sampling of thousands of series. Each neuron of each window is one series, with a learned
+embedding of which neuron it is; the drive, where it is given, is a covariate, also over the horizon (`deepar_driven`).
+Likelihood: Gaussian, the paper's choice for real values, its negative log-likelihood minimised by Adam at 1e-3. Layers,
+cells and batch are gluonts' defaults. Values are not rescaled: rates share one unit, and a neuron that is silent in the
+context has no scale.
+
+The median of the sample paths is scored, and their CRPS is reported. A neuron's forecast reads its own past only: there
+is no one-step map between neurons.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.checks import check_data
+from baselines.direct import DirectReport
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.tasks.task import LabelledWindows, Recording, Task, TaskSpec
+
+if TYPE_CHECKING:
+    import torch
+
+LEARNING_RATE = 1e-3
+BATCH = 32  # series per update
+LAYERS = 2
+CELLS = 40
+SAMPLES = 20  # paths of each series
+GRADIENT_NORM = 10.0
+VALIDATE_EVERY = 250  # updates
+PATIENCE = 20  # validations without an improvement
+WINDOWS_PER_CALL = 16  # sampled at once, each with all paths of all neurons
+
+_INITIALISING = Lock()  # torch draws initial weights from the process's one generator
+
+
+@dataclass(frozen=True)
+class DeepARMethod:
+    """DeepAR with a context length, as the entry-point group `zfbench.baselines` holds it.
+
+    Attributes:
+        context: C.
+        needs: ("drive",) if the drive is a covariate.
+    """
+
+    kind: ClassVar[Literal["baseline"]] = "baseline"
+    requires: ClassVar[tuple[str, ...]] = ("torch", "gluonts")  # the extra `forecast`
+    context: int
+    needs: tuple[str, ...] = ()
+
+    @property
+    def uses_drive(self) -> bool:
+        """Whether the future drive is among its inputs."""
+        return "drive" in self.needs
+
+    def __call__(self, task: Task, seed: int) -> DeepAR:
+        """An unfitted forecaster.
+
+        Raises:
+            ZfbenchError: gluonts is not installed.
+        """
+        return DeepAR(self, task.spec, seed)
+
+
+deepar_c256 = DeepARMethod(context=256)
+deepar_driven_c256 = DeepARMethod(context=256, needs=("drive",))
+
+
+class DeepAR:
+    """DeepAR on one task; a `Forecaster`, `Probabilistic`, `Direct`, `Metered` and `Storable`."""
+
+    kind: Literal["baseline"] = "baseline"
+    one_step_map = False
+
+    def __init__(self, method: DeepARMethod, spec: TaskSpec, seed: int) -> None:
+        self.report = DirectReport(0, 0, 0, False, ())
+        self._method, self._spec, self._seed = method, spec, seed
+        self._network = _network(method, spec, seed)
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Train until the updates, the seconds or the patience run out; keep the best validation likelihood.
+
+        Raises:
+            ZfbenchError: the data are unfit; see `check_data`.
+            CandidateError: non_finite; the likelihood of the validation windows never was finite.
+        """
+        import torch
+
+        deadline = time.monotonic() + limits.seconds
+        check_data(train, validation, self._spec, self._method.context, self._spec.horizon)
+        rng = np.random.default_rng(self._seed)
+        optimiser = torch.optim.Adam(self._network.parameters(), lr=LEARNING_RATE)
+        held_out = self._validation_batch(validation)
+        curve: list[tuple[int, float]] = []
+        best, best_update, best_state, patience, done, late = np.inf, 0, {}, PATIENCE, 0, False
+        while done < limits.updates and patience > 0 and not late:
+            optimiser.zero_grad()
+            self._loss(*self._draw(train, rng)).backward()
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), GRADIENT_NORM)
+            optimiser.step()
+            done, late = done + 1, time.monotonic() > deadline
+            if done % VALIDATE_EVERY == 0 or done == limits.updates or late:
+                with torch.no_grad():
+                    error = float(self._loss(*held_out))
+                error = error if np.isfinite(error) else np.inf
+                curve.append((done, error))
+                patience = PATIENCE if error < best else patience - 1
+                if error < best:
+                    best, best_update, best_state = error, done, self.arrays()
+        if not best_state:
+            raise CandidateError(Status.NON_FINITE, "The likelihood of the validation windows was never finite.")
+        self.restore(best_state)
+        size = sum(p.numel() for p in self._network.parameters())
+        self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The median of `sample`; see `zfbench.forecaster.Forecaster.forecast`."""
+        return np.median(self.sample(context, drive), axis=0)
+
+    def sample(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Probabilistic.sample`; S = `SAMPLES`."""
+        import torch
+
+        C, H = self._method.context, drive.shape[1] - context.shape[1]
+        if context.shape[1] < C:
+            raise ZfbenchError(f"DeepAR reads {C} steps of context and was given {context.shape[1]}; give more.")
+        past, x = torch.as_tensor(context[:, -C:]), torch.as_tensor(drive[:, -C - H :])
+        with torch.no_grad():
+            chunks = zip(past.split(WINDOWS_PER_CALL), x.split(WINDOWS_PER_CALL), strict=True)
+            return torch.cat([self._sample_windows(*chunk) for chunk in chunks], dim=1).numpy()
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {name: value.detach().numpy().copy() for name, value in self._network.state_dict().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        import torch
+
+        expected = {name: tuple(value.shape) for name, value in self._network.state_dict().items()}
+        if {name: value.shape for name, value in arrays.items()} != expected:
+            raise ValueError("its parameters have other names or shapes")
+        self._network.load_state_dict({name: torch.as_tensor(value) for name, value in arrays.items()})
+
+    def _draw(
+        self, train: tuple[Recording, ...], rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """A training batch: series [B, C + H], neurons [B], covariates [B, C + H, D']."""
+        rows = self._method.context + self._spec.horizon
+        room = np.array([max(len(r.activity) - rows + 1, 0) for r in train])
+        recordings = rng.choice(len(train), BATCH, p=room / room.sum())
+        starts = rng.integers(room[recordings])
+        neurons = rng.integers(len(self._spec.neurons), size=BATCH)
+        series, covariates = [], []
+        for r, start, neuron in zip(recordings, starts, neurons, strict=True):
+            series.append(train[r].activity[start : start + rows, neuron])
+            covariates.append(train[r].drive[start : start + rows])
+        return self._tensors(np.stack(series), neurons, np.stack(covariates))
+
+    def _validation_batch(self, windows: LabelledWindows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One neuron of every validation window, the neurons in turn."""
+        C, H = self._method.context, self._spec.horizon
+        whole = np.concatenate([windows.inputs.context[:, -C:], windows.target], axis=1)  # [B, C + H, N]
+        neurons = np.arange(len(whole)) % whole.shape[2]
+        series = whole[np.arange(len(whole)), :, neurons]
+        return self._tensors(series, neurons, windows.inputs.drive[:, -C - H :])
+
+    def _tensors(
+        self, series: NDArray, neurons: NDArray, drive: NDArray
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        import torch
+
+        return torch.as_tensor(series), torch.as_tensor(neurons), self._covariates(torch.as_tensor(drive))
+
+    def _covariates(self, drive: torch.Tensor) -> torch.Tensor:
+        """The drive, or a constant: gluonts' network wants at least one covariate."""
+        return drive if self._method.uses_drive else drive.new_ones((*drive.shape[:2], 1))
+
+    def _loss(self, series: torch.Tensor, neuron: torch.Tensor, covariates: torch.Tensor) -> torch.Tensor:
+        """Negative log-likelihood of every step but the first, each given the true step before it (equation 2)."""
+        distribution, _ = self._unroll(series[:, :-1], self._static(neuron), covariates[:, 1:])
+        return -distribution.log_prob(series[:, 1:]).mean()
+
+    def _static(self, neuron: torch.Tensor) -> torch.Tensor:
+        """Features of the series [B, F]: the neuron's embedding, and gluonts' two unused inputs (attribute, scale)."""
+        import torch
+
+        return torch.nn.functional.pad(self._network.embedder(neuron[:, None]), (0, 2))
+
+    def _unroll(
+        self, previous: torch.Tensor, static: torch.Tensor, covariates: torch.Tensor, state: Any = None
+    ) -> tuple[torch.distributions.Distribution, Any]:
+        """Distributions of steps t, given the values [B, T] at t - 1 and the covariates [B, T, D'] at t."""
+        import torch
+
+        features = static[:, None].expand(-1, previous.shape[1], -1)
+        output, state = self._network.rnn(torch.cat([previous[..., None], features, covariates], dim=-1), state)
+        return self._network.output_distribution(self._network.param_proj(output)), state
+
+    def _sample_windows(self, past: torch.Tensor, drive: torch.Tensor) -> torch.Tensor:
+        """Ancestral sampling: paths [S, B, H, N] of contexts [B, C, N].
+
+        All windows see the same noise, so that the samples of one do not depend on those beside it.
+        """
+        import torch
+
+        B, C, N = past.shape
+        covariates = self._covariates(drive).repeat_interleave(N, dim=0)  # [B N, C + H, D']
+        series = past.transpose(1, 2).reshape(B * N, C)
+        static = self._static(torch.arange(N).repeat(B))
+        state = None
+        if C > 1:
+            _, state = self._unroll(series[:, :-1], static, covariates[:, 1:C])
+            state = tuple(s.repeat_interleave(SAMPLES, dim=1) for s in state)
+        generator = torch.Generator().manual_seed(self._seed)
+        static = static.repeat_interleave(SAMPLES, dim=0)
+        value, path = series[:, -1:].repeat_interleave(SAMPLES, dim=0), []  # [B N S, 1]
+        for t in range(C, covariates.shape[1]):
+            now = covariates[:, t : t + 1].repeat_interleave(SAMPLES, dim=0)
+            distribution, state = self._unroll(value, static, now, state)
+            noise = torch.randn((N * SAMPLES, 1), generator=generator).repeat(B, 1)
+            value = distribution.mean + distribution.stddev * noise  # Gaussian
+            path.append(value)
+        return torch.cat(path, dim=1).reshape(B, N, SAMPLES, -1).permute(2, 0, 3, 1)
+
+
+def _network(method: DeepARMethod, spec: TaskSpec, seed: int) -> Any:
+    """Gluonts' network with initial weights that follow from the seed."""
+    try:
+        import torch
+        from gluonts.torch.distributions import NormalOutput
+        from gluonts.torch.model.deepar.module import DeepARModel
+    except ImportError as error:
+        raise ZfbenchError(
+            f"DeepAR needs gluonts ({error}); install the extra: pip install 'zfbench[forecast]'."
+        ) from error
+    torch.set_num_threads(1)  # steps this small gain nothing from a second thread, which waits for its work busily
+    with _INITIALISING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DeepARModel(
+            freq="ms",
+            context_length=method.context,
+            prediction_length=spec.horizon,
+            num_feat_dynamic_real=len(spec.drive) if method.uses_drive else 1,
+            cardinality=[len(spec.neurons)],
+            num_layers=LAYERS,
+            hidden_size=CELLS,
+            dropout_rate=0.0,
+            distr_output=NormalOutput(),
+            lags_seq=[1],
+            scaling=False,
+        )

@@ -1,0 +1,213 @@
+"""Direct forecasters: a network from a whole window to the whole horizon at once, and the one trainer they share.
+
+A method is a network and a context length (`Direct`); everything else is here. The recipe is that of ZAPBench
+(Lueckmann et al. 2025): mean absolute error, AdamW at a constant rate, windows drawn at random from the training
+recordings, and the parameters that forecast the validation windows best.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.traverse_util import flatten_dict, unflatten_dict
+from numpy.typing import NDArray
+
+from baselines.checks import check_data
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.tasks.task import LabelledWindows, Recording, Task, TaskSpec
+
+# ZAPBench's training, the same for every model
+LEARNING_RATE = 1e-3
+WEIGHT_DECAY = 1e-4
+BATCH = 8  # windows, each of all neurons
+VALIDATE_EVERY = 250  # updates
+PATIENCE = 20  # validations without an improvement
+MIN_DELTA = 1e-4  # a smaller gain in MAE is no improvement
+
+UPDATES_PER_CALL = 25  # between two looks at the clock
+WINDOWS_PER_CALL = 32  # forecast at once; the last chunk is padded, so that one shape compiles
+
+Network = Callable[[int], nn.Module]
+"""Makes, from the horizon H, a module `(past [B, C, N], drive [B, C + H, D]) -> [B, H, N]`."""
+
+
+@dataclass(frozen=True)
+class DirectMethod:
+    """A direct forecasting method, as the entry-point group `zfbench.baselines` holds it.
+
+    Attributes:
+        network: see `Network`.
+        context: C, the steps of the past that it reads.
+        needs: ("drive",) for a network that reads the drive; it is then given that of the horizon, too.
+        one_step_map: see `zfbench.forecaster.Direct`.
+        batch: windows per update.
+    """
+
+    kind: ClassVar[Literal["baseline"]] = "baseline"
+    network: Network
+    context: int
+    needs: tuple[str, ...] = ()
+    one_step_map: bool = False
+    batch: int = BATCH
+
+    @property
+    def uses_drive(self) -> bool:
+        """Whether the future drive is among its inputs."""
+        return "drive" in self.needs
+
+    def __call__(self, task: Task, seed: int) -> DirectForecaster:
+        """An unfitted forecaster."""
+        return DirectForecaster(self, task.spec, seed)
+
+
+@dataclass(frozen=True)
+class DirectReport:
+    """How a fit went.
+
+    Attributes:
+        updates: optimiser steps taken.
+        best_update: the step whose parameters were kept.
+        parameters: trainable numbers.
+        stopped_early: by the time limit, before the updates or the patience ran out.
+        validation_curve: (update, MAE of the validation windows).
+    """
+
+    updates: int
+    best_update: int
+    parameters: int
+    stopped_early: bool
+    validation_curve: tuple[tuple[int, float], ...]
+
+
+class DirectForecaster:
+    """A direct method on one task; a `Forecaster`, `Direct`, `Metered` and `Storable`."""
+
+    kind: Literal["baseline"] = "baseline"
+
+    def __init__(self, method: DirectMethod, spec: TaskSpec, seed: int) -> None:
+        self.one_step_map = method.one_step_map
+        self.report = DirectReport(0, 0, 0, False, ())
+        self._method, self._spec, self._seed = method, spec, seed
+        self._network = method.network(spec.horizon)
+        self._params: Any = None
+        self._apply = jax.jit(self._network.apply)
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Train until the updates, the seconds or the patience run out.
+
+        Raises:
+            ZfbenchError: the data are unfit; see `check_data`.
+            CandidateError: non_finite; no validated parameters forecast finite numbers.
+        """
+        deadline = time.monotonic() + limits.seconds
+        C, H = self._method.context, self._spec.horizon
+        check_data(train, validation, self._spec, C, H)
+        init_key, batch_key = jax.random.split(jax.random.key(self._seed))
+        params = self._initial_parameters(init_key)
+        optimiser = optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        optimiser_state = optimiser.init(params)
+        advance = self._advance(train, optimiser)
+
+        curve: list[tuple[int, float]] = []
+        best, best_update, patience, done, late = np.inf, 0, PATIENCE, 0, False
+        while done < limits.updates and patience > 0 and not late:
+            stop = min(done + UPDATES_PER_CALL, (done // VALIDATE_EVERY + 1) * VALIDATE_EVERY, limits.updates)
+            params, optimiser_state = advance(params, optimiser_state, batch_key, done, stop)
+            jax.block_until_ready(params)
+            done, late = stop, time.monotonic() > deadline
+            if done % VALIDATE_EVERY == 0 or done == limits.updates or late:
+                error = self._mae(params, validation)
+                curve.append((done, error))
+                patience = PATIENCE if error < best - MIN_DELTA else patience - 1
+                if error < best:
+                    best, best_update, self._params = error, done, params
+        if not np.isfinite(best):
+            raise CandidateError(Status.NON_FINITE, "No forecast of the validation windows was finite.")
+        size = sum(leaf.size for leaf in jax.tree.leaves(params))
+        self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Forecaster.forecast`.
+
+        Raises:
+            ZfbenchError: the window is shorter than the one it was trained for.
+        """
+        return self._forecast(self._params, context, drive)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {name: np.asarray(value) for name, value in flatten_dict(self._params, sep="/").items()}
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        expected = flatten_dict(jax.eval_shape(self._initial_parameters, jax.random.key(0)), sep="/")
+        shapes = {name: value.shape for name, value in arrays.items()}
+        if shapes != {name: leaf.shape for name, leaf in expected.items()}:
+            raise ValueError("its parameters have other names or shapes")
+        self._params = unflatten_dict({name: jnp.asarray(value) for name, value in arrays.items()}, sep="/")
+
+    def _initial_parameters(self, key: jax.Array) -> Any:
+        C, H, N, D = self._method.context, self._spec.horizon, len(self._spec.neurons), len(self._spec.drive)
+        return self._network.init(key, jnp.zeros((1, C, N)), jnp.zeros((1, C + H, D)))
+
+    def _advance(self, train: tuple[Recording, ...], optimiser: optax.GradientTransformation) -> Callable[..., Any]:
+        """A compiled function that takes the updates `first` .. `stop - 1`."""
+        C, rows = self._method.context, self._method.context + self._spec.horizon
+        lengths = np.array([len(r.activity) for r in train])
+        offsets = np.cumsum(lengths) - lengths
+        starts = jnp.asarray(
+            np.concatenate([np.arange(o, o + n - rows + 1) for o, n in zip(offsets, lengths, strict=True)])
+        )
+        activity = jnp.asarray(np.concatenate([r.activity for r in train]))  # [T, N]
+        drive = jnp.asarray(np.concatenate([r.drive for r in train]))  # [T, D]
+
+        def mean_absolute_error(params: Any, window: jax.Array, x: jax.Array) -> jax.Array:
+            forecast: Any = self._network.apply(params, window[:, :C], x)
+            return jnp.abs(forecast - window[:, C:]).mean()
+
+        @jax.jit
+        def advance(params: Any, state: Any, key: jax.Array, first: int, stop: int) -> tuple[Any, Any]:
+            def update(number: jax.Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+                params, state = carry
+                key_now = jax.random.fold_in(key, number)
+                chosen = jax.random.randint(key_now, (self._method.batch, 1), 0, len(starts))
+                window = starts[chosen] + jnp.arange(rows)  # [B, C + H]
+                gradient = jax.grad(mean_absolute_error)(params, activity[window], drive[window])
+                change, state = optimiser.update(gradient, state, params)
+                return optax.apply_updates(params, change), state
+
+            return jax.lax.fori_loop(first, stop, update, (params, state))
+
+        return advance
+
+    def _forecast(self, params: Any, context: NDArray, drive: NDArray) -> NDArray[np.float32]:
+        C, H = self._method.context, self._spec.horizon
+        if context.shape[1] < C or drive.shape[1] - context.shape[1] != H:
+            raise ZfbenchError(
+                f"A window of {context.shape[1]} + {drive.shape[1] - context.shape[1]} steps was given to a direct "
+                f"forecaster of {C} + {H}; give at least that context and exactly that horizon."
+            )
+        past, x = context[:, -C:], drive[:, -C - H :]
+        B = len(past)
+        forecast = np.empty((B, H, past.shape[2]), np.float32)
+        for first in range(0, B, WINDOWS_PER_CALL):
+            rows = np.minimum(np.arange(first, first + WINDOWS_PER_CALL), B - 1)
+            chunk = np.asarray(self._apply(params, past[rows], x[rows]))
+            forecast[first : first + WINDOWS_PER_CALL] = chunk[: B - first]
+        return forecast
+
+    def _mae(self, params: Any, windows: LabelledWindows) -> float:
+        """MAE of labelled windows; infinite where a forecast is not finite."""
+        forecast = self._forecast(params, windows.inputs.context, windows.inputs.drive)
+        error = float(np.abs(forecast - windows.target).mean(dtype=np.float64))
+        return error if np.isfinite(error) else np.inf

@@ -1,0 +1,90 @@
+"""Linear state space: a(t) = A a(t-1) + B x(t) + c by ridge regression on one step, iterated to forecast.
+
+The ridge strength is chosen by validation rollouts. Where the task gives a Boolean wiring, each neuron is regressed on
+its allowed inputs only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.checks import check_data
+from zfbench.forecaster import Clamp, Limits, roll
+from zfbench.tasks.task import LabelledWindows, Recording, Task, one_step_pairs
+
+RIDGES = (1e-6, 1e-4, 1e-2)  # relative to the mean eigenvalue of the inputs' second moment
+
+
+class Linear:
+    """The best linear one-step map, and nothing else."""
+
+    kind: Literal["baseline"] = "baseline"
+    uses_drive = True
+
+    def __init__(self, task: Task, seed: int) -> None:
+        del seed  # deterministic
+        self._spec = task.spec
+        N, D = len(task.spec.neurons), len(task.spec.drive)
+        self._weights = np.zeros((N, N + D + 1))  # [N, (A | B | c)]
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Solve the normal equations once for each ridge strength; keep the best validation MAE."""
+        del limits  # closed form
+        check_data(train, validation, self._spec)
+        pairs = list(one_step_pairs(train))
+        inputs = np.concatenate(
+            [np.hstack([a, x, np.ones((len(a), 1))]) for a, x, _ in pairs], dtype=np.float64
+        )  # [T, N + D + 1]
+        change = np.concatenate([after - a for a, _, after in pairs], dtype=np.float64)  # [T, N]
+        second_moment, cross = inputs.T @ inputs, inputs.T @ change
+        best = np.inf
+        for ridge in RIDGES:
+            candidate = self._solve(second_moment, cross, ridge)
+            previous, self._weights = self._weights, candidate
+            forecast = self.forecast(validation.inputs.context, validation.inputs.drive)
+            error = float(np.abs(np.nan_to_num(forecast, nan=np.inf) - validation.target).mean())
+            if error < best:
+                best = error
+            else:
+                self._weights = previous
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Forecaster.forecast`."""
+        return self.rollout(context, drive)
+
+    def rollout(
+        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
+    ) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Simulator.rollout`."""
+        N = len(self._spec.neurons)
+        A, B, c = np.split(self._weights, [N, self._weights.shape[1] - 1], axis=1)
+        return roll(lambda a, x: a @ A.T + x @ B.T + c[:, 0], context, drive, clamp)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {"weights": self._weights}
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        if set(arrays) != {"weights"} or arrays["weights"].shape != self._weights.shape:
+            raise ValueError("they are not weights between these neurons and this drive")
+        self._weights = arrays["weights"]
+
+    def _solve(self, second_moment: NDArray, cross: NDArray, ridge: float) -> NDArray:
+        """Ridge solution per neuron over its allowed inputs: [N, N + D + 1]."""
+        N, P = cross.shape[1], len(second_moment)
+        regularised = second_moment + ridge * np.trace(second_moment) / P * np.eye(P)
+        if self._spec.mask is None or self._spec.drive_mask is None:
+            weights = np.linalg.solve(regularised, cross).T
+        else:
+            weights = np.zeros((N, P))
+            allowed = np.hstack([self._spec.mask, self._spec.drive_mask, np.ones((N, 1), bool)])
+            for i in range(N):
+                own = np.flatnonzero(allowed[i])
+                weights[i, own] = np.linalg.solve(regularised[np.ix_(own, own)], cross[own, i])
+        weights[:, :N] += np.eye(N)  # the regression predicts the change
+        return weights

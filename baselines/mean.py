@@ -1,0 +1,53 @@
+"""Window mean: the forecast is the average of the last W steps, at every step ahead.
+
+The `mean` baseline of ZAPBench (Lueckmann et al. 2025), with W = 1 .. C chosen on validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.checks import check_data
+from zfbench.forecaster import Limits
+from zfbench.tasks.task import LabelledWindows, Recording, Task
+
+
+class Mean:
+    """Average of the recent past; has no one-step map, so its mechanism cannot be probed."""
+
+    kind: Literal["baseline"] = "baseline"
+
+    def __init__(self, task: Task, seed: int) -> None:
+        del seed  # deterministic
+        self._spec = task.spec
+        self._window = task.spec.context
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Choose the window length with the smallest validation MAE."""
+        del limits
+        check_data(train, validation, self._spec)
+        errors = []
+        total = np.zeros_like(validation.target[:, :1])  # [B, 1, N]
+        for length, latest in enumerate(np.moveaxis(validation.inputs.context, 1, 0)[::-1], start=1):  # [B, N] each
+            total = total + latest[:, None]
+            errors.append(float(np.abs(total / length - validation.target).mean()))
+        self._window = int(np.argmin(errors)) + 1
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Forecaster.forecast`."""
+        level = context[:, -self._window :].mean(axis=1, keepdims=True)  # [B, 1, N]
+        return np.repeat(level, drive.shape[1] - context.shape[1], axis=1)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {"window": np.array(self._window)}
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        if set(arrays) != {"window"} or arrays["window"].shape != ():
+            raise ValueError("it is not a window length")
+        self._window = int(arrays["window"])

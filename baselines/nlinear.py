@@ -1,0 +1,36 @@
+"""NLinear: one linear map from the past of a neuron to its future.
+
+Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?", section 3.
+All neurons share the map. The last value is subtracted before it and added after it, so that the map forecasts
+changes. ZAPBench switches that normalisation off, which leaves a plain linear map: here `nlinear_plain`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+
+from baselines.direct import DirectMethod
+
+
+class NLinear(nn.Module):
+    """Attributes: H, the horizon; whether the last value is subtracted and added again."""
+
+    horizon: int
+    normalise: bool = True
+
+    @nn.compact
+    def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
+        """Map [B, C, N] to [B, H, N]; the drive is not read."""
+        del drive
+        last = past[:, -1:] if self.normalise else 0.0  # [B, 1, N]
+        series = (past - last).swapaxes(1, 2)  # [B, N, C]
+        return nn.Dense(self.horizon)(series).swapaxes(1, 2) + last
+
+
+nlinear_c4 = DirectMethod(NLinear, context=4)
+nlinear_c256 = DirectMethod(NLinear, context=256)
+nlinear_plain_c4 = DirectMethod(partial(NLinear, normalise=False), context=4)
+nlinear_plain_c256 = DirectMethod(partial(NLinear, normalise=False), context=256)

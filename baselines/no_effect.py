@@ -1,0 +1,47 @@
+"""No effect: the training mean, whatever is perturbed. The floor of every probe of mechanism."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecaster import Clamp, Limits, roll
+from zfbench.tasks.task import LabelledWindows, Recording, Task
+
+
+class NoEffect:
+    """Every neuron sits at its mean over the training recordings and responds to nothing."""
+
+    kind: Literal["control"] = "control"
+
+    def __init__(self, task: Task, seed: int) -> None:
+        del seed
+        self._mean = np.zeros(len(task.spec.neurons), np.float32)  # [N]
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Take the mean over all training steps."""
+        del validation, limits
+        self._mean = np.concatenate([r.activity for r in train]).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Forecaster.forecast`."""
+        return self.rollout(context, drive)
+
+    def rollout(
+        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
+    ) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Simulator.rollout`."""
+        return roll(lambda activity, _: np.broadcast_to(self._mean, activity.shape), context, drive, clamp)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {"mean": self._mean}
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        if set(arrays) != {"mean"} or arrays["mean"].shape != self._mean.shape:
+            raise ValueError("it is not a mean of these neurons")
+        self._mean = arrays["mean"]

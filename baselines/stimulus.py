@@ -1,0 +1,132 @@
+"""Stimulus: the evoked response at the phase of the stimulus, whatever the neurons just did.
+
+ZAPBench's `stimulus` baseline (Lueckmann et al. 2025) averages the training activity at each phase of a repeated
+stimulus. Nothing repeats here, and a window does not say which stimulus condition it belongs to. What is knowable is
+the drive, so both are read from it:
+
+- condition: the training condition whose drive the window's resembles most, by the distance between the window's mean
+  drive and the means of equally long training stretches;
+- phase: the state of the event channels, which are those that are only ever 0 or 1 in training (for the larva: whether
+  it is in a bout), and the time since that state last changed.
+
+In an autonomous track there is no drive and this baseline does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.checks import check_data
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.tasks.task import LabelledWindows, Recording, Task
+
+LONGEST = 1024  # steps; phases later than this are one
+BIN_WIDTHS = (1, 4, 16, 64)  # steps of one phase bin; validation chooses
+SMALLEST_COUNT = 20  # steps; a rarer phase takes the mean of its condition
+
+
+class Stimulus:
+    """A table of mean activity by condition and phase."""
+
+    kind: Literal["baseline"] = "baseline"
+    needs = ("drive",)
+    uses_drive = True
+
+    def __init__(self, task: Task, seed: int) -> None:
+        del seed  # deterministic
+        self._spec = task.spec
+        self._events = np.zeros(0, np.intp)  # the channels whose switches set the phase
+        self._stretches = np.zeros((0, 0))  # [S, D], mean drives of training stretches
+        self._stretch_condition = np.zeros(0, np.intp)  # [S]
+        self._response = np.zeros((0, 0, 0))  # [conditions, phases, N]
+        self._width = 1
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Average the training activity by condition and phase; choose the width of a phase bin on validation."""
+        del limits
+        check_data(train, validation, self._spec, self._spec.context, self._spec.horizon)
+        drives = np.concatenate([r.drive for r in train])
+        self._events = np.flatnonzero(np.isin(drives, (0.0, 1.0)).all(axis=0))
+        conditions = list(dict.fromkeys(r.condition for r in train))
+        length = self._spec.context + self._spec.horizon
+        stretches = [
+            (r.drive[start : start + length].mean(axis=0), conditions.index(r.condition))
+            for r in train
+            for start in range(0, len(r.drive) - length + 1, length // 4)
+        ]
+        self._stretches = np.array([mean for mean, _ in stretches], np.float64)
+        self._stretch_condition = np.array([c for _, c in stretches])
+        errors, tables = {}, {}
+        for width in BIN_WIDTHS:
+            self._width = width
+            tables[width] = self._response = self._evoked(train, conditions)
+            forecast = self.forecast(validation.inputs.context, validation.inputs.drive)
+            errors[width] = float(np.abs(forecast - validation.target).mean())
+        self._width = min(errors, key=errors.__getitem__)
+        self._response = tables[self._width]
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `zfbench.forecaster.Forecaster.forecast`.
+
+        Raises:
+            ZfbenchError: there is no drive.
+        """
+        if drive.shape[2] == 0:
+            raise ZfbenchError("The stimulus baseline reads the drive; choose a driven track.")
+        C = context.shape[1]
+        distance = ((drive.mean(axis=1)[:, None] - self._stretches) ** 2).sum(axis=2)  # [B, S]
+        condition = self._stretch_condition[distance.argmin(axis=1)]  # [B]
+        phase = np.stack([self._phase(x)[C:] for x in drive])  # [B, H]
+        return self._response[condition[:, None], phase].astype(np.float32)
+
+    def arrays(self) -> dict[str, NDArray]:
+        """See `zfbench.forecaster.Storable.arrays`."""
+        return {
+            "events": self._events,
+            "stretches": self._stretches,
+            "stretch_condition": self._stretch_condition,
+            "response": self._response,
+            "width": np.array(self._width),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray]) -> None:
+        """See `zfbench.forecaster.Storable.restore`."""
+        N, D = len(self._spec.neurons), len(self._spec.drive)
+        if set(arrays) != set(self.arrays()) or (arrays["response"].shape[-1], arrays["stretches"].shape[-1]) != (N, D):
+            raise ValueError("they are not evoked responses of these neurons to this drive")
+        self._events, self._stretches = arrays["events"], arrays["stretches"]
+        self._stretch_condition, self._response = arrays["stretch_condition"], arrays["response"]
+        self._width = int(arrays["width"])
+
+    def _phase(self, drive: NDArray) -> NDArray[np.intp]:
+        """The phase bin at each step of a drive [T, D]; a state already on at the start counts from there."""
+        state = drive[:, self._events].astype(np.intp) @ (1 << np.arange(len(self._events)))  # [T]
+        step = np.arange(len(drive))
+        switched = np.concatenate([[True], np.diff(state) != 0])
+        since = step - np.maximum.accumulate(np.where(switched, step, 0))
+        return state * self._bins + np.minimum(since, LONGEST - 1) // self._width
+
+    @property
+    def _bins(self) -> int:
+        """Phase bins of one state of the event channels."""
+        return LONGEST // self._width
+
+    def _evoked(self, train: tuple[Recording, ...], conditions: list[str]) -> NDArray[np.float64]:
+        """Mean activity [conditions, phases, N]."""
+        phases = 2 ** len(self._events) * self._bins
+        table = np.empty((len(conditions), phases, len(self._spec.neurons)))
+        for c, condition in enumerate(conditions):
+            recordings = [r for r in train if r.condition == condition]
+            activity = np.concatenate([r.activity for r in recordings], dtype=np.float64)  # [T, N]
+            phase = np.concatenate([self._phase(r.drive) for r in recordings])  # [T]
+            count = np.bincount(phase, minlength=phases)  # [phases]
+            total = np.zeros(table.shape[1:])
+            np.add.at(total, phase, activity)
+            rare = count < SMALLEST_COUNT
+            table[c] = np.where(rare[:, None], activity.mean(axis=0), total / np.maximum(count, 1)[:, None])
+        return table

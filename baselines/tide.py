@@ -1,0 +1,74 @@
+"""TiDE, the time-series dense encoder (Das et al. 2023, "Long-term Forecasting with TiDE", section 4, figure 1).
+
+Each neuron is forecast from its own past, its attributes and the covariates; all neurons share the network. The
+attribute is which neuron it is (one-hot), without which no shared network could tell the drive's effect on one neuron
+from that on another. The covariates are the drive of the horizon (`tide_driven`), or absent (`tide`).
+
+Sizes are those of ZAPBench's configuration, which also keeps the future covariates only; it leaves the attributes out.
+"""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from baselines.direct import DirectMethod
+
+HIDDEN = 128  # of encoder, decoder and feature projection; also the size of the encoding
+DECODER_DIM = 32  # p, the decoder's output at each step ahead
+COVARIATE_DIM = 32  # r~, the projected covariates of one step
+TEMPORAL_DECODER_HIDDEN = 128
+BATCH = 2  # windows; with the neurons of each, 108 series (ZAPBench: one window on each of 16 devices)
+
+
+class ResidualBlock(nn.Module):
+    """One hidden layer with a linear skip; neither dropout nor layer norm, as in ZAPBench.
+
+    A dense layer of a concatenation is the sum of dense layers of its parts. The parts are passed apart, so that what
+    all neurons share, which has length 1 on their axis, is computed once.
+    """
+
+    hidden: int
+    out: int
+
+    @nn.compact
+    def __call__(self, *parts: jax.Array) -> jax.Array:
+        """Map parts [..., I_k], whose leading axes broadcast, to [..., out]."""
+
+        def dense(width: int, name: str) -> jax.Array:
+            terms = [nn.Dense(width, use_bias=k == 0, name=f"{name}_{k}")(x) for k, x in enumerate(parts)]
+            return reduce(jnp.add, terms)
+
+        return nn.Dense(self.out, name="second")(nn.relu(dense(self.hidden, "first"))) + dense(self.out, "skip")
+
+
+class TiDE(nn.Module):
+    """Attributes: H, the horizon; whether the covariates are read."""
+
+    horizon: int
+    driven: bool
+
+    @nn.compact
+    def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
+        """Map [B, C, N] and [B, C + H, D] to [B, H, N]."""
+        B, C, N = past.shape
+        H, p = self.horizon, DECODER_DIM
+        y = past.swapaxes(1, 2)  # [B, N, C], the lookback
+        inputs, highway = [y, jnp.eye(N)[None]], []
+        if self.driven:
+            covariates = ResidualBlock(HIDDEN, COVARIATE_DIM, name="feature_projection")(drive[:, None, C:])
+            inputs.append(covariates.reshape(B, 1, -1))  # [B, 1, H r~]
+            highway.append(covariates)  # [B, 1, H, r~]
+        encoding = ResidualBlock(HIDDEN, HIDDEN, name="encoder")(*inputs)  # [B, N, HIDDEN]
+        decoded = ResidualBlock(HIDDEN, H * p, name="decoder")(encoding).reshape(B, N, H, p)
+        forecast = ResidualBlock(TEMPORAL_DECODER_HIDDEN, 1, name="temporal_decoder")(decoded, *highway)[..., 0]
+        return (forecast + nn.Dense(H, name="lookback_skip")(y)).swapaxes(1, 2)
+
+
+tide_c4 = DirectMethod(partial(TiDE, driven=False), context=4, batch=BATCH)
+tide_c256 = DirectMethod(partial(TiDE, driven=False), context=256, batch=BATCH)
+tide_driven_c4 = DirectMethod(partial(TiDE, driven=True), context=4, needs=("drive",), batch=BATCH)
+tide_driven_c256 = DirectMethod(partial(TiDE, driven=True), context=256, needs=("drive",), batch=BATCH)
