@@ -1,0 +1,1 @@
+"""Methods that search for programs; each differs from the others only in how it selects parents."""

@@ -1,0 +1,161 @@
+"""FunSearch+: islands of clustered programs (Romera-Paredes et al. 2024, as used by Wahl et al. 2026).
+
+A request shows k programs of one island, weakest first. Their clusters, of equal rounded test scores, are drawn
+by softmax(score / T) with T = T0 (1 - (n mod P) / P) after n programs on the island; within a cluster shorter
+programs are likelier. The worse half of the islands begins anew from time to time.
+
+FunSearch's T0 = 0.1 assumes scores that differ by about one: here they are ranks within the island, in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discoverers.ranks import rank_scores
+from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
+
+Signature = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A working program of an island: id, length of its source, loss."""
+
+    id: ProgramId
+    length: int
+    loss: float
+
+
+@dataclass
+class Island:
+    """Clusters of programs; `added` counts all programs since the island began."""
+
+    clusters: dict[Signature, list[Member]] = field(default_factory=dict)
+    added: int = 0
+
+    def add(self, signature: Signature, member: Member) -> None:
+        """Register a program, unless it is there."""
+        cluster = self.clusters.setdefault(signature, [])
+        if member not in cluster:
+            cluster.append(member)
+            self.added += 1
+
+    def best(self) -> tuple[Signature, Member]:
+        """The program of lowest loss, with its cluster's signature."""
+        found = ((signature, member) for signature, members in self.clusters.items() for member in members)
+        return min(found, key=lambda pair: pair[1].loss)
+
+
+class FunSearch:
+    """A discoverer with islands.
+
+    Args:
+        seed: of all draws.
+        seed_program: where every island begins.
+        islands: their number.
+        parents: k, programs in a request.
+        samples: requests in a row with the same parents.
+        recombine: share of the requests with several parents that ask to join them; the others ask for a
+            change of the best, the others in sight. A language model may do either whatever it is asked.
+        temperature: T0.
+        period: P, in programs.
+        reset_every: evaluations between two resets (4 hours in FunSearch).
+        tests: prefix of the metrics that are a program's test scores.
+        digits: significant digits of the test scores that make a signature.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        seed_program: Program,
+        islands: int = 10,
+        parents: int = 2,
+        samples: int = 4,
+        recombine: float = 0.5,
+        temperature: float = 0.1,
+        period: int = 30_000,
+        reset_every: int = 200,
+        tests: str = "mae/condition/",
+        digits: int = 2,
+    ) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._seed_id = seed_program.id
+        self._parents, self._samples, self._recombine = parents, samples, recombine
+        self._temperature, self._period, self._reset_every = temperature, period, reset_every
+        self._tests, self._digits = tests, digits
+        self._islands = [Island() for _ in range(islands)]
+        self._home: dict[int, int] = {}  # island of each pending request
+        self._asked = self._told = 0
+        self._prompt: tuple[int, tuple[ProgramId, ...]] = (0, ())  # island and parents of the request
+        self._left = 0  # requests that it still stands for
+
+    def ask(self) -> Request | None:
+        """The seed program; once it is told, `samples` requests with each drawn set of parents."""
+        if self._asked == 0:
+            self._asked = 1
+            return Request(0, "seed")
+        if self._told == 0:
+            return None
+        if self._left == 0:
+            self._prompt, self._left = self._draw_prompt(), self._samples
+        self._left -= 1
+        island, parents = self._prompt
+        request = Request(self._asked, self._operator(parents), parents or (self._seed_id,))
+        self._home[request.id] = island
+        self._asked += 1
+        return request
+
+    def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
+        """A working program joins the island that it was asked for; the seed program joins all."""
+        self._told += 1
+        homes = self._islands if request.id == 0 else [self._islands[self._home.pop(request.id)]]
+        if program.source and evaluation.loss is not None:
+            member = Member(program.id, len(program.source), evaluation.loss)
+            for island in homes:
+                island.add(self._signature(evaluation), member)
+        if self._told % self._reset_every == 0:
+            self._reset()
+
+    def _operator(self, parents: tuple[ProgramId, ...]) -> Operator:
+        if not parents:
+            return "repair"  # of the seed program: nothing works on this island
+        return "recombine" if len(parents) > 1 and self._rng.random() < self._recombine else "mutate"
+
+    def _draw_prompt(self) -> tuple[int, tuple[ProgramId, ...]]:
+        number = int(self._rng.integers(len(self._islands)))
+        island = self._islands[number]
+        clusters = list(island.clusters.values())
+        losses = [min(member.loss for member in cluster) for cluster in clusters]
+        heat = self._temperature * (1 - (island.added % self._period) / self._period)
+        chosen = self._draw(rank_scores(losses) / heat, min(self._parents, len(clusters)))
+        chosen = chosen[np.argsort([-losses[k] for k in chosen], kind="stable")]  # weakest first
+        return number, tuple(self._draw_member(clusters[k]).id for k in chosen)
+
+    def _draw_member(self, cluster: list[Member]) -> Member:
+        lengths = np.array([member.length for member in cluster], dtype=float)
+        return cluster[self._draw(-(lengths - lengths.min()) / lengths.max(), 1)[0]]
+
+    def _draw(self, logits: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+        """Different entries drawn by softmax(logits): the highest after adding Gumbel noise."""
+        return np.argsort(-(logits + self._rng.gumbel(size=len(logits))))[:count]
+
+    def _signature(self, evaluation: Evaluation) -> Signature:
+        scores = [value for name, value in sorted(evaluation.metrics.items()) if name.startswith(self._tests)]
+        if not scores and evaluation.loss is not None:
+            scores = [evaluation.loss]
+        return tuple(f"{score:.{self._digits - 1}e}" for score in scores)
+
+    def _reset(self) -> None:
+        """The worse half of the islands begins anew, each from the best program of a surviving one."""
+        inhabited = [island for island in self._islands if island.clusters]
+        survivors = sorted(inhabited, key=lambda island: island.best()[1].loss)[: (len(self._islands) + 1) // 2]
+        if not survivors:
+            return
+        for number, island in enumerate(self._islands):
+            if not any(island is survivor for survivor in survivors):
+                founder = survivors[self._rng.integers(len(survivors))]
+                self._islands[number] = Island()
+                self._islands[number].add(*founder.best())

@@ -1,0 +1,177 @@
+"""ModelSMC: sequential Monte Carlo over programs (Wahl et al. 2026, arXiv 2602.18266).
+
+A particle is a program with its log-likelihood and its last ancestors. Each of K generations
+
+1. resamples systematically when ESS = 1 / sum_i W_i^2 falls below a share of N, W = softmax(log w / tau);
+2. keeps each particle with probability alpha and has a new program written from its ancestry otherwise;
+3. weighs: log w = log p(data | program), in full each time, neither accumulated nor reset.
+
+A failed program weighs nothing; when all fail, all weigh the same. `n1` is the paper's N = 1 setting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from zfbench.errors import ZfbenchError
+from zfbench.search.hints import CRITIQUE
+from zfbench.search.types import Evaluation, Program, ProgramId, Request
+
+ANCESTRY = 3  # programs that the proposer sees, the particle's own included
+MSE = "standardised_mse"  # the metric behind the ablation
+
+
+@dataclass(frozen=True)
+class Particle:
+    """One member of the population.
+
+    Attributes:
+        lineage: the last programs of its line, oldest first, its own last.
+        log_weight: log-likelihood; -inf for a failure.
+        broken: whether its own program was evaluated and failed.
+    """
+
+    lineage: tuple[ProgramId, ...]
+    log_weight: float
+    broken: bool = False
+
+
+class ModelSMC:
+    """A discoverer that holds a weighted population.
+
+    Args:
+        seed: of resampling and of the choice of who is kept.
+        seed_program: evaluated once, then N times in the first population.
+        particles: N.
+        generations: K; the search has finished after them.
+        alpha: probability of keeping a particle.
+        tau: temperature of the weights.
+        threshold: resample when ESS / N is below it.
+        weights: `likelihood`, or `mse` for the ablation log w = -MSE.
+        tempering: raise the likelihood to the power k / K in generation k.
+        critique: have the proposer criticise a program before it writes the next, if it can.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        seed_program: Program,  # noqa: ARG002 (it arrives as the answer to the first request)
+        particles: int = 50,
+        generations: int = 15,
+        alpha: float = 0.8,
+        tau: float = 1.0,
+        threshold: float = 0.5,
+        weights: Literal["likelihood", "mse"] = "likelihood",
+        tempering: bool = False,
+        critique: bool = True,
+    ) -> None:
+        if weights not in ("likelihood", "mse"):
+            raise ZfbenchError(f"ModelSMC has no weights '{weights}'; choose likelihood or mse.")
+        if particles < 1 or not 0 <= alpha <= 1 or tau <= 0:
+            raise ZfbenchError("ModelSMC needs particles of at least 1, alpha in [0, 1] and a positive tau.")
+        self._rng = np.random.default_rng(seed)
+        self._size, self._generations, self._alpha, self._tau = particles, generations, alpha, tau
+        self._threshold, self._weights_by, self._tempering = threshold, weights, tempering
+        self._hints = (CRITIQUE,) if critique else ()
+        self._asked, self._generation = 0, 0
+        self._pool: list[Particle] = []
+        self._wishes: deque[int] = deque()  # particles of this generation still to be written
+        self._pending: dict[int, int] = {}  # particle by request
+
+    def ask(self) -> Request | None:
+        """The next program of this generation; None until the last of it is told, and after generation K."""
+        if self._asked == 0:
+            self._asked = 1
+            return Request(0, "seed")
+        if not self._pool or (self._pending and not self._wishes):
+            return None
+        while not self._wishes and self._generation < self._generations:
+            self._begin_generation()
+        if not self._wishes:
+            return None
+        slot = self._wishes.popleft()
+        particle = self._pool[slot]
+        operator: Literal["repair", "mutate"] = "repair" if particle.broken else "mutate"
+        request = Request(self._asked, operator, particle.lineage, self._hints)
+        self._pending[request.id] = slot
+        self._asked += 1
+        return request
+
+    def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
+        """The new program takes its ancestor's place, with its own weight."""
+        log_weight = self._log_weight(evaluation)
+        if request.id == 0:
+            self._pool = [Particle((program.id,), log_weight, not evaluation.ok)] * self._size
+            return
+        slot = self._pending.pop(request.id)
+        ancestors = self._pool[slot].lineage
+        if program.source:
+            lineage = (*ancestors, program.id)[-ANCESTRY:]
+            self._pool[slot] = Particle(lineage, log_weight, not evaluation.ok)
+        else:
+            self._pool[slot] = Particle(ancestors, log_weight)
+
+    @property
+    def population(self) -> tuple[tuple[ProgramId, float], ...]:
+        """Every particle's program and weight; the weights sum to one."""
+        weights = self._weights()
+        return tuple((p.lineage[-1], float(w)) for p, w in zip(self._pool, weights, strict=True))
+
+    def _begin_generation(self) -> None:
+        self._generation += 1
+        power = self._generation / self._generations if self._tempering else 1.0
+        weights = self._weights(power)
+        if effective_size(weights) < self._threshold * self._size:
+            self._pool = [self._pool[k] for k in systematic_resample(weights, self._rng.random())]
+        self._wishes.extend(np.flatnonzero(self._rng.random(self._size) >= self._alpha).tolist())
+
+    def _weights(self, power: float = 1.0) -> NDArray[np.float64]:
+        """Normalised weights, [N]; uniform when nothing works."""
+        log_weights = np.array([particle.log_weight for particle in self._pool])
+        if not np.isfinite(log_weights).any():
+            return np.full(len(log_weights), 1 / max(len(log_weights), 1))
+        weights: NDArray[np.float64] = softmax(log_weights * power / self._tau)
+        return weights
+
+    def _log_weight(self, evaluation: Evaluation) -> float:
+        if not evaluation.ok:
+            return -math.inf
+        if self._weights_by == "mse":
+            if MSE not in evaluation.metrics:
+                raise ZfbenchError(f"The task measures no {MSE}; run ModelSMC with weights=likelihood.")
+            return -evaluation.metrics[MSE]
+        if evaluation.log_likelihood is None:
+            raise ZfbenchError("The task defines no likelihood; run ModelSMC with weights=mse.")
+        return evaluation.log_likelihood
+
+
+def n1(seed: int, seed_program: Program, **settings: Any) -> ModelSMC:
+    """ModelSMC with one particle: 150 times, a new program from the newest (the paper's N = 1)."""
+    return ModelSMC(seed, seed_program, **{"particles": 1, "generations": 150, "alpha": 0.0, **settings})
+
+
+def effective_size(weights: NDArray[np.float64]) -> float:
+    """Effective sample size 1 / sum_i W_i^2 of normalised weights [N]."""
+    return float(1 / np.square(weights).sum())
+
+
+def systematic_resample(weights: NDArray[np.float64], uniform: float) -> NDArray[np.intp]:
+    """Systematic resampling: the particles that the grid (i + u) / N hits, [N].
+
+    Each particle comes floor(N W) or ceil(N W) times, and N W times in expectation (Douc and Cappé 2005).
+
+    Args:
+        weights: normalised, [N].
+        uniform: u, one draw from [0, 1).
+    """
+    N = len(weights)
+    edges = np.cumsum(weights)
+    edges[-1] = 1.0  # rounding must not leave the grid's last point without a particle
+    return np.searchsorted(edges, (np.arange(N) + uniform) / N, side="right").clip(max=N - 1)

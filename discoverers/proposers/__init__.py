@@ -1,0 +1,1 @@
+"""Writers of new programs, to be paired with any discoverer."""

@@ -1,0 +1,54 @@
+"""A proposer with nothing to learn: uniform draws from a given set of programs.
+
+With it a search is a test of its selection alone, against what is known to be best in the set (the validation
+without a language model of Wahl et al. 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zfbench.errors import ZfbenchError
+from zfbench.search.proposer import Context
+from zfbench.search.types import NOTHING, Program, Proposal, Request
+from zfbench.tasks.task import TaskSpec
+
+
+class FiniteProposer:
+    """Draws one of the programs for every request, whatever its parents; draws repeat.
+
+    Args:
+        spec: the task; not used.
+        programs: a folder of `.py` files, or a list of files.
+
+    Attributes:
+        bound: nothing; drawing is free.
+        trusted: the user chose the files.
+        identity: the ids of the programs, in order.
+    """
+
+    bound = NOTHING
+    trusted = True
+
+    def __init__(self, spec: TaskSpec, programs: str | Sequence[str] = ()) -> None:  # noqa: ARG002
+        paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
+        if not paths:
+            raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")
+        self._sources = [(path.name, _read(path)) for path in paths]
+        self.identity: Mapping[str, Any] = {"programs": [Program(source).id for _, source in self._sources]}
+
+    def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
+        """One of the programs, drawn uniformly."""
+        name, source = self._sources[rng.integers(len(self._sources))]
+        return Proposal(source, name)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZfbenchError(f"Cannot read the program {path}: {error}; check the path.") from error

@@ -1,0 +1,1 @@
+"""A typed grammar of per-group neuron models, rendered to plain Flax source."""

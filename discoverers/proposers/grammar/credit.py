@@ -1,0 +1,41 @@
+"""Which genes are worth changing, by what came of changing them in this search so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from discoverers.proposers.grammar.genotype import BLOCK_GENES, Genotype
+from discoverers.proposers.grammar.render import parse
+from zfbench.search.types import Scored
+from zfbench.tasks.task import TaskSpec
+
+
+def gene_credit(history: Sequence[Scored], spec: TaskSpec) -> dict[str, float]:
+    """Expected rate of success of changing each gene, (1 + successes) / (2 + trials): its posterior mean.
+
+    A trial is a program that differs in the gene from the last of its parents; it succeeds when its loss is lower.
+    Parents that the grammar did not write teach nothing, nor do those that failed.
+    """
+    scored = {entry.program.id: entry for entry in history}
+    trials, successes = dict.fromkeys(BLOCK_GENES, 0), dict.fromkeys(BLOCK_GENES, 0)
+    for child in history:
+        parent = scored.get(child.program.parents[-1]) if child.program.parents else None
+        if parent is None or parent.evaluation.loss is None:
+            continue
+        before, after = _genotype(parent.program.source, spec), _genotype(child.program.source, spec)
+        if before is None or after is None:
+            continue
+        better = child.evaluation.loss is not None and child.evaluation.loss < parent.evaluation.loss
+        pairs = [(old, new) for (_, old), (_, new) in zip(before.blocks, after.blocks, strict=True)]
+        for gene in BLOCK_GENES:
+            if any(getattr(old, gene) != getattr(new, gene) for old, new in pairs):
+                trials[gene] += 1
+                successes[gene] += better
+    return {gene: (1 + successes[gene]) / (2 + trials[gene]) for gene in BLOCK_GENES}
+
+
+@lru_cache(maxsize=2048)
+def _genotype(source: str, spec: TaskSpec) -> Genotype | None:
+    """The genotype of a source; kept, since every proposal looks at the whole history."""
+    return parse(source, spec)

@@ -1,0 +1,121 @@
+"""A language model as a proposer: prompt, answer, one repair of a malformed answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from discoverers.proposers.llm.client import OVERHEAD, Account, Endpoint, Message
+from discoverers.proposers.llm.prompting import AnswerError, Prompts, read_answer
+from zfbench.errors import ZfbenchError
+from zfbench.search.hints import CRITIQUE
+from zfbench.search.proposer import Context
+from zfbench.search.types import Program, Proposal, Request, Spend
+from zfbench.tasks.task import TaskSpec
+
+CALLS = 3  # of one proposal: a critique, an answer, its repair
+BYTES_PER_TOKEN = 4  # of a malformed answer that is sent back: what is longer is cut
+COMPLAINT = 2_000  # bytes of what is said about it
+CRITIQUE_BYTES = 4_000
+
+
+class LlmProposer:
+    """Any OpenAI-compatible endpoint; the key is read from the environment and from nowhere else.
+
+    Args:
+        spec: the task.
+        model: the model's name at the endpoint.
+        base_url: the endpoint, such as http://localhost:8000/v1; by default OpenAI's.
+        prompts: a folder of prompts to use instead of the shipped ones.
+        prompt_bytes: longest prompt; older parents are left out of one that is longer.
+        settings: see `Endpoint`: temperature, answer_tokens, timeout, attempts, extra.
+
+    Attributes:
+        bound: three calls of the longest prompt and the longest answer.
+        trusted: nobody has read what it will write.
+        identity: model, endpoint, settings and the hash of the prompts.
+    """
+
+    trusted = False
+
+    def __init__(
+        self,
+        spec: TaskSpec,  # noqa: ARG002 (it comes again with every request)
+        model: str = "",
+        base_url: str | None = None,
+        prompts: str | None = None,
+        prompt_bytes: int = 60_000,
+        **settings: Any,
+    ) -> None:
+        if not model:
+            raise ZfbenchError("The proposer 'llm' needs a model; name one as the setting `model`.")
+        self._prompts = Prompts.load(prompts)
+        self._prompt_bytes = prompt_bytes
+        self._endpoint = Endpoint(model, base_url, **settings)
+        self._quoted = BYTES_PER_TOKEN * self._endpoint.answer_tokens
+        longest = 4 * OVERHEAD + prompt_bytes + self._quoted + COMPLAINT  # a repair's messages
+        self.bound = Spend(tokens=CALLS * (longest + self._endpoint.answer_tokens))
+        self.identity: Mapping[str, Any] = {
+            "model": model,
+            "base_url": base_url,
+            "prompts_sha256": self._prompts.sha256,
+            "prompt_bytes": prompt_bytes,
+            **{name: value for name, value in settings.items() if name != "sleep"},
+        }
+
+    def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
+        """A program that the model wrote.
+
+        Raises:
+            ProposalError: the endpoint gave no answer, or no usable one after a repair; it says what was spent.
+        """
+        account = Account(self.bound.tokens)
+        first, second, third = (int(seed) for seed in rng.integers(2**31, size=CALLS))
+        critique = ""
+        if CRITIQUE in request.hints and context.parents:
+            prompt = self._prompts.critique(context)
+            if self._fits(prompt):
+                critique = _cut(self._endpoint.ask(self._chat(prompt), first, account), CRITIQUE_BYTES)
+        messages = self._chat(self._longest_that_fits(request, context, critique, account))
+        answer = self._endpoint.ask(messages, second, account)
+        try:
+            return self._proposal(answer, context, account)
+        except AnswerError as error:
+            messages += [
+                {"role": "assistant", "content": _cut(answer, self._quoted) or "(nothing)"},
+                {"role": "user", "content": _cut(self._prompts.repair(str(error)), COMPLAINT)},
+            ]
+        answer = self._endpoint.ask(messages, third, account)
+        try:
+            return self._proposal(answer, context, account)
+        except AnswerError as error:
+            raise account.failure(f"The model's answer could not be used, also when asked again: {error}") from error
+
+    def _proposal(self, answer: str, context: Context, account: Account) -> Proposal:
+        source, summary = read_answer(answer)
+        if any(Program(source).id == parent.program.id for parent in context.parents):
+            raise AnswerError("it repeats one of the programs unchanged.")
+        return Proposal(source, summary, Spend(tokens=account.tokens))
+
+    def _chat(self, prompt: str) -> list[Message]:
+        return [{"role": "system", "content": self._prompts.texts["system"]}, {"role": "user", "content": prompt}]
+
+    def _longest_that_fits(self, request: Request, context: Context, critique: str, account: Account) -> str:
+        """The prompt with as many of the last parents as its limit has room for."""
+        for count in range(len(context.parents), -1, -1):
+            prompt = self._prompts.proposal(request, context, count, critique)
+            if self._fits(prompt):
+                return prompt
+        raise account.failure(f"The prompt exceeds {self._prompt_bytes:,} bytes without parents; raise prompt_bytes.")
+
+    def _fits(self, prompt: str) -> bool:
+        return sum(len(message["content"].encode(errors="replace")) for message in self._chat(prompt)) <= (
+            self._prompt_bytes
+        )
+
+
+def _cut(text: str, size: int) -> str:
+    """The first bytes of a text."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore")

@@ -1,0 +1,48 @@
+"""Random search: the control that every guided search has to beat.
+
+Every program is a mutation of the seed program. With `restarts`, it is a mutation of a working program drawn
+uniformly from all found so far: a random walk over programs that still takes no notice of any score.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zfbench.search.types import Evaluation, Program, ProgramId, Request
+
+
+class RandomSearch:
+    """A discoverer without selection.
+
+    Args:
+        seed: of the draws of parents.
+        seed_program: where every search begins.
+        restarts: draw the parent from all working programs instead of taking the seed program.
+    """
+
+    def __init__(self, seed: int, seed_program: Program, restarts: bool = False) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._seed_id = seed_program.id
+        self._restarts = restarts
+        self._asked = 0
+        self._told: dict[ProgramId, bool] = {}  # in order of telling; does it work?
+
+    def ask(self) -> Request | None:
+        """The seed program first; once it is told, mutations, any number at a time."""
+        if self._asked and self._seed_id not in self._told:
+            return None
+        request = Request(self._asked, "seed") if self._asked == 0 else self._mutation()
+        self._asked += 1
+        return request
+
+    def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:  # noqa: ARG002
+        """Remember the program as a possible parent."""
+        if program.source:
+            self._told[program.id] = evaluation.ok
+
+    def _mutation(self) -> Request:
+        parent = self._seed_id
+        working = [program for program, ok in self._told.items() if ok]
+        if self._restarts and working:
+            parent = working[self._rng.integers(len(working))]
+        return Request(self._asked, "mutate", parents=(parent,))
