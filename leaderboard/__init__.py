@@ -1,0 +1,1 @@
+"""Tables, pictures and commands over result files."""

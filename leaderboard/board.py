@@ -1,0 +1,202 @@
+"""From results to boards: runs that may be compared, a row per method, seeds aggregated with their uncertainty.
+
+Results with another data hash, benchmark version, limit or search budget get a board of their own. Controls spend
+nothing, so they stand on every board of their data; what is not a search stands beside the searches of every budget.
+A row's numbers depend on its own runs alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from leaderboard.load import own_settings
+from leaderboard.statistics import Interval, mean_interval
+from zfbench.results import Result, to_json
+
+TIME = "seconds"  # the one column that is no metric: fit and judging together
+CEILING = "oracle"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What every row of a board shares.
+
+    Attributes:
+        updates, seconds: limits of one training; None on a board of controls alone.
+        budget: of the searches, as JSON; empty without searches.
+    """
+
+    benchmark_version: int
+    tier: str
+    circuit: str
+    holdout: str
+    data_sha256: str
+    updates: float | None = None
+    seconds: float | None = None
+    budget: str = ""
+
+    def describe(self) -> str:
+        """One line for people."""
+        parts = [
+            f"benchmark version {self.benchmark_version}",
+            f"{self.tier} tier",
+            f"circuit {self.circuit}",
+            f"{self.holdout} held out",
+            f"data {self.data_sha256[:12]}",
+        ]
+        if self.updates is not None:
+            parts.append(f"limit of a training: {self.updates:.0f} updates, {self.seconds or 0:.0f} s")
+        if self.budget:
+            parts.append(f"search budget: {self.search()}")
+        return " · ".join(parts)
+
+    def search(self) -> str:
+        """The search budget in words, such as "8 evaluations, 400 updates"."""
+        return ", ".join(f"{v:g} {k.replace('_', ' ')}" for k, v in json.loads(self.budget or "{}").items() if v)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Row:
+    """All runs of one method on one task."""
+
+    runs: tuple[Result, ...]
+
+    @property
+    def task(self) -> str:
+        """The task's full name."""
+        return self.runs[0].task.name
+
+    @property
+    def track(self) -> str:
+        """The task's track."""
+        return self.runs[0].task.track
+
+    @property
+    def kind(self) -> str:
+        """Control, baseline, program or search."""
+        return self.runs[0].method.kind
+
+    @property
+    def method(self) -> str:
+        """The method's name with its proposer and settings."""
+        return method_name(self.runs[0])
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """The status of every run that failed."""
+        return tuple(run.status for run in self.runs if run.status != "ok")
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds, and how many of them worked if not all."""
+        worked = len(self.runs) - len(self.failures)
+        return str(len(self.runs)) if not self.failures else f"{worked}/{len(self.runs)}"
+
+    @cached_property
+    def scores(self) -> dict[str, Interval]:
+        """The mean over seeds of every score that all runs have; one missing run makes a mean missing."""
+        values = [_scores_of(run) for run in self.runs]
+        common = [name for name in values[0] if all(name in v for v in values)]
+        # an own generator per score: no other row or score can shift the draws
+        return {name: mean_interval([v[name] for v in values], np.random.default_rng(0)) for name in common}
+
+
+@dataclass(frozen=True)
+class Board:
+    """Rows that may be compared."""
+
+    header: Header
+    rows: tuple[Row, ...]
+
+
+def boards(results: Sequence[Result]) -> list[Board]:
+    """Sort results onto boards; each board's rows by track, the oracle first, then by held-out error."""
+    headers = dict.fromkeys(_header(r) for r in results)
+    made = []
+    for header in sorted(headers, key=repr):
+        if any(_stands_on(header, other) for other in headers if other != header):
+            continue  # its rows stand on a fuller board too
+        own = [r for r in results if _stands_on(_header(r), header)]
+        groups: dict[tuple[str, str], list[Result]] = {}
+        for result in own:
+            groups.setdefault((result.task.name, method_name(result)), []).append(result)
+        rows = [Row(tuple(sorted(runs, key=lambda r: r.seed))) for runs in groups.values()]
+        made.append(Board(header, tuple(sorted(rows, key=_order))))
+    return made
+
+
+def select(results: Iterable[Result], task: str | None = None, track: str | None = None) -> list[Result]:
+    """Results of a task or track, and the controls of their data that would otherwise drop out of sight."""
+    everything = list(results)
+    chosen = [r for r in everything if task in (None, r.task.name) and track in (None, r.task.track)]
+    data = {r.task.data_sha256 for r in chosen}
+    present = {(r.task.data_sha256, method_name(r)) for r in chosen}
+    controls = [
+        r
+        for r in everything
+        if r.method.kind == "control"
+        and r.task.data_sha256 in data
+        and (r.task.data_sha256, method_name(r)) not in present
+    ]
+    return chosen + controls
+
+
+def method_name(result: Result) -> str:
+    """The method with its proposer and its own settings, if it has any."""
+    name = result.method.name
+    if result.method.proposer is not None:
+        name += f" + {result.method.proposer}"
+    settings = ", ".join(f"{k}={_plain(v)}" for k, v in sorted(own_settings(result.method).items()))
+    return f"{name} ({settings})" if settings else name
+
+
+def _header(result: Result) -> Header:
+    task = result.task
+    base = Header(result.benchmark_version, task.tier, task.circuit, task.holdout, task.data_sha256)
+    if result.method.kind == "control":
+        return base
+    limits, budget = result.limits, result.method.settings.get("budget")
+    return Header(
+        **(
+            base.to_json()
+            | {
+                "updates": limits.get("updates") or 0.0,
+                "seconds": limits.get("seconds") or 0.0,
+                "budget": "" if budget is None else to_json(budget),
+            }
+        )
+    )
+
+
+def _stands_on(own: Header, board: Header) -> bool:
+    """Whether a result with header `own` belongs on that board: equal in all it depends on."""
+    return all(
+        mine == theirs or (name in ("updates", "seconds") and mine is None) or (name == "budget" and mine == "")
+        for (name, mine), theirs in zip(own.to_json().items(), board.to_json().values(), strict=True)
+    )
+
+
+def _scores_of(result: Result) -> dict[str, float]:
+    if result.status != "ok":
+        return {}
+    time = {TIME: float(sum(result.timings.values()))} if result.timings else {}
+    return {**result.metrics, **time}
+
+
+def _order(row: Row) -> tuple[str, bool, float, str]:
+    error = row.scores.get("forecast/ood/mae")
+    return (row.track, row.method != CEILING, np.inf if error is None else error.estimate, row.method)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else to_json(value)

@@ -1,0 +1,240 @@
+"""Published claims as tests over results: supported, refuted or undecided, never noise called an effect.
+
+A claim is a TOML file; each of its tests compares two methods (or a method with a number) seed by seed:
+
+    id = "mask-restores-ood"
+    source = "..."
+    text = "..."
+    [[tests]]
+    left = {method = "masked_mlp", task = "zfish-tiny/masked"}
+    right = {method = "driven_mlp", task = "zfish-tiny/driven"}     # or a number
+    metric = "forecast/ood/skill_last_value"                        # `right` may name a metric of its own
+    relation = "higher"                                             # higher | lower | comparable
+    effect = 0.1                                                    # in units of the metric
+    confidence = 0.95
+    seeds = 5                                                       # fewer matched seeds decide nothing
+
+`higher` and `lower` are supported when the difference is larger than `effect` beyond doubt, and refuted when it is
+smaller beyond doubt; `comparable` when it lies within plus or minus `effect` (an equivalence test; Schuirmann 1987).
+Beyond doubt: the interval of the mean difference and a sign-flip permutation test agree.
+
+A claim of several tests is supported if all are (intersection-union, which needs no correction) and refuted if one is,
+at a confidence corrected for their number.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from leaderboard.board import boards
+from leaderboard.statistics import Interval, mean_interval, paired_permutation
+from zfbench.errors import ZfbenchError
+from zfbench.results import Result
+
+Verdict = Literal["supported", "refuted", "undecided"]
+EVERY_SEED = -1  # the key of a score that does not depend on the seed
+DETERMINISTIC = ("control", "baseline")  # one run of these stands for every seed
+
+Array = NDArray[np.float64]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Side(_Strict):
+    """One side of a comparison; `metric` overrides the test's."""
+
+    method: str
+    task: str
+    proposer: str | None = None
+    settings: dict[str, object] | None = None
+    metric: str | None = None
+
+    def describe(self) -> str:
+        """For people."""
+        return f"{self.method}{f' + {self.proposer}' if self.proposer else ''} on {self.task}"
+
+    def fits(self, result: Result) -> bool:
+        """Whether a result is a run of this side."""
+        method = result.method
+        return (
+            result.task.name == self.task
+            and method.name == self.method
+            and self.proposer in (None, method.proposer)
+            and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
+        )
+
+
+class Comparison(_Strict):
+    """One comparison; see the module's example for the fields."""
+
+    left: Side
+    right: Side | float
+    metric: str
+    relation: Literal["higher", "lower", "comparable"]
+    effect: float = Field(ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    seeds: int = Field(default=5, ge=2)
+
+    def describe(self) -> str:
+        """For people."""
+        right = self.right.describe() if isinstance(self.right, Side) else f"{self.right:g}"
+        words = {"higher": "above", "lower": "below", "comparable": "within"}[self.relation]
+        other = f" ({self.right.metric})" if isinstance(self.right, Side) and self.right.metric else ""
+        margin = f"by more than {self.effect:g}" if self.relation != "comparable" else f"plus or minus {self.effect:g}"
+        return f"{self.metric}: {self.left.describe()} {words} {right}{other} {margin}"
+
+
+class Claim(_Strict):
+    """What a source claims, and how our results decide it."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    source: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    tests: tuple[Comparison, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one test came to.
+
+    Attributes:
+        effect: mean of left - right over seeds with its interval, at the test's confidence; None without results.
+        p: one-sided, of the direction of the verdict; for an undecided test that of the claim.
+        reason: why it is undecided; empty otherwise.
+    """
+
+    test: Comparison
+    verdict: Verdict
+    effect: Interval | None = None
+    p: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What our results say about a claim."""
+
+    claim: Claim
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+def read_claim(path: Path) -> Claim:
+    """Read a claim's file.
+
+    Raises:
+        ZfbenchError: it cannot be read, or a field is wrong; the sentence names it.
+    """
+    try:
+        return Claim.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ZfbenchError(f"Cannot read the claim {path} ({error.strerror}); check the path.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ZfbenchError(f"The claim {path} is not TOML ({error}); correct it there.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ZfbenchError(f"The claim {path} is wrong at {place} ({first['msg']}); correct it there.") from error
+
+
+def read_claims(folder: Path) -> list[Claim]:
+    """All claims of a folder, in order of file name.
+
+    Raises:
+        ZfbenchError: there are none, one is wrong, or two have the same id.
+    """
+    claims = [read_claim(path) for path in sorted(folder.glob("*.toml"))]
+    if not claims:
+        raise ZfbenchError(f"There are no claims (*.toml) in {folder}; check the path.")
+    ids = [claim.id for claim in claims]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise ZfbenchError(f"Two claims in {folder} have the id '{name}'; rename one.")
+    return claims
+
+
+def check(claim: Claim, results: Sequence[Result]) -> Answer:
+    """What the results say about a claim."""
+    findings = tuple(_decide(test, results, len(claim.tests)) for test in claim.tests)
+    verdicts = {finding.verdict for finding in findings}
+    verdict: Verdict = "refuted" if "refuted" in verdicts else "supported" if verdicts == {"supported"} else "undecided"
+    return Answer(claim, verdict, findings)
+
+
+def _decide(test: Comparison, results: Sequence[Result], tests: int) -> Finding:
+    left, reason = _values(test.left, test, results)
+    if isinstance(test.right, Side):
+        right, missing = _values(test.right, test, results)
+        reason = reason or missing or _mixed(test.left, test.right, results)
+    else:
+        right = {EVERY_SEED: test.right}
+    if reason:
+        return Finding(test, "undecided", reason=reason)
+    differences = _differences(left, right)
+    if not len(differences):
+        return Finding(test, "undecided", reason="the two sides have no seed in common")
+    rng = np.random.default_rng(0)
+    alpha = 1 - test.confidence
+    effect = mean_interval(differences, rng, test.confidence)
+    margins = _margins(test, differences)
+    support = max(paired_permutation(m, rng) for m in margins)
+    if len(differences) < test.seeds:
+        return Finding(test, "undecided", effect, support, f"{len(differences)} of {test.seeds} seeds")
+    if support <= alpha and all(mean_interval(m, rng, test.confidence).low > 0 for m in margins):
+        return Finding(test, "supported", effect, support)
+    ways = tests * len(margins)  # each could refute the claim by chance
+    against = min(paired_permutation(-m, rng) for m in margins)
+    if against <= alpha and any(mean_interval(m, rng, 1 - alpha / ways).high < 0 for m in margins):
+        return Finding(test, "refuted", effect, against)
+    return Finding(test, "undecided", effect, support, "the difference is not clear of the margin")
+
+
+def _margins(test: Comparison, differences: Array) -> list[Array]:
+    """What must all be positive on average for the claim to hold, [n] each."""
+    if test.relation == "comparable":
+        return [test.effect - differences, test.effect + differences]
+    return [(differences if test.relation == "higher" else -differences) - test.effect]
+
+
+def _values(side: Side, test: Comparison, results: Sequence[Result]) -> tuple[dict[int, float], str]:
+    """Scores by seed, or why there are none that may be compared."""
+    runs = [r for r in results if side.fits(r)]
+    metric = side.metric or test.metric
+    if not runs:
+        return {}, f"no results of {side.describe()}"
+    seeds = [r.seed for r in runs]
+    if len(set(seeds)) < len(seeds):
+        return {}, f"{side.describe()} ran with several settings, budgets or data sets; name one or give their folder"
+    broken = [r for r in runs if r.status != "ok" or metric not in r.metrics]
+    if broken:
+        return {}, f"{len(broken)} of {len(runs)} seeds of {side.describe()} have no {metric}"
+    values = {r.seed: r.metrics[metric] for r in runs}
+    if len(runs) == 1 and runs[0].method.kind in DETERMINISTIC:
+        return {EVERY_SEED: next(iter(values.values()))}, ""
+    return values, ""
+
+
+def _differences(left: dict[int, float], right: dict[int, float]) -> Array:
+    """Left minus right of every seed that both have, [n]."""
+    seeds = sorted((left.keys() | right.keys()) - {EVERY_SEED}) or [EVERY_SEED]
+    pairs = [(left.get(s, left.get(EVERY_SEED)), right.get(s, right.get(EVERY_SEED))) for s in seeds]
+    return np.array([a - b for a, b in pairs if a is not None and b is not None], np.float64)
+
+
+def _mixed(left: Side, right: Side, results: Iterable[Result]) -> str:
+    """Why the two sides may not be compared: no board holds both."""
+    for board in boards([r for r in results if left.fits(r) or right.fits(r)]):
+        runs = [run for row in board.rows for run in row.runs]
+        if any(left.fits(r) for r in runs) and any(right.fits(r) for r in runs):
+            return ""
+    return "the two sides were measured on other data, limits, budgets or versions"

@@ -1,0 +1,79 @@
+"""Claims as tests of an author's own CI: `pytest CLAIMS --zfbench-results RESULTS`.
+
+Every claim (a TOML file) below the given paths is one test: it passes when supported, fails when refuted, and is
+skipped with the reason when the results do not decide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from leaderboard.claims import Answer
+
+OPTION = "--zfbench-results"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that switches the collection of claims on."""
+    parser.getgroup("zfbench").addoption(OPTION, type=Path, help="Check claims (*.toml) against these results.")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ClaimFile | None:
+    """A claim's file, if results were given."""
+    if file_path.suffix != ".toml" or parent.config.getoption(OPTION) is None:
+        return None
+    text = file_path.read_text(encoding="utf-8", errors="replace")
+    return ClaimFile.from_parent(parent, path=file_path) if "[[tests]]" in text else None
+
+
+class ClaimFile(pytest.File):
+    """One claim's file."""
+
+    def collect(self) -> Iterator[ClaimItem]:
+        """Its one claim."""
+        yield ClaimItem.from_parent(self, name=self.path.stem)
+
+
+class RefutedError(Exception):
+    """The results refute a claim."""
+
+
+class ClaimItem(pytest.Item):
+    """One claim, checked."""
+
+    def runtest(self) -> None:
+        """Pass, skip or fail as the results say."""
+        from leaderboard.claims import check, read_claim
+        from leaderboard.load import load_folder
+
+        answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
+        if answer.verdict == "undecided":
+            pytest.skip("; ".join(f.reason for f in answer.findings if f.reason))
+        if answer.verdict == "refuted":
+            raise RefutedError(_sentence(answer))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # noqa: ARG002 - the signature is pytest's
+        """One line for what was refuted, pytest's own report for anything else."""
+        if isinstance(excinfo.value, RefutedError):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the claim stands."""
+        return self.path, 0, f"claim {self.name}"
+
+
+def _sentence(answer: Answer) -> str:
+    from leaderboard.tables import show
+
+    parts = [
+        f"{finding.test.describe()}: difference {show(finding.effect, 3)}, p = {finding.p:.3g}"
+        for finding in answer.findings
+        if finding.verdict == "refuted"
+    ]
+    return f"refuted: {answer.claim.text} " + "; ".join(parts)

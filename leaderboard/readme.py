@@ -1,0 +1,45 @@
+"""The table in a document: generated between two marks, so that it can never drift from the results unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from leaderboard.board import Board
+from leaderboard.tables import as_markdown
+from zfbench.errors import ZfbenchError
+from zfbench.files import write_text
+
+BEGIN = "<!-- leaderboard: made by `zfbench leaderboard --readme README.md` -->"
+END = "<!-- /leaderboard -->"
+
+
+def update(path: Path, found: Sequence[Board], check: bool = False) -> bool:
+    """Put the tables between the marks of a file.
+
+    Args:
+        path: the document.
+        found: what it shall show.
+        check: only compare.
+
+    Returns:
+        Whether the document was changed.
+
+    Raises:
+        ZfbenchError: it cannot be read, has no marks, or `check` found it out of date.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZfbenchError(f"Cannot read {path} ({error}); check the path.") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ZfbenchError(f"{path} has no place for the table; put the lines {BEGIN} and {END} there.")
+    updated = f"{before}{BEGIN}\n\n{as_markdown(found)}\n\n{END}{after}"
+    if updated == text:
+        return False
+    if check:
+        raise ZfbenchError(f"The table in {path} is out of date; run `zfbench leaderboard --readme {path}`.")
+    write_text(path, updated)
+    return True

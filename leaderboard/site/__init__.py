@@ -1,0 +1,1 @@
+"""The static page: self-contained HTML, made from committed results alone."""

@@ -1,0 +1,251 @@
+"""Write the page: an index with the boards and plots, a page for each method, and the numbers as CSV and JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leaderboard.board import CEILING, Board, Row
+from leaderboard.statistics import anytime_band, incumbent, performance_profile
+from leaderboard.tables import COLUMNS, LEGEND, as_csv, as_json, label, show
+from zfbench.errors import ZfbenchError
+from zfbench.files import write_text
+from zfbench.results import Result
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from leaderboard.site.svg import Line
+
+TEMPLATES = Path(__file__).parent / "templates"
+EXAMPLE, JACOBIAN = "forecast/ood/example/", "connectivity/mean_jacobian"
+EVALUATIONS, LOSSES = "search/evaluation", "search/loss"
+BY_GROUP = {
+    "Held-out error, in standard deviations": ("forecast/ood/mae_sd/group/", None),
+    "Impulse-response error (1: predicts no effect)": ("dynamics/impulse/error/group/", 1.0),
+}
+
+
+def build(found: Sequence[Board], folder: Path) -> list[Path]:
+    """Write the site of these boards into a folder.
+
+    Returns:
+        The files written, `index.html` first.
+
+    Raises:
+        ZfbenchError: Jinja2 or Pygments is not installed, or the folder cannot be written.
+    """
+    environment = _environment()
+    files = {"index.html": environment.get_template("index.html").render(_index(found))}
+    for number, board in enumerate(found):
+        for row in board.rows:
+            files[page_of(row, number)] = environment.get_template("method.html").render(_method(row, board))
+    files["results.csv"], files["results.json"] = as_csv(found), as_json(found)
+    files["zfbench.bib"] = (TEMPLATES / "zfbench.bib").read_text(encoding="utf-8")
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return [folder / name for name in files]
+
+
+def page_of(row: Row, board: int) -> str:
+    """The file of a method's page, relative to the index."""
+    return "methods/" + re.sub(r"[^\w.]+", "-", f"{board}-{row.task}-{row.method}").strip("-") + ".html"
+
+
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise ZfbenchError("The page needs Jinja2 and Pygments; pip install 'zfbench[site]'.") from error
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.globals["columns"] = COLUMNS
+    return environment
+
+
+def _index(found: Sequence[Board]) -> dict[str, Any]:
+    sections = [
+        {
+            "header": board.header,
+            "rows": [_row(row, page_of(row, number)) for row in board.rows],
+            "scatter": _shortcut(board, number),
+            "profile": _profile(board),
+            "anytime": _anytime(board),
+        }
+        for number, board in enumerate(found)
+    ]
+    rows = [row for board in found for row in board.rows]
+    return {
+        "root": "",
+        "sections": sections,
+        "legend": LEGEND,
+        "filters": {
+            "task": sorted({row.task for row in rows}),
+            "track": sorted({row.track for row in rows}),
+            "kind": sorted({row.kind for row in rows}),
+            "budget": sorted({_budget(board) for board in found}),
+        },
+        "budgets": [_budget(board) for board in found],
+    }
+
+
+def _budget(board: Board) -> str:
+    header = board.header
+    training = "controls alone" if header.updates is None else f"{header.updates:.0f} updates"
+    return training + (f", search of {header.search()}" if header.budget else "")
+
+
+def _row(row: Row, link: str) -> dict[str, Any]:
+    cells = []
+    for column in COLUMNS:
+        score = row.scores.get(column.score)
+        cells.append({"text": show(score, column.decimals), "value": "" if score is None else repr(score.estimate)})
+    return {"row": row, "name": label(row), "link": link, "cells": cells}
+
+
+def _shortcut(board: Board, number: int) -> Markup:
+    from leaderboard.site.svg import Point, scatter
+
+    points = [
+        Point(row.method, f"track-{row.track}", row.kind, id_.estimate, ood.estimate, page_of(row, number))
+        for row in board.rows
+        if (id_ := row.scores.get("forecast/id/mae")) and (ood := row.scores.get("forecast/ood/mae"))
+    ]
+    return scatter(points, "MAE, training conditions", "MAE, held-out condition")
+
+
+def _profile(board: Board) -> Markup:
+    from leaderboard.site.svg import Line, lines
+
+    thresholds = np.linspace(0, 1, 101)
+    curves: list[Line] = []
+    for row in (r for r in board.rows if r.kind != "control" and not r.failures):
+        prefix = "forecast/ood/mae_sd/group/"
+        errors = [v for run in row.runs for name, v in run.metrics.items() if name.startswith(prefix)]
+        if not errors:
+            continue
+        share = performance_profile(-np.array(errors), -thresholds).tolist()
+        if all(share != known.y for known in curves):  # what ignores the drive is the same in every track
+            style = f"line-{len(curves) % 16}"
+            curves.append(Line(f"{row.method} ({row.track})", style, thresholds.tolist(), share))
+    return lines(
+        curves, "held-out error, in standard deviations", "share of seeds x groups below", height=400, y_range=(0, 1)
+    )
+
+
+def _anytime(board: Board) -> Markup:
+    """Best validation loss so far of every search, over the evaluations: median and interquartile range over seeds."""
+    from leaderboard.site.svg import Line, lines
+
+    curves: list[Line] = []
+    for row in board.rows:
+        told = [run for run in row.runs if run.curves.get(LOSSES)]
+        if not told:
+            continue
+        grid = np.arange(1, max(run.spend.evaluations for run in told) + 1)
+        best = np.array([incumbent(run.curves[EVALUATIONS], run.curves[LOSSES], grid) for run in told])  # [S, G]
+        shown = np.isfinite(best).all(axis=0)
+        if not shown.any():
+            continue
+        low, median, high = (band.tolist() for band in anytime_band(best[:, shown]))
+        name = f"{row.method} ({len(told)} of {len(row.runs)} seeds)"
+        curves.append(Line(name, f"line-{len(curves) % 16}", grid[shown].tolist(), median, low, high))
+    return lines(curves, "evaluations", "best validation MAE", height=400)
+
+
+def _method(row: Row, board: Board) -> dict[str, Any]:
+    from leaderboard.site.svg import bars, matrix
+
+    first = row.runs[0]
+    oracles = [r.runs[0] for r in board.rows if r.method == CEILING and r.track != "autonomous"]
+    truth = next((r for r in oracles if r.task.track == row.track), oracles[0] if oracles else None)
+    return {
+        "root": "../",
+        "row": row,
+        "name": label(row),
+        "header": board.header,
+        "scores": [(c, show(row.scores.get(c.score), c.decimals), _by_seed(row, c.score)) for c in COLUMNS],
+        "anytime": _anytime(Board(board.header, (row,))),
+        "horizon": {split: _horizon(row, board, split) for split in ("id", "ood")},
+        "traces": _traces(first, truth),
+        "matrices": [
+            (title, matrix(np.reshape(r.curves[JACOBIAN], (_side(r), _side(r)))))
+            for title, r in (("true circuit", truth), (row.method, first))
+            if r is not None and JACOBIAN in r.curves
+        ],
+        "groups": [
+            (title, bars(_groups(row, prefix), reference))
+            for title, (prefix, reference) in BY_GROUP.items()
+            if _groups(row, prefix)
+        ],
+        "program": None if first.program is None else _highlight(first.program.source),
+        "style": _highlight_styles(),
+        "runs": row.runs,
+    }
+
+
+def _by_seed(row: Row, score: str) -> list[str]:
+    return [f"{run.metrics[score]:.4g}" if score in run.metrics else "-" for run in row.runs]
+
+
+def _horizon(row: Row, board: Board, split: str) -> Markup:
+    """Error at every step ahead: the method's mean and range over seeds, with the last value for comparison."""
+    from leaderboard.site.svg import lines
+
+    name = f"forecast/{split}/mae"
+    shown = [(row, "model")]
+    shown += [(r, "reference") for r in board.rows if r.method == "last_value" and r.task == row.task and r is not row]
+    return lines([_course(r, name, style) for r, style in shown if all(name in x.curves for x in r.runs)],
+                 "ms ahead", "MAE", height=260)  # fmt: skip
+
+
+def _course(row: Row, name: str, style: str) -> Line:
+    from leaderboard.site.svg import Line
+
+    curves = np.array([run.curves[name] for run in row.runs])  # [S, H]
+    steps = list(range(1, curves.shape[1] + 1))
+    low, high = curves.min(axis=0).tolist(), curves.max(axis=0).tolist()
+    return Line(row.method, style, steps, curves.mean(axis=0).tolist(), low, high)
+
+
+def _traces(result: Result, truth: Result | None) -> list[Markup]:
+    from leaderboard.site.svg import trace
+
+    own = {name.removeprefix(EXAMPLE): curve for name, curve in result.curves.items() if name.startswith(EXAMPLE)}
+    true = {} if truth is None else truth.curves
+    return [trace(neuron, true.get(EXAMPLE + neuron), curve) for neuron, curve in own.items()]
+
+
+def _groups(row: Row, prefix: str) -> list[tuple[str, float]]:
+    return [
+        (name.removeprefix(prefix), score.estimate) for name, score in row.scores.items() if name.startswith(prefix)
+    ]
+
+
+def _side(result: Result) -> int:
+    return round(len(result.curves[JACOBIAN]) ** 0.5)
+
+
+def _highlight(source: str) -> Markup:
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(cssclass="source")))
+
+
+def _highlight_styles() -> Markup:
+    """Colours of the program in both themes."""
+    from markupsafe import Markup
+    from pygments.formatters import HtmlFormatter
+
+    light = HtmlFormatter(style="default").get_style_defs(":root .source")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(":root[data-theme=dark] .source")
+    return Markup(f"{light}\n{dark}\n:root .source {{background: none}}")

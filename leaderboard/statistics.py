@@ -1,0 +1,205 @@
+"""Statistics of a few seeds, in NumPy and SciPy.
+
+Seeds are the unit of replication; stimulus conditions may be resampled within seeds, overlapping windows never. A
+missing score (NaN) is refused everywhere: whoever averages must first decide what a failure means.
+
+Sources: Agarwal et al. 2021 (IQM, profiles, probability of improvement), Hansen et al. 2021 (ECDF over runs and
+targets), Davison & Hinkley 1997, ch. 2.4 and 4.3 (percentile bootstrap, permutation tests).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+FEW = 10  # below this many seeds the percentile bootstrap covers too rarely (75 % of nominal 95 % with three)
+EXACT = 14  # up to this many pairs all sign flips are counted, above they are sampled
+DRAWS = 2_000
+
+Array = NDArray[np.float64]
+Statistic = Callable[[Array], Array]  # [..., n] -> [...]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval; infinite bounds when one value says nothing of its spread."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half_width(self) -> float:
+        """The larger distance of a bound from the estimate."""
+        return max(self.high - self.estimate, self.estimate - self.low)
+
+
+@dataclass(frozen=True)
+class Quartiles:
+    """Median and interquartile range."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+def quartiles(values: ArrayLike) -> Quartiles:
+    """Median and IQR of values [n]."""
+    lower, median, upper = np.quantile(_complete(values), [0.25, 0.5, 0.75])
+    return Quartiles(float(median), float(lower), float(upper))
+
+
+def iqm(values: ArrayLike) -> Array:
+    """Interquartile mean along the last axis, [..., n] -> [...]: a quarter of the values is cut at each end."""
+    ordered = np.sort(_complete(values), axis=-1)
+    cut = ordered.shape[-1] // 4
+    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1))
+
+
+def mean(values: ArrayLike) -> Array:
+    """Mean along the last axis, [..., n] -> [...]."""
+    return np.asarray(_complete(values).mean(axis=-1))
+
+
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Student's interval of the mean of values [n]: what fewer than ten seeds deserve."""
+    x = _complete(values)
+    n = len(x)
+    if n < 2:
+        return Interval(float(x.mean()), -np.inf, np.inf, n)
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
+    return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, n)
+
+
+def hierarchical_bootstrap(
+    values: ArrayLike,
+    rng: np.random.Generator,
+    statistic: Statistic = mean,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+) -> Interval:
+    """Percentile interval that resamples seeds, and conditions within each drawn seed.
+
+    Args:
+        values: [S, K], a score for every seed and condition; one column resamples seeds alone.
+        rng: of the draws.
+        statistic: of one condition mean per seed, [..., S] -> [...].
+        confidence: nominal coverage.
+        draws: bootstrap samples.
+    """
+    x = _complete(values)
+    S, K = x.shape
+    seeds = rng.integers(S, size=(draws, S))
+    conditions = rng.integers(K, size=(draws, S, K))
+    resampled = x[seeds[:, :, None], conditions].mean(axis=2)  # [draws, S]
+    low, high = np.quantile(statistic(resampled), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(statistic(x.mean(axis=1))), float(low), float(high), S)
+
+
+def mean_interval(values: ArrayLike, rng: np.random.Generator, confidence: float = 0.95) -> Interval:
+    """Interval of the mean over seeds [n]: Student's below `FEW` seeds, bootstrap from there on."""
+    x = _complete(values)
+    if len(x) < FEW:
+        return t_interval(x, confidence)
+    return hierarchical_bootstrap(x[:, None], rng, confidence=confidence)
+
+
+def paired_permutation(differences: ArrayLike, rng: np.random.Generator, draws: int = 20_000) -> float:
+    """One-sided p-value that paired differences [n] have a positive mean, by flipping their signs.
+
+    Exact up to `EXACT` pairs, where the smallest possible value is 2^-n. The observed signs count as one of the
+    sampled flips otherwise, so that p is never 0.
+    """
+    d = _complete(differences)
+    n = len(d)
+    if n <= EXACT:
+        signs = np.array(list(itertools.product((1, -1), repeat=n)), np.float64)  # [2^n, n]
+    else:
+        signs = np.vstack([np.ones(n), rng.choice([-1.0, 1.0], size=(draws, n))])
+    sums = signs @ d
+    return float(np.mean(sums >= d.sum() - 1e-12 * np.abs(d).sum()))  # rounding must not break ties
+
+
+def probability_of_improvement(
+    left: ArrayLike, right: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, draws: int = DRAWS
+) -> Interval:
+    """P(a run of the left is larger than one of the right), ties half, with a bootstrap interval over seeds."""
+    a, b = _complete(left), _complete(right)
+
+    def probability(x: Array, y: Array) -> Array:  # [..., n], [..., m] -> [...]
+        return np.asarray((0.5 + 0.5 * np.sign(x[..., :, None] - y[..., None, :])).mean(axis=(-2, -1)))
+
+    drawn = probability(
+        a[rng.integers(len(a), size=(draws, len(a)))],
+        b[rng.integers(len(b), size=(draws, len(b)))],
+    )
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(probability(a, b)), float(low), float(high), min(len(a), len(b)))
+
+
+def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
+    """Share of runs [n] that score above each threshold [T]: [T]. A run that failed scores minus infinity."""
+    x, t = np.asarray(scores, np.float64), _complete(thresholds)
+    if np.isnan(x).any():
+        raise ValueError("a missing score cannot be profiled; give a failed run the score -inf")
+    return np.asarray((x[:, None] > t).mean(axis=0))
+
+
+def incumbent(spent: ArrayLike, losses: Sequence[float | None], grid: ArrayLike) -> Array:
+    """The best loss so far at each budget of a grid; infinite before the first working program.
+
+    Args:
+        spent: [E], cumulative budget at the end of each evaluation, ascending; any axis (seconds, tokens, ...).
+        losses: validation loss of each evaluation; None where the program failed.
+        grid: [G], budgets.
+
+    Returns:
+        [G].
+    """
+    x = np.array([np.inf if loss is None else loss for loss in losses], np.float64)
+    best = np.concatenate([[np.inf], np.minimum.accumulate(x)])  # [E + 1]
+    return np.asarray(best[np.searchsorted(_complete(spent), _complete(grid), side="right")])
+
+
+def anytime_band(curves: ArrayLike) -> tuple[Array, Array, Array]:
+    """Lower quartile, median and upper quartile over seeds of anytime curves [S, G]: three times [G].
+
+    Quartiles are taken among observed values, so a curve that is still infinite counts as the worst.
+    """
+    x = np.asarray(curves, np.float64)
+    lower, median, upper = np.quantile(x, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf")
+    return lower, median, upper
+
+
+def ecdf(curves: ArrayLike, targets: ArrayLike) -> Array:
+    """Share of (seed, target) pairs reached at each budget: anytime curves [S, G], targets [T] -> [G]."""
+    x = np.asarray(curves, np.float64)
+    return np.asarray((x[:, None, :] <= _complete(targets)[None, :, None]).mean(axis=(0, 1)))
+
+
+def top(losses: ArrayLike, k: int = 50) -> Quartiles:
+    """Median and IQR of the k lowest losses of a population; of all, if there are fewer."""
+    return quartiles(np.sort(_complete(losses))[:k])
+
+
+def optimism_gap(validation: ArrayLike, test: ArrayLike, confidence: float = 0.95) -> Interval:
+    """How much worse selected programs are on the test than on validation: mean of test - validation over seeds."""
+    return t_interval(_complete(test) - _complete(validation), confidence)
+
+
+def _complete(values: ArrayLike) -> Array:
+    """The values as an array.
+
+    Raises:
+        ValueError: there are none, or one is missing.
+    """
+    x = np.asarray(values, np.float64)
+    if x.size == 0 or np.isnan(x).any():
+        raise ValueError("a statistic of missing scores is missing; leave it out instead of averaging the rest")
+    return x

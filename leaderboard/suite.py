@@ -1,0 +1,292 @@
+"""A suite: which methods run on which tasks with which seeds, from a TOML file to a folder of results.
+
+A suite that was interrupted goes on where it was: runs whose file is there and current are not measured again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from leaderboard.load import add, file_name, load
+from zfbench import scoring
+from zfbench.assess import assess_baseline, load_judge, load_task
+from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.judge import Judge
+from zfbench.results import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
+from zfbench.runs import Plan, search
+from zfbench.search.budget import Budget
+from zfbench.tasks.task import Task
+
+EXAMPLES, JACOBIAN = "/example/", "connectivity/mean_jacobian"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Limits(_Strict):
+    updates: int = Field(gt=0)
+    seconds: float = Field(gt=0)
+
+
+class Block(_Strict):
+    """Every task x method x seed of a block is one run.
+
+    Attributes:
+        proposer, budget: only for searches; their methods are discoverers.
+    """
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    proposer: str | None = None
+    budget: dict[str, float] | None = None
+
+
+class Suite(_Strict):
+    """A suite's file.
+
+    Attributes:
+        results: folder of the results, relative to the file.
+        limits: of every training that is judged.
+    """
+
+    results: str
+    limits: _Limits
+    block: tuple[Block, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a suite."""
+
+    task: str
+    method: str
+    seed: int
+    limits: Limits
+    proposer: str | None = None
+    budget: Budget | None = None
+    keeps_examples: bool = False
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What its result's method record will hold."""
+        return {} if self.budget is None else {"budget": self.budget.to_json()}
+
+    def describe(self) -> str:
+        """For people."""
+        return f"{self.method}{f' + {self.proposer}' if self.proposer else ''} on {self.task}, seed {self.seed}"
+
+
+State = Literal["current", "stale", "missing"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run of the suite did.
+
+    Attributes:
+        measured: jobs measured now.
+        kept: jobs whose result was there.
+        stale: jobs whose result no longer fits and was left as it is.
+        failed: jobs whose result has a status other than ok.
+        changed: with a comparison: jobs whose result differs from the folder's beyond machine fields.
+    """
+
+    measured: list[Job] = field(default_factory=list)
+    kept: list[Job] = field(default_factory=list)
+    stale: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    changed: list[Job] = field(default_factory=list)
+
+
+def read_suite(path: Path) -> tuple[list[Job], Path]:
+    """The jobs of a suite's file in their order, and the folder of its results.
+
+    Raises:
+        ZfbenchError: the file cannot be read, or a field is wrong; the sentence names it.
+    """
+    try:
+        suite = Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ZfbenchError(f"Cannot read the suite {path} ({error.strerror}); check the path.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ZfbenchError(f"The suite {path} is not TOML ({error}); correct it there.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ZfbenchError(f"The suite {path} is wrong at {place} ({first['msg']}); correct it there.") from error
+    limits = Limits(updates=suite.limits.updates, seconds=suite.limits.seconds)
+    jobs = []
+    for block in suite.block:
+        budget = None if block.budget is None else Budget.parse([f"{k}={v:g}" for k, v in block.budget.items()])
+        if (budget is None) != (block.proposer is None):
+            raise ZfbenchError(f"A block of the suite {path} has only one of proposer and budget; a search needs both.")
+        jobs += [
+            Job(task, method, seed, limits, block.proposer, budget, keeps_examples=seed == block.seeds[0])
+            for task in block.tasks
+            for method in block.methods
+            for seed in block.seeds
+        ]
+    return jobs, (path.parent / suite.results).resolve()
+
+
+class Runner:
+    """Measures jobs; every method may be called from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = Lock()
+        self._task = lru_cache(load_task)
+        self._judge = lru_cache(load_judge)
+
+    def run(
+        self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None], refresh: bool = False
+    ) -> Report:
+        """Measure what is missing, and with `refresh` everything; write each result as soon as it is there.
+
+        Args:
+            jobs: in the order they begin.
+            workers: jobs at a time.
+            watch: told a job's stage; "done" when it has ended.
+            refresh: measure again, and replace, what the folder already has.
+        """
+        report = Report()
+
+        def one(job: Job) -> None:
+            path = self.path(job)
+            state = self.state(job)
+            if state != "missing" and not refresh:
+                (report.kept if state == "current" else report.stale).append(job)
+                watch(job, "done")
+                return
+            result = self.measure(job, lambda stage: watch(job, stage))
+            if path.exists():
+                result.write(path)
+            else:
+                add(self.folder, result)
+            report.measured.append(job)
+            if result.status != "ok":
+                report.failed.append(job)
+            watch(job, "done")
+
+        _each(one, jobs, workers)
+        return report
+
+    def verify(self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None]) -> Report:
+        """Measure jobs again and compare with the folder's results, which stay as they are.
+
+        Raises:
+            ZfbenchError: a job has no result to compare with.
+        """
+        for job in jobs:
+            if not self.path(job).exists():
+                raise ZfbenchError(f"There is no result of {job.describe()} to compare with; run the suite first.")
+        report = Report()
+
+        def one(job: Job) -> None:
+            again = self.measure(job, lambda stage: watch(job, stage))
+            report.measured.append(job)
+            if again.comparable() != load(self.path(job)).comparable():
+                report.changed.append(job)
+            watch(job, "done")
+
+        _each(one, jobs, workers)
+        return report
+
+    def path(self, job: Job) -> Path:
+        """Where the job's result lies."""
+        return self.folder / file_name(self._stub(job))
+
+    def state(self, job: Job) -> State:
+        """Whether the folder has the job's result, and whether measuring again would give the same."""
+        path = self.path(job)
+        if not path.exists():
+            return "missing"
+        try:
+            known = load(path)
+        except DamagedFileError:
+            return "stale"
+        return "current" if is_current(known, self._load(job.task)[0], job) else "stale"
+
+    def measure(self, job: Job, stage: Callable[[str], None]) -> Result:
+        """The job's result, without the curves that would bloat the folder."""
+        stage("data")
+        task, judge = self._load(job.task)
+        if job.budget is None or job.proposer is None:
+            result = assess_baseline(job.method, task, judge, job.seed, job.limits, stage)
+        else:
+            result = self._search(job, job.proposer, job.budget, stage)
+        return slim(result, job.keeps_examples)
+
+    def _search(self, job: Job, proposer: str, budget: Budget, stage: Callable[[str], None]) -> Result:
+        plan = Plan(job.task, job.method, proposer, budget, job.seed, job.limits)
+        with tempfile.TemporaryDirectory() as folder:
+            _, result = search(plan, Path(folder), progress=stage)
+        if result is None:
+            raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
+        return result
+
+    def _load(self, name: str) -> tuple[Task, Judge]:
+        with self._lock:  # build the data once
+            return self._task(name), self._judge(name)
+
+    def _stub(self, job: Job) -> Result:
+        """A result without scores, which has the job's file name."""
+        return Result(
+            task=TaskRecord(name=job.task, track="", tier="", circuit="", holdout="", data_sha256=""),
+            method=MethodRecord(name=job.method, kind="baseline", proposer=job.proposer, settings=job.settings),
+            seed=job.seed,
+            metrics={},
+            metric_versions={},
+            libraries={},
+            machine=Machine(system="", processor="", cores=1, device=""),
+        )
+
+
+def is_current(known: Result, task: Task, job: Job) -> bool:
+    """Whether a result was measured on today's data, with today's scores and the job's limits and budget."""
+    return (
+        known.task.data_sha256 == task.data_sha256
+        and known.benchmark_version == BENCHMARK_VERSION
+        and all(scoring.VERSIONS.get(family) == version for family, version in known.metric_versions.items())
+        and known.limits == asdict(job.limits)
+        and known.method.settings.get("budget") == job.settings.get("budget")
+        and known.seed == job.seed
+    )
+
+
+def slim(result: Result, keeps_examples: bool) -> Result:
+    """The result without example windows of the training conditions; without all pictures if it is not the first seed.
+
+    What a table or a claim needs is kept for every seed; traces and Jacobians are for the pages, which show one.
+    """
+    curves = {
+        name: values
+        for name, values in result.curves.items()
+        if (EXAMPLES not in name or (keeps_examples and "/ood/" in name)) and (keeps_examples or name != JACOBIAN)
+    }
+    return result.model_copy(update={"curves": curves})
+
+
+def _each(work: Callable[[Job], None], jobs: Iterable[Job], workers: int) -> None:
+    """Do all jobs, several at a time; the first error ends it once the jobs under way are done."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, job) for job in jobs]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
