@@ -1,0 +1,80 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import baselines.programs
+from zfbench.errors import UnknownNameError
+from zfbench.programs.contract import TrainingChoice, check_source
+from zfbench.programs.dynamics import Dynamics
+from zfbench.programs.seed import SEED_PROGRAM
+from zfbench.programs.training import train_program
+from zfbench.programs.worker import _execute, _instantiate
+from zfbench.tasks.task import Recording, TaskSpec
+
+NAMES = ("driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
+# hidden state that all neurons share is forbidden in the masked track
+STEPS = [(n, t) for n in NAMES for t in ("autonomous", "driven", "masked") if (n, t) != ("driven_gru", "masked")]
+
+
+@pytest.fixture
+def spec():
+    rng = np.random.default_rng(0)
+    return TaskSpec(
+        "toy", "", "", 1.0, 8, 4, tuple("abcde"), ("g",) * 5, ("p", "q"), rng.random((5, 5)) < 0.5,
+        rng.random((5, 2)) < 0.5,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def recordings():
+    rng = np.random.default_rng(1)
+    return tuple(Recording(name, rng.random((200, 5), np.float32), rng.random((200, 2), np.float32)) for name in "xy")
+
+
+def test_names_lists_every_reference_program():
+    assert baselines.programs.names() == NAMES
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'masked_mlp'"):
+        baselines.programs.source("maskedmlp")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sources_satisfy_the_static_checks_and_begin_with_a_docstring(name):
+    source = baselines.programs.source(name)
+    check_source(source)
+    assert source.startswith('"""')
+
+
+@pytest.mark.parametrize(("name", "track"), STEPS)
+def test_every_program_takes_a_step_in_every_track(name, track, spec):
+    if track != "masked":
+        spec = replace(spec, mask=None, drive_mask=None)
+    if track == "autonomous":
+        spec = replace(spec, drive=())
+    dynamics = Dynamics.of(_instantiate(_execute(baselines.programs.source(name)), spec), spec)
+    assert dynamics.recurrent == (name == "driven_gru")
+
+
+def test_a_program_with_hidden_state_trains_without_drive(spec, recordings):
+    spec = replace(spec, drive=(), mask=None, drive_mask=None)
+    train = tuple(replace(r, drive=r.drive[:, :0]) for r in recordings)
+    program = _execute(baselines.programs.source("driven_gru"))
+    choice = TrainingChoice.parse(getattr(program, "training", None))
+    dynamics = Dynamics.of(_instantiate(program, spec), spec)
+    trained = train_program(dynamics, spec, train, choice, 4, math.inf, seed=0)
+    path = trained.forecast(trained.params, np.zeros((3, 4, 5)), np.zeros((3, 12, 0)))
+    assert path.shape == (3, 8, 5)
+
+
+def test_the_seed_program_starts_as_the_last_value(spec):
+    import jax
+
+    dynamics = Dynamics.of(_instantiate(_execute(SEED_PROGRAM), spec), spec)
+    params = dynamics.initial_parameters(spec, jax.random.key(0))
+    context = np.random.default_rng(2).random((3, 4, 5), np.float32)
+    path = dynamics.rollout(params, context, np.zeros((3, 12, 2)))
+    np.testing.assert_array_equal(path, np.repeat(context[:, -1:], 8, axis=1))

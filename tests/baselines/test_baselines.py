@@ -1,0 +1,207 @@
+"""One contract for every registered baseline, and gates: the oracle at the ceiling, the controls at the floor."""
+
+import numpy as np
+import pytest
+
+from zfbench import plugins, storage
+from zfbench.assess import assess_baseline, load_judge, load_task
+from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.forecaster import (
+    Direct,
+    Forecaster,
+    Limits,
+    Probabilistic,
+    Simulator,
+    Storable,
+    given_future_drive,
+    suits,
+)
+from zfbench.programs.candidate import ProgramModel
+
+BRIEF = Limits(updates=20, seconds=120)
+
+
+def fitted(name, task, seed=0):
+    if name.startswith("deepar"):
+        pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")
+    model = plugins.load("baseline", name)(task, seed)
+    model.fit(task.train, task.validation, BRIEF)
+    return model
+
+
+@pytest.mark.parametrize("name", plugins.names("baseline"))
+def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
+    task = masked if name.startswith("masked") else driven
+    model = fitted(name, task)
+    try:
+        factory = plugins.load("baseline", name)
+        assert suits(factory, task.spec)
+        assert factory.kind == model.kind
+        assert isinstance(model, Forecaster)
+        assert model.kind in ("control", "baseline", "program")
+        inputs = task.validation.inputs
+        forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
+        assert forecast.shape == task.validation.target[:3].shape
+        assert forecast.dtype == np.float32
+        assert np.isfinite(forecast).all()
+        np.testing.assert_array_equal(model.forecast(inputs.context[:3], inputs.drive[:3]), forecast)
+        # a forecast of one window does not depend on the windows beside it
+        np.testing.assert_allclose(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1], atol=1e-4)
+        if isinstance(model, Simulator):
+            np.testing.assert_allclose(model.rollout(inputs.context[:3], inputs.drive[:3]), forecast, atol=1e-6)
+        # the future drive changes the forecast exactly where the method says that it is given it
+        other, C = inputs.drive[:3].copy(), inputs.context.shape[1]
+        other[:, C + 1 :] = other[::-1, C + 1 :]
+        changed = not np.array_equal(model.forecast(inputs.context[:3], other), forecast)
+        assert changed == given_future_drive(factory, task.spec)
+        if isinstance(model, Direct):
+            assert model.report.updates == BRIEF.updates
+        if isinstance(model, Probabilistic):
+            median = np.median(model.sample(inputs.context[:3], inputs.drive[:3]), axis=0)
+            np.testing.assert_array_equal(median, forecast)
+        if model.kind == "baseline":
+            assert isinstance(model, Storable)
+        if isinstance(model, Storable):
+            storage.save(model, tmp_path / "model.npz")
+            again = factory(task, 0)
+            storage.load(again, tmp_path / "model.npz")
+            np.testing.assert_array_equal(again.forecast(inputs.context[:3], inputs.drive[:3]), forecast)
+    finally:
+        if isinstance(model, ProgramModel):
+            model.close()
+
+
+def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):
+    autonomous = load_task("zfish-tiny/autonomous").spec
+    names = {n for n in plugins.names("baseline") if suits(plugins.load("baseline", n), autonomous)}
+    assert {"mean", "nlinear-c4", "tsmixer-c256", "oracle"} <= names
+    assert not names & {"stimulus", "tide_driven-c4", "tsmixer_driven-c256", "deepar_driven-c256", "masked_mlp"}
+    assert not suits(plugins.load("baseline", "masked_mlp"), driven.spec)
+    assert not given_future_drive(plugins.load("baseline", "linear"), autonomous)
+
+
+@pytest.mark.parametrize("name", ["linear", "mean", "no_effect", "last_value", "stimulus", "nlinear-c4"])
+def test_what_another_model_saved_is_refused(name, driven, tmp_path):
+    storage.save(fitted("tsmixer-c4", driven), tmp_path / "model.npz")
+    with pytest.raises(DamagedFileError, match="holds no state of this model"):
+        storage.load(plugins.load("baseline", name)(driven, 0), tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"not an archive", lambda b: b""])
+def test_a_damaged_file_is_refused(driven, tmp_path, damage):
+    path = tmp_path / "model.npz"
+    model = fitted("mean", driven)
+    storage.save(model, path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DamagedFileError, match="fit and save it again"):
+        storage.load(model, path)
+
+
+def test_a_missing_file_is_named(driven, tmp_path):
+    with pytest.raises(ZfbenchError, match=r"Cannot read .*absent"):
+        storage.load(fitted("mean", driven), tmp_path / "absent.npz")
+
+
+def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(driven, driven_judge):
+    mixer = assess_baseline("tsmixer-c4", driven, driven_judge, 0, BRIEF)
+    assert "connectivity/wiring/lift" in mixer.metrics
+    assert "connectivity/eigenvalue_distance" not in mixer.metrics
+    assert not any(name.startswith(("dynamics", "intervention")) for name in mixer.metrics)
+    assert mixer.spend.updates == BRIEF.updates
+    apart = assess_baseline("nlinear-c4", driven, driven_judge, 0, BRIEF)
+    assert not any(name.startswith("connectivity") for name in apart.metrics)
+
+
+def test_the_oracle_is_at_the_ceiling(driven, driven_judge):
+    m = assess_baseline("oracle", driven, driven_judge, 0, BRIEF).metrics
+    assert m["forecast/id/mae"] < 1e-6
+    assert m["forecast/ood/mae"] < 1e-6
+    assert m["forecast/validation/mae"] < 1e-6
+    assert m["connectivity/wiring/lift"] > 0.999
+    assert m["connectivity/wiring/sign_accuracy"] == 1
+    assert m["connectivity/excitable"] == 1
+    assert m["dynamics/impulse/error"] < 1e-5
+    assert m["intervention/error"] < 1e-5
+
+
+def test_the_no_effect_control_is_at_the_floor(driven, driven_judge):
+    m = assess_baseline("no_effect", driven, driven_judge, 0, BRIEF).metrics
+    assert m["dynamics/impulse/error"] == 1
+    assert m["intervention/error"] == 1
+    assert m["connectivity/wiring/lift"] == 0
+    assert m["connectivity/wiring/sign_accuracy"] == 0
+    assert abs(m["forecast/id/skill_mean"]) < 1e-6
+
+
+def test_the_mask_alone_finds_edges_better_than_chance_and_knows_no_signs(masked):
+    result = assess_baseline("mask_only", masked, load_judge("zfish-tiny/masked"), 0, BRIEF)
+    assert 0.1 < result.metrics["connectivity/wiring/lift"] < 0.5
+    assert "connectivity/wiring/sign_accuracy" not in result.metrics
+    assert result.method.kind == "control"
+
+
+def test_even_the_true_model_fails_without_drive():
+    task, judge = load_task("zfish-tiny/autonomous"), load_judge("zfish-tiny/autonomous")
+    blind = assess_baseline("oracle", task, judge, 0, BRIEF).metrics
+    assert blind["forecast/id/mae"] > 0.05
+
+
+def test_mean_chooses_the_window_that_validates_best(driven):
+    model = fitted("mean", driven)
+    target, context = driven.validation.target, driven.validation.inputs.context
+    chosen = np.abs(model.forecast(context, driven.validation.inputs.drive) - target).mean()
+    for length in (1, 2, 3, 16, 100, 256):
+        level = context[:, -length:].mean(axis=1, keepdims=True)
+        assert chosen <= np.abs(level - target).mean() + 1e-6
+
+
+def test_linear_recovers_a_linear_system_exactly(driven):
+    from dataclasses import replace
+
+    from zfbench.tasks.task import LabelledWindows, Recording, Windows
+
+    rng = np.random.default_rng(0)
+    spec = replace(driven.spec, neurons=("a", "b", "c"), groups=("g",) * 3, drive=("x", "y"))
+    A = np.array([[0.9, 0.1, 0.0], [0.0, 0.8, -0.2], [0.1, 0.0, 0.7]])
+    weights = rng.normal(size=(3, 2))
+    drive = rng.normal(size=(3000, 2))
+    activity = np.zeros((3000, 3))
+    for t in range(1, 3000):
+        activity[t] = A @ activity[t - 1] + weights @ drive[t]
+    recording = Recording("c", activity.astype(np.float32), drive.astype(np.float32))
+    window = Windows(("c",), recording.activity[None, :10], recording.drive[None, :30])
+    validation = LabelledWindows(window, recording.activity[None, 10:30])
+
+    class Tiny:
+        pass
+
+    task = Tiny()
+    task.spec = spec
+    model = plugins.load("baseline", "linear")(task, 0)
+    model.fit((recording,), validation, BRIEF)
+    np.testing.assert_allclose(
+        model.forecast(window.context, window.drive), validation.target, atol=1e-3 * np.abs(validation.target).max()
+    )
+
+
+def test_linear_reads_allowed_inputs_only(masked):
+    model = fitted("linear", masked)
+    context, drive = masked.validation.inputs.context[:1, -1:], masked.validation.inputs.drive[:1, 255:257]
+    base = model.forecast(context, drive)[0, 0]
+    for j in range(0, 54, 7):
+        moved = context.copy()
+        moved[0, -1, j] += 1.0
+        changed = np.flatnonzero(model.forecast(moved, drive)[0, 0] != base)
+        assert masked.spec.mask[changed, j].all()
+
+
+def test_mirrored_training_data_change_what_is_learnt(driven):
+    plain, mirrored = fitted("driven_mlp", driven), fitted("driven_mlp_mirrored", driven)
+    inputs = driven.validation.inputs
+    try:
+        a = plain.forecast(inputs.context[:2], inputs.drive[:2])
+        b = mirrored.forecast(inputs.context[:2], inputs.drive[:2])
+        assert np.abs(a - b).max() > 1e-3
+    finally:
+        plain.close()
+        mirrored.close()

@@ -1,0 +1,57 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from baselines.stimulus import Stimulus
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+
+C, H, PERIOD = 40, 20, 30
+
+
+def recording(condition, level, steps=3_000):
+    """An event that is on for 10 of 30 steps, a drive level that names the condition, a response to both."""
+    t = np.arange(steps)
+    event = (t % PERIOD < 10).astype(np.float32)
+    drive = np.stack([event, np.full(steps, level)], axis=1).astype(np.float32)
+    activity = np.stack([level * event * (t % PERIOD), 0.1 * (t % PERIOD)], axis=1).astype(np.float32)
+    return Recording(condition, activity, drive)
+
+
+@pytest.fixture
+def task():
+    spec = TaskSpec("s/driven", "", "", 1.0, H, C, ("a", "b"), ("g", "g"), ("event", "level"))
+    train = (recording("low", 0.2), recording("high", 0.9))
+    starts = range(0, 900, 70)
+    windows = [(r, s) for r in train for s in starts]
+    inputs = Windows(
+        tuple(r.condition for r, _ in windows),
+        np.stack([r.activity[s : s + C] for r, s in windows]),
+        np.stack([r.drive[s : s + C + H] for r, s in windows]),
+    )
+    target = np.stack([r.activity[s + C : s + C + H] for r, s in windows])
+    return SimpleNamespace(spec=spec, train=train, validation=LabelledWindows(inputs, target))
+
+
+def test_what_condition_and_phase_decide_is_forecast_exactly(task):
+    model = Stimulus(task, 0)
+    model.fit(task.train, task.validation, Limits())
+    inputs = task.validation.inputs
+    np.testing.assert_allclose(model.forecast(inputs.context, inputs.drive), task.validation.target, atol=1e-5)
+
+
+def test_the_neurons_own_past_plays_no_part(task):
+    model = Stimulus(task, 0)
+    model.fit(task.train, task.validation, Limits())
+    inputs = task.validation.inputs
+    np.testing.assert_array_equal(
+        model.forecast(0 * inputs.context, inputs.drive), model.forecast(inputs.context, inputs.drive)
+    )
+
+
+def test_without_drive_there_is_no_stimulus_to_read(task):
+    model = Stimulus(task, 0)
+    with pytest.raises(ZfbenchError, match="choose a driven track"):
+        model.forecast(np.zeros((1, C, 2), np.float32), np.zeros((1, C + H, 0), np.float32))

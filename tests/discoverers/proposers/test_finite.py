@@ -1,0 +1,40 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from discoverers.proposers.finite import FiniteProposer
+from zfbench.errors import ZfbenchError
+from zfbench.search.proposer import Context
+from zfbench.search.types import Program, Request
+from zfbench.tasks.task import TaskSpec
+
+SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
+CONTEXT = Context(SPEC, (), frozenset())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in "cab":
+        (tmp_path / f"{name}.py").write_text(f"{name} = 1\n")
+    return tmp_path
+
+
+def test_every_program_is_drawn_alike(folder):
+    proposer, rng = FiniteProposer(SPEC, str(folder)), np.random.default_rng(0)
+    drawn = Counter(proposer.propose(Request(k, "mutate"), CONTEXT, rng).source for k in range(3_000))
+    assert set(drawn) == {"a = 1\n", "b = 1\n", "c = 1\n"}
+    assert all(abs(count - 1_000) < 130 for count in drawn.values())
+
+
+def test_programs_are_identified_by_content_in_order(folder):
+    assert FiniteProposer(SPEC, str(folder)).identity == {"programs": [Program(f"{n} = 1").id for n in "abc"]}
+    chosen = [str(folder / "c.py"), str(folder / "a.py")]
+    assert FiniteProposer(SPEC, chosen).identity == {"programs": [Program(f"{n} = 1").id for n in "ca"]}
+
+
+def test_no_programs_and_missing_files_are_explained(tmp_path):
+    with pytest.raises(ZfbenchError, match="has no programs"):
+        FiniteProposer(SPEC, str(tmp_path))
+    with pytest.raises(ZfbenchError, match="check the path"):
+        FiniteProposer(SPEC, [str(tmp_path / "none.py")])

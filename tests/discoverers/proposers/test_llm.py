@@ -1,0 +1,400 @@
+"""The language model here is a local server that answers, and misbehaves, as each test says."""
+
+import json
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from discoverers.proposers.replay import ReplayProposer
+from discoverers.puct import Puct
+from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import EXAMPLE, Status
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import EventLog
+from zfbench.search.hints import CRITIQUE
+from zfbench.search.proposer import Context, ProposalError
+from zfbench.search.run import run_search
+from zfbench.search.types import Evaluation, Program, Request, Scored
+from zfbench.tasks.task import TaskSpec
+
+pytest.importorskip("openai")
+from discoverers.proposers.llm.client import Account, Endpoint, worst_case
+from discoverers.proposers.llm.prompting import NAMES, AnswerError, Prompts, read_answer
+from discoverers.proposers.llm.proposer import LlmProposer
+
+SPEC = TaskSpec(
+    name="zfish-tiny/masked",
+    description="Two units.",
+    contract="Define Model.",
+    dt_ms=1.0,
+    horizon=4,
+    context=4,
+    neurons=("a", "b"),
+    groups=("A", "B"),
+    drive=("x",),
+)
+PARENT = Scored(Program("old = {1: 2}", summary="the old one"), Evaluation(Status.OK, 0.25, feedback="A is wrong."))
+BROKEN = Scored(Program("broken = 1"), Evaluation(Status.ERROR, feedback="ValueError at line 7"))
+CONTEXT = Context(SPEC, (BROKEN, PARENT), frozenset())
+GOOD = f"SUMMARY\n- leak\n- sigmoid\n\n```python\n{EXAMPLE}```\n"
+KEY = "secret-key-of-the-test"
+
+
+class Server(ThreadingHTTPServer):
+    """Plays a list of answers in order, the last one for ever; keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script, self.requests, self.released = [], [], threading.Event()
+
+    def next_answer(self):
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+    def handle_error(self, request, client_address):
+        """A client that hung up is no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        length = int(self.headers["content-length"])
+        body = json.loads(self.rfile.read(length))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append((self.path, headers, body))
+        answer = self.server.next_answer()
+        if callable(answer):
+            answer(self)
+        else:
+            send(self, 200, completion(answer))
+
+    def log_message(self, *args):
+        pass
+
+
+def completion(text, usage=True):
+    tokens = {"usage": {"prompt_tokens": 70, "completion_tokens": 30, "total_tokens": 100}} if usage else {}
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], **tokens}
+
+
+def send(handler, status, content, **headers):
+    body = json.dumps(content).encode()
+    handler.send_response(status)
+    for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def status(code, **headers):
+    return lambda handler: send(handler, code, {"error": {"message": f"no: {code}"}}, **headers)
+
+
+def hang(handler):
+    handler.server.released.wait(20)
+
+
+def cut(handler):
+    handler.send_response(200)
+    handler.send_header("content-type", "application/json")
+    handler.send_header("content-length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"id": "1", "choices": [')
+
+
+def no_json(handler):
+    handler.send_response(200)
+    handler.send_header("content-type", "application/json")
+    handler.end_headers()
+    handler.wfile.write(b"<html>gateway</html>")
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def model(server, monkeypatch):
+    """A proposer that talks to the server; waits of its back-off are kept, not slept."""
+    monkeypatch.setenv("ZFBENCH_LLM_API_KEY", KEY)
+    waits = []
+
+    def make(*script, **settings):
+        server.script[:] = script
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        proposer = LlmProposer(SPEC, "toy-model", url, **{"timeout": 5.0, "sleep": waits.append, **settings})
+        proposer.waits = waits
+        return proposer
+
+    return make
+
+
+def propose(proposer, operator="mutate", hints=(), context=CONTEXT):
+    request = Request(3, operator, tuple(s.program.id for s in context.parents), hints)
+    return proposer.propose(request, context, np.random.default_rng(0))
+
+
+def prompt(server, call=-1):
+    return server.requests[call][2]["messages"][1]["content"]
+
+
+def test_answer_is_a_program_with_summary_and_tokens(model, server):
+    proposal = propose(model(GOOD))
+    assert (proposal.source, proposal.summary, proposal.spend.tokens) == (EXAMPLE, "leak; sigmoid", 100)
+    path, headers, body = server.requests[0]
+    assert path == "/v1/chat/completions"
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("toy-model", 1.0, 8_000)
+
+
+def test_prompt_holds_task_contract_parents_scores_feedback_and_hints(model, server):
+    propose(model(GOOD), hints=("blame:B=0.7,A=0.3", "think of rebound", CRITIQUE))
+    text = prompt(server)
+    for part in ("Two units.", "Define Model.", "A (1), B (1)", "Drive channels: x", "Wiring: unknown"):
+        assert part in text
+    for part in ("old = {1: 2}", "Validation error 0.25000", "the old one", "A is wrong.", "Status: error."):
+        assert part in text
+    for part in ("Improve the last program", "Idea: think of rebound", "own: B 70%, A 30%", "ValueError at line 7"):
+        assert part in text
+    assert "blame:" not in text
+    assert text.index("broken = 1") < text.index("old = {1: 2}")
+
+
+@pytest.mark.parametrize(
+    ("operator", "words"), [("rewrite", "another mechanism"), ("recombine", "Join"), ("repair", "failed")]
+)
+def test_each_operator_has_its_instruction(model, server, operator, words):
+    propose(model(GOOD), operator)
+    assert words in prompt(server)
+
+
+def test_name_of_the_task_is_never_sent(model, server):
+    propose(model(GOOD), hints=(CRITIQUE,))
+    sent = json.dumps([body for _, _, body in server.requests])
+    assert "zfish" not in sent
+    assert "zebrafish" not in sent
+
+
+def test_critique_is_asked_for_by_hint_and_shown_to_the_writer(model, server):
+    proposal = propose(model("Too linear.", GOOD), hints=(CRITIQUE,))
+    assert "under review" in prompt(server, 0)
+    assert "broken = 1" not in prompt(server, 0)
+    assert "A review of the last program:\nToo linear." in prompt(server, 1)
+    assert proposal.spend.tokens == 200
+
+
+@pytest.mark.parametrize(
+    ("malformed", "complaint"),
+    [
+        ("", "it was empty"),
+        ("I would add a leak.", "no complete code blocks"),
+        (GOOD + GOOD, "2 complete code blocks"),
+        ("```python\nimport jax", "no complete code blocks"),
+        ("```python\nx = 1\n```", "must define a class `Model`"),
+        ("```python\ndef (\n```", "does not parse"),
+        (GOOD.replace(EXAMPLE, EXAMPLE + "# x\n" * 10**6), "longer than"),
+    ],
+)
+def test_malformed_answer_is_repaired_once(model, server, malformed, complaint):
+    proposal = propose(model(malformed, GOOD))
+    assert proposal.source == EXAMPLE
+    assert proposal.spend.tokens == 200
+    messages = server.requests[1][2]["messages"]
+    assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
+    assert complaint in messages[-1]["content"]
+
+
+def test_answer_malformed_twice_is_no_proposal_but_was_paid_for(model, server):
+    with pytest.raises(ProposalError, match="also when asked again: it was empty") as caught:
+        propose(model(""))
+    assert len(server.requests) == 2
+    assert caught.value.spend.tokens == 200
+
+
+def test_parent_that_comes_back_unchanged_is_malformed(model):
+    context = Context(SPEC, (Scored(Program(EXAMPLE), PARENT.evaluation),), frozenset())
+    with pytest.raises(ProposalError, match="unchanged"):
+        propose(model(GOOD), context=context)
+
+
+@pytest.mark.parametrize("trouble", [status(429), status(500), status(503), status(408)])
+def test_refusals_are_free_and_tried_again_with_growing_waits(model, trouble):
+    proposer = model(trouble, trouble, GOOD)
+    assert propose(proposer).spend.tokens == 100
+    assert proposer.waits == [1.0, 2.0]
+
+
+def test_endpoint_may_say_how_long_to_wait(model):
+    proposer = model(status(429, retry_after="7"), status(429, retry_after="1e9"), GOOD)
+    propose(proposer)
+    assert proposer.waits == [7.0, 60.0]
+
+
+@pytest.mark.parametrize(("trouble", "timeout"), [(hang, 0.3), (cut, 5.0), (no_json, 5.0)])
+def test_answer_that_was_lost_is_charged_at_its_worst_and_tried_again(model, server, trouble, timeout):
+    proposer = model(trouble, GOOD, timeout=timeout, answer_tokens=5_000)
+    spent = propose(proposer).spend.tokens
+    lost = worst_case(server.requests[0][2]["messages"], 5_000)
+    assert spent == 100 + lost
+
+
+@pytest.mark.parametrize("code", [400, 401, 404])
+def test_final_refusals_are_not_tried_again(model, server, code):
+    with pytest.raises(ProposalError, match=f"answered {code}"):
+        propose(model(status(code)))
+    assert len(server.requests) == 1
+
+
+def test_endpoint_that_stays_broken_ends_the_proposal(model, server):
+    with pytest.raises(ProposalError, match="answered 500, 3 times"):
+        propose(model(status(500), attempts=3))
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("trouble", [hang, cut, ""])
+def test_spend_never_exceeds_the_bound(model, trouble):
+    proposer = model(trouble, timeout=0.1, attempts=50)
+    with pytest.raises(ProposalError) as caught:
+        propose(proposer, hints=(CRITIQUE,))
+    assert 0 < caught.value.spend.tokens <= proposer.bound.tokens
+
+
+def test_answer_without_usage_is_charged_at_its_worst(model, server):
+    proposal = propose(model(lambda handler: send(handler, 200, completion(GOOD, usage=False))))
+    assert proposal.spend.tokens == worst_case(server.requests[0][2]["messages"], 8_000)
+
+
+@pytest.mark.parametrize("odd", [{}, {"choices": []}, {"choices": [{"message": {"content": None}}]}])
+def test_json_that_is_no_completion_is_an_empty_answer(model, odd):
+    with pytest.raises(ProposalError, match="empty"):
+        propose(model(lambda handler: send(handler, 200, odd), answer_tokens=100))
+
+
+def test_call_that_might_not_fit_the_account_is_not_made(server, model):
+    model(GOOD)
+    endpoint = Endpoint("m", f"http://127.0.0.1:{server.server_port}/v1", answer_tokens=50)
+    messages = [{"role": "user", "content": "12345"}]
+    with pytest.raises(ProposalError, match="might exceed"):
+        endpoint.ask(messages, 0, Account(worst_case(messages, 50) - 1))
+    assert server.requests == []
+    assert endpoint.ask(messages, 0, Account(worst_case(messages, 50))) == GOOD
+
+
+def test_longest_repair_fits_the_bound(model):
+    proposer = model("x" * 100_000, GOOD, answer_tokens=200)
+    assert propose(proposer).source == EXAMPLE  # the account would have refused a repair that might not fit
+
+
+def test_older_parents_are_left_out_of_a_prompt_that_is_too_long(model, server):
+    long = replace(BROKEN, program=Program("broken = 1\n" + "# x\n" * 5_000))
+    propose(model(GOOD, prompt_bytes=10_000), context=Context(SPEC, (long, PARENT), frozenset()))
+    assert "old = {1: 2}" in prompt(server)
+    assert "broken = 1" not in prompt(server)
+    with pytest.raises(ProposalError, match="raise prompt_bytes"):
+        propose(model(GOOD, prompt_bytes=100))
+
+
+def test_extra_fields_replace_and_remove_the_usual_ones(model, server):
+    propose(model(GOOD, extra={"max_tokens": None, "max_completion_tokens": 900, "top_p": 0.9}, temperature=None))
+    body = server.requests[0][2]
+    assert (body["max_completion_tokens"], body["top_p"]) == (900, 0.9)
+    assert not {"max_tokens", "temperature"} & body.keys()
+
+
+def test_identity_names_model_and_prompts_and_no_secret(model, tmp_path):
+    identity = model(GOOD).identity
+    assert identity["model"] == "toy-model"
+    assert identity["prompts_sha256"] == Prompts.load().sha256
+    assert KEY not in json.dumps(identity)
+    for name in NAMES:
+        (tmp_path / f"{name}.txt").write_text(Prompts.load().texts[name] + ("!" if name == "repair" else ""))
+    assert model(GOOD, prompts=str(tmp_path)).identity["prompts_sha256"] != identity["prompts_sha256"]
+
+
+def test_key_comes_from_the_environment_alone(monkeypatch):
+    for name in ("ZFBENCH_LLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ZfbenchError, match="needs a key in ZFBENCH_LLM_API_KEY"):
+        LlmProposer(SPEC, "m")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(ZfbenchError, match="out of base_url"):
+        LlmProposer(SPEC, "m", "http://user:pass@localhost/v1")
+    with pytest.raises(ZfbenchError, match="needs a model"):
+        LlmProposer(SPEC)
+
+
+def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
+    with pytest.raises(ZfbenchError, match=r"cannot|Cannot read the prompts"):
+        Prompts.load(str(tmp_path))
+    for name in NAMES:
+        (tmp_path / f"{name}.txt").write_text("{nonsense}")
+    with pytest.raises(ZfbenchError, match=r"unknown place \{nonsense\}"):
+        Prompts.load(str(tmp_path)).repair("x")
+
+
+def test_summary_falls_back_to_the_docstring():
+    assert read_answer(f"```\n{EXAMPLE}```")[1].startswith("Each neuron leaks")
+
+
+def test_braces_of_programs_survive_the_prompt():
+    context = Context(SPEC, (Scored(Program("x = {source}"), PARENT.evaluation),), frozenset())
+    assert "x = {source}" in Prompts.load().proposal(Request(1, "mutate"), context, 1)
+
+
+def test_code_block_in_another_language_does_not_count():
+    assert read_answer(f"```text\nnotes\n```\n\n{GOOD}")[0] == EXAMPLE
+    with pytest.raises(AnswerError):
+        read_answer("```bash\nls\n```")
+
+
+def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():
+    from zfbench.tasks.zfish import ZfishName, _spec
+    from zfbench.testbed.published import load
+
+    name = ZfishName("tiny", "masked", "redrawn:1")
+    text = Prompts.load().proposal(Request(1, "mutate"), Context(_spec(name, load("published")), (), frozenset()), 0)
+    assert "54 neurons of a simulated animal" in text
+    for word in ("zebrafish", "larva", "zfish", "redrawn", "published", "paper"):
+        assert word not in text.lower()
+
+
+def test_replay_repeats_a_search_with_a_language_model_without_the_model(model, server, tmp_path):
+    seed = Program("seed")
+
+    def numbered(handler):
+        text = GOOD.replace(EXAMPLE, f"{EXAMPLE}# {len(server.requests)}\n")
+        send(handler, 200, completion(text if len(server.requests) % 3 else ""))
+
+    def search(path, proposer):
+        with EventLog(path) as log:
+            return run_search(
+                Puct(1, seed),
+                proposer,
+                lambda program, seed: Evaluation(Status.OK, (seed % 1_000) / 1_000),
+                spec=SPEC,
+                seed_program=seed,
+                budget=Budget(evaluations=8, tokens=10**7),
+                log=log,
+                seed=1,
+                clock=lambda: 0.0,
+            )
+
+    recorded = search(tmp_path / "log", model(numbered))
+    assert recorded.counts.evaluated == 8
+    assert recorded.spend.tokens == 100 * len(server.requests)
+    server.requests.clear()
+    assert search(tmp_path / "again", ReplayProposer(SPEC, str(tmp_path / "log"))) == recorded
+    assert server.requests == []

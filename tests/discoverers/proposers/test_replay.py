@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from discoverers.proposers.replay import ReplayProposer
+from discoverers.puct import Puct
+from discoverers.random_search import RandomSearch
+from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import Status, check_source
+from zfbench.programs.seed import SEED_PROGRAM
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.proposer import Context, ProposalError
+from zfbench.search.run import run_search
+from zfbench.search.types import Evaluation, Program, Proposal, Request, Spend
+from zfbench.tasks.task import TaskSpec
+
+SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
+SEED = Program("seed")
+
+
+class Expensive:
+    """Stands for a language model: answers cost tokens, and some are missing."""
+
+    bound = Spend(tokens=50)
+    calls = 0
+
+    def propose(self, request, context, rng):
+        self.calls += 1
+        if rng.random() < 0.2:
+            raise ProposalError("no answer", Spend(tokens=9))
+        return Proposal(f"program {request.id} {rng.random()}", "written", Spend(tokens=int(rng.integers(20, 50))))
+
+
+def evaluate(program, seed):
+    loss = (seed % 1_000) / 1_000
+    return Evaluation(Status.OK, loss, metrics={"blame/A": loss})
+
+
+def search(path, proposer, discoverer=None):
+    with EventLog(path) as log:
+        return run_search(
+            discoverer or Puct(1, SEED),
+            proposer,
+            evaluate,
+            spec=SPEC,
+            seed_program=SEED,
+            budget=Budget(evaluations=15, tokens=1_000),
+            log=log,
+            seed=1,
+            clock=lambda: 0.0,
+        )
+
+
+def test_replayed_search_is_the_recorded_one_with_its_tokens(tmp_path):
+    recorded = search(tmp_path / "first", Expensive())
+    assert recorded.counts.unanswered > 0
+    assert recorded.spend.tokens > 0
+    assert search(tmp_path / "second", ReplayProposer(SPEC, str(tmp_path / "first"))) == recorded
+    events = [read_journal(tmp_path / name).events[1:] for name in ("first", "second")]
+    assert events[0] == events[1]
+
+
+def test_other_requests_have_no_answer(tmp_path):
+    search(tmp_path / "first", Expensive())
+    proposer = ReplayProposer(SPEC, str(tmp_path / "first"))
+    with pytest.raises(ProposalError, match="not in the recorded search"):
+        proposer.propose(Request(1, "rewrite", ("stranger",)), Context(SPEC, (), frozenset()), np.random.default_rng())
+
+
+def test_missing_or_empty_journal_is_explained(tmp_path):
+    with pytest.raises(ZfbenchError, match="holds no recorded search"):
+        ReplayProposer(SPEC, str(tmp_path / "none"))
+
+
+def test_shipped_recording_says_what_it_is_and_holds_programs_that_parse():
+    proposer = ReplayProposer(SPEC)
+    recorded = proposer.identity["recorded"]
+    assert (recorded["discoverer"], recorded["proposer"]) == ("random_search", "grammar")
+    search_seed = Program(SEED_PROGRAM, summary="the task's seed program")
+    discoverer = RandomSearch(recorded["seed"], search_seed)
+    discoverer.tell(discoverer.ask(), search_seed, evaluate(search_seed, 0))
+    for _ in range(5):
+        proposal = proposer.propose(discoverer.ask(), Context(SPEC, (), frozenset()), np.random.default_rng())
+        check_source(proposal.source)
+        assert proposal.summary

@@ -1,0 +1,78 @@
+import pytest
+
+from zfbench import plugins
+from zfbench.programs.contract import Status
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import EventLog
+from zfbench.search.run import run_search
+from zfbench.search.types import NOTHING, Evaluation, Program, Proposal
+from zfbench.tasks.task import TaskSpec
+
+NAMES = plugins.names("discoverer")
+SEED = Program("seed")
+
+
+def make(name, seed=3):
+    return plugins.load("discoverer", name)(seed, SEED)
+
+
+def test_the_published_methods_are_registered():
+    assert {"random_search", "puct", "modelsmc", "n1", "funsearch"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("pending", [1, 4])
+@pytest.mark.parametrize("failing", [0.0, 0.3, 1.0])
+def test_any_order_of_tells_and_any_failures_leave_a_method_in_its_contract(world, name, pending, failing):
+    trace = world(make(name), 1, failing, pending).run(150)
+    told = [entry for entry in trace if entry[0] == "tell"]
+    finished = trace[-1][0] == "finished"
+    assert len(told) == 150 or (finished and len(told) > 100)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_asks_are_a_function_of_seed_and_tells(world, name):
+    first, second = (world(make(name), 1, 0.3, 3).run(120) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("random_search", "n1")])
+def test_another_seed_is_another_search(world, name):
+    assert world(make(name, 1), 1, 0.1).run(60) != world(make(name, 2), 1, 0.1).run(60)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_asking_in_vain_changes_nothing(world, name):
+    patient = world(make(name), 1, 0.2, 4).run(150)
+    insistent = world(make(name), 1, 0.2, 4, insistent=3).run(150)
+    assert patient == insistent
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("evaluations", [0, 1, 7])
+def test_any_budget_is_spent_to_the_end(tmp_path, name, evaluations):
+    class Counter:
+        bound = NOTHING
+
+        def propose(self, request, context, rng):
+            return Proposal(f"program {request.id}", "")
+
+    def evaluate(program, seed):
+        loss = 1 / (1 + len(program.source) + seed % 7)
+        metrics = {"mae/condition/left": loss, "standardised_mse": loss}
+        return Evaluation(Status.OK, loss, -loss, metrics)
+
+    spec = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
+    with EventLog(tmp_path / "log") as log:
+        outcome = run_search(
+            make(name),
+            Counter(),
+            evaluate,
+            spec=spec,
+            seed_program=SEED,
+            budget=Budget(evaluations=evaluations),
+            log=log,
+            seed=0,
+        )
+    assert outcome.counts.evaluated == evaluations
+    assert outcome.reason == "budget"

@@ -1,0 +1,96 @@
+from types import SimpleNamespace
+
+import pytest
+
+from discoverers import study
+from discoverers.cli import _settings
+from discoverers.study import Grid, Run, run_study, summary
+from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import Status
+from zfbench.runs import Plan
+from zfbench.search.budget import Budget
+from zfbench.search.outcome import Counts, SearchOutcome
+from zfbench.search.types import NOTHING, Evaluation, Program, Scored
+
+PLAN = Plan("zfish-tiny/masked", "", "", Budget(evaluations=4), 0)
+
+
+def outcome(*losses):
+    evaluated = tuple(
+        Scored(Program(str(k)), Evaluation(Status.ERROR) if loss is None else Evaluation(Status.OK, loss))
+        for k, loss in enumerate(losses)
+    )
+    failed = sum(loss is None for loss in losses)
+    return SearchOutcome(evaluated, Counts(len(losses), len(losses), failed, 0, 0), NOTHING, NOTHING, "budget")
+
+
+def run(discoverer, seed, *losses, **metrics):
+    plan = Plan("t", discoverer, "grammar", Budget(evaluations=4), seed)
+    return Run(plan, outcome(*losses), SimpleNamespace(metrics={"forecast/id/mae": 0.5, **metrics}))
+
+
+def cells(table, method):
+    row = next(line for line in table.splitlines() if f"| {method} +" in line)
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_grid_goes_seed_by_seed_over_all_pairs(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(study, "search", lambda plan, folder: (ran.append((plan, folder)), (None, None))[1])
+    run_study(Grid(PLAN, ["a", "b"], ["p", "q"], range(2)), tmp_path)
+    assert [(p.seed, p.proposer, p.discoverer) for p, _ in ran] == [
+        (s, q, d) for s in range(2) for q in "pq" for d in "ab"
+    ]
+    assert len({folder for _, folder in ran}) == 8
+    assert all(plan.budget == PLAN.budget for plan, _ in ran)
+
+
+def test_settings_reach_their_own_discoverer_alone():
+    settings = _settings(["a.particles=10", "a.tempering=true"], ["a", "b"])
+    plans = {plan.discoverer: plan for plan in Grid(PLAN, ["a", "b"], ["p"], [0], settings).plans()}
+    assert plans["a"].settings == {"particles": 10, "tempering": True}
+    assert plans["b"].settings == {}
+    for wrong, message in (
+        ("particles=1", "not of the form"),
+        ("c.x=1", "no discoverer in this study"),
+        ("a.x=y", "JSON"),
+    ):
+        with pytest.raises(ZfbenchError, match=message):
+            _settings([wrong], ["a", "b"])
+
+
+def test_incumbent_is_the_lowest_loss_so_far():
+    cell = run("puct", 0, None, 0.4, 0.6, 0.1)
+    assert [cell.incumbent(n) for n in (1, 2, 3, 4)] == [float("inf"), 0.4, 0.4, 0.1]
+
+
+def test_table_shows_median_and_range_wins_and_failures():
+    runs = [run("random_search", s, 0.9, 0.5, 0.5, 0.40) for s in range(3)]
+    runs += [run("puct", s, 0.8, None, 0.5, last) for s, last in enumerate((0.3, 0.35, 0.45))]
+    table = summary(runs)
+    assert cells(table, "puct") == [
+        "puct + grammar",
+        "3",
+        "0.8000 [0.8000, 0.8000]",
+        "0.8000 [0.8000, 0.8000]",
+        "0.3500 [0.3000, 0.4500]",
+        "2 of 3",
+        "3",
+        "0.5000 [0.5000, 0.5000]",
+        "-",
+        "-",
+        "-",
+        "-",
+    ]
+    assert cells(table, "random_search")[5] == "-"
+    assert table.index("puct +") < table.index("random_search +")  # the better median first
+
+
+def test_method_is_compared_with_random_search_of_its_own_seed_alone():
+    table = summary([run("random_search", 0, 0.5), run("puct", 0, 0.4), run("puct", 1, 0.9)])
+    assert cells(table, "puct")[3] == "1 of 1"
+
+
+@pytest.mark.parametrize("losses", [(), (None,)])
+def test_runs_in_which_nothing_works_are_shown(losses):
+    assert "inf" in summary([run("puct", 0, *losses), run("n1", 0, 0.5)])

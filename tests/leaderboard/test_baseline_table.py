@@ -1,0 +1,52 @@
+import pytest
+
+from leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
+from zfbench.errors import UnknownNameError, ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.results import Machine, MethodRecord, Result, TaskRecord
+
+
+def make(name="mean", seed=0, mae=0.25, **changes):
+    fields = {
+        "task": TaskRecord(
+            name="zfish-tiny/driven",
+            track="driven",
+            tier="tiny",
+            circuit="published",
+            holdout="outward",
+            data_sha256="ab",
+        ),
+        "method": MethodRecord(name=name, kind="baseline"),
+        "seed": seed,
+        "metrics": {"forecast/id/mae": mae, "forecast/ood/mae": 2 * mae},
+        "metric_versions": {"forecast": 1},
+        "libraries": {},
+        "machine": Machine(system="s", processor="p", cores=1, device="cpu"),
+    }
+    return Result(**(fields | changes))
+
+
+def test_the_table_says_who_is_given_the_future_drive_and_puts_the_best_last(driven):
+    table = spread_table([make("linear", mae=0.1), make("mean", mae=0.2)], driven.spec).splitlines()
+    assert table[0].split()[:4] == ["method", "future", "drive", "seeds"]
+    assert [row.split()[:2] for row in table[-2:]] == [["mean", "no"], ["linear", "yes"]]
+
+
+def test_a_method_that_failed_with_every_seed_is_a_row_of_dashes(driven):
+    row = spread_table([make(status="timeout", metrics={})], driven.spec).splitlines()[-1].split()
+    assert row[:4] == ["mean", "(timeout)", "no", "0/1"]
+    assert row[4:] == ["-"] * len(COLUMNS)
+
+
+def test_jobs_are_all_methods_with_the_first_seed_first(driven):
+    found = jobs("zfish-tiny/driven", ["last_value", "mean"], range(2), Limits(updates=5))
+    assert [(job.method, job.seed) for job in found] == [("last_value", 0), ("mean", 0), ("last_value", 1), ("mean", 1)]
+    everything = jobs("zfish-tiny/driven", [], [0], Limits())
+    assert [job.method for job in everything] == suitable(driven.spec)
+
+
+def test_a_method_that_the_task_does_not_suit_is_refused():
+    with pytest.raises(ZfbenchError, match="needs more than the task 'zfish-tiny/autonomous' shows"):
+        jobs("zfish-tiny/autonomous", ["stimulus"], [0], Limits())
+    with pytest.raises(UnknownNameError, match="did you mean 'mean'"):
+        jobs("zfish-tiny/driven", ["meann"], [0], Limits())

@@ -1,0 +1,180 @@
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from leaderboard.board import boards, select
+from leaderboard.statistics import Interval, t_interval
+from leaderboard.tables import COLUMNS, FORMATS, as_latex, as_text, show
+from zfbench.results import MethodRecord
+
+
+def rows(results):
+    """Cells of the only board's text table."""
+    (board,) = boards(results)
+    lines = as_text([board]).splitlines()[4 : 4 + len(board.rows)]
+    return {cells[1]: cells for cells in (re.split(r"\s{2,}", line.strip()) for line in lines)}
+
+
+def searched(make, evaluations, **changes):
+    method = MethodRecord(
+        name="puct", kind="search", proposer="grammar", settings={"budget": {"evaluations": evaluations}}
+    )
+    return make(method=method, **changes)
+
+
+def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
+    row = rows([make(metrics={"forecast/id/mae": 0.0})])["mean"]
+    assert row[:5] == ["driven", "mean", "baseline", "1", "0.0000"]
+    assert row[5:] == ["-"] * (len(COLUMNS) - 1)
+
+
+def test_seeds_become_a_mean_with_students_interval(make):
+    values = [0.20, 0.22, 0.27]
+    results = [make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)]
+    half = t_interval(values).half_width
+    assert rows(results)["mean"][3:5] == ["3", f"0.23 ± {half:.2f}"]
+
+
+def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
+    results = [make(seed=0), make(seed=1, status="timeout", metrics={})]
+    row = rows(results)["mean (timeout)"]
+    assert row[3:5] == ["1/2", "-"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": "cd" * 32},
+        {"benchmark_version": 99},
+        {"limits": {"updates": 9, "seconds": 300}},
+        {"limits": {"updates": 2000, "seconds": 9}},
+    ],
+)
+def test_other_data_version_or_limits_get_a_table_of_their_own(make, change):
+    found = boards([make(), make("other", **change)])
+    assert [[row.method for row in board.rows] for board in found] in ([["mean"], ["other"]], [["other"], ["mean"]])
+    assert found[0].header.describe() != found[1].header.describe()
+
+
+def test_searches_of_different_budgets_never_meet_but_baselines_stand_beside_both(make):
+    found = boards([make(), searched(make, 8), searched(make, 800)])
+    assert [[row.method for row in board.rows] for board in found] == [["mean", "puct + grammar"]] * 2
+    assert {board.header.budget for board in found} == {'{"evaluations":8}', '{"evaluations":800}'}
+
+
+def test_controls_stand_on_every_board_of_their_data(make):
+    oracle = make("oracle", kind="control")
+    found = boards([oracle, make(), make("longer", limits={"updates": 9000, "seconds": 300})])
+    assert [[row.method for row in board.rows] for board in found] == [["oracle", "mean"], ["oracle", "longer"]]
+
+
+def test_a_filter_never_hides_the_controls(make):
+    results = [make("oracle", kind="control"), make(), make("other", track="masked")]
+    assert [r.method.name for r in select(results, track="masked")] == ["other", "oracle"]
+    both = [*results, make("oracle", kind="control", track="masked")]
+    chosen = select(both, task="zfish-tiny/masked")
+    assert [(r.method.name, r.task.track) for r in chosen] == [("other", "masked"), ("oracle", "masked")]
+
+
+def test_the_header_says_what_was_measured(make):
+    (board,) = boards([searched(make, 8)])
+    for part in ("abab", "published", "tiny", "outward", "2000 updates, 300 s", "budget: 8 evaluations", "version 1"):
+        assert part in board.header.describe()
+
+
+def test_methods_that_differ_in_settings_are_different_rows(make):
+    plain, tuned = (
+        make(method=MethodRecord(name="puct", kind="search", proposer="grammar", settings=settings))
+        for settings in ({}, {"exploration": 2.0})
+    )
+    (board,) = boards([plain, tuned])
+    assert {row.method for row in board.rows} == {"puct + grammar", "puct + grammar (exploration=2.0)"}
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "shown"),
+    [
+        (0.02184, 0.00052, "0.0218 ± 0.0005"),
+        (0.02184, 0.00012, "0.02184 ± 0.00012"),
+        (1.234, 0.3, "1.2 ± 0.3"),
+        (123.4, 26.0, "123 ± 26"),
+        (0.5, 0.0, "0.5000 ± 0"),
+        (-0.00001, float("inf"), "0.0000"),
+        (0.5, float("inf"), "0.5000"),
+        (1.26e14, 1.0, "1e+14"),
+        (-0.04, 0.0996, "-0.04 ± 0.10"),
+    ],
+)
+def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
+    assert show(Interval(mean, mean - half, mean + half, 5), 4) == shown
+
+
+def test_the_oracle_comes_first_then_the_smallest_held_out_error(make):
+    results = [
+        make("worse", metrics={"forecast/ood/mae": 0.3}),
+        make("silent", metrics={"forecast/id/mae": 0.1}),
+        make("better", metrics={"forecast/ood/mae": 0.2}),
+        make("oracle", kind="control", metrics={"forecast/ood/mae": 0.25}),
+    ]
+    assert list(rows(results)) == ["oracle", "better", "worse", "silent"]
+
+
+def test_adding_a_result_changes_no_other_methods_numbers(make):
+    def numbers(results):
+        return {
+            (row["method"], name): score
+            for board in json.loads(FORMATS["json"](boards(results)))
+            for row in board["rows"]
+            for name, score in row["scores"].items()
+        }
+
+    old = [make(seed=i, metrics={"forecast/ood/mae": 0.2 + i / 100}) for i in range(12)]
+    new = [make("new", seed=i, metrics={"forecast/ood/mae": 1e3, "forecast/id/mae": 1e-9}) for i in range(12)]
+    before, after = numbers(old), numbers([*new, *old])
+    assert before.items() <= after.items()
+    assert len(after) > len(before)
+
+
+def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
+    values = [0.201, 0.2234, 0.27]
+    found = boards([make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)])
+    (record,) = csv.DictReader(io.StringIO(FORMATS["csv"](found)))
+    assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
+    assert record["data_sha256"] == "ab" * 32
+    assert record["forecast/ood/mae"] == ""
+    (board,) = json.loads(FORMATS["json"](found))
+    assert board["rows"][0]["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
+    assert "forecast/ood/mae" not in board["rows"][0]["scores"]
+
+
+@pytest.fixture
+def latex(make):
+    results = [make("last_value", seed=i, metrics={"forecast/id/mae": 0.1 + i / 50}) for i in range(3)]
+    return as_latex(boards([*results, searched(make, 8)]))
+
+
+def test_latex_is_escaped_and_balanced(latex):
+    assert r"last\_value" in latex
+    assert r"$\pm$" in latex
+    assert latex.isascii()
+    assert not re.search(r"(?<!\\)[_#&](?=\w)", latex.replace(" & ", ""))
+    for environment in ("table*", "tabular"):
+        assert latex.count(rf"\begin{{{environment}}}") == latex.count(rf"\end{{{environment}}}") == 1
+    bare = re.sub(r"\\[{}]", "", latex)
+    assert bare.count("{") == bare.count("}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(latex, tmp_path):
+    document = (
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n" + latex + "\n\\end{document}"
+    )
+    (tmp_path / "t.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -1,0 +1,182 @@
+"""The sandbox itself: what a program can see, that two programs cannot meet, that nothing outlives its owner."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from attacks import program
+
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs import mounts, seccomp
+from zfbench.programs.bubblewrap import BubblewrapSandbox
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.sandbox import fit_program
+
+LIMITS = Limits(updates=1, seconds=60.0)
+
+
+def output(arena, top: str) -> str:
+    """What a program prints while it is imported."""
+    with pytest.raises(CandidateError, match="done") as caught:
+        fit_program(program(top + "\nraise LookupError('done')"), arena.spec, arena.train, LIMITS, 0, arena.sandbox)
+    return caught.value.printed
+
+
+def test_only_the_interpreter_the_libraries_and_the_worker_are_there(arena):
+    printed = output(arena, "print(*sorted(os.listdir('/')), '|', *sorted(os.listdir('/packages/zfbench/programs')))")
+    top, modules = (set(part.split()) for part in printed.split("|"))
+    python = {mounts.interpreter().parts[1], Path(sys.base_prefix).parts[1]}
+    assert top <= {"packages", "dev", "etc", "proc", "tmp", "usr", "lib", "lib64", "sys", "cpuinfo"} | python
+    assert output(arena, "print(os.listdir('/proc'), os.listdir('/sys'))") == "['cpuinfo'] ['devices']\n"
+    assert {m.removesuffix(".py") for m in modules if m.endswith(".py")} == {
+        Path(m).name for m in mounts.MODULES if m.startswith("programs/")
+    }
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not in a virtual environment")
+def test_the_folder_of_the_virtual_environment_is_not_shown_at_its_own_place():
+    options = mounts.arguments()
+    places = [Path(options[i + 2]) for i, option in enumerate(options) if option.endswith("-bind")]
+    assert places
+    assert not [place for place in places if place.is_relative_to(sys.prefix)]
+
+
+def test_a_program_has_no_capability_and_is_nobody(arena):
+    capget = "data = (ctypes.c_uint32 * 6)(); ctypes.CDLL(None).capget(b'\\x22\\x05\\x08\\x20\\0\\0\\0\\0', data)"
+    printed = output(arena, f"{capget}\nprint(list(data), os.getuid(), os.getgid())")
+    assert printed.split("]")[0] == "[0, 0, 0, 0, 0, 0"
+    assert printed.split("]")[1].split() == ["65534", "65534"]
+
+
+def test_programs_of_one_pool_that_run_at_once_do_not_meet(arena):
+    first = "open('/tmp/note', 'w').write('x')\nopen('/dev/shm/note', 'w').write('x')"
+    with fit_program(program(first), arena.spec, arena.train, LIMITS, 0, arena.sandbox):
+        printed = output(arena, "print(os.listdir('/tmp'), os.listdir('/dev/shm'), os.getpid())\nos.kill(1, 0)")
+    assert re.fullmatch(r"\[\] \[\] 2\n", printed)
+
+
+def test_the_pool_outlives_the_thread_that_started_it(arena):
+    with BubblewrapSandbox() as sandbox:
+        thread = threading.Thread(target=sandbox.start)
+        thread.start()
+        thread.join()
+        time.sleep(0.2)
+        sandbox.spawn(LIMITS).kill()
+
+
+def test_closing_the_sandbox_ends_its_programs(arena):
+    with BubblewrapSandbox() as sandbox:
+        fitted = fit_program(program(), arena.spec, arena.train, LIMITS, 0, sandbox)
+        sandbox.close()
+        with pytest.raises(CandidateError):
+            fitted.forecast(arena.context, arena.drive)
+    assert arena.leftover() == 0
+
+
+FORKED = """
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+print(pid)
+raise LookupError("done")
+"""
+ORPHAN = """
+import time
+from zfbench.forecaster import Limits
+from zfbench.programs.bubblewrap import BubblewrapSandbox
+box = BubblewrapSandbox()
+children = [box.spawn(Limits()) for _ in range(2)]
+print("up", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_nothing_outlives_a_parent_that_is_killed(arena):
+    parent = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    try:
+        assert parent.stdout.readline() == "up\n"
+        patience = time.monotonic() + 10
+        # bubblewrap twice, the pool, a keeper with its program, and the keeper that stands by, maybe in the making
+        while len(left := arena.descendants(parent.pid)) < 6 and time.monotonic() < patience:
+            time.sleep(0.05)
+        assert len(left) >= 6
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        parent.stdout.close()
+    patience = time.monotonic() + 10
+    while arena.alive(left) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert not arena.alive(left)
+
+
+def test_a_pool_that_does_not_start_says_why(arena, monkeypatch):
+    monkeypatch.setattr(mounts, "MODULES", mounts.MODULES[:3])
+    with BubblewrapSandbox() as sandbox, pytest.raises(ZfbenchError, match=r"did not start.*No module named"):
+        sandbox.start()
+
+
+def test_processor_time_is_limited_for_a_whole_life(arena, monkeypatch):
+    monkeypatch.setattr("zfbench.programs.process.CALLS_WORTH", 0.02)
+    with pytest.raises(CandidateError, match="processor time") as caught:
+        fit_program(program("while True: pass"), arena.spec, arena.train, LIMITS, 0, arena.sandbox)
+    assert caught.value.status is Status.TIMEOUT
+
+
+def test_processes_that_get_through_the_filter_die_with_their_program(arena, monkeypatch, tmp_path):
+    """The namespace is a second lock: without the filter, forks multiply until the program is ended."""
+    leaky = tmp_path / "seccomp.py"
+    leaky.write_text(Path(seccomp.__file__).read_text() + "\n\ndef supported() -> bool:\n    return False\n")
+    *options, last, root = mounts.arguments()
+    options += ["--ro-bind", str(leaky), f"{mounts.PACKAGES}/zfbench/programs/seccomp.py", last, root]
+    monkeypatch.setattr(mounts, "arguments", lambda: options)
+    bomb = program("for _ in range(4): os.fork()\nos.getsid(0) == os.getpid() or os.setsid()\nwhile True: pass")
+    with BubblewrapSandbox() as unfiltered:
+        unfiltered.start()
+        with pytest.raises(CandidateError, match="done") as caught:
+            fit_program(program(FORKED), arena.spec, arena.train, LIMITS, 0, unfiltered)
+        assert int(caught.value.printed) > 2  # the filter is off
+        with pytest.raises(CandidateError, match="time limit"):
+            fit_program(bomb, arena.spec, arena.train, Limits(updates=1, seconds=3.0), 0, unfiltered)
+    assert arena.leftover() == 0
+
+
+@pytest.mark.parametrize("machine", list(seccomp.MACHINES))
+def test_the_filter_allows_threads_and_denies_processes(machine):
+    column, audit = seccomp.MACHINES[machine]
+    rules = seccomp.filter_program(machine)
+
+    def verdict(number: int, argument: int = 0, architecture: int = audit) -> int:
+        memory = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: architecture, seccomp.FIRST_ARGUMENT: argument}
+        value, at = 0, 0
+        while True:
+            code, if_true, if_false, operand = rules[at]
+            at += 1
+            if code == seccomp.LOAD:
+                value = memory[operand]
+            elif code == seccomp.AND:
+                value &= operand
+            elif code == seccomp.RETURN:
+                return operand
+            else:
+                holds = value == operand if code == seccomp.EQUAL else value >= operand
+                at += if_true if holds else if_false
+
+    denied = seccomp.FAIL | 1
+    clone = seccomp.CLONE[column]
+    assert verdict(clone, seccomp.CLONE_THREAD | 0x3D0F00) == seccomp.ALLOW
+    assert verdict(clone, signal.SIGCHLD) == denied
+    assert all(verdict(n[column]) == denied for n in seccomp.DENIED.values() if n[column] is not None)
+    assert verdict(0) == verdict(10_000) == seccomp.ALLOW
+    assert verdict(0, architecture=0x40000003) == seccomp.KILL
+    if machine == "x86_64":
+        assert verdict(seccomp.X32 + 57) == denied

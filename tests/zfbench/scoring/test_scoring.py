@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from zfbench import scoring
+
+FOLDER = Path(scoring.__file__).parent
+
+
+def test_every_family_of_metrics_has_a_version():
+    families = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "arrays"}
+    assert set(scoring.VERSIONS) == families
+    assert all(isinstance(version, int) and version >= 1 for version in scoring.VERSIONS.values())
+
+
+def test_scoring_imports_nothing_of_zfbench_but_its_errors():
+    for path in FOLDER.glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        modules = [n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)]
+        ours = {module for module in modules if module.startswith("zfbench")}
+        assert ours <= {"zfbench.errors", "zfbench.scoring.arrays"}, path.name

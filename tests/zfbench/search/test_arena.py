@@ -1,0 +1,287 @@
+import json
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from zfbench import runs
+from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import Status
+from zfbench.search.arena import Arena, BudgetSpentError
+from zfbench.search.budget import Budget
+from zfbench.search.door import LONGEST, Door
+from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.types import NOTHING, Evaluation, Spend
+from zfbench.tasks.task import TaskSpec
+
+SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
+
+
+class Length:
+    """The loss is the length of the source and a trace of the seed; sources with a ! fail. Counts its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, program, seed):
+        self.calls.append(program.source)
+        if "!" in program.source:
+            return Evaluation(Status.ERROR, feedback="no !", spend=Spend(device_seconds=0.5))
+        return Evaluation(Status.OK, len(program.source) + seed / 2**40, spend=Spend(device_seconds=0.5))
+
+
+@contextmanager
+def arena(path, evaluate=None, budget=None, **options):
+    with EventLog(path / "log") as log:
+        budget = budget or Budget(evaluations=3)
+        yield Arena(evaluate or Length(), spec=SPEC, budget=budget, log=log, seed=5, **options)
+
+
+def test_program_is_evaluated_and_paid(tmp_path):
+    with arena(tmp_path) as door:
+        assert int(door.evaluate("four").loss) == 4
+        assert door.evaluate("oh no!").status == Status.ERROR  # a failure costs what a success costs
+        assert door.remaining() == Budget(evaluations=1)
+
+
+def test_equal_program_is_answered_for_free_also_when_the_budget_is_spent(tmp_path):
+    evaluate = Length()
+    with arena(tmp_path, evaluate, Budget(evaluations=1)) as door:
+        first = door.evaluate("four")
+        assert door.spent
+        again = door.evaluate("four  \r\n")
+        assert (again.loss, again.spend) == (first.loss, NOTHING)
+        assert evaluate.calls == ["four"]
+        assert door.finish().counts.duplicates == 1
+
+
+def test_spent_budget_is_a_clear_refusal(tmp_path):
+    with arena(tmp_path, budget=Budget(evaluations=1)) as door:
+        door.evaluate("a")
+        with pytest.raises(BudgetSpentError, match=r"The budget \(evaluations=1\) has no room"):
+            door.evaluate("b")
+        assert door.remaining() == Budget(evaluations=0)
+        outcome = door.finish()
+        assert (outcome.reason, outcome.counts.asked) == ("budget", 1)
+
+
+def test_device_seconds_and_reported_tokens_are_never_overdrawn(tmp_path):
+    budget = Budget(evaluations=99, device_seconds=3.0, tokens=100)
+    with arena(tmp_path, budget=budget, bound=Spend(device_seconds=1.0)) as door:
+        with pytest.raises(BudgetSpentError):
+            door.evaluate("long story", tokens=101)
+        for n in range(5):
+            door.evaluate(f"program {n}", tokens=10)
+        with pytest.raises(BudgetSpentError):
+            door.evaluate("the sixth could take 1 s, and 0.5 s are left")
+        outcome = door.finish()
+        assert (outcome.spend.device_seconds, outcome.spend.tokens) == (2.5, 50)
+        assert outcome.overrun == NOTHING
+
+
+def test_finished_search_is_over_for_good(tmp_path):
+    with arena(tmp_path) as door:
+        door.evaluate("a")
+        outcome = door.finish()
+        assert outcome.reason == "finished"
+        with pytest.raises(BudgetSpentError, match="was finished"):
+            door.evaluate("b")
+        assert door.finish().counts == outcome.counts
+    with arena(tmp_path) as door:
+        assert door.finished
+        assert door.finish().evaluated == outcome.evaluated
+
+
+def test_calls_at_once_share_budget_workers_and_equal_programs(tmp_path):
+    busy, most, lock = [0], [0], threading.Lock()
+
+    def slow(program, seed):
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.01)
+        with lock:
+            busy[0] -= 1
+        return Evaluation(Status.OK, 1.0)
+
+    with arena(tmp_path, slow, Budget(evaluations=6), workers=2) as door:
+        answers, refusals = [], []
+
+        def call(number):
+            try:
+                answers.append(door.evaluate(f"program {number % 10}"))
+            except BudgetSpentError as error:
+                refusals.append(error)
+
+        threads = [threading.Thread(target=call, args=(n,)) for n in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        outcome = door.finish()
+    assert outcome.counts.evaluated == 6 == sum(a.spend.evaluations for a in answers)
+    assert len(answers) == 18
+    assert len(refusals) == 12
+    assert most[0] == 2
+    assert len(read_journal(tmp_path / "log").events) == 1 + 3 * 18 + 1
+
+
+@pytest.mark.parametrize("cut", range(1, 13))
+def test_arena_cut_at_any_line_goes_on_without_paying_twice(tmp_path, cut):
+    def play(door):
+        return [door.evaluate(source).loss for source in ("a", "bb", "a", "ccc")]
+
+    with arena(tmp_path) as door:
+        losses = play(door)
+        whole = door.finish()
+    lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
+    (tmp_path / "log").write_bytes(b"".join(lines[:cut]))
+    paid = sum(b'"spend":{"device_seconds"' in line for line in lines[:cut])
+    evaluate = Length()
+    with arena(tmp_path, evaluate) as door:
+        assert play(door) == losses
+        assert len(evaluate.calls) == 3 - paid
+        outcome = door.finish()
+    assert outcome.evaluated == whole.evaluated
+    assert outcome.spend.evaluations == 3
+
+
+def test_program_lost_in_flight_holds_no_room_however_often_the_search_is_reopened(tmp_path):
+    with arena(tmp_path) as door:
+        door.evaluate("a")
+    lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
+    (tmp_path / "log").write_bytes(b"".join(lines[:3]))  # killed while it evaluated
+    for source, left in (("b", 2), ("cc", 1), ("ddd", 0)):
+        with arena(tmp_path) as door:
+            door.evaluate(source)
+            assert door.remaining() == Budget(evaluations=left)
+    with arena(tmp_path) as door:
+        assert door.spent
+        outcome = door.finish()
+    assert (outcome.spend.evaluations, outcome.overrun) == (3, NOTHING)
+
+
+def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path):
+    failures = [OSError("no more processes")]
+
+    def shaky(program, seed):
+        if failures:
+            raise failures.pop()
+        return Evaluation(Status.OK, 1.0)
+
+    with arena(tmp_path, shaky) as door:
+        with pytest.raises(OSError, match="no more processes"):
+            door.evaluate("a")
+        assert door.remaining() == Budget(evaluations=3)
+        assert door.evaluate("a").loss == 1.0
+        assert door.finish().spend.evaluations == 1
+
+
+def test_guest_is_judged_as_any_search_and_replayed(victim, tmp_path):
+    plan = runs.Plan("toy", "openevolve", runs.GUEST, Budget(evaluations=4), 5)
+    with runs.open_arena(plan, tmp_path) as door:
+        for source in ("70", "78", "78", "90"):
+            door.evaluate(source)
+    outcome, result = runs.judge_arena(plan, tmp_path)
+    assert (result.method.name, result.method.proposer) == ("openevolve", "guest")
+    assert result.program.source == "78" == outcome.best.program.source
+    assert result.spend.evaluations == 3
+    assert runs.Plan.read(tmp_path) == plan
+    assert runs.check(runs.replay(tmp_path), result) is None
+    with pytest.raises(ZfbenchError, match="zfbench serve"):
+        runs.search(plan, tmp_path)
+
+
+@contextmanager
+def served(path, evaluate=None, budget=None):
+    with arena(path, evaluate, budget) as inner, Door(inner) as door:
+        thread = threading.Thread(target=door.serve)
+        thread.start()
+        try:
+            yield door
+        finally:
+            door.stop()
+            thread.join()
+
+
+def call(door, method, path, body=None, token=None, headers=None):
+    """Status and decoded answer."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    headers = headers or {"Authorization": f"Bearer {door.token if token is None else token}"}
+    request = urllib.request.Request(door.url + path, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_door_evaluates_counts_and_refuses(tmp_path):
+    with served(tmp_path, budget=Budget(evaluations=2)) as door:
+        status, answer = call(door, "POST", "/evaluate", {"source": "four", "summary": "short"})
+        assert (status, int(answer["loss"]), answer["status"]) == (200, 4, "ok")
+        assert call(door, "GET", "/remaining") == (200, {"evaluations": 1})
+        assert call(door, "POST", "/evaluate", {"source": "oh!"})[1]["feedback"] == "no !"
+        status, answer = call(door, "POST", "/evaluate", {"source": "one more"})
+        assert status == 403
+        assert "has no room for another evaluation" in answer["error"]
+        assert call(door, "POST", "/finish", b"") == (200, {"evaluated": 2})
+    assert door.outcome.best.program.source == "four"
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "é"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/evaluate"), ("GET", "/remaining"), ("POST", "/finish")])
+def test_door_opens_to_its_token_alone(tmp_path, token, method, path):
+    evaluate = Length()
+    with served(tmp_path, evaluate) as door:
+        headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
+        assert call(door, method, path, b'{"source": "a"}', headers=headers)[0] == 401
+    assert evaluate.calls == []
+    assert len(read_journal(tmp_path / "log").events) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/evaluate", b"not json", 400),
+        ("/evaluate", b"[" * 100_000, 400),
+        ("/evaluate", b"[]", 400),
+        ("/evaluate", {"source": 7}, 400),
+        ("/evaluate", {"source": "a", "tokens": -1}, 400),
+        ("/evaluate", {"source": "a", "tokens": 1.5}, 400),
+        ("/evaluate", {"source": "a", "tokens": True}, 400),
+        ("/evaluate", {"source": "a" * LONGEST}, 413),
+        ("/elsewhere", {"source": "a"}, 404),
+    ],
+)
+def test_malformed_call_costs_nothing_and_says_why(tmp_path, path, body, status):
+    with served(tmp_path) as door:
+        found, answer = call(door, "POST", path, body)
+        assert found == status
+        assert answer["error"]
+        assert call(door, "GET", "/remaining") == (200, {"evaluations": 3})
+
+
+def test_door_listens_on_this_machine_alone(tmp_path):
+    with served(tmp_path) as door:
+        assert door._server.server_address[0] == "127.0.0.1"
+
+
+def test_taken_port_is_one_sentence(tmp_path):
+    with served(tmp_path) as door, pytest.raises(ZfbenchError, match="choose another"):
+        Door(None, int(door.url.rpartition(":")[2]))
+
+
+def test_client_in_the_documentation_works(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "search.md").read_text()
+    example = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "urllib" in block)
+    with served(tmp_path, budget=Budget(evaluations=2)) as door:
+        names = {"URL": door.url, "TOKEN": door.token}
+        exec(re.sub(r"^(URL|TOKEN) = .*$", "", example, flags=re.M), names)
+        assert names["call"]("/remaining") == {"evaluations": 2}
+        assert names["call"]("/evaluate", {"source": "four"})["feedback"] == ""

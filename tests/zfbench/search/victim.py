@@ -1,0 +1,147 @@
+"""Searches that are killed: a script that forks one process per search, kills it at a random moment, and resumes it.
+
+    python victim.py FOLDER TRIALS WORKERS SEED
+
+The search is the real `zfbench.runs.search` on a toy task with a deterministic evaluator and judge, both of which
+only sleep. One line of JSON per trial on standard output.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+
+import numpy as np
+
+from discoverers.random_search import RandomSearch
+from zfbench import plugins, runs
+from zfbench.programs.contract import Status
+from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.search.budget import Budget
+from zfbench.search.proposer import ProposalError
+from zfbench.search.types import Evaluation, Program, Proposal, Spend
+from zfbench.tasks.task import TaskSpec
+
+SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
+TASK = SimpleNamespace(spec=SPEC, seed_program="100", data_sha256="0" * 64)
+EVALUATIONS, PAUSE = 12, 0.006  # seconds of an evaluation, on average
+BUDGET = Budget(evaluations=EVALUATIONS, tokens=2_000)
+PLAN = runs.Plan("toy", "random", "numbers", BUDGET, 5, settings={"restarts": True}, finalists=0)
+
+
+class Numbers:
+    bound = Spend(tokens=10)
+    trusted = True
+    identity = MappingProxyType({})
+
+    def propose(self, request, context, rng):
+        if rng.random() < 0.1:
+            raise ProposalError("no answer", Spend(tokens=3))
+        step = int(rng.integers(-8, 9))
+        return Proposal(str(int(context.parents[-1].program.source) + step), "", Spend(tokens=7))
+
+
+class Evaluator:
+    """Notes every program that it begins in the file `begun` of the working folder."""
+
+    def __init__(self, task, limits, sandbox):
+        self.file = os.open("begun", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def __call__(self, program, seed):
+        os.write(self.file, f"{program.id}\n".encode())
+        time.sleep(PAUSE * (0.5 + seed / 2**32))
+        number = int(program.source)
+        if number % 7 == 0:
+            return Evaluation(Status.ERROR, feedback="seven")
+        return Evaluation(Status.OK, abs(number - 80) + seed / 2**40)
+
+
+def assess(source, method, task, judge, seed, limits, spend, progress, sandbox):
+    time.sleep(5 * PAUSE)
+    return Result(
+        task=TaskRecord(name="toy", track="", tier="", circuit="", holdout="", data_sha256=task.data_sha256),
+        method=method,
+        seed=seed,
+        spend=spend,
+        metrics={"forecast/ood/mae": float(source)},
+        metric_versions={},
+        program=ProgramRecord(id=Program(source).id, source=source),
+        libraries={},
+        machine=Machine(system="", processor="", cores=1, device="cpu"),
+    )
+
+
+def make_toy():
+    """Put the toy in place of tasks, evaluator and judge."""
+    runs.load_task, runs.load_judge = lambda name: TASK, lambda name: None
+    runs.ProgramEvaluator, runs.assess_program = Evaluator, assess
+    runs.open_sandbox = lambda: nullcontext(SimpleNamespace(name="none", confined=True))
+    makers = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers()}
+    plugins.load = lambda kind, name: makers[name]
+
+
+def start(folder, workers):
+    """Fork a process that runs or resumes the search in a folder; its id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()  # or the child would own a copy of what is not written yet
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.chdir(folder)
+        plan = runs.Plan.read(folder) if (folder / runs.LOG).exists() and _events(folder) else PLAN
+        runs.search(plan, folder, workers)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _events(folder):
+    return runs.read_journal(folder / runs.LOG).events
+
+
+def finish(pid):
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "the search failed"
+
+
+def story(folder):
+    """What a finished run's files say."""
+    begun = (folder / "begun").read_text().split()
+    bodies = [e.body for e in _events(folder) if e.kind == "evaluation"]
+    paid = sum(b["evaluation"]["spend"].get("evaluations", 0) for b in bodies)
+    outcome = runs.replay(folder)
+    return {
+        "begun": len(begun),
+        "different": len(set(begun)),
+        "paid": paid,
+        "agrees": runs.check(outcome, read(folder / runs.RESULT)) is None,
+        "result": read(folder / runs.RESULT).comparable(),
+    }
+
+
+def main(folder, trials, workers, seed):
+    make_toy()
+    rng = np.random.default_rng(seed)
+    began = time.monotonic()
+    finish(start(folder / "whole", workers))
+    lasting = time.monotonic() - began
+    sys.stdout.write(json.dumps(story(folder / "whole")) + "\n")
+    for trial in range(trials):
+        run, kills, lines = folder / str(trial), 0, []
+        for _ in range(1 + trial % 3):  # once, or again while it resumes
+            pid = start(run, workers)
+            time.sleep(float(rng.uniform(0, lasting)))
+            os.kill(pid, signal.SIGKILL)
+            kills += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+            lines.append(len((run / runs.LOG).read_bytes().splitlines()) if (run / runs.LOG).exists() else 0)
+        finish(start(run, workers))
+        sys.stdout.write(json.dumps({**story(run), "kills": kills, "lines": lines}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,185 @@
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import ClassVar
+
+import pytest
+
+from zfbench import runs
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import Status
+from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import read_journal
+from zfbench.search.outcome import Counts, SearchOutcome
+from zfbench.search.types import Evaluation, Program, Scored, Spend
+
+PLAN = runs.Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
+FULL = 2_000
+
+
+class Judged:
+    """Stands for the judge: keeps what it is given."""
+
+    def __init__(self):
+        self.sources, self.records = [], []
+
+    def __call__(self, source, method, task, judge, seed, limits, spend, progress, sandbox):
+        self.sources.append(source)
+        self.records.append(SimpleNamespace(method=method, spend=spend, limits=limits))
+        return Result(
+            task=TaskRecord(name="t", track="driven", tier="tiny", circuit="c", holdout="h", data_sha256="ab"),
+            method=method,
+            seed=seed,
+            spend=spend,
+            metrics={},
+            metric_versions={},
+            program=ProgramRecord(id=Program(source).id, source=source),
+            libraries={},
+            machine=Machine.here(),
+        )
+
+
+@pytest.fixture
+def judged(monkeypatch, driven):
+    """No training: the loss is a hash of the program, and full trainings turn the ranking round."""
+
+    class Evaluator:
+        calls: ClassVar = []
+
+        def __init__(self, task, limits, sandbox):
+            self.limits = limits
+
+        def __call__(self, program, seed):
+            Evaluator.calls.append((program.id, self.limits.updates, seed))
+            loss = int(program.id[:8], 16) / 2**32
+            full = self.limits.updates == FULL
+            spend = Spend(updates=self.limits.updates, device_seconds=1.0)
+            return Evaluation(Status.OK, 1 - loss if full else loss, -loss, {"standardised_mse": loss}, spend=spend)
+
+    judged = Judged()
+    judged.evaluations = Evaluator.calls
+    monkeypatch.setattr(runs, "load_task", lambda name: driven)
+    monkeypatch.setattr(runs, "load_judge", lambda name: None)
+    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
+    monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
+    monkeypatch.setattr(runs, "assess_program", judged)
+    return judged
+
+
+def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
+    outcome, _ = runs.search(PLAN, tmp_path)
+    finalists = outcome.top(3)
+    assert outcome.counts.evaluated == 9
+    assert [c[0] for c in judged.evaluations if c[1] == FULL] == [s.program.id for s in finalists]
+    assert judged.sources == [finalists[-1].program.source]  # the ranking was turned round
+    assert (tmp_path / "best.py").read_text() == judged.sources[0]
+
+
+def test_finals_are_paid_from_the_budget_and_stand_in_the_result(tmp_path, judged):
+    outcome, result = runs.search(PLAN, tmp_path)
+    record = judged.records[0]
+    assert record.spend.evaluations == 12
+    assert record.spend.updates == 9 * 100 + 3 * FULL
+    rows = result.finals
+    assert [row["screened_loss"] for row in rows] == [s.evaluation.loss for s in outcome.top(3)]
+    assert all(row["full_loss"] == pytest.approx(1 - row["screened_loss"]) for row in rows)
+
+
+def test_finals_are_resumed_like_the_search(tmp_path, judged):
+    runs.search(PLAN, tmp_path)
+    path = tmp_path / "finals.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-4]))  # the last finalist was in training
+    (tmp_path / "result.json").unlink()
+    judged.evaluations.clear()
+    runs.search(PLAN, tmp_path)
+    assert len(judged.evaluations) == 1
+    assert judged.sources[0] == judged.sources[1]
+
+
+def test_finished_run_is_read_and_not_judged_again(tmp_path, judged):
+    _, first = runs.search(PLAN, tmp_path)
+    judged.evaluations.clear()
+    assert runs.search(PLAN, tmp_path)[1] == first
+    assert len(judged.sources) == 1
+    assert judged.evaluations == []
+    with pytest.raises(ZfbenchError, match="holds a search with"):
+        runs.search(replace(PLAN, limits=Limits(FULL + 1)), tmp_path)
+
+
+def test_without_finals_the_best_of_the_screening_is_judged(tmp_path, judged):
+    outcome, _ = runs.search(replace(PLAN, finalists=0), tmp_path)
+    assert outcome.counts.evaluated == 12
+    assert judged.sources == [outcome.best.program.source]
+    assert not (tmp_path / "finals.jsonl").exists()
+
+
+def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, monkeypatch):
+    works = runs.ProgramEvaluator.__call__
+
+    def fail_when_full(self, program, seed):
+        if self.limits.updates == FULL:
+            return Evaluation(Status.TIMEOUT)
+        return works(self, program, seed)
+
+    monkeypatch.setattr(runs.ProgramEvaluator, "__call__", fail_when_full)
+    outcome, result = runs.search(PLAN, tmp_path)
+    assert judged.sources == [outcome.best.program.source]
+    assert {row["status"] for row in result.finals} == {"timeout"}
+
+
+def test_weighted_population_is_written_where_there_is_one(tmp_path, judged):
+    runs.search(replace(PLAN, discoverer="modelsmc", settings={"particles": 4}), tmp_path / "smc")
+    rows = json.loads((tmp_path / "smc" / "population.json").read_text())
+    assert len(rows) == 4
+    assert sum(row["weight"] for row in rows) == pytest.approx(1)
+    runs.search(PLAN, tmp_path / "puct")
+    assert not (tmp_path / "puct" / "population.json").exists()
+
+
+def test_proposer_settings_and_ideas_identify_a_run(tmp_path, judged):
+    runs.search(replace(PLAN, ideas=("rebound",)), tmp_path)
+    assert read_journal(tmp_path / "log.jsonl").events[0].body["ideas"] == ["rebound"]
+    with pytest.raises(ZfbenchError, match="holds a search with ideas"):
+        runs.search(PLAN, tmp_path)
+
+
+def test_unknown_settings_are_named(tmp_path, judged):
+    with pytest.raises(ZfbenchError, match="discoverer 'puct' does not take these settings"):
+        runs.search(replace(PLAN, settings={"cpuct": 2}), tmp_path)
+    with pytest.raises(ZfbenchError, match="proposer 'grammar' does not take these settings"):
+        runs.search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("discoverer", ["random_search", "puct", "modelsmc", "n1", "funsearch"])
+def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, discoverer):
+    plan = replace(PLAN, discoverer=discoverer, budget=Budget(evaluations=5, updates=40), limits=Limits(40, 300.0))
+    _, result = runs.search(plan, tmp_path)
+    assert result.status == "ok"
+    assert read(tmp_path / "result.json") == result
+
+
+def test_a_searchs_course_skips_failures_but_counts_them():
+    evaluations = [
+        Evaluation(status="error"),
+        Evaluation(status="ok", loss=0.5),
+        Evaluation(status="ok", loss=0.25),
+    ]
+    evaluated = tuple(Scored(Program(f"x = {i}"), e) for i, e in enumerate(evaluations))
+    outcome = SearchOutcome(evaluated, Counts(3, 3, 1, 0, 0), Spend(), Spend(), "budget")
+    assert runs._course(outcome) == {"search/evaluation": [2.0, 3.0], "search/loss": [0.5, 0.25]}
+
+
+def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_path, judged):
+    _, result = runs.search(PLAN, tmp_path)
+    judged.evaluations.clear()
+    outcome = runs.replay(tmp_path)
+    final = runs.replay_finals(tmp_path, outcome)
+    assert judged.evaluations == []
+    assert runs.check(outcome, result, final) is None
+    assert "best program" in runs.check(outcome, result)  # the screening preferred another
+    assert runs.Plan.read(tmp_path) == PLAN
