@@ -16,10 +16,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import zfbench
 from zfbench.forecaster import Limits
@@ -231,6 +234,37 @@ class Sandbox(Protocol):
     ) -> None: ...
 
 
+def start_kept(command: Sequence[str], cores: Collection[int] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process in a thread that lives as long as it does.
+
+    The kernel's signal on a parent's death follows the thread that started the child, not its process: without a thread
+    of its own, a child would die with the worker thread that happened to ask for it.
+
+    Args:
+        command: what to run.
+        cores: that it may use; by default those of the calling thread.
+        options: of `subprocess.Popen`.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def keep() -> None:
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, cores)
+            started.set_result(subprocess.Popen(command, **options))
+        except (OSError, ValueError) as error:
+            started.set_exception(error)
+            return
+        with contextlib.suppress(ChildProcessError):  # its owner has reaped it
+            os.waitid(os.P_PID, started.result().pid, os.WEXITED | os.WNOWAIT)
+
+    threading.Thread(target=keep, name="keeper", daemon=True).start()
+    return started.result()
+
+
 def cpu_seconds(limits: Limits) -> int:
     """Processor time of a program's whole life, which its calls share; each of them has the wall-clock limit."""
     return math.ceil(CALLS_WORTH * limits.seconds)
@@ -254,9 +288,9 @@ class ProcessSandbox:
         to_child, requests = os.pipe()
         results, from_child = os.pipe()
         output, printed = os.pipe()
-        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits)))
+        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits), os.getpid()))
         try:
-            process = subprocess.Popen(
+            process = start_kept(
                 [sys.executable, "-s", "-P", "-m", "zfbench.programs.worker", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
