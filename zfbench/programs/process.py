@@ -219,6 +219,10 @@ class Sandbox(Protocol):
     confined: bool
     notice: str
 
+    def start(self) -> None:
+        """Do what is done once for all workers, which need not wait for it then; harmless when repeated."""
+        ...
+
     def spawn(self, limits: Limits) -> Child:
         """Start a worker; may be called from several threads."""
         ...
@@ -282,6 +286,9 @@ class ProcessSandbox:
             f"Sandbox 'process' ({why}): programs run with limits of time and memory, but they can read your files, "
             "use the network and leave processes behind."
         )
+
+    def start(self) -> None:
+        """Nothing is shared."""
 
     def spawn(self, limits: Limits) -> Child:
         """Start a worker under this user, with an emptied environment."""
