@@ -26,7 +26,7 @@ from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import ProgramEvaluator
+from zfbench.search.evaluator import ProgramEvaluator, bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import ExecutorFactory
 from zfbench.search.history import OnEvent
@@ -80,7 +80,7 @@ class Plan:
     @property
     def bound(self) -> Spend:
         """The most that one screening may use up."""
-        return _bound(self.candidate)
+        return bound(self.candidate)
 
     @property
     def final_count(self) -> int:
@@ -96,7 +96,7 @@ class Plan:
         Raises:
             ZfbenchError: the finals leave nothing to search with.
         """
-        return finals.set_aside(self.budget, self.final_count, _bound(self.limits))
+        return finals.set_aside(self.budget, self.final_count, bound(self.limits))
 
     def header(self, task: Task) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
@@ -317,11 +317,6 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
 
 
-def _bound(limits: Limits) -> Spend:
-    """The most that one evaluation may use up."""
-    return Spend(evaluations=1, updates=limits.updates, device_seconds=limits.seconds)
-
-
 def _run_finals(
     plan: Plan,
     task: Task,
@@ -345,7 +340,7 @@ def _run_finals(
             budget=budget,
             log=log,
             seed=finals.fresh_seed(plan.seed),
-            bound=_bound(plan.limits),
+            bound=bound(plan.limits),
             workers=workers,
             executor=executor,
             header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},

@@ -12,6 +12,7 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import Status
 from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
 from zfbench.search.budget import Budget
+from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import read_journal
 from zfbench.search.outcome import Counts, SearchOutcome
 from zfbench.search.types import Evaluation, Program, Scored, Spend
@@ -183,3 +184,12 @@ def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_pat
     assert runs.check(outcome, result, final) is None
     assert "best program" in runs.check(outcome, result)  # the screening preferred another
     assert runs.Plan.read(tmp_path) == PLAN
+
+
+def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
+    plan = replace(PLAN, budget=Budget(device_seconds=5_000.0, wall_seconds=5_000.0, updates=100))
+    assert plan.bound == bound(plan.candidate)
+    screening, _ = plan.budgets
+    full = bound(plan.limits)
+    assert screening.device_seconds == 5_000.0 - 3 * full.device_seconds
+    assert screening.wall_seconds == 5_000.0 - 3 * full.wall_seconds

@@ -4,8 +4,8 @@ Whatever the candidate raises ends the process; its last word is a frame that sa
 training data and the inputs it is asked to forecast, nothing else.
 
 In the backend `bubblewrap` the warm pool calls `run` in a process that it has confined. In the backend `process` this
-module is the program: python -m zfbench.programs.worker REQUESTS RESULTS MEMORY CPU, two file descriptors, the bytes
-of its address space and its seconds of processor time.
+module is the program: python -m zfbench.programs.worker REQUESTS RESULTS MEMORY CPU PARENT, two file descriptors, the
+bytes of its address space, its seconds of processor time, and the process whose end it must not outlive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.programs.confinement import limit_resources
+from zfbench.programs.confinement import die_with, limit_resources
 from zfbench.programs.contract import CandidateError, Status, TrainingChoice
 from zfbench.programs.frames import Frame, decode, encode
 from zfbench.tasks.task import Recording, TaskSpec
@@ -35,8 +35,9 @@ FILENAME = "<program>"  # and the file its tracebacks name
 TRUSTED_LIMIT = 2**40  # bytes of a frame from the parent
 
 
-def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int) -> None:
-    """Limit this process, and end it with its parent."""
+def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int, parent: int) -> None:
+    """Limit this process, and end it with its parent: by the kernel on Linux, its whole group by a thread."""
+    die_with(parent)
     limit_resources(memory_bytes, cpu_seconds)
     threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
     run(requests, results)
@@ -130,7 +131,7 @@ def _failure(status: Status, message: str) -> Frame:
 
 
 def _die_with_parent(requests: int) -> None:
-    """End this process group when the parent has closed its end of the pipe, however busy it is."""
+    """End this process group when the parent has closed its end of the pipe, unless the program lets no thread run."""
     poll = select.poll()
     poll.register(requests, 0)  # hang-ups and errors only
     poll.poll()
