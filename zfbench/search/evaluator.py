@@ -54,7 +54,7 @@ class ProgramEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
         kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(kind))
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
@@ -116,7 +116,7 @@ class ProgramEvaluator:
 
 
 @lru_cache
-def _local_sandbox(kind: str) -> Sandbox:
+def local_sandbox(kind: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
     return open_sandbox(kind)
 
