@@ -22,7 +22,7 @@ from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import FittedProgram, fit_program
 from zfbench.scoring.forecast import score_forecast
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
-from zfbench.scoring.likelihood import laplace_log_likelihood, standardised_mse
+from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
 from zfbench.search.feedback import feedback
 from zfbench.search.hints import BLAMED
 from zfbench.search.types import Evaluation, Program, Spend
