@@ -10,7 +10,7 @@ from leaderboard.board import TIME, boards
 from leaderboard.suite import Job
 from leaderboard.tables import Column, label, show
 from zfbench import plugins
-from zfbench.assess import load_task
+from zfbench.assess import load_recordings
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits, given_future_drive, missing_packages, suits
 from zfbench.results import Result
@@ -57,7 +57,7 @@ def jobs(task: str, methods: Sequence[str], seeds: Iterable[int], limits: Limits
         UnknownNameError: a method is not registered.
         ZfbenchError: a method does not suit the task.
     """
-    spec = load_task(task).spec
+    spec = load_recordings(task).spec
     for name in methods:
         if not suits(plugins.load("baseline", name), spec):
             raise ZfbenchError(f"The baseline '{name}' needs more than the task '{task}' shows; choose another track.")

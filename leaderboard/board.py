@@ -46,8 +46,8 @@ class Header:
         parts = [
             f"benchmark version {self.benchmark_version}",
             f"{self.tier} tier",
-            f"circuit {self.circuit}",
-            f"{self.holdout} held out",
+            *([f"circuit {self.circuit}"] if self.circuit else []),
+            *([f"{self.holdout} held out"] if self.holdout else []),
             f"data {self.data_sha256[:12]}",
         ]
         if self.updates is not None:

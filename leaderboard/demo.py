@@ -20,11 +20,11 @@ from zfbench.assess import assess_baseline, load_judge, load_task
 from zfbench.console import Bar
 from zfbench.errors import DamagedFileError
 from zfbench.forecaster import Limits
-from zfbench.judge import Judge
 from zfbench.results import Result
 from zfbench.runs import RESULT, Plan, search
 from zfbench.search.budget import Budget
-from zfbench.tasks.task import Task
+from zfbench.tasks.sealed import TaskJudge
+from zfbench.tasks.task import SearchTask
 
 SEED = 0
 LIMITS = Limits(updates=2_000, seconds=240)
@@ -108,7 +108,7 @@ class Demo:
         draw_scatter(results, paths[2])
         return paths
 
-    def _load(self, name: str) -> tuple[Task, Judge]:
+    def _load(self, name: str) -> tuple[SearchTask, TaskJudge]:
         with self._lock:  # build the data once
             return self._task(name), self._judge(name)
 
@@ -122,7 +122,7 @@ class Demo:
         return result
 
 
-def _fitting(path: Path, task: Task, row: Row) -> Result | None:
+def _fitting(path: Path, task: SearchTask, row: Row) -> Result | None:
     """The result at `path` if it is what measuring again would give."""
     if not path.exists():
         return None

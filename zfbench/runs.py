@@ -26,7 +26,7 @@ from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import ProgramEvaluator, bound
+from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import ExecutorFactory
 from zfbench.search.history import OnEvent
@@ -34,7 +34,7 @@ from zfbench.search.outcome import SearchOutcome
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
-from zfbench.tasks.task import Task
+from zfbench.tasks.task import SearchTask
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
@@ -98,7 +98,7 @@ class Plan:
         """
         return finals.set_aside(self.budget, self.final_count, bound(self.limits))
 
-    def header(self, task: Task) -> dict[str, Any]:
+    def header(self, task: SearchTask) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
@@ -176,7 +176,7 @@ def search(
         outcome = run_search(
             discoverer,
             proposer,
-            ProgramEvaluator(task, plan.candidate, box),
+            task.evaluator(plan.candidate, box),
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
@@ -293,11 +293,11 @@ def _events(folder: Path) -> tuple[Event, ...]:
     return events
 
 
-def _seed_program(task: Task) -> Program:
+def _seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def _discoverer(plan: Plan, task: Task) -> Discoverer:
+def _discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     if plan.proposer == GUEST:
         return Guest()
     discoverer: Discoverer = _make("discoverer", plan.discoverer, plan.settings, plan.seed, _seed_program(task))
@@ -319,7 +319,7 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
 
 def _run_finals(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     budget: Budget,
     folder: Path,
@@ -334,7 +334,7 @@ def _run_finals(
         return run_search(
             roster,
             roster,
-            ProgramEvaluator(task, plan.limits, sandbox),
+            task.evaluator(plan.limits, sandbox),
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
@@ -358,10 +358,10 @@ def _opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
 
 
 def _arena(
-    plan: Plan, task: Task, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
+    plan: Plan, task: SearchTask, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
 ) -> Arena:
     return Arena(
-        ProgramEvaluator(task, plan.candidate, sandbox),
+        task.evaluator(plan.candidate, sandbox),
         spec=task.spec,
         budget=plan.budget,
         log=log,
@@ -375,7 +375,7 @@ def _arena(
 
 def _judge(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     folder: Path,
     progress: Progress | None,
@@ -408,7 +408,10 @@ def _judge(
         sandbox=sandbox,
     )
     ranked = () if final is None else tuple(finals.table(outcome, final))
-    result = result.model_copy(update={"curves": result.curves | _course(outcome), "finals": ranked})
+    metrics = result.metrics | _optimism(winner, outcome, result)
+    result = result.model_copy(
+        update={"metrics": metrics, "curves": result.curves | _course(outcome), "finals": ranked}
+    )
     result.write(folder / RESULT)
     return result
 
@@ -420,6 +423,16 @@ def _course(outcome: SearchOutcome) -> dict[str, list[float]]:
         "search/evaluation": [float(i) for i, _ in worked],
         "search/loss": [float(f"{loss:.6g}") for _, loss in worked],
     }
+
+
+def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
+    """By how much the search thought its winner better than it is found to be afresh, in nats.
+
+    The best of many noisy evaluations was also lucky. Only where the judge evaluates on the data to select on again.
+    """
+    afresh = result.metrics.get("likelihood/log_marginal_selection")
+    believed = next(s.evaluation for s in screened.evaluated if s.program.id == winner.program.id).log_likelihood
+    return {} if afresh is None or believed is None else {"likelihood/optimism": believed - afresh}
 
 
 def _winner(screened: SearchOutcome, final: SearchOutcome | None) -> Scored | None:

@@ -50,7 +50,7 @@ def judged(monkeypatch, driven):
     class Evaluator:
         calls: ClassVar = []
 
-        def __init__(self, task, limits, sandbox):
+        def __init__(self, limits, sandbox):
             self.limits = limits
 
         def __call__(self, program, seed):
@@ -64,7 +64,7 @@ def judged(monkeypatch, driven):
     judged.evaluations = Evaluator.calls
     monkeypatch.setattr(runs, "load_task", lambda name: driven)
     monkeypatch.setattr(runs, "load_judge", lambda name: None)
-    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
+    monkeypatch.setattr(driven, "evaluator", Evaluator)
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
     monkeypatch.setattr(runs, "assess_program", judged)
     return judged
@@ -118,15 +118,15 @@ def test_without_finals_the_best_of_the_screening_is_judged(tmp_path, judged):
     assert not (tmp_path / "finals.jsonl").exists()
 
 
-def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, monkeypatch):
-    works = runs.ProgramEvaluator.__call__
+def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, driven, monkeypatch):
+    works = driven.evaluator.__call__
 
     def fail_when_full(self, program, seed):
         if self.limits.updates == FULL:
             return Evaluation(Status.TIMEOUT)
         return works(self, program, seed)
 
-    monkeypatch.setattr(runs.ProgramEvaluator, "__call__", fail_when_full)
+    monkeypatch.setattr(driven.evaluator, "__call__", fail_when_full)
     outcome, result = runs.search(PLAN, tmp_path)
     assert judged.sources == [outcome.best.program.source]
     assert {row["status"] for row in result.finals} == {"timeout"}

@@ -30,6 +30,7 @@ MODULES = (  # of zfbench: nothing that holds or leads to the truth
     "programs/pool",
     "programs/report",
     "programs/seccomp",
+    "programs/simulation",
     "programs/training",
     "programs/worker",
     "tasks/__init__",

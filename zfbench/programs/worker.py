@@ -1,4 +1,4 @@
-"""What a candidate's process does: it executes the source, trains it, and answers with predictions.
+"""What a candidate's process does: it executes the source, trains it or not, and answers with predictions.
 
 Whatever the candidate raises ends the process; its last word is a frame that says why. The process holds the
 training data and the inputs it is asked to forecast, nothing else.
@@ -34,6 +34,8 @@ PROGRAM = "program"  # the candidate's module name
 FILENAME = "<program>"  # and the file its tracebacks name
 TRUSTED_LIMIT = 2**40  # bytes of a frame from the parent
 
+Answer = Callable[[Frame], Frame]
+
 
 def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int, parent: int) -> None:
     """Limit this process, and end it with its parent: by the kernel on Linux, its whole group by a thread."""
@@ -44,7 +46,7 @@ def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int, paren
 
 
 def run(requests: int, results: int) -> None:
-    """Train the program of the first frame and answer all that follow; the last frame says what went wrong."""
+    """Prepare the program of the first frame and answer all that follow; the last frame says what went wrong."""
     send = functools.partial(_send, results)
     with _LastWords(send):
         _serve(functools.partial(_read_exactly, requests), send)
@@ -70,6 +72,15 @@ class _LastWords:
 def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) -> None:
     began = time.monotonic()
     job = decode(read_exactly, TRUSTED_LIMIT)
+    prepare = {"train": _train, "simulate": _simulator}[job.kind]
+    report, answer = prepare(job, began)
+    send(report)
+    while True:
+        send(answer(decode(read_exactly, TRUSTED_LIMIT)))
+
+
+def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
+    """Train a program on recordings; its report, and how it answers what it is asked to forecast."""
     from zfbench.programs.dynamics import Dynamics  # imports JAX, so after the limits are set
     from zfbench.programs.training import train_program
 
@@ -83,13 +94,35 @@ def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) 
     dynamics = Dynamics.of(_instantiate(program, spec), spec)
     deadline = began + job.fields["seconds"]
     trained = train_program(dynamics, spec, train, choice, job.fields["updates"], deadline, job.fields["seed"])
-    send(Frame("fitted", trained.report.to_json()))
-    while True:
-        asked = decode(read_exactly, TRUSTED_LIMIT).arrays
+
+    def answer(frame: Frame) -> Frame:
+        asked = frame.arrays
         path = trained.forecast(
             trained.params, asked["context"], asked["drive"], asked["clamp_mask"], asked["clamp_value"]
         )
-        send(Frame("path", arrays={"path": np.asarray(path)}))
+        return Frame("path", arrays={"path": np.asarray(path)})
+
+    return Frame("fitted", trained.report.to_json()), answer
+
+
+def _simulator(job: Frame, _: float) -> tuple[Frame, Answer]:
+    """Execute a simulator; how it answers parameters and contexts with trajectories."""
+    import jax
+
+    from zfbench.programs.simulation import batch_simulator
+
+    names = {kind: job.fields[kind] for kind in ("parameters", "context", "observations")}
+    simulate = batch_simulator(
+        _execute(job.fields["source"]), **names, steps=job.fields["steps"], every=job.fields["every"]
+    )
+    key = jax.random.key(job.fields["seed"])
+
+    def answer(frame: Frame) -> Frame:
+        rows = frame.fields["first"] + np.arange(len(frame.arrays["parameters"]))
+        path = simulate(key, rows, frame.arrays["parameters"], frame.arrays["contexts"])
+        return Frame("trajectories", arrays={"path": np.asarray(path)})
+
+    return Frame("ready"), answer
 
 
 def _execute(source: str) -> ModuleType:

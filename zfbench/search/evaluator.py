@@ -23,7 +23,7 @@ from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import FittedProgram, fit_program
 from zfbench.scoring.forecast import score_forecast
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
-from zfbench.scoring.likelihood import laplace_log_likelihood, standardised_mse
+from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
 from zfbench.search.feedback import feedback
 from zfbench.search.hints import BLAMED
 from zfbench.search.types import Evaluation, Program, Spend
@@ -68,7 +68,7 @@ class ProgramEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
         kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(kind))
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
@@ -133,7 +133,7 @@ class ProgramEvaluator:
 
 
 @lru_cache
-def _local_sandbox(kind: str) -> Sandbox:
+def local_sandbox(kind: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
     return open_sandbox(kind)
 

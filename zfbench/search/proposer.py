@@ -10,7 +10,7 @@ import numpy as np
 
 from zfbench.errors import ZfbenchError
 from zfbench.search.types import NOTHING, ProgramId, Proposal, Request, Scored, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Context:
             learn which of its changes help without keeping a state of its own.
     """
 
-    spec: TaskSpec
+    spec: Spec
     parents: tuple[Scored, ...]
     known: frozenset[ProgramId]
     history: tuple[Scored, ...] = ()
@@ -81,6 +81,6 @@ class Proposer(Protocol):
 class ProposerFactory(Protocol):
     """What the entry-point group `zfbench.proposers` holds."""
 
-    def __call__(self, spec: TaskSpec, **settings: Any) -> Proposer:
+    def __call__(self, spec: Spec, **settings: Any) -> Proposer:
         """A fresh proposer for a task; `settings` are its own and come from the command line."""
         ...

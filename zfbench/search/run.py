@@ -28,7 +28,7 @@ from zfbench.search.history import History, OnEvent, Ticket, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 from zfbench.search.proposer import Context, ProposalError, Proposer
 from zfbench.search.types import NOTHING, Evaluation, Program, ProgramId, Proposal, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 FORMAT = 2  # of the journal's bodies; since 2 the bound of an evaluation covers its predictions
 PATIENCE = 100  # requests in a row without a new working program that end a search
@@ -39,7 +39,7 @@ def run_search(
     proposer: Proposer,
     evaluate: Evaluate,
     *,
-    spec: TaskSpec,
+    spec: Spec,
     seed_program: Program,
     budget: Budget,
     log: EventLog,
