@@ -29,6 +29,7 @@ from zfbench.search.budget import Budget
 from zfbench.tasks.task import Task
 
 EXAMPLES, JACOBIAN = "/example/", "connectivity/mean_jacobian"
+IN_DISTRIBUTION = "forecast/id/example/"
 
 
 class _Strict(BaseModel):
@@ -275,7 +276,8 @@ def slim(result: Result, keeps_examples: bool) -> Result:
     curves = {
         name: values
         for name, values in result.curves.items()
-        if (EXAMPLES not in name or (keeps_examples and "/ood/" in name)) and (keeps_examples or name != JACOBIAN)
+        if keeps_examples or (EXAMPLES not in name and name != JACOBIAN)
+        if not name.startswith(IN_DISTRIBUTION)
     }
     return result.model_copy(update={"curves": curves})
 

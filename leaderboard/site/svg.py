@@ -69,6 +69,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A program of a search: its number, its loss (None: failed), whom it started from, how it is drawn, and a tip."""
+
+    number: int
+    loss: float | None
+    parent: int | None
+    kind: str
+    tip: str
+
+
+@dataclass(frozen=True)
 class Point:
     """A mark of a scatter plot that leads to a page."""
 
@@ -138,11 +149,42 @@ def lines(
     return _svg(parts, width, height, f"{y_label} over {x_label}")
 
 
-def trace(name: str, truth: Sequence[float] | None, forecast: Sequence[float]) -> Markup:
-    """A small panel: the forecast of one neuron over the true course, activity in [0, 1]."""
+def tree(nodes: Sequence[Node], x_label: str, y_label: str, width: int = 640, height: int = 400) -> Markup:
+    """Programs by number and loss (logarithmic if all are positive), joined to their parents; failures at the top."""
+    losses = [node.loss for node in nodes if node.loss is not None]
+    if not losses:
+        return Markup("")
+    low, high = min(losses), max(losses)
+    log = low > 0
+    low, high = (low / 1.1, high * 1.1) if log else (low, high + 0.1 * (high - low or 1.0))
+    x = Scale(0.5, len(nodes) + 0.5, 62, width - 16)
+    y = Scale(low, high, height - 48, 34, log=log)
+    at = {node.number: (x(node.number), 20.0 if node.loss is None else y(node.loss)) for node in nodes}
+    parts = [_frame(x, y, x_label, y_label, height)]
+    for node in nodes:
+        if node.parent in at:
+            parts.append(_line_between(*at[node.parent], *at[node.number], "descent"))
+    for node in sorted(nodes, key=lambda node: node.kind == "best"):  # the best is never hidden
+        px, py = at[node.number]
+        mark = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="{7 if node.kind == "best" else 4}"/>'
+        if node.kind == "failed":
+            mark = f'<path d="M{px - 4:.1f} {py - 4:.1f}l8 8m0 -8l-8 8"/>'
+        parts.append(f'<g class="node {escape(node.kind)}"><title>{escape(node.tip)}</title>{mark}</g>')
+    return _svg(parts, width, height, f"{y_label} over {x_label}, with descent")
+
+
+def trace(
+    name: str,
+    truth: Sequence[float] | None,
+    forecast: Sequence[float],
+    y_range: tuple[float, float] = (-0.1, 1.1),
+) -> Markup:
+    """A small panel: a course of one neuron over the true one; the range is that of activity unless told."""
     width, height = 200, 84
-    x, y = Scale(0, len(forecast) - 1, 4, width - 4), Scale(-0.1, 1.1, height - 4, 20)
+    x, y = Scale(0, len(forecast) - 1, 4, width - 4), Scale(*y_range, height - 4, 20)
     parts = [f'<text x="4" y="13">{escape(name)}</text>']
+    if y_range[0] < 0 < y_range[1]:
+        parts.append(_line_between(x.start, y(0), x.end, y(0), "grid"))
     for style, course in (("truth", truth), ("model", forecast)):
         if course is not None:
             parts.append(f'<polyline class="curve {style}" points="{_points(list(enumerate(course)), x, y)}"/>')
