@@ -80,24 +80,7 @@ def frame(board: Board) -> pd.DataFrame:
     """A board as numbers: a row per method; mean, low and high of the score of every column; NaN where missing."""
     import pandas as pd
 
-    records = []
-    for row in board.rows:
-        record: dict[str, object] = {
-            "task": row.task,
-            "track": row.track,
-            "method": row.method,
-            "kind": row.kind,
-            "seeds": len(row.runs),
-            "failed": len(row.failures),
-        }
-        for column in board.columns:
-            score = row.scores.get(column.score)
-            record[column.score] = None if score is None else score.estimate
-            for bound in ("low", "high"):
-                value = None if score is None else getattr(score, bound)
-                record[f"{column.score}:{bound}"] = value if value is not None and math.isfinite(value) else None
-        records.append(record)
-    return pd.DataFrame.from_records(records)
+    return pd.DataFrame.from_records(_records(board))
 
 
 def as_text(found: Sequence[Board], style: str = "simple") -> str:
@@ -120,7 +103,8 @@ def as_csv(found: Sequence[Board]) -> str:
     """One CSV of all boards at full precision; the header's fields are columns."""
     import pandas as pd
 
-    return pd.concat([frame(b).assign(**b.header.to_json()) for b in found]).to_csv(index=False)
+    records = [record | board.header.to_json() for board in found for record in _records(board)]
+    return pd.DataFrame.from_records(records).to_csv(index=False)
 
 
 def as_json(found: Sequence[Board]) -> str:
@@ -142,6 +126,28 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
     "json": as_json,
     "html": as_html,
 }
+
+
+def _records(board: Board) -> list[dict[str, object]]:
+    """The cells of `frame`; None where missing."""
+    records = []
+    for row in board.rows:
+        record: dict[str, object] = {
+            "task": row.task,
+            "track": row.track,
+            "method": row.method,
+            "kind": row.kind,
+            "seeds": len(row.runs),
+            "failed": len(row.failures),
+        }
+        for column in board.columns:
+            score = row.scores.get(column.score)
+            record[column.score] = None if score is None else score.estimate
+            for bound in ("low", "high"):
+                value = None if score is None else getattr(score, bound)
+                record[f"{column.score}:{bound}"] = value if value is not None and math.isfinite(value) else None
+        records.append(record)
+    return records
 
 
 def _grid(board: Board, style: str) -> str:

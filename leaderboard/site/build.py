@@ -213,16 +213,19 @@ def _course(row: Row, name: str, style: str) -> Line:
 
 
 def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:
-    """Small panels of the curves below a prefix, each over the true one; responses share one range of their own."""
+    """Small panels of the curves below a prefix, each over the true one; a response has a range of its own."""
     from leaderboard.site.svg import trace
 
     own = {name.removeprefix(prefix): curve for name, curve in result.curves.items() if name.startswith(prefix)}
     true = {} if truth is None else {n: c for n in own if (c := truth.curves.get(prefix + n)) is not None}
     if prefix == EXAMPLE:
         return [trace(name, true.get(name), curve) for name, curve in own.items()]
-    # an unstable model's responses must not flatten the true ones: what is larger runs along the edge
-    top = max((abs(v) for curve in (true or own).values() for v in curve), default=0.0) * 1.3 or 1.0
-    return [trace(name, true.get(name), curve, (-top, top)) for name, curve in own.items()]
+    panels = []
+    for name, curve in own.items():
+        # an unstable model's response must not flatten the true one: what is larger runs along the edge
+        top = 1.3 * max(abs(value) for value in true.get(name, curve)) or 1.0
+        panels.append(trace(f"{name} (±{top:.2g})", true.get(name), curve, (-top, top)))
+    return panels
 
 
 def _groups(row: Row, prefix: str) -> list[tuple[str, float]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leaderboard.board import Board, Row
 from leaderboard.site.svg import Line, Node, lines, tree
@@ -75,8 +76,9 @@ def _anytime(rows: Sequence[Row], axis: str) -> list[Line]:
         grid, best, name = _incumbents(row, axis)
         begun = np.isfinite(best).all(axis=0)
         if begun.any():
-            low, median, high = (band.tolist() for band in anytime_band(best[:, begun]))
-            curves.append(Line(name, f"line-{len(curves) % 16}", grid[begun].tolist(), median, low, high))
+            low, median, high = anytime_band(best[:, begun])
+            x = _edges(grid[begun])
+            curves.append(Line(name, f"line-{len(curves) % 16}", x, _flats(median), _flats(low), _flats(high)))
     return curves
 
 
@@ -88,12 +90,12 @@ def _reached(rows: Sequence[Row], board: Board, axis: str) -> list[Line]:
         error = next((r.scores.get("forecast/validation/mae") for r in board.rows
                       if r.method == REFERENCE and r.task == row.task), None)  # fmt: skip
         if len(grid) and error is not None:
-            share = ecdf(best, error.estimate * TARGETS).tolist()
-            curves.append(Line(name, f"line-{len(curves) % 16}", grid.tolist(), share))
+            share = ecdf(best, error.estimate * TARGETS)
+            curves.append(Line(name, f"line-{len(curves) % 16}", _edges(grid), _flats(share)))
     return curves
 
 
-def _incumbents(row: Row, axis: str) -> tuple[np.ndarray, np.ndarray, str]:
+def _incumbents(row: Row, axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     """A row's budgets [G], the best losses of its seeds there [S, G], and what to call it; no budgets if unrecorded."""
     courses = [told for run in row.runs if (told := course(run, axis))]
     if not courses:
@@ -102,6 +104,16 @@ def _incumbents(row: Row, axis: str) -> tuple[np.ndarray, np.ndarray, str]:
     grid = np.arange(1.0, end + 1) if axis == "evaluations" else np.linspace(0, end, POINTS + 1)[1:]
     best = np.array([incumbent(spent, losses, grid) for spent, losses in courses])
     return grid, best, f"{row.method} ({len(courses)} of {len(row.runs)} seeds)"
+
+
+def _edges(grid: NDArray[np.float64]) -> list[float]:
+    """Where the steps of a curve that changes at budgets [G] begin and end: [2G - 1]; see `_flats`."""
+    return [float(x) for x in np.repeat(grid, 2)[1:]]
+
+
+def _flats(values: NDArray[np.float64]) -> list[float]:
+    """Values [G] that hold until the next budget, at the edges of their steps: [2G - 1]."""
+    return [float(y) for y in np.repeat(values, 2)[:-1]]
 
 
 def family(run: Result) -> Markup:
