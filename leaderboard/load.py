@@ -63,12 +63,13 @@ def run_of(result: Result) -> tuple[str, ...]:
     )
 
 
-def add(folder: Path, result: Result) -> Path:
+def add(folder: Path, result: Result, name: str | None = None) -> Path:
     """Write a result that the folder does not have yet, whole or not at all.
 
     Args:
         folder: made if it is not there.
         result: what to add.
+        name: of the file, where it was decided before the run, as by a suite.
 
     Returns:
         The new file.
@@ -76,7 +77,7 @@ def add(folder: Path, result: Result) -> Path:
     Raises:
         ZfbenchError: the folder has a result of this run, or cannot be written.
     """
-    path = folder / file_name(result)
+    path = folder / (name or file_name(result))
     with atomic_write(path, overwrite=False) as temporary:
         temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return path

@@ -131,16 +131,16 @@ def family(run: Result) -> Markup:
 
 def population(run: Result) -> Markup:
     """Median and interquartile range of the best programs so far."""
-    x, low, median, high = [], [], [], []
     known: list[float] = []
+    courses: list[tuple[float, float, float, float]] = []
     for number, evaluated in enumerate(run.search, 1):
         if evaluated.loss is not None:
             known.append(evaluated.loss)
             best = top(known, POPULATION)
-            for values, value in ((x, float(number)), (low, best.lower), (median, best.median), (high, best.upper)):
-                values.append(value)
-    if not x:
+            courses.append((float(number), best.lower, best.median, best.upper))
+    if not courses:
         return lines([], "", "")
+    x, low, median, high = (list(values) for values in zip(*courses, strict=True))
     curve = Line(f"best {POPULATION} so far, or all of fewer", "model", x, median, low, high)
     return lines([curve], "evaluation", "validation loss")
 
