@@ -82,7 +82,7 @@ def leaderboard(
     results: ResultsArgument = RESULTS,
     task: Annotated[str | None, typer.Option(help="Only this task; controls stay.")] = None,
     track: Annotated[str | None, typer.Option(help="Only this track; controls stay.")] = None,
-    style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json.")] = "text",
+    style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write the static page into this folder.")] = None,
     readme: Annotated[Path | None, typer.Option(help="Write the table between the marks of this file.")] = None,
     check: Annotated[bool, typer.Option(help="With --readme: change nothing, fail if it is out of date.")] = False,

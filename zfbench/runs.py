@@ -20,7 +20,7 @@ from zfbench.files import write_text
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import check_trust, open_sandbox
 from zfbench.programs.process import Sandbox
-from zfbench.results import BENCHMARK_VERSION, MethodRecord, Result, read
+from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, read
 from zfbench.results import Spend as SpendRecord
 from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
@@ -409,20 +409,26 @@ def _judge(
     )
     ranked = () if final is None else tuple(finals.table(outcome, final))
     metrics = result.metrics | _optimism(winner, outcome, result)
-    result = result.model_copy(
-        update={"metrics": metrics, "curves": result.curves | _course(outcome), "finals": ranked}
-    )
+    result = result.model_copy(update={"metrics": metrics, "search": _record(folder), "finals": ranked})
     result.write(folder / RESULT)
     return result
 
 
-def _course(outcome: SearchOutcome) -> dict[str, list[float]]:
-    """Validation loss of every program that worked, and at which evaluation: what anytime curves are drawn from."""
-    worked = [(i, s.evaluation.loss) for i, s in enumerate(outcome.evaluated, 1) if s.evaluation.loss is not None]
-    return {
-        "search/evaluation": [float(i) for i, _ in worked],
-        "search/loss": [float(f"{loss:.6g}") for _, loss in worked],
-    }
+def _record(folder: Path) -> tuple[Evaluated, ...]:
+    """Every program that the folder's search evaluated, with its parents and what was spent until then."""
+    points = progress_of(folder)
+    number = {point.program: i for i, point in enumerate(points, 1)}
+    return tuple(
+        Evaluated(
+            program=point.program[:12],
+            operator=point.operator,
+            parents=tuple(number[parent] for parent in point.parents),
+            status=str(point.status),
+            loss=None if point.loss is None else float(f"{point.loss:.6g}"),
+            spend=SpendRecord(**asdict(point.spend)),
+        )
+        for point in points
+    )
 
 
 def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:

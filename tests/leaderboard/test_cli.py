@@ -34,7 +34,7 @@ def test_validate_counts_what_is_right_and_names_every_fault(folder):
         assert sum(name in line and "to mend it" in line for line in done.output.splitlines()) == 1
 
 
-@pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json"])
+@pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])
 def test_every_format_shows_method_and_oracle(folder, style):
     done = call("leaderboard", folder, "--format", style)
     assert done.exit_code == 0

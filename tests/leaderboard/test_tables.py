@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from leaderboard.board import boards, select
+from leaderboard.columns import columns_of
 from leaderboard.statistics import Interval, t_interval
-from leaderboard.tables import COLUMNS, FORMATS, as_latex, as_text, show
+from leaderboard.tables import FORMATS, as_latex, as_text, show
 from zfbench.results import MethodRecord
 
 
@@ -30,7 +31,7 @@ def searched(make, evaluations, **changes):
 def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
     row = rows([make(metrics={"forecast/id/mae": 0.0})])["mean"]
     assert row[:5] == ["driven", "mean", "baseline", "1", "0.0000"]
-    assert row[5:] == ["-"] * (len(COLUMNS) - 1)
+    assert row[5:] == ["-"] * (len(columns_of([make()])) - 1)
 
 
 def test_seeds_become_a_mean_with_students_interval(make):
@@ -138,6 +139,24 @@ def test_adding_a_result_changes_no_other_methods_numbers(make):
     before, after = numbers(old), numbers([*new, *old])
     assert before.items() <= after.items()
     assert len(after) > len(before)
+
+
+def test_adding_a_method_changes_no_other_line_of_the_csv(make):
+    """But for new columns, if it brings scores that nobody had."""
+    old = [make(seed=i, metrics={"forecast/ood/mae": 0.2 + i / 100}) for i in range(12)]
+    new = [make("new", seed=i, metrics={"forecast/ood/mae": 1e3, "dynamics/impulse/error": 1.0}) for i in range(3)]
+    (before,) = csv.DictReader(io.StringIO(FORMATS["csv"](boards(old))))
+    after = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](boards([*new, *old]))))}
+    assert before.items() <= after["mean"].items()
+    assert after["mean"]["dynamics/impulse/error"] == ""
+
+
+def test_a_board_shows_the_columns_of_its_families_of_scores(make):
+    (board,) = boards([make(), make("other", metrics={"dynamics/impulse/error": 1.0, "dynamics/rest": 2.0})])
+    families = {column.family for column in board.columns}
+    assert families == {"forecast", "dynamics", "seconds"}
+    (strange,) = boards([make(metrics={"taste/salt": 1.0})])
+    assert [c.heading for c in strange.columns] == ["taste salt", "time s"]
 
 
 def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):

@@ -14,8 +14,7 @@ from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
 from zfbench.search.budget import Budget
 from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import read_journal
-from zfbench.search.outcome import Counts, SearchOutcome
-from zfbench.search.types import Evaluation, Program, Scored, Spend
+from zfbench.search.types import Evaluation, Program, Spend
 
 PLAN = runs.Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
 FULL = 2_000
@@ -68,6 +67,21 @@ def judged(monkeypatch, driven):
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
     monkeypatch.setattr(runs, "assess_program", judged)
     return judged
+
+
+def test_the_result_holds_who_came_of_whom_and_what_was_spent_until_then(tmp_path, judged):
+    outcome, result = runs.search(PLAN, tmp_path)
+    evaluated = outcome.evaluated
+    assert [e.program for e in result.search] == [s.program.id[:12] for s in evaluated]
+    assert [e.loss for e in result.search] == pytest.approx([s.evaluation.loss for s in evaluated], rel=1e-5)
+    for entry, scored in zip(result.search, evaluated, strict=True):
+        assert [evaluated[n - 1].program.id for n in entry.parents] == list(scored.program.parents)
+    assert result.search[0].operator == "seed"
+    assert any(entry.parents for entry in result.search)
+    assert [e.spend.evaluations for e in result.search] == list(range(1, 10))
+    assert [e.spend.device_seconds for e in result.search] == [float(i) for i in range(1, 10)]
+    walls = [e.spend.wall_seconds for e in result.search]
+    assert walls == sorted(walls)
 
 
 def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
@@ -162,17 +176,6 @@ def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, d
     _, result = runs.search(plan, tmp_path)
     assert result.status == "ok"
     assert read(tmp_path / "result.json") == result
-
-
-def test_a_searchs_course_skips_failures_but_counts_them():
-    evaluations = [
-        Evaluation(status="error"),
-        Evaluation(status="ok", loss=0.5),
-        Evaluation(status="ok", loss=0.25),
-    ]
-    evaluated = tuple(Scored(Program(f"x = {i}"), e) for i, e in enumerate(evaluations))
-    outcome = SearchOutcome(evaluated, Counts(3, 3, 1, 0, 0), Spend(), Spend(), "budget")
-    assert runs._course(outcome) == {"search/evaluation": [2.0, 3.0], "search/loss": [0.5, 0.25]}
 
 
 def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_path, judged):
