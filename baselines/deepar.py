@@ -144,9 +144,12 @@ class DeepAR:
         """See `zfbench.forecaster.Probabilistic.sample`; S = `SAMPLES`."""
         import torch
 
-        C, H = self._method.context, drive.shape[1] - context.shape[1]
-        if context.shape[1] < C:
-            raise ZfbenchError(f"DeepAR reads {C} steps of context and was given {context.shape[1]}; give more.")
+        C, H = self._method.context, self._spec.horizon
+        if context.shape[1] < C or drive.shape[1] - context.shape[1] != H:
+            raise ZfbenchError(
+                f"A window of {context.shape[1]} + {drive.shape[1] - context.shape[1]} steps was given to DeepAR, "
+                f"which was made for {C} + {H}; give at least that context and exactly that horizon."
+            )
         past, x = torch.as_tensor(context[:, -C:]), torch.as_tensor(drive[:, -C - H :])
         with torch.no_grad():
             chunks = zip(past.split(WINDOWS_PER_CALL), x.split(WINDOWS_PER_CALL), strict=True)
@@ -230,7 +233,7 @@ class DeepAR:
         """
         import torch
 
-        B, C, N = past.shape
+        B, _, N = past.shape
         covariates = self._covariates(drive).repeat_interleave(N, dim=0)  # [B N, T, D'], T network steps in C + H
         series = past[:, self._stride - 1 :: self._stride].transpose(1, 2).reshape(B * N, -1)  # [B N, T_past]
         T_past = series.shape[1]
