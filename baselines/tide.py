@@ -4,10 +4,10 @@ Each neuron is forecast from its own past, its attributes and the covariates; al
 attribute is which neuron it is (one-hot), without which no shared network could tell the drive's effect on one neuron
 from that on another. The covariates are the drive of the horizon (`tide_driven`), or absent (`tide`).
 
-Hidden sizes are those of ZAPBench's configuration, which also keeps the future covariates only; it leaves the attributes
-out, which the authors' code has. The widths of one step ahead are the authors' own for long horizons (their scripts for
-electricity and ETTm1), since ZAPBench's, 32 and 32, are for 32 steps and not 256. A batch is made as in the authors'
-code, of whole windows of all series.
+Hidden sizes are those of ZAPBench's configuration, which also keeps the future covariates only; it leaves the
+attributes out, which the authors' code has. The widths of one step ahead are the authors' own for long horizons (their
+scripts for electricity and ETTm1), since ZAPBench's, 32 and 32, are for 32 steps and not 256. A batch is made as in the
+authors' code, of whole windows of all series.
 """
 
 from __future__ import annotations
