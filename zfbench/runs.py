@@ -31,6 +31,7 @@ from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import ExecutorFactory
 from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
+from zfbench.search.proposer import Proposer
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
@@ -170,7 +171,7 @@ def search(
     task = load_task(plan.task)
     budget, final_budget = plan.budgets
     discoverer = _discoverer(plan, task)
-    proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
+    proposer: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
     with _opened(sandbox) as box, EventLog(folder / LOG) as log:
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
         outcome = run_search(
@@ -185,7 +186,7 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task), "proposer_identity": dict(proposer.identity)},
+            header={**plan.header(task), **_identity(proposer)},
             on_event=on_event,
             ideas=plan.ideas,
         )
@@ -315,6 +316,12 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         return factory(*arguments, **settings)
     except TypeError as error:
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
+
+
+def _identity(proposer: Proposer) -> dict[str, Any]:
+    """What a journal's header says of a proposer, so that no other one continues its search."""
+    version = getattr(proposer, "version", None)
+    return {"proposer_identity": dict(proposer.identity)} | ({} if version is None else {"proposer_version": version})
 
 
 def _run_finals(

@@ -58,6 +58,9 @@ class Proposer(Protocol):
             this attribute is not trusted.
         identity: what else its answers depend on (model, hash of the prompts, hashes of files), JSON-compatible;
             it goes to the run's header and its result. Never a secret.
+
+    A proposer may also have a `version`, which rises when equal draws come to give other programs; it goes to the
+    header, so that a search is not continued by another version.
     """
 
     bound: Spend

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from discoverers.proposers.grammar.credit import gene_credit
-from discoverers.proposers.grammar.genotype import Genotype, block_genes, default_genotype
+from discoverers.proposers.grammar.genotype import VERSION, Genotype, block_genes, default_genotype
 from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
 from discoverers.proposers.grammar.render import parse, render
 from zfbench.search.hints import blame
@@ -24,18 +24,20 @@ class GrammarProposer:
     """Varies per-group blocks of rate models; proposes only valid programs.
 
     A parent that the grammar did not write counts as the default genotype. `mutate` and `repair` replace one
-    gene, `rewrite` several, `recombine` crosses the last two parents group by group. Hints of the form
-    `blame:MN=0.4,nMLF=0.3` turn its attention to these groups of the last parent; genes whose changes helped more
-    often so far are drawn more often.
+    gene or take a part away, `rewrite` replaces several genes, `recombine` crosses the last two parents group by
+    group. Hints of the form `blame:MN=0.4,nMLF=0.3` turn its attention to these groups of the last parent; genes whose
+    changes helped more often so far are drawn more often.
 
     Attributes:
         bound: nothing; the grammar is free.
         trusted: its blocks are all known.
         identity: nothing; it has no settings.
+        version: of the grammar.
     """
 
     bound = NOTHING
     trusted = True
+    version = VERSION
 
     def __init__(self, spec: TaskSpec) -> None:
         self._spec = spec
@@ -53,7 +55,7 @@ class GrammarProposer:
         to_blame, credit = blame(request.hints), gene_credit(context.history, self._spec)
         for _ in range(DRAWS):
             child, summary = self._vary(request.operator, parents, to_blame, credit, rng)
-            source = render(child)
+            source = render(child.settled())
             if Program(source).id not in context.known:
                 break
         return Proposal(source, summary)
