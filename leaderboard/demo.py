@@ -16,7 +16,7 @@ from leaderboard.load import load
 from leaderboard.pictures import draw_connectivity, draw_scatter, draw_traces
 from leaderboard.suite import Job, is_current
 from zfbench import __version__
-from zfbench.assess import assess_baseline, load_judge, load_task
+from zfbench.assess import assess_baseline, load_judge, load_recordings, load_task
 from zfbench.console import Bar
 from zfbench.errors import DamagedFileError
 from zfbench.forecaster import Limits
@@ -101,7 +101,7 @@ class Demo:
         by_name = {r.method.name: r for r in results if r.status == "ok"}
         truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
         shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", SEARCHED) if n in by_name]
-        neurons = self._load(DRIVEN)[0].spec.neurons
+        neurons = load_recordings(DRIVEN).spec.neurons
         paths = [self.folder / name for name in ("traces.png", "connectivity.png", "id_vs_ood.png")]
         draw_traces(truth, shown, paths[0])
         draw_connectivity(truth, shown, neurons, paths[1])
