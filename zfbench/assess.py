@@ -15,6 +15,7 @@ from zfbench.forecaster import Forecaster, Limits, Metered, Simulator
 from zfbench.judge import Judge, Scores
 from zfbench.programs.candidate import ProgramModel
 from zfbench.programs.contract import CandidateError
+from zfbench.programs.devices import CPU
 from zfbench.programs.process import Sandbox
 from zfbench.results import (
     Machine,
@@ -105,7 +106,8 @@ def assess_program(
         progress: told the name of each stage as it begins.
         sandbox: runs the program; without one, it opens its own.
     """
-    run = _Run(method, seed, limits, spend or Spend())
+    device = CPU if sandbox is None else sandbox.device
+    run = _Run(method, seed, limits, spend or Spend(), device=device)
     return _assess(ProgramModel(source, task.spec, seed, sandbox), run, task, judge, progress)
 
 
@@ -119,6 +121,7 @@ class _Run:
     spend: Spend = field(default_factory=Spend)
     program: ProgramRecord | None = None
     timings: tuple[tuple[str, float], ...] = ()
+    device: str = CPU
 
 
 def _assess(model: Any, run: _Run, task: Task, judge: Judge, progress: Progress) -> Result:
@@ -199,7 +202,7 @@ def _result(run: _Run, judge: Judge, scores: Scores, status: str = "ok") -> Resu
         program=run.program,
         notes=tuple(scores.notes),
         libraries=library_versions(),
-        machine=Machine.here(),
+        machine=Machine.here(run.device),
         timings=dict(run.timings),
     )
 

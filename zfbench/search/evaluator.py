@@ -63,12 +63,12 @@ class ProgramEvaluator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the live sandbox, which cannot travel to another process; its kind does."""
-        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
+        return {**vars(self), "_sandbox": None, "_kind": self._sandbox and (self._sandbox.name, self._sandbox.device)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
         kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
+        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(*kind))
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
@@ -133,9 +133,9 @@ class ProgramEvaluator:
 
 
 @lru_cache
-def _local_sandbox(kind: str) -> Sandbox:
+def _local_sandbox(name: str, device: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
-    return open_sandbox(kind)
+    return open_sandbox(name, device)
 
 
 def _spend(began: float, updates: int) -> Spend:
