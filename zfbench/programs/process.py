@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -27,18 +28,9 @@ from typing import Any, Protocol
 import zfbench
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.devices import CPU, GPU, environment
 from zfbench.programs.frames import Frame, FrameError, decode, encode
 
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
-    "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "NPROC": "1",  # XLA's thread pools
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
 CALLS_WORTH = 20  # time limits of one call that the processor time of a whole life is worth
 LAST_WORDS = 2.0  # seconds that a child has to end after it closed its pipe
@@ -212,11 +204,13 @@ class Sandbox(Protocol):
     Attributes:
         name: of the backend.
         confined: whether programs are kept from files and network.
+        device: where programs compute, `cpu` or `gpu`.
         notice: one line on what it does not protect from; empty if there is nothing to say.
     """
 
     name: str
     confined: bool
+    device: str
     notice: str
 
     def start(self) -> None:
@@ -280,12 +274,15 @@ class ProcessSandbox:
     name = "process"
     confined = False
 
-    def __init__(self, why: str = "it was asked for") -> None:
-        """Say why no better backend was taken."""
+    def __init__(self, why: str = "it was asked for", device: str = CPU) -> None:
+        """Say why no better backend was taken, and where programs compute."""
+        self.device = device
         self.notice = (
             f"Sandbox 'process' ({why}): programs run with limits of time and memory, but they can read your files, "
             "use the network and leave processes behind."
         )
+        if device == GPU:  # CUDA reserves far more addresses than it uses memory
+            self.notice += " With --device gpu their memory is not limited either."
 
     def start(self) -> None:
         """Nothing is shared."""
@@ -295,7 +292,8 @@ class ProcessSandbox:
         to_child, requests = os.pipe()
         results, from_child = os.pipe()
         output, printed = os.pipe()
-        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits), os.getpid()))
+        memory = resource.RLIM_INFINITY if self.device == GPU else limits.memory_bytes
+        arguments = map(str, (to_child, from_child, memory, cpu_seconds(limits), os.getpid()))
         try:
             process = start_kept(
                 [sys.executable, "-s", "-P", "-m", "zfbench.programs.worker", *arguments],
@@ -303,7 +301,7 @@ class ProcessSandbox:
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(to_child, from_child),
-                env=ENVIRONMENT | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
+                env=environment(self.device) | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
                 cwd="/",
                 start_new_session=True,
             )

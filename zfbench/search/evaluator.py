@@ -46,7 +46,22 @@ def bound(limits: Limits) -> Spend:
     return Spend(evaluations=1, updates=limits.updates, device_seconds=seconds, wall_seconds=seconds)
 
 
-class ProgramEvaluator:
+class SandboxUser:
+    """What evaluates in a sandbox, and may be sent to another process."""
+
+    _sandbox: Sandbox | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live sandbox, which cannot travel to another process; its kind does."""
+        return {**vars(self), "_sandbox": None, "_kind": self._sandbox and (self._sandbox.name, self._sandbox.device)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
+        kind = state.pop("_kind")
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(*kind))
+
+
+class ProgramEvaluator(SandboxUser):
     """Scores candidate programs on one task's validation windows.
 
     Args:
@@ -60,15 +75,6 @@ class ProgramEvaluator:
         self._limits = limits
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the live sandbox, which cannot travel to another process; its kind does."""
-        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
-        kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(kind))
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
@@ -133,9 +139,9 @@ class ProgramEvaluator:
 
 
 @lru_cache
-def local_sandbox(kind: str) -> Sandbox:
+def local_sandbox(name: str, device: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
-    return open_sandbox(kind)
+    return open_sandbox(name, device)
 
 
 def _spend(began: float, updates: int) -> Spend:
