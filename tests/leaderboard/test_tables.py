@@ -163,14 +163,16 @@ def test_a_board_shows_the_columns_of_which_it_has_a_score(make):
 
 def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
     values = [0.201, 0.2234, 0.27]
-    found = boards([make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)])
-    (record,) = csv.DictReader(io.StringIO(FORMATS["csv"](found)))
+    other = make("other", metrics={"forecast/ood/mae": 0.5})
+    found = boards([other, *(make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values))])
+    record = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](found)))}["mean"]
     assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
     assert record["data_sha256"] == "ab" * 32
     assert record["forecast/ood/mae"] == ""
     (board,) = json.loads(FORMATS["json"](found))
-    assert board["rows"][0]["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
-    assert "forecast/ood/mae" not in board["rows"][0]["scores"]
+    (row,) = (r for r in board["rows"] if r["method"] == "mean")
+    assert row["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
+    assert "forecast/ood/mae" not in row["scores"]
 
 
 @pytest.fixture
