@@ -12,7 +12,7 @@ from leaderboard.columns import Column
 from leaderboard.suite import Job
 from leaderboard.tables import label, show
 from zfbench import plugins
-from zfbench.assess import load_task
+from zfbench.assess import load_recordings
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits, given_future_drive, missing_packages, suits
 from zfbench.results import Result
@@ -56,7 +56,7 @@ def jobs(task: str, methods: Sequence[str], seeds: Iterable[int], limits: Limits
         UnknownNameError: a method is not registered.
         ZfbenchError: a method does not suit the task.
     """
-    spec = load_task(task).spec
+    spec = load_recordings(task).spec
     for name in methods:
         if not suits(plugins.load("baseline", name), spec):
             raise ZfbenchError(f"The baseline '{name}' needs more than the task '{task}' shows; choose another track.")

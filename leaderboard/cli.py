@@ -250,7 +250,7 @@ def baselines(
     from leaderboard.baseline_table import LEGEND, jobs, spread_table
     from leaderboard.load import load
     from leaderboard.suite import Runner
-    from zfbench.assess import load_task
+    from zfbench.assess import load_recordings
     from zfbench.forecaster import Limits
 
     wanted = jobs(task, method or (), range(seeds), Limits(updates=updates, seconds=seconds))
@@ -260,5 +260,5 @@ def baselines(
         runner.run([job for job in wanted if runner.state(job) == "stale"], workers, watch, refresh=True)
     results = [load(runner.path(job)) for job in wanted]
     typer.echo(f"\n{task}, {results[0].task.holdout} held out, data {results[0].task.data_sha256[:12]}\n")
-    typer.echo(spread_table(results, load_task(task).spec, style))
+    typer.echo(spread_table(results, load_recordings(task).spec, style))
     typer.echo(f"\n{LEGEND}")

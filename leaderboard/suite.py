@@ -22,11 +22,11 @@ from zfbench import scoring
 from zfbench.assess import assess_baseline, load_judge, load_task
 from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.forecaster import Limits
-from zfbench.judge import Judge
 from zfbench.results import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
 from zfbench.runs import Plan, search
 from zfbench.search.budget import Budget
-from zfbench.tasks.task import Task
+from zfbench.tasks.sealed import TaskJudge
+from zfbench.tasks.task import SearchTask
 
 EXAMPLES, JACOBIAN = "/example/", "connectivity/mean_jacobian"
 IN_DISTRIBUTION = "forecast/id/example/"
@@ -261,7 +261,7 @@ class Runner:
             raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
         return result
 
-    def _load(self, name: str) -> tuple[Task, Judge]:
+    def _load(self, name: str) -> tuple[SearchTask, TaskJudge]:
         with self._lock:  # build the data once
             return self._task(name), self._judge(name)
 
@@ -278,7 +278,7 @@ class Runner:
         )
 
 
-def is_current(known: Result, task: Task, job: Job) -> bool:
+def is_current(known: Result, task: SearchTask, job: Job) -> bool:
     """Whether a result was measured on today's data, with today's scores and the job's limits and budget."""
     return (
         known.task.data_sha256 == task.data_sha256

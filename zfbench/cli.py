@@ -101,7 +101,7 @@ def run(
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            help="Repeatable: evaluations=20, updates=500 (of each candidate), device_seconds=600, wall_seconds=600."
+            help="Repeatable: evaluations=20, updates=500 (of each candidate), device_seconds=3600, wall_seconds=3600."
         ),
     ] = None,
     seed: SeedOption = 0,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,10 @@ class ProbeStates:
 
 
 class Judge:
-    """Scores any number of models on one sealed test."""
+    """Scores any number of models on one sealed test; see `zfbench.tasks.sealed.TaskJudge`."""
+
+    selection_score = "forecast/validation/mae"
+    controls: ClassVar[Mapping[str, str]] = {}  # they are baselines
 
     def __init__(self, sealed: SealedTest) -> None:
         self.sealed = sealed

@@ -33,13 +33,13 @@ class _Strict(BaseModel):
 
 
 class TaskRecord(_Strict):
-    """Which task was judged, on which data."""
+    """Which task was judged, on which data; `circuit` and `holdout` are empty where the family has none."""
 
     name: str
     track: str
     tier: str
-    circuit: str
-    holdout: str
+    circuit: str = ""
+    holdout: str = ""
     data_sha256: str
 
 

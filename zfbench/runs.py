@@ -26,15 +26,16 @@ from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import ProgramEvaluator
+from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import ExecutorFactory
 from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
+from zfbench.search.proposer import Proposer
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
-from zfbench.tasks.task import Task
+from zfbench.tasks.task import SearchTask
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
@@ -80,7 +81,7 @@ class Plan:
     @property
     def bound(self) -> Spend:
         """The most that one screening may use up."""
-        return _bound(self.candidate)
+        return bound(self.candidate)
 
     @property
     def final_count(self) -> int:
@@ -96,9 +97,9 @@ class Plan:
         Raises:
             ZfbenchError: the finals leave nothing to search with.
         """
-        return finals.set_aside(self.budget, self.final_count, _bound(self.limits))
+        return finals.set_aside(self.budget, self.final_count, bound(self.limits))
 
-    def header(self, task: Task) -> dict[str, Any]:
+    def header(self, task: SearchTask) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
         return {
@@ -170,13 +171,13 @@ def search(
     task = load_task(plan.task)
     budget, final_budget = plan.budgets
     discoverer = _discoverer(plan, task)
-    proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
+    proposer: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
     with _opened(sandbox) as box, EventLog(folder / LOG) as log:
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
         outcome = run_search(
             discoverer,
             proposer,
-            ProgramEvaluator(task, plan.candidate, box),
+            task.evaluator(plan.candidate, box),
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
@@ -185,7 +186,7 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task), "proposer_identity": dict(proposer.identity)},
+            header={**plan.header(task), **_identity(proposer)},
             on_event=on_event,
             ideas=plan.ideas,
         )
@@ -293,11 +294,11 @@ def _events(folder: Path) -> tuple[Event, ...]:
     return events
 
 
-def _seed_program(task: Task) -> Program:
+def _seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def _discoverer(plan: Plan, task: Task) -> Discoverer:
+def _discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     if plan.proposer == GUEST:
         return Guest()
     discoverer: Discoverer = _make("discoverer", plan.discoverer, plan.settings, plan.seed, _seed_program(task))
@@ -317,14 +318,15 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
 
 
-def _bound(limits: Limits) -> Spend:
-    """The most that one evaluation may use up."""
-    return Spend(evaluations=1, updates=limits.updates, device_seconds=limits.seconds)
+def _identity(proposer: Proposer) -> dict[str, Any]:
+    """What a journal's header says of a proposer, so that no other one continues its search."""
+    version = getattr(proposer, "version", None)
+    return {"proposer_identity": dict(proposer.identity)} | ({} if version is None else {"proposer_version": version})
 
 
 def _run_finals(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     budget: Budget,
     folder: Path,
@@ -339,13 +341,13 @@ def _run_finals(
         return run_search(
             roster,
             roster,
-            ProgramEvaluator(task, plan.limits, sandbox),
+            task.evaluator(plan.limits, sandbox),
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
             log=log,
             seed=finals.fresh_seed(plan.seed),
-            bound=_bound(plan.limits),
+            bound=bound(plan.limits),
             workers=workers,
             executor=executor,
             header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
@@ -363,10 +365,10 @@ def _opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
 
 
 def _arena(
-    plan: Plan, task: Task, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
+    plan: Plan, task: SearchTask, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
 ) -> Arena:
     return Arena(
-        ProgramEvaluator(task, plan.candidate, sandbox),
+        task.evaluator(plan.candidate, sandbox),
         spec=task.spec,
         budget=plan.budget,
         log=log,
@@ -380,7 +382,7 @@ def _arena(
 
 def _judge(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     folder: Path,
     progress: Progress | None,
@@ -413,7 +415,8 @@ def _judge(
         sandbox=sandbox,
     )
     ranked = () if final is None else tuple(finals.table(outcome, final))
-    result = result.model_copy(update={"search": _record(folder), "finals": ranked})
+    metrics = result.metrics | _optimism(winner, outcome, result)
+    result = result.model_copy(update={"metrics": metrics, "search": _record(folder), "finals": ranked})
     result.write(folder / RESULT)
     return result
 
@@ -433,6 +436,16 @@ def _record(folder: Path) -> tuple[Evaluated, ...]:
         )
         for point in points
     )
+
+
+def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
+    """By how much the search thought its winner better than it is found to be afresh, in nats.
+
+    The best of many noisy evaluations was also lucky. Only where the judge evaluates on the data to select on again.
+    """
+    afresh = result.metrics.get("likelihood/log_marginal_selection")
+    believed = next(s.evaluation for s in screened.evaluated if s.program.id == winner.program.id).log_likelihood
+    return {} if afresh is None or believed is None else {"likelihood/optimism": believed - afresh}
 
 
 def _winner(screened: SearchOutcome, final: SearchOutcome | None) -> Scored | None:

@@ -12,6 +12,7 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import Status
 from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
 from zfbench.search.budget import Budget
+from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import read_journal
 from zfbench.search.types import Evaluation, Program, Spend
 
@@ -48,7 +49,7 @@ def judged(monkeypatch, driven):
     class Evaluator:
         calls: ClassVar = []
 
-        def __init__(self, task, limits, sandbox):
+        def __init__(self, limits, sandbox):
             self.limits = limits
 
         def __call__(self, program, seed):
@@ -62,7 +63,7 @@ def judged(monkeypatch, driven):
     judged.evaluations = Evaluator.calls
     monkeypatch.setattr(runs, "load_task", lambda name: driven)
     monkeypatch.setattr(runs, "load_judge", lambda name: None)
-    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
+    monkeypatch.setattr(driven, "evaluator", Evaluator)
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
     monkeypatch.setattr(runs, "assess_program", judged)
     return judged
@@ -131,15 +132,15 @@ def test_without_finals_the_best_of_the_screening_is_judged(tmp_path, judged):
     assert not (tmp_path / "finals.jsonl").exists()
 
 
-def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, monkeypatch):
-    works = runs.ProgramEvaluator.__call__
+def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, driven, monkeypatch):
+    works = driven.evaluator.__call__
 
     def fail_when_full(self, program, seed):
         if self.limits.updates == FULL:
             return Evaluation(Status.TIMEOUT)
         return works(self, program, seed)
 
-    monkeypatch.setattr(runs.ProgramEvaluator, "__call__", fail_when_full)
+    monkeypatch.setattr(driven.evaluator, "__call__", fail_when_full)
     outcome, result = runs.search(PLAN, tmp_path)
     assert judged.sources == [outcome.best.program.source]
     assert {row["status"] for row in result.finals} == {"timeout"}
@@ -186,3 +187,12 @@ def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_pat
     assert runs.check(outcome, result, final) is None
     assert "best program" in runs.check(outcome, result)  # the screening preferred another
     assert runs.Plan.read(tmp_path) == PLAN
+
+
+def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
+    plan = replace(PLAN, budget=Budget(device_seconds=5_000.0, wall_seconds=5_000.0, updates=100))
+    assert plan.bound == bound(plan.candidate)
+    screening, _ = plan.budgets
+    full = bound(plan.limits)
+    assert screening.device_seconds == 5_000.0 - 3 * full.device_seconds
+    assert screening.wall_seconds == 5_000.0 - 3 * full.wall_seconds

@@ -16,10 +16,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import zfbench
 from zfbench.forecaster import Limits
@@ -216,6 +219,10 @@ class Sandbox(Protocol):
     confined: bool
     notice: str
 
+    def start(self) -> None:
+        """Do what is done once for all workers, which need not wait for it then; harmless when repeated."""
+        ...
+
     def spawn(self, limits: Limits) -> Child:
         """Start a worker; may be called from several threads."""
         ...
@@ -229,6 +236,37 @@ class Sandbox(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def start_kept(command: Sequence[str], cores: Collection[int] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process in a thread that lives as long as it does.
+
+    The kernel's signal on a parent's death follows the thread that started the child, not its process: without a thread
+    of its own, a child would die with the worker thread that happened to ask for it.
+
+    Args:
+        command: what to run.
+        cores: that it may use; by default those of the calling thread.
+        options: of `subprocess.Popen`.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def keep() -> None:
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, cores)
+            started.set_result(subprocess.Popen(command, **options))
+        except (OSError, ValueError) as error:
+            started.set_exception(error)
+            return
+        with contextlib.suppress(ChildProcessError):  # its owner has reaped it
+            os.waitid(os.P_PID, started.result().pid, os.WEXITED | os.WNOWAIT)
+
+    threading.Thread(target=keep, name="keeper", daemon=True).start()
+    return started.result()
 
 
 def cpu_seconds(limits: Limits) -> int:
@@ -249,14 +287,17 @@ class ProcessSandbox:
             "use the network and leave processes behind."
         )
 
+    def start(self) -> None:
+        """Nothing is shared."""
+
     def spawn(self, limits: Limits) -> Child:
         """Start a worker under this user, with an emptied environment."""
         to_child, requests = os.pipe()
         results, from_child = os.pipe()
         output, printed = os.pipe()
-        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits)))
+        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits), os.getpid()))
         try:
-            process = subprocess.Popen(
+            process = start_kept(
                 [sys.executable, "-s", "-P", "-m", "zfbench.programs.worker", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,7 +25,7 @@ import optax
 from numpy.typing import NDArray
 
 from zfbench.programs.contract import WINDOWS_PER_CALL, CandidateError, Status, TrainingChoice
-from zfbench.programs.dynamics import Dynamics, Params
+from zfbench.programs.dynamics import Dynamics, Params, compiler_options
 from zfbench.programs.report import TrainingReport
 from zfbench.tasks.task import Recording, TaskSpec
 
@@ -213,7 +214,7 @@ def train_program(
     material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
     init_key, batch_key = jax.random.split(jax.random.key(seed))
     params = dynamics.initial_parameters(spec, init_key)
-    forecast = jax.jit(dynamics.rollout)
+    forecast = jax.jit(dynamics.rollout, compiler_options=compiler_options())
     selection = Selection(forecast, material)
     selection.consider(0, params)
 
@@ -222,7 +223,7 @@ def train_program(
     done, stopped_early = 0, False
     for number, phase in enumerate(SCHEDULES[loss], start=1):
         first, end = done, updates * number // len(SCHEDULES[loss])
-        optimiser = _optimiser(rate * phase.rate, end - first)
+        optimiser = _optimiser(rate * phase.rate, end - first, params)
         advance = _advance(dynamics, material, phase, optimiser)
         optimiser_state = optimiser.init(params)
         while done < end and not stopped_early:
@@ -257,11 +258,12 @@ def train_program(
     return Trained(selection.params, forecast, report)
 
 
-def _optimiser(peak: float, updates: int) -> optax.GradientTransformation:
+def _optimiser(peak: float, updates: int, params: Params) -> optax.GradientTransformation:
     """Adam with clipped gradients, a linear warm-up and a cosine decay."""
     warm_up = min(WARM_UP_UPDATES, updates // 2)
     rate = optax.warmup_cosine_decay_schedule(0.0, peak, warm_up, max(updates, 1), FINAL_RATE * peak)
-    return optax.chain(optax.clip_by_global_norm(GRADIENT_NORM), optax.adam(rate))
+    adam = optax.chain(optax.clip_by_global_norm(GRADIENT_NORM), optax.adam(rate))
+    return optax.flatten(adam) if jax.tree.leaves(params) else adam  # one vector compiles faster than many arrays
 
 
 def _advance(
@@ -280,7 +282,7 @@ def _advance(
         path = dynamics.free_run(params, state, activity[:, now - 1], drive[:, now:])
         return phase.loss((path - activity[:, now:]) / scale).mean()
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options())
     def advance(
         params: Params,
         optimiser_state: Any,

@@ -10,7 +10,7 @@ import numpy as np
 
 from zfbench.errors import ZfbenchError
 from zfbench.search.types import NOTHING, ProgramId, Proposal, Request, Scored, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Context:
             learn which of its changes help without keeping a state of its own.
     """
 
-    spec: TaskSpec
+    spec: Spec
     parents: tuple[Scored, ...]
     known: frozenset[ProgramId]
     history: tuple[Scored, ...] = ()
@@ -58,6 +58,9 @@ class Proposer(Protocol):
             this attribute is not trusted.
         identity: what else its answers depend on (model, hash of the prompts, hashes of files), JSON-compatible;
             it goes to the run's header and its result. Never a secret.
+
+    A proposer may also have a `version`, which rises when equal draws come to give other programs; it goes to the
+    header, so that a search is not continued by another version.
     """
 
     bound: Spend
@@ -81,6 +84,6 @@ class Proposer(Protocol):
 class ProposerFactory(Protocol):
     """What the entry-point group `zfbench.proposers` holds."""
 
-    def __call__(self, spec: TaskSpec, **settings: Any) -> Proposer:
+    def __call__(self, spec: Spec, **settings: Any) -> Proposer:
         """A fresh proposer for a task; `settings` are its own and come from the command line."""
         ...

@@ -12,10 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from zfbench.programs.contract import LEARNING_RATES, LOSSES
+from zfbench.programs.contract import LEARNING_RATES, LOSSES, TrainingChoice
 from zfbench.tasks.task import TaskSpec
 
 Choice = str | int | float
+
+VERSION = 2  # rises when a genotype comes to mean another program, or equal draws to give another genotype
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,16 @@ class Block:
         form: `leak` a + rate (f(z) - a); `residual` a + step f(z); `integrate_reset`
             (1 - reset) (a + rate f(z)), where the reset is a sigmoid readout of its own.
         nonlinearity: f.
-        coupling: what z reads: `full` all allowed inputs; `low_rank` these through four patterns that all
-            such groups share; `diagonal` own activity and allowed drive only.
+        coupling: what z reads: `full` all allowed inputs; `no_lateral` these without the others of its group;
+            `low_rank` all allowed inputs through four patterns that all such groups share; `diagonal` own activity
+            and allowed drive only.
         width: hidden tanh units per neuron that are added to the linear readout.
-        gate: `none`; `min` of z and a second linear readout; `product` of the two.
-        modulation: `none`; `gain` z times a readout of the drive that begins at one.
+        gate: `none`; `min` (and), `max` (or) of z and of z plus a second linear readout; `product` of z and of one
+            plus that readout.
+        modulation: `none`; `gain` z times one plus a readout of the drive; `gate` z times twice the sigmoid of it.
+        memory: `none`; `adaptation` a slow trace of a is subtracted from z; `gain_control` it divides z; `gated`
+            units like those of a GRU, of the neuron's own, are added; `oscillator` a damped rotation that the inputs
+            push is added.
     """
 
     form: str = "leak"
@@ -41,17 +48,21 @@ class Block:
     width: int = 0
     gate: str = "none"
     modulation: str = "none"
+    memory: str = "none"
 
 
 BLOCK_GENES: dict[str, tuple[Choice, ...]] = {
     "form": ("leak", "residual", "integrate_reset"),
     "nonlinearity": ("sigmoid", "tanh", "softplus", "relu", "identity"),
-    "coupling": ("full", "low_rank", "diagonal"),
+    "coupling": ("full", "no_lateral", "low_rank", "diagonal"),
     "width": (0, 8),
-    "gate": ("none", "min", "product"),
-    "modulation": ("none", "gain"),
+    "gate": ("none", "min", "max", "product"),
+    "modulation": ("none", "gain", "gate"),
+    "memory": ("none", "adaptation", "gain_control", "gated", "oscillator"),
 }
+INSERTED = ("width", "gate", "modulation", "memory")  # genes whose first choice leaves a part out; parts begin at zero
 TRAINING_GENES: dict[str, tuple[Choice, ...]] = {"loss": tuple(LOSSES), "learning_rate": LEARNING_RATES}
+ROLLOUT_RATE = TrainingChoice(loss="rollout").resolve(recurrent=True, updates=0)[1]
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,20 @@ class Genotype:
     def groups(self) -> tuple[str, ...]:
         """The neuron groups, in order."""
         return tuple(group for group, _ in self.blocks)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether any neuron remembers more than its activity."""
+        return any(block.memory != "none" for _, block in self.blocks)
+
+    def settled(self) -> Genotype:
+        """This genotype, with memory trained by rollouts at no more than their usual rate.
+
+        Single steps give memory no signal: see `TrainingChoice.resolve`.
+        """
+        if not self.recurrent or self.loss == "rollout":
+            return self
+        return replace(self, loss="rollout", learning_rate=min(self.learning_rate, ROLLOUT_RATE))
 
     def block(self, group: str) -> Block:
         """The model of a group."""

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discoverers.proposers.grammar.genotype import TRAINING_GENES, Choice, Genotype
+from discoverers.proposers.grammar.genotype import BLOCK_GENES, INSERTED, TRAINING_GENES, Choice, Genotype
 
 Genes = Mapping[str, tuple[Choice, ...]]
 Credit = Mapping[str, float]  # relative odds of drawing each gene; 1 where none is given
 Child = tuple[Genotype, str]
 
 ATTENTION = 0.8  # share of the draws that go by blame; the rest are uniform, since blame can be wrong
-ONE_GROUP, ALL_GROUPS, TRAINING = 0.6, 0.25, 0.15  # how often a mutation is of each kind
+KINDS = {"one group": 0.5, "all groups": 0.2, "simplify": 0.15, "training": 0.15}  # how often a mutation is of each
 
 
 def mutate(
     genotype: Genotype, genes: Genes, blame: Mapping[str, float], credit: Credit, rng: np.random.Generator
 ) -> Child:
-    """Replace one gene of one group, one gene of all groups, or one choice of the training."""
-    kind = rng.choice(3, p=(ONE_GROUP, ALL_GROUPS, TRAINING))
-    if kind == 0:
-        return replace_gene(genotype, genes, blame, credit, rng)
-    if kind == 1:
+    """Replace one gene of one group, one gene of all groups, or a choice of the training; or take a part away."""
+    kind = tuple(KINDS)[rng.choice(len(KINDS), p=tuple(KINDS.values()))]
+    if kind == "all groups":
         return replace_everywhere(genotype, genes, credit, rng)
-    return change_training(genotype, rng)
+    if kind == "training":
+        return change_training(genotype, rng)
+    parts = inserted(genotype)
+    if kind == "simplify" and parts:
+        return simplify(genotype, parts, rng)
+    return replace_gene(genotype, genes, blame, credit, rng)
 
 
 def replace_gene(
@@ -48,6 +51,17 @@ def replace_everywhere(genotype: Genotype, genes: Genes, credit: Credit, rng: np
     present = {getattr(block, gene) for _, block in genotype.blocks}
     new = _draw([choice for choice in genes[gene] if present != {choice}], rng)
     return genotype.with_gene(genotype.groups, gene, new), f"all groups: {gene} -> {new}"
+
+
+def inserted(genotype: Genotype) -> list[tuple[str, str]]:
+    """The parts that a program could do without, as (group, gene)."""
+    return [(g, gene) for g, block in genotype.blocks for gene in INSERTED if getattr(block, gene) != _without(gene)]
+
+
+def simplify(genotype: Genotype, parts: Sequence[tuple[str, str]], rng: np.random.Generator) -> Child:
+    """Take one of these parts out of its group."""
+    group, gene = _draw(parts, rng)
+    return genotype.with_gene([group], gene, _without(gene)), f"{group}: without {gene}"
 
 
 def change_training(genotype: Genotype, rng: np.random.Generator) -> Child:
@@ -82,6 +96,11 @@ def group_odds(groups: tuple[str, ...], blame: Mapping[str, float]) -> NDArray[n
     if shares.sum() == 0:
         return uniform
     return (1 - ATTENTION) * uniform + ATTENTION * shares / shares.sum()
+
+
+def _without(gene: str) -> Choice:
+    """The choice that leaves an inserted part out."""
+    return BLOCK_GENES[gene][0]
 
 
 def _draw_gene(genes: Genes, credit: Credit, rng: np.random.Generator) -> str:

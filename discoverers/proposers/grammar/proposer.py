@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from discoverers.proposers.grammar.credit import gene_credit
-from discoverers.proposers.grammar.genotype import Genotype, block_genes, default_genotype
+from discoverers.proposers.grammar.genotype import VERSION, Genotype, block_genes, default_genotype
 from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
 from discoverers.proposers.grammar.render import parse, render
+from zfbench.errors import ZfbenchError
 from zfbench.search.hints import blame
 from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec, TaskSpec
 
 DRAWS = 20  # attempts at a program that was not proposed before
 REWRITES = 3  # genes that a rewrite replaces
@@ -24,20 +25,24 @@ class GrammarProposer:
     """Varies per-group blocks of rate models; proposes only valid programs.
 
     A parent that the grammar did not write counts as the default genotype. `mutate` and `repair` replace one
-    gene, `rewrite` several, `recombine` crosses the last two parents group by group. Hints of the form
-    `blame:MN=0.4,nMLF=0.3` turn its attention to these groups of the last parent; genes whose changes helped more
-    often so far are drawn more often.
+    gene or take a part away, `rewrite` replaces several genes, `recombine` crosses the last two parents group by
+    group. Hints of the form `blame:MN=0.4,nMLF=0.3` turn its attention to these groups of the last parent; genes whose
+    changes helped more often so far are drawn more often.
 
     Attributes:
         bound: nothing; the grammar is free.
         trusted: its blocks are all known.
         identity: nothing; it has no settings.
+        version: of the grammar.
     """
 
     bound = NOTHING
     trusted = True
+    version = VERSION
 
-    def __init__(self, spec: TaskSpec) -> None:
+    def __init__(self, spec: Spec) -> None:
+        if not isinstance(spec, TaskSpec):
+            raise ZfbenchError(f"The proposer 'grammar' writes rate models of recordings; '{spec.name}' needs another.")
         self._spec = spec
         self._genes = block_genes(spec)
         self.identity: Mapping[str, Any] = {}
@@ -53,7 +58,7 @@ class GrammarProposer:
         to_blame, credit = blame(request.hints), gene_credit(context.history, self._spec)
         for _ in range(DRAWS):
             child, summary = self._vary(request.operator, parents, to_blame, credit, rng)
-            source = render(child)
+            source = render(child.settled())
             if Program(source).id not in context.known:
                 break
         return Proposal(source, summary)

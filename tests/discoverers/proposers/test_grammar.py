@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from discoverers.proposers.grammar.genotype import (
     BLOCK_GENES,
+    INSERTED,
     TRAINING_GENES,
     Block,
     Genotype,
@@ -17,9 +18,11 @@ from discoverers.proposers.grammar.genotype import (
 from discoverers.proposers.grammar.operators import (
     crossover,
     group_odds,
+    inserted,
     mutate,
     replace_everywhere,
     replace_gene,
+    simplify,
 )
 from discoverers.proposers.grammar.proposer import GrammarProposer
 from discoverers.proposers.grammar.render import parse, render
@@ -44,6 +47,8 @@ def make_spec(D=D, masked=False):
 
 
 SPEC, MASKED, AUTONOMOUS = make_spec(), make_spec(masked=True), make_spec(D=0)
+
+PLAIN = default_genotype(SPEC).with_gene("ABC", "form", "residual").with_gene("ABC", "nonlinearity", "identity")
 
 blocks = st.builds(Block, **{gene: st.sampled_from(choices) for gene, choices in BLOCK_GENES.items()})
 genotypes = st.builds(
@@ -102,12 +107,15 @@ def test_every_program_has_the_shapes_of_the_contract(genotype, spec):
     model, training = load(render(genotype), spec)
     assert TrainingChoice.parse(training) == TrainingChoice(genotype.loss, genotype.learning_rate)
     state = model.initial_state(B)
-    assert jax.tree.leaves(state) == []
+    assert bool(jax.tree.leaves(state)) == genotype.recurrent
+    assert all(leaf.shape[:2] == (B, N) for leaf in jax.tree.leaves(state))
     activity, drive = inputs(spec)
     shapes = jax.eval_shape(model.init, jax.random.key(0), state, activity, drive)
     assert set(shapes) == {"params"}
-    _, after = jax.eval_shape(model.apply, shapes, state, activity, drive)
+    later, after = jax.eval_shape(model.apply, shapes, state, activity, drive)
     assert (after.shape, after.dtype) == ((B, N), np.float32)
+    described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(state)]
+    assert [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(later)] == described
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -115,8 +123,14 @@ def test_every_program_has_the_shapes_of_the_contract(genotype, spec):
 def test_step_is_finite_and_blind_to_forbidden_inputs(seed, spec):
     model, _ = load(render(random_genotype(seed)), spec)
     activity, drive = inputs(spec)
-    params = noisy(model.init(jax.random.key(seed), (), activity, drive))
-    step = jax.jit(lambda a, d: model.apply(params, (), a, d)[1])
+    params = noisy(model.init(jax.random.key(seed), model.initial_state(B), activity, drive))
+
+    @jax.jit
+    def step(a, d):
+        """The second step, on the state that the first one left."""
+        state = model.apply(params, model.initial_state(B), a, d)[0]
+        return model.apply(params, state, a, d)[1]
+
     before = np.asarray(step(activity, drive))
     assert np.isfinite(before).all()
     mask = np.ones((N, N), bool) if spec.mask is None else spec.mask
@@ -160,7 +174,8 @@ def test_diagonal_coupling_reads_own_activity_and_drive_only():
 def step_of(genotype, activity, drive, seed=0, spec=SPEC):
     model, _ = load(render(genotype), spec)
     params = noisy(model.init(jax.random.key(0), (), activity, drive), seed)
-    return params["params"], np.asarray(model.apply(params, (), activity, drive)[1])
+    after = np.asarray(model.apply(params, (), activity, drive)[1])
+    return {name: tree["values"] for name, tree in params["params"].items()}, after
 
 
 def sigmoid(x):
@@ -188,55 +203,147 @@ def test_each_form_and_nonlinearity_follow_their_formula(name, f):
     genotype = genotype.with_gene("B", "form", "residual").with_gene("C", "form", "integrate_reset")
     p, after = step_of(genotype, activity, drive)
     target = f(u @ p["weights"].T + p["bias"])
-    rate = sigmoid(p["rate"])  # of the neurons of A and C in their order: 0, 1, 3, 4
+    rate = sigmoid(p["rate"])
     a, b, c = [0, 1], [2, 5], [3, 4]
     expected = np.empty_like(after)
-    expected[:, a] = activity[:, a] + rate[:2] * (target[:, a] - activity[:, a])
-    expected[:, b] = activity[:, b] + p["step"] * target[:, b]
+    expected[:, a] = (activity + rate * (target - activity))[:, a]
+    expected[:, b] = (activity + p["step"] * target)[:, b]
     reset = sigmoid(u @ p["reset"].T + p["reset_bias"])
-    expected[:, c] = (1 - reset) * (activity[:, c] + rate[2:] * target[:, c])
+    expected[:, c] = ((1 - reset) * (activity + rate * target))[:, c]
     np.testing.assert_allclose(after, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_gates_gain_width_and_rank_follow_their_formula():
     activity, drive = inputs(SPEC)
     u = np.concatenate([activity, drive], axis=1)
-    genotype = default_genotype(SPEC).with_gene("ABC", "form", "residual").with_gene("ABC", "nonlinearity", "identity")
-    genotype = genotype.with_gene("A", "gate", "min").with_gene("B", "gate", "product")
+    genotype = PLAIN.with_gene("A", "gate", "min").with_gene("B", "gate", "product")
     genotype = genotype.with_gene("C", "modulation", "gain").with_gene("C", "width", 8)
     genotype = genotype.with_gene("B", "coupling", "low_rank")
     p, after = step_of(genotype, activity, drive)
     a, b, c = [0, 1], [2, 5], [3, 4]
-    z = np.empty((B, N))
-    z[:, [0, 1, 3, 4]] = u @ p["weights"].T
-    z[:, b] = u @ (p["mixing"] @ p["patterns"]).T
+    z = u @ p["weights"].T
+    z[:, b] = (u @ (p["mixing"] @ p["patterns"]).T)[:, b]
     z += p["bias"]
     hidden = np.tanh(np.einsum("bm,nkm->bnk", u, p["hidden"]) + p["offset"])
-    z[:, c] += np.einsum("bnk,nk->bn", hidden, p["out"])
-    second = 1 + u @ p["second"].T + p["second_bias"]  # neurons 0, 1, 2, 5
-    z[:, a] = np.minimum(z[:, a], second[:, :2])
-    z[:, b] *= second[:, 2:]
-    z[:, c] *= 1 + drive @ p["gain"].T
+    z[:, c] += np.einsum("bnk,nk->bn", hidden, p["out"])[:, c]
+    second = u @ p["second"].T + p["second_bias"]
+    z[:, a] = np.minimum(z, z + second)[:, a]
+    z[:, b] *= 1 + second[:, b]
+    z[:, c] *= (1 + drive @ p["modulator"].T)[:, c]
     np.testing.assert_allclose(after, activity + p["step"] * z, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("gene", "choice"), [("width", 8), ("modulation", "gain")])
-def test_insertions_begin_without_effect(gene, choice):
+def test_every_gate_applies_once_where_nobody_goes_without():
+    activity, drive = inputs(SPEC)
+    u = np.concatenate([activity, drive], axis=1)
+    genotype = PLAIN.with_gene("A", "gate", "min").with_gene("B", "gate", "product").with_gene("C", "gate", "max")
+    genotype = genotype.with_gene("ABC", "modulation", "gate")
+    p, after = step_of(genotype, activity, drive)
+    z, second = u @ p["weights"].T + p["bias"], u @ p["second"].T + p["second_bias"]
+    z[:, :2] = np.minimum(z, z + second)[:, :2]
+    z[:, 3:5] = np.maximum(z, z + second)[:, 3:5]
+    z[:, [2, 5]] *= 1 + second[:, [2, 5]]
+    z *= 2 * sigmoid(drive @ p["modulator"].T)
+    np.testing.assert_allclose(after, activity + p["step"] * z, rtol=1e-4, atol=1e-5)
+
+
+def two_steps(genotype, activity, drive):
+    """Parameters, state and activity after the second of two equal inputs; so memory has something to tell."""
+    model, _ = load(render(genotype), SPEC)
+    params = noisy(model.init(jax.random.key(0), model.initial_state(B), activity, drive), 0)
+    state, _ = model.apply(params, model.initial_state(B), activity, drive)
+    state, after = model.apply(params, state, activity, drive)
+    return {name: tree["values"] for name, tree in params["params"].items()}, state, np.asarray(after)
+
+
+def test_adaptation_subtracts_a_trace_and_gain_control_divides():
+    activity, drive = inputs(SPEC)
+    u = np.concatenate([activity, drive], axis=1)
+    genotype = PLAIN.with_gene("A", "memory", "adaptation").with_gene("B", "memory", "gain_control")
+    p, state, after = two_steps(genotype, activity, drive)
+    z, rate = u @ p["weights"].T + p["bias"], sigmoid(p["trace_rate"])
+    trace = rate * activity
+    trace = trace + rate * (activity - trace)
+    z[:, :2] -= (p["strength"] * trace)[:, :2]
+    z[:, [2, 5]] *= 2 * sigmoid(-p["strength"] * trace)[:, [2, 5]]
+    np.testing.assert_allclose(np.asarray(state["trace"])[:, :2], trace[:, :2], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(after, activity + p["step"] * z, rtol=1e-4, atol=1e-5)
+
+
+def test_gated_units_and_the_oscillator_follow_their_formula():
+    activity, drive = inputs(SPEC)
+    u = np.concatenate([activity, drive], axis=1)
+    genotype = PLAIN.with_gene("A", "memory", "gated").with_gene("B", "memory", "oscillator")
+    p, _, after = two_steps(genotype, activity, drive)
+    z = u @ p["weights"].T + p["bias"]
+    units, wave = np.zeros((B, N, 4)), np.zeros((B, N), complex)
+    for _ in range(2):
+        gates = np.einsum("bm,nkm->bnk", u, p["unit_inputs"]) + np.einsum("bnj,nkj->bnk", units, p["unit_echoes"])
+        gates = gates + p["unit_bias"]
+        units = units + sigmoid(gates[..., :4]) * (np.tanh(gates[..., 4:]) - units)
+        wave = sigmoid(p["damping"]) * np.exp(1j * p["frequency"]) * wave + u @ p["push"].T
+    z[:, :2] += np.einsum("bnk,nk->bn", units, p["unit_out"])[:, :2]
+    z[:, [2, 5]] += (wave.real * p["wave_out"][:, 0] + wave.imag * p["wave_out"][:, 1])[:, [2, 5]]
+    np.testing.assert_allclose(after, activity + p["step"] * z, rtol=1e-4, atol=1e-5)
+
+
+def test_without_lateral_coupling_a_group_reads_itself_neuron_by_neuron():
+    genotype = PLAIN.with_gene("B", "coupling", "no_lateral").with_gene("C", "coupling", "low_rank")
+    model, _ = load(render(genotype), SPEC)
+    activity, drive = inputs(SPEC)
+    params = noisy(model.init(jax.random.key(0), (), activity, drive))
+    jacobian = jax.jacobian(lambda a: model.apply(params, (), a[None], drive[:1])[1][0])(activity[0])
+    expected = np.ones((N, N), bool)
+    expected[2, 5] = expected[5, 2] = False
+    np.testing.assert_array_equal(np.asarray(jacobian) != 0, expected)
+
+
+INSERTIONS = [(gene, choice) for gene in INSERTED for choice in BLOCK_GENES[gene][1:]]
+
+
+@pytest.mark.parametrize(("gene", "choice"), INSERTIONS)
+def test_insertions_begin_without_effect_and_can_be_trained(gene, choice):
     activity, drive = inputs(SPEC)
 
     def fresh(genotype):
         model, _ = load(render(genotype), SPEC)
-        params = model.init(jax.random.key(0), (), activity, drive)
-        return params, model
+        state = model.initial_state(B)
+        params = model.init(jax.random.key(0), state, activity, drive)
 
-    parent, parent_model = fresh(default_genotype(SPEC))
-    child, child_model = fresh(default_genotype(SPEC).with_gene("ABC", gene, choice))
-    merged = {"params": {**child["params"], **parent["params"]}}
-    np.testing.assert_allclose(
-        child_model.apply(merged, (), activity, drive)[1],
-        parent_model.apply(parent, (), activity, drive)[1],
-        rtol=1e-6,
-    )
+        def second_step(params):
+            return model.apply(params, model.apply(params, state, activity, drive)[0], activity, drive)[1]
+
+        return params, second_step
+
+    parent, parent_step = fresh(default_genotype(SPEC))
+    child, child_step = fresh(default_genotype(SPEC).with_gene("B", gene, choice))
+    shared = {name: child["params"][name] for name in parent["params"]}
+    jax.tree.map(np.testing.assert_array_equal, shared, parent["params"])
+    np.testing.assert_allclose(child_step(child), parent_step(parent), rtol=1e-6)
+    gradient = jax.grad(lambda params: (child_step(params) ** 2).sum())(child)["params"]
+    assert any(np.abs(gradient[name]["values"]).max() > 0 for name in set(gradient) - set(shared))
+
+
+@given(genotypes, st.integers(0, 10**6))
+def test_simplifying_takes_one_part_away(genotype, seed):
+    parts = inserted(genotype)
+    assert bool(parts) == any(getattr(b, g) != getattr(Block(), g) for _, b in genotype.blocks for g in INSERTED)
+    if parts:
+        child, summary = simplify(genotype, parts, np.random.default_rng(seed))
+        assert differences(genotype, child) == 1
+        assert len(inserted(child)) == len(parts) - 1
+        assert "without" in summary
+
+
+@given(genotypes)
+def test_memory_is_trained_by_rollouts_at_no_more_than_their_rate(genotype):
+    settled = genotype.settled()
+    assert settled.blocks == genotype.blocks
+    if genotype.recurrent:
+        assert settled.loss == "rollout"
+        assert settled.learning_rate == genotype.learning_rate or settled.learning_rate <= 0.01
+    else:
+        assert settled == genotype
 
 
 def test_foreign_edited_and_ill_fitting_sources_have_no_genotype():
@@ -322,10 +429,11 @@ def test_equal_generators_give_equal_proposals():
 
 
 def test_children_begin_near_their_parent():
-    parent = random_genotype(1)
+    parent = random_genotype(1).settled()
     ctx = context(render(parent))
     for seed in range(40):
         child, _ = proposed("mutate", ctx, seed)
+        assert child == child.settled()
         changed = {
             g: [n for n in BLOCK_GENES if getattr(child.block(g), n) != getattr(parent.block(g), n)] for g in "ABC"
         }

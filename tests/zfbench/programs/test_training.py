@@ -128,7 +128,8 @@ def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
 
 
 def test_the_first_update_of_a_phase_is_small_and_the_last_is_two_percent():
-    optimiser, params = _optimiser(0.01, 200), jnp.zeros(3)
+    params = jnp.zeros(3)
+    optimiser = _optimiser(0.01, 200, params)
     state = optimiser.init(params)
     sizes = []
     for _ in range(200):
