@@ -1,7 +1,7 @@
 """The columns of the tables: which scores people read, in which order, and which direction is better.
 
-A board shows the columns of the families of scores that its runs have, so tasks with other scores get other columns.
-A family without columns here, of a third party's task say, is shown under its own names.
+A board shows the columns of which some run has the score, so tasks with other scores get other columns. A family of
+scores without columns here, of a third party's task say, is shown under its own names.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ COLUMNS = (
     Column("impulse error", "dynamics/impulse/error", 2, "lower"),
     Column("interv. error", "intervention/error", 2, "lower"),
     Column("log evidence", "likelihood/log_marginal", 2, "higher"),
+    Column("optimism", "likelihood/optimism", 2, "lower"),
     Column("target share", "population/target_share", 2, "higher"),
     Column("time s", TIME, 0, "lower"),
 )
@@ -62,10 +63,9 @@ RANKED_BY = ("forecast/ood/mae", "likelihood/log_marginal", "population/target_s
 def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
     """The columns of a table of these runs; of the time at least."""
     scores = dict.fromkeys(name for run in runs for name in run.metrics)
-    families = {name.split("/")[0] for name in scores}
     known = {column.family for column in COLUMNS}
     own = [Column(" ".join(s.split("/")), s, 3, "") for s in scores if s.split("/")[0] not in known]
-    shown = [column for column in COLUMNS if column.family in families]
+    shown = [column for column in COLUMNS if column.score in scores]
     return (*shown, *own, *(column for column in COLUMNS if column.score == TIME))
 
 

@@ -29,7 +29,7 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
         chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
         if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
-            return f"zfbench suite run {_short(path)} --method {side.method}{seeds}"
+            return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:
         return ""
     each = " ".join(map(str, missing.seeds))

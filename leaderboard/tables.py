@@ -27,7 +27,8 @@ LEGENDS = {  # what the columns of a family of scores mean
     "pairs that the group wiring allows. Sign acc.: share of true edges with the right sign.",
     "dynamics": "Impulse error: of the response to a kick, relative to the true one, 1 = no response predicted.",
     "intervention": "Interv. error: of the effect of holding a neuron, relative to the true one, 1 = none predicted.",
-    "likelihood": "Log evidence: log marginal likelihood of held-out data.",
+    "likelihood": "Log evidence: log marginal likelihood of held-out data, in nats. "
+    "Optimism: by how much a search thought its winner better than it is found to be afresh, in nats.",
     "population": "Target share: of the population, on the target model.",
 }
 UNCERTAINTY = (
@@ -168,7 +169,15 @@ def _grid(board: Board, style: str) -> str:
 def _latex_table(board: Board) -> str:
     body = _grid(board, "latex_booktabs").replace("±", r"$\pm$")
     caption = board.header.describe()
-    for sign, escaped in (("_", r"\_"), ("%", r"\%"), ("{", r"\{"), ("}", r"\}"), ("·", r"$\cdot$")):
+    for sign, escaped in (
+        ("_", r"\_"),
+        ("%", r"\%"),
+        ("&", r"\&"),
+        ("#", r"\#"),
+        ("{", r"\{"),
+        ("}", r"\}"),
+        ("·", r"$\cdot$"),
+    ):
         caption = caption.replace(sign, escaped)
     return (
         "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n\\resizebox{\\textwidth}{!}{%\n"

@@ -48,7 +48,7 @@ class Scale:
         elif self.low == self.high:
             candidates = [self.low]
         else:
-            step = 10.0 ** math.floor(math.log10((self.high - self.low) / 2))
+            step = 10.0 ** math.floor(math.log10((self.high - self.low) / 5))
             step = next(s for s in (step, 2 * step, 5 * step, 10 * step) if (self.high - self.low) / s <= 5)
             first = math.ceil(self.low / step - 1e-9)
             candidates = [round((first + i) * step, 10) for i in range(7)]

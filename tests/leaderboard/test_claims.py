@@ -174,13 +174,25 @@ def side(**changes):
 @pytest.mark.parametrize(
     ("wanted", "seeds", "expected"),
     [
-        (side(method="new", proposer=None), (1, 3), "zfbench suite run {} --method new --seed 1 --seed 3"),
+        (
+            side(method="new", proposer=None),
+            (1, 3),
+            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3",
+        ),
         (side(method="new", proposer=None), (4,), ""),
         (side(method="new", proposer=None, task="zfish/driven"), (1,), ""),
-        (side(method="fixed", proposer=None), (0, 1, 2), "zfbench suite run {} --method fixed"),
+        (
+            side(method="fixed", proposer=None),
+            (0, 1, 2),
+            "zfbench suite run {} --task zfish-tiny/driven --method fixed",
+        ),
         (side(method="fixed", proposer=None), (1, 2), ""),
-        (side(settings={"budget": {"evaluations": 40}}), (0, 1), "zfbench suite run {} --method puct"),
-        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --method puct"),
+        (
+            side(settings={"budget": {"evaluations": 40}}),
+            (0, 1),
+            "zfbench suite run {} --task zfish-tiny/driven --method puct",
+        ),
+        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
         (
             side(settings={"c": 3.0, "weights": "mse", "budget": {"evaluations": 40}}),
             (0, 1),

@@ -52,6 +52,24 @@ def test_unknown_names_are_one_sentence(folder):
         assert sentence in str(done.exception)
 
 
+def test_a_suite_is_filtered_by_task_method_and_seed(tmp_path, data_cache):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        """results = "out"
+limits = {updates = 1, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/masked", "zfish-tiny/driven"]
+methods = ["mask_only", "mean"]
+seeds = [0, 1]
+"""
+    )
+    done = call("suite", "run", path, "--task", "zfish-tiny/masked", "--method", "mask_only", "--seed", 1)
+    assert done.stdout.startswith("1 measured")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["zfish-tiny-masked__mask_only__seed1.json"]
+    for option, name in (("--task", "zfish-tiny/drivn"), ("--method", "mea")):
+        assert "did you mean" in str(call("suite", "run", path, option, name).exception)
+
+
 def test_groups_of_commands_plug_in():
     done = call("suite", "--help")
     assert done.exit_code == 0

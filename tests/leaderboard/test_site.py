@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from leaderboard.board import boards
+from leaderboard.cli import RESULTS
+from leaderboard.load import load_folder
 from leaderboard.site.build import build
 from leaderboard.site.searches import TARGETS, course
 from leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
@@ -82,6 +84,19 @@ def test_there_is_a_page_for_each_method_and_the_numbers_beside_it(site):
     assert {r["method"] for r in csv.DictReader((folder / "results.csv").open())} >= {"net", "oracle"}
     assert json.loads((folder / "results.json").read_text())[0]["rows"]
     assert (folder / "zfbench.bib").read_text().startswith("@software{zfbench")
+
+
+def test_every_link_leads_to_a_file_of_the_site(site):
+    for page in (p for p in site if p.suffix == ".html"):
+        for link in re.findall(r'href="([^"]+)"', page.read_text()):
+            assert link == "data:," or (page.parent / link).is_file(), (page.name, link)
+
+
+def test_the_committed_results_make_a_site_with_a_page_for_each_row(tmp_path):
+    found = boards(load_folder(RESULTS))
+    pages = build(found, tmp_path)
+    assert sum(p.parent.name == "methods" for p in pages) == sum(len(board.rows) for board in found)
+    assert max(p.stat().st_size for p in pages) < 2**20  # fast to open
 
 
 def test_names_and_notes_from_result_files_cannot_run_as_script(site):

@@ -8,10 +8,12 @@ import subprocess
 import pytest
 
 from leaderboard.board import boards, select
+from leaderboard.cli import RESULTS
 from leaderboard.columns import columns_of
+from leaderboard.load import load_folder
 from leaderboard.statistics import Interval, t_interval
 from leaderboard.tables import FORMATS, as_latex, as_text, show
-from zfbench.results import MethodRecord
+from zfbench.results import MethodRecord, TaskRecord
 
 
 def rows(results):
@@ -151,7 +153,7 @@ def test_adding_a_method_changes_no_other_line_of_the_csv(make):
     assert after["mean"]["dynamics/impulse/error"] == ""
 
 
-def test_a_board_shows_the_columns_of_its_families_of_scores(make):
+def test_a_board_shows_the_columns_of_which_it_has_a_score(make):
     (board,) = boards([make(), make("other", metrics={"dynamics/impulse/error": 1.0, "dynamics/rest": 2.0})])
     families = {column.family for column in board.columns}
     assert families == {"forecast", "dynamics", "seconds"}
@@ -161,14 +163,16 @@ def test_a_board_shows_the_columns_of_its_families_of_scores(make):
 
 def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
     values = [0.201, 0.2234, 0.27]
-    found = boards([make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)])
-    (record,) = csv.DictReader(io.StringIO(FORMATS["csv"](found)))
+    other = make("other", metrics={"forecast/ood/mae": 0.5})
+    found = boards([other, *(make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values))])
+    record = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](found)))}["mean"]
     assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
     assert record["data_sha256"] == "ab" * 32
     assert record["forecast/ood/mae"] == ""
     (board,) = json.loads(FORMATS["json"](found))
-    assert board["rows"][0]["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
-    assert "forecast/ood/mae" not in board["rows"][0]["scores"]
+    (row,) = (r for r in board["rows"] if r["method"] == "mean")
+    assert row["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
+    assert "forecast/ood/mae" not in row["scores"]
 
 
 @pytest.fixture
@@ -188,10 +192,22 @@ def test_latex_is_escaped_and_balanced(latex):
     assert bare.count("{") == bare.count("}")
 
 
+@pytest.fixture
+def committed():
+    return as_latex(boards(load_folder(RESULTS)))
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(latex, tmp_path):
+@pytest.mark.parametrize("source", ["latex", "committed", "odd"])
+def test_latex_compiles(source, request, make, tmp_path):
+    if source == "odd":
+        names = {"tier": "a&b", "circuit": "50%_#{x}", "holdout": "", "track": "", "name": "odd/task"}
+        odd = make("a_b & c#%", task=TaskRecord(**names, data_sha256="cd" * 32), metrics={"taste/salt_level": 1.0})
+        tables = as_latex(boards([odd]))
+    else:
+        tables = request.getfixturevalue(source)
     document = (
-        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n" + latex + "\n\\end{document}"
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n" + tables + "\n\\end{document}"
     )
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
