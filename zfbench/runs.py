@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.files import write_text
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import check_trust, open_sandbox
+from zfbench.programs.interpreter import InterpreterPool
 from zfbench.programs.process import Sandbox
 from zfbench.results import BENCHMARK_VERSION, MethodRecord, Result, read
 from zfbench.results import Spend as SpendRecord
@@ -26,12 +27,12 @@ from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import ProgramEvaluator
+from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator
 from zfbench.search.eventlog import Event, EventLog, read_journal
-from zfbench.search.executors import ExecutorFactory
+from zfbench.search.executors import Evaluate, ExecutorFactory
 from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
-from zfbench.search.proposer import Proposer
+from zfbench.search.proposer import Interpretable, Proposer
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
@@ -39,6 +40,8 @@ from zfbench.tasks.task import Task
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
+
+SCREENED_FAST = "Candidates were screened by their proposer's interpreter (--fast-path)."
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Plan:
         ideas: texts of which every request gets one, whatever the discoverer.
         finalists: how many of the best are trained at full length and ranked again before the judge sees one;
             None: see `zfbench.search.finals.default_finalists`.
+        fast_path: screen programs through their proposer's interpreter where it has one for them; see
+            `zfbench.programs.interpreter`. Finals and judge train the programs themselves.
     """
 
     task: str
@@ -68,6 +73,7 @@ class Plan:
     proposer_settings: dict[str, Any] = field(default_factory=dict)
     ideas: tuple[str, ...] = ()
     finalists: int | None = None
+    fast_path: bool = False
 
     @property
     def candidate(self) -> Limits:
@@ -102,6 +108,8 @@ class Plan:
     def header(self, task: Task) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
+        if not self.fast_path:
+            del plan["fast_path"]
         return {
             **plan,
             "budget": self.budget.to_json(),
@@ -121,7 +129,7 @@ class Plan:
         """
         head = _events(folder)[0].body
         try:
-            plan = {f.name: head[f.name] for f in fields(cls)}
+            plan = {f.name: head[f.name] for f in fields(cls) if f.name != "fast_path" or f.name in head}
             return cls(
                 **{
                     **plan,
@@ -172,12 +180,17 @@ def search(
     budget, final_budget = plan.budgets
     discoverer = _discoverer(plan, task)
     proposer: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
-    with _opened(sandbox) as box, EventLog(folder / LOG) as log:
+    with ExitStack() as held:
+        box, log = held.enter_context(_opened(sandbox)), held.enter_context(EventLog(folder / LOG))
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
+        evaluate: Evaluate = ProgramEvaluator(task, plan.candidate, box)
+        if plan.fast_path:
+            pool = held.enter_context(InterpreterPool(task.spec, task.train, plan.candidate, box))
+            evaluate = InterpretedEvaluator(evaluate, _interpretable(plan, proposer), pool)
         outcome = run_search(
             discoverer,
             proposer,
-            ProgramEvaluator(task, plan.candidate, box),
+            evaluate,
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
@@ -318,6 +331,13 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
 
 
+def _interpretable(plan: Plan, proposer: Proposer) -> Interpretable:
+    """The proposer, if its programs may be screened by another one."""
+    if not (isinstance(proposer, Interpretable) and proposer.trusted):
+        raise ZfbenchError(f"The proposer '{plan.proposer}' has no fast path; leave out --fast-path.")
+    return proposer
+
+
 def _identity(proposer: Proposer) -> dict[str, Any]:
     """What a journal's header says of a proposer, so that no other one continues its search."""
     version = getattr(proposer, "version", None)
@@ -419,6 +439,8 @@ def _judge(
         progress=progress or (lambda _: None),
         sandbox=sandbox,
     )
+    if plan.fast_path:
+        result = result.model_copy(update={"notes": (*result.notes, SCREENED_FAST)})
     ranked = () if final is None else tuple(finals.table(outcome, final))
     result = result.model_copy(update={"curves": result.curves | _course(outcome), "finals": ranked})
     result.write(folder / RESULT)

@@ -154,7 +154,7 @@ def fit_program(
         held.callback(child.kill)
         deadline = began + limits.seconds
         try:
-            child.send(_job(source, spec, train, limits, seed), deadline, "training")
+            child.send(training_job(source, spec, train, limits, seed), deadline, "training")
             frame = child.receive(REPORT_LIMIT, deadline, "training")
             report = TrainingReport.from_json(frame.fields)
         except CandidateError as error:
@@ -164,7 +164,8 @@ def fit_program(
         return FittedProgram(child, spec, report, limits.seconds, held.pop_all().close)
 
 
-def _job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:
+def training_job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:
+    """What a worker needs to train a program."""
     arrays = {f"activity{k}": np.asarray(r.activity, np.float32) for k, r in enumerate(train)}
     arrays |= {f"drive{k}": np.asarray(r.drive, np.float32) for k, r in enumerate(train)}
     return Frame(

@@ -7,6 +7,7 @@ nothing sealed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from zfbench.forecaster import Clamp, Limits, Simulator
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.compliance import verify_mask
 from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.interpreter import InterpreterPool
 from zfbench.programs.process import Sandbox
 from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import FittedProgram, fit_program
@@ -25,11 +27,15 @@ from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.likelihood import laplace_log_likelihood, standardised_mse
 from zfbench.search.feedback import feedback
 from zfbench.search.hints import BLAMED
+from zfbench.search.proposer import Interpretable
 from zfbench.search.types import Evaluation, Program, Spend
 from zfbench.tasks.task import Task
 
 PRINTED = 1_000  # characters of a program's output that become feedback
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
+
+
+Fit = Callable[[Program, int], FittedProgram]
 
 
 class ProgramEvaluator:
@@ -56,13 +62,19 @@ class ProgramEvaluator:
         kind = state.pop("_kind")
         vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
 
-    def __call__(self, program: Program, seed: int) -> Evaluation:
-        """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
+    def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
+        """Train with that seed and score; every failure of the program becomes an evaluation with its status.
+
+        Args:
+            program: to evaluate.
+            seed: of its training.
+            fit: how to train it otherwise than from its source.
+        """
         began = time.monotonic()
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with self._fit(program, seed) as fitted:
+            with (fit or self._fit)(program, seed) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -113,6 +125,31 @@ class ProgramEvaluator:
 
     def _fit(self, program: Program, seed: int) -> FittedProgram:
         return fit_program(program.source, self._task.spec, self._task.train, self._limits, seed, self._sandbox)
+
+
+class InterpretedEvaluator:
+    """Scores programs by an evaluator, but trains them through their interpreter where they have one.
+
+    Args:
+        evaluator: scores, and trains what has no interpreter.
+        proposer: who wrote the programs.
+        pool: of processes that have compiled an interpreter; a copy in another process goes without.
+    """
+
+    def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
+        self._evaluator, self._proposer = evaluator, proposer
+        self._pool: InterpreterPool | None = pool
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live pool."""
+        return {**vars(self), "_pool": None}
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """See `ProgramEvaluator`."""
+        pool, found = self._pool, self._proposer.interpret(program)
+        if pool is None or found is None:
+            return self._evaluator(program, seed)
+        return self._evaluator(program, seed, lambda _, seed: pool.fit(found, seed))
 
 
 @lru_cache
