@@ -6,24 +6,23 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from leaderboard.board import TIME, boards
+from leaderboard import columns
+from leaderboard.board import boards
+from leaderboard.columns import Column
 from leaderboard.suite import Job
-from leaderboard.tables import Column, label, show
+from leaderboard.tables import label, show
 from zfbench import plugins
-from zfbench.assess import load_task
+from zfbench.assess import load_recordings
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits, given_future_drive, missing_packages, suits
 from zfbench.results import Result
 from zfbench.tasks.task import TaskSpec
 
+_BY_HEADING = {column.heading: column for column in columns.COLUMNS}
 COLUMNS = (
-    Column("ID MAE", "forecast/id/mae", 4, "lower"),
-    Column("OOD MAE", "forecast/ood/mae", 4, "lower"),
-    Column("ID skill", "forecast/id/skill_last_value", 2, "higher"),
-    Column("OOD skill", "forecast/ood/skill_last_value", 2, "higher"),
+    *(_BY_HEADING[heading] for heading in ("ID MAE", "OOD MAE", "ID skill", "OOD skill")),
     Column("ID CRPS", "forecast/id/crps", 4, "lower"),
-    Column("AP lift", "connectivity/wiring/lift", 2, "higher"),
-    Column("time s", TIME, 0, "lower"),
+    *(_BY_HEADING[heading] for heading in ("AP lift", "time s")),
 )
 
 LEGEND = (
@@ -57,7 +56,7 @@ def jobs(task: str, methods: Sequence[str], seeds: Iterable[int], limits: Limits
         UnknownNameError: a method is not registered.
         ZfbenchError: a method does not suit the task.
     """
-    spec = load_task(task).spec
+    spec = load_recordings(task).spec
     for name in methods:
         if not suits(plugins.load("baseline", name), spec):
             raise ZfbenchError(f"The baseline '{name}' needs more than the task '{task}' shows; choose another track.")
@@ -80,5 +79,5 @@ def spread_table(results: Sequence[Result], spec: TaskSpec, style: str = "simple
         cells = [label(row), given, row.seeds, *(show(row.scores.get(c.score), c.decimals) for c in COLUMNS)]
         rows.append((float("inf") if error is None else error.estimate, cells))
     rows.sort(key=lambda row: -row[0])
-    headings = ["method", "future drive", "seeds", *(column.heading for column in COLUMNS)]
+    headings = ["method", "future drive", "seeds", *(c.heading for c in COLUMNS)]
     return tabulate([cells for _, cells in rows], headings, tablefmt=style, disable_numparse=True, stralign="right")

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from leaderboard.columns import TIME, Column, columns_of, rank
 from leaderboard.load import own_settings
 from leaderboard.statistics import Interval, mean_interval
 from zfbench.results import Result, to_json
 
-TIME = "seconds"  # the one column that is no metric: fit and judging together
 CEILING = "oracle"
 
 
@@ -43,18 +43,22 @@ class Header:
 
     def describe(self) -> str:
         """One line for people."""
-        parts = [
-            f"benchmark version {self.benchmark_version}",
-            f"{self.tier} tier",
-            f"circuit {self.circuit}",
-            f"{self.holdout} held out",
-            f"data {self.data_sha256[:12]}",
-        ]
+        parts = [f"benchmark version {self.benchmark_version}"]
+        parts += [words for words, known in self._of_the_task() if known]
+        parts.append(f"data {self.data_sha256[:12]}")
         if self.updates is not None:
             parts.append(f"limit of a training: {self.updates:.0f} updates, {self.seconds or 0:.0f} s")
         if self.budget:
             parts.append(f"search budget: {self.search()}")
         return " · ".join(parts)
+
+    def _of_the_task(self) -> list[tuple[str, str]]:
+        """What a task's name says, each with what it is about; not every family of tasks has all of it."""
+        return [
+            (f"{self.tier} tier", self.tier),
+            (f"circuit {self.circuit}", self.circuit),
+            (f"{self.holdout} held out", self.holdout),
+        ]
 
     def search(self) -> str:
         """The search budget in words, such as "8 evaluations, 400 updates"."""
@@ -118,9 +122,22 @@ class Board:
     header: Header
     rows: tuple[Row, ...]
 
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """What its tables show."""
+        return columns_of(run for row in self.rows for run in row.runs)
+
+    @property
+    def title(self) -> str:
+        """A heading for people."""
+        header = self.header
+        if header.tier and header.circuit:
+            return f"{header.tier.capitalize()} tier, circuit {header.circuit}"
+        return ", ".join(dict.fromkeys(row.task for row in self.rows))
+
 
 def boards(results: Sequence[Result]) -> list[Board]:
-    """Sort results onto boards; each board's rows by track, the oracle first, then by held-out error."""
+    """Sort results onto boards; each board's rows by track, the oracle first, then the best first."""
     headers = dict.fromkeys(_header(r) for r in results)
     made = []
     for header in sorted(headers, key=repr):
@@ -193,9 +210,9 @@ def _scores_of(result: Result) -> dict[str, float]:
     return {**result.metrics, **time}
 
 
-def _order(row: Row) -> tuple[str, bool, float, str]:
-    error = row.scores.get("forecast/ood/mae")
-    return (row.track, row.method != CEILING, np.inf if error is None else error.estimate, row.method)
+def _order(row: Row) -> tuple[str, bool, tuple[int, float], str]:
+    best = rank({name: score.estimate for name, score in row.scores.items()})
+    return (row.track, row.method != CEILING, best, row.method)
 
 
 def _plain(value: object) -> str:

@@ -25,7 +25,7 @@ at a confidence corrected for their number.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,16 +61,26 @@ class Side(_Strict):
 
     def describe(self) -> str:
         """For people."""
-        return f"{self.method}{f' + {self.proposer}' if self.proposer else ''} on {self.task}"
+        settings = {k: v for k, v in (self.settings or {}).items() if k != "budget"}
+        own = f" ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else ""
+        return f"{self.method}{f' + {self.proposer}' if self.proposer else ''}{own} on {self.task}"
 
     def fits(self, result: Result) -> bool:
         """Whether a result is a run of this side."""
         method = result.method
+        return self.names(result.task.name, method.name, method.proposer, method.settings)
+
+    def is_like(self, other: Side) -> bool:
+        """Whether it is the same runs, whatever their metric."""
+        return self.model_copy(update={"metric": None}) == other.model_copy(update={"metric": None})
+
+    def names(self, task: str, method: str, proposer: str | None, settings: Mapping[str, object]) -> bool:
+        """Whether a run with these properties, done or only planned, is one of this side."""
         return (
-            result.task.name == self.task
-            and method.name == self.method
-            and self.proposer in (None, method.proposer)
-            and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
+            task == self.task
+            and method == self.method
+            and self.proposer in (None, proposer)
+            and all(settings.get(k) == v for k, v in (self.settings or {}).items())
         )
 
 
@@ -104,6 +114,14 @@ class Claim(_Strict):
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Runs that a test needs and the results do not have."""
+
+    side: Side
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Finding:
     """What one test came to.
 
@@ -111,6 +129,7 @@ class Finding:
         effect: mean of left - right over seeds with its interval, at the test's confidence; None without results.
         p: one-sided, of the direction of the verdict; for an undecided test that of the claim.
         reason: why it is undecided; empty otherwise.
+        missing: the runs without which it stays undecided.
     """
 
     test: Comparison
@@ -118,6 +137,7 @@ class Finding:
     effect: Interval | None = None
     p: float | None = None
     reason: str = ""
+    missing: tuple[Missing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,22 +194,23 @@ def check(claim: Claim, results: Sequence[Result]) -> Answer:
 def _decide(test: Comparison, results: Sequence[Result], tests: int) -> Finding:
     left, reason = _values(test.left, test, results)
     if isinstance(test.right, Side):
-        right, missing = _values(test.right, test, results)
-        reason = reason or missing or _mixed(test.left, test.right, results)
+        right, why = _values(test.right, test, results)
+        reason = reason or why or _mixed(test.left, test.right, results)
     else:
         right = {EVERY_SEED: test.right}
+    missing = _missing(test, results)
     if reason:
-        return Finding(test, "undecided", reason=reason)
+        return Finding(test, "undecided", reason=reason, missing=missing)
     differences = _differences(left, right)
     if not len(differences):
-        return Finding(test, "undecided", reason="the two sides have no seed in common")
+        return Finding(test, "undecided", reason="the two sides have no seed in common", missing=missing)
     rng = np.random.default_rng(0)
     alpha = 1 - test.confidence
     effect = mean_interval(differences, rng, test.confidence)
     margins = _margins(test, differences)
     support = max(paired_permutation(m, rng) for m in margins)
     if len(differences) < test.seeds:
-        return Finding(test, "undecided", effect, support, f"{len(differences)} of {test.seeds} seeds")
+        return Finding(test, "undecided", effect, support, f"{len(differences)} of {test.seeds} seeds", missing)
     if support <= alpha and all(mean_interval(m, rng, test.confidence).low > 0 for m in margins):
         return Finding(test, "supported", effect, support)
     ways = tests * len(margins)  # each could refute the claim by chance
@@ -197,6 +218,22 @@ def _decide(test: Comparison, results: Sequence[Result], tests: int) -> Finding:
     if against <= alpha and any(mean_interval(m, rng, 1 - alpha / ways).high < 0 for m in margins):
         return Finding(test, "refuted", effect, against)
     return Finding(test, "undecided", effect, support, "the difference is not clear of the margin")
+
+
+def _missing(test: Comparison, results: Sequence[Result]) -> tuple[Missing, ...]:
+    """What to measure so that both sides have as many seeds as the test asks for, seeds that one side has first."""
+    known: list[tuple[Side, set[int]]] = []
+    for side in (test.left, test.right):
+        if not isinstance(side, Side) or any(side.is_like(other) for other, _ in known):
+            continue
+        runs = [r for r in results if side.fits(r)]
+        if not (len(runs) == 1 and runs[0].method.kind in DETERMINISTIC):  # one such run stands for every seed
+            known.append((side, {r.seed for r in runs}))
+    candidates = set(range(test.seeds)).union(*(seeds for _, seeds in known))
+    cost = {seed: sum(seed not in seeds for _, seeds in known) for seed in candidates}
+    wanted = sorted(sorted(candidates, key=lambda seed: (cost[seed], seed))[: test.seeds])
+    absent = [(side, tuple(seed for seed in wanted if seed not in seeds)) for side, seeds in known]
+    return tuple(Missing(side, seeds) for side, seeds in absent if seeds)
 
 
 def _margins(test: Comparison, differences: Array) -> list[Array]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from leaderboard.claims import Answer, Finding
+from leaderboard.commands import command, describe
 from leaderboard.statistics import Interval
 
 
@@ -18,6 +19,7 @@ def as_text(answers: Sequence[Answer]) -> str:
         lines = [f"{answer.verdict.upper():<10} {answer.claim.id}", f"  {answer.claim.text} [{answer.claim.source}]"]
         for finding in answer.findings:
             lines += [f"  - {finding.verdict}: {finding.test.describe()}", f"    {evidence(finding)}"]
+            lines += [f"    {line}" for line in describe(finding.missing)]
         paragraphs.append("\n".join(lines))
     counts = Counter(answer.verdict for answer in answers)
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("supported", "refuted", "undecided"))
@@ -55,6 +57,10 @@ def as_json(answers: Sequence[Answer]) -> str:
                         "n": 0 if finding.effect is None else finding.effect.n,
                         "p": finding.p,
                         "reason": finding.reason,
+                        "missing": [
+                            {"side": m.side.model_dump(mode="json"), "seeds": m.seeds, "command": command(m)}
+                            for m in finding.missing
+                        ],
                     }
                     for finding in answer.findings
                 ],

@@ -22,6 +22,7 @@ ResultsArgument = Annotated[Path, typer.Argument(help="A result file or a folder
 Workers = Annotated[int, typer.Option(min=1, help="Runs measured at once.")]
 SuiteArgument = Annotated[Path, typer.Argument(help="A suite's file.", metavar="SUITE.toml")]
 MethodFilter = Annotated[list[str] | None, typer.Option("--method", help="Repeatable: only these methods.")]
+TaskFilter = Annotated[list[str] | None, typer.Option("--task", help="Repeatable: only these tasks.")]
 SeedFilter = Annotated[list[int] | None, typer.Option("--seed", help="Repeatable: only these seeds.")]
 
 CLAIMS = Path(__file__).parent / "claims"
@@ -82,7 +83,7 @@ def leaderboard(
     results: ResultsArgument = RESULTS,
     task: Annotated[str | None, typer.Option(help="Only this task; controls stay.")] = None,
     track: Annotated[str | None, typer.Option(help="Only this track; controls stay.")] = None,
-    style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json.")] = "text",
+    style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write the static page into this folder.")] = None,
     readme: Annotated[Path | None, typer.Option(help="Write the table between the marks of this file.")] = None,
     check: Annotated[bool, typer.Option(help="With --readme: change nothing, fail if it is out of date.")] = False,
@@ -124,6 +125,7 @@ def suite_run(
     file: SuiteArgument,
     workers: Workers = 1,
     refresh: Annotated[bool, typer.Option(help="Measure again, and replace, what is there.")] = False,
+    task: TaskFilter = None,
     method: MethodFilter = None,
     seed: SeedFilter = None,
 ) -> None:
@@ -133,7 +135,7 @@ def suite_run(
     """
     from leaderboard.suite import Runner
 
-    jobs, folder = _jobs(file, method, seed)
+    jobs, folder = _jobs(file, task, method, seed)
     with _watching(len(jobs), workers) as watch:
         report = Runner(folder).run(jobs, workers, watch, refresh)
     typer.echo(
@@ -145,7 +147,11 @@ def suite_run(
 
 @suite.command("verify")
 def suite_verify(
-    file: SuiteArgument, workers: Workers = 1, method: MethodFilter = None, seed: SeedFilter = None
+    file: SuiteArgument,
+    workers: Workers = 1,
+    task: TaskFilter = None,
+    method: MethodFilter = None,
+    seed: SeedFilter = None,
 ) -> None:
     """Measure runs again and compare with the results, machine fields apart; nothing is written.
 
@@ -153,7 +159,7 @@ def suite_verify(
     """
     from leaderboard.suite import Runner
 
-    jobs, folder = _jobs(file, method, seed)
+    jobs, folder = _jobs(file, task, method, seed)
     with _watching(len(jobs), workers) as watch:
         report = Runner(folder).verify(jobs, workers, watch)
     for job in report.changed:
@@ -189,16 +195,29 @@ def claims_check(
     typer.echo((to_json if as_json else as_text)(answers))
 
 
-def _jobs(file: Path, methods: list[str] | None, seeds: list[int] | None) -> tuple[list[Job], Path]:
+def _jobs(
+    file: Path, tasks: list[str] | None, methods: list[str] | None, seeds: list[int] | None
+) -> tuple[list[Job], Path]:
+    """The jobs of a suite that pass the filters, and the folder of its results."""
     from leaderboard.suite import read_suite
     from zfbench.errors import UnknownNameError
 
     jobs, folder = read_suite(file)
-    known = {job.method for job in jobs}
-    for name in methods or ():
-        if name not in known:
-            raise UnknownNameError("method of this suite", name, known)
-    return [j for j in jobs if (not methods or j.method in methods) and (not seeds or j.seed in seeds)], folder
+    for kind, wanted, known in (
+        ("task of this suite", tasks, {job.task for job in jobs}),
+        ("method of this suite", methods, {job.method for job in jobs}),
+    ):
+        for name in wanted or ():
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+    chosen = [
+        job
+        for job in jobs
+        if (not tasks or job.task in tasks)
+        and (not methods or job.method in methods)
+        and (not seeds or job.seed in seeds)
+    ]
+    return chosen, folder
 
 
 @contextmanager
@@ -250,7 +269,7 @@ def baselines(
     from leaderboard.baseline_table import LEGEND, jobs, spread_table
     from leaderboard.load import load
     from leaderboard.suite import Runner
-    from zfbench.assess import load_task
+    from zfbench.assess import load_recordings
     from zfbench.forecaster import Limits
 
     wanted = jobs(task, method or (), range(seeds), Limits(updates=updates, seconds=seconds))
@@ -260,5 +279,5 @@ def baselines(
         runner.run([job for job in wanted if runner.state(job) == "stale"], workers, watch, refresh=True)
     results = [load(runner.path(job)) for job in wanted]
     typer.echo(f"\n{task}, {results[0].task.holdout} held out, data {results[0].task.data_sha256[:12]}\n")
-    typer.echo(spread_table(results, load_task(task).spec, style))
+    typer.echo(spread_table(results, load_recordings(task).spec, style))
     typer.echo(f"\n{LEGEND}")

@@ -16,15 +16,15 @@ from leaderboard.load import load
 from leaderboard.pictures import draw_connectivity, draw_scatter, draw_traces
 from leaderboard.suite import Job, is_current
 from zfbench import __version__
-from zfbench.assess import assess_baseline, load_judge, load_task
+from zfbench.assess import assess_baseline, load_judge, load_recordings, load_task
 from zfbench.console import Bar
 from zfbench.errors import DamagedFileError
 from zfbench.forecaster import Limits
-from zfbench.judge import Judge
 from zfbench.results import Result
 from zfbench.runs import RESULT, Plan, search
 from zfbench.search.budget import Budget
-from zfbench.tasks.task import Task
+from zfbench.tasks.sealed import TaskJudge
+from zfbench.tasks.task import SearchTask
 
 SEED = 0
 LIMITS = Limits(updates=2_000, seconds=240)
@@ -101,14 +101,14 @@ class Demo:
         by_name = {r.method.name: r for r in results if r.status == "ok"}
         truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
         shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", SEARCHED) if n in by_name]
-        neurons = self._load(DRIVEN)[0].spec.neurons
+        neurons = load_recordings(DRIVEN).spec.neurons
         paths = [self.folder / name for name in ("traces.png", "connectivity.png", "id_vs_ood.png")]
         draw_traces(truth, shown, paths[0])
         draw_connectivity(truth, shown, neurons, paths[1])
         draw_scatter(results, paths[2])
         return paths
 
-    def _load(self, name: str) -> tuple[Task, Judge]:
+    def _load(self, name: str) -> tuple[SearchTask, TaskJudge]:
         with self._lock:  # build the data once
             return self._task(name), self._judge(name)
 
@@ -122,7 +122,7 @@ class Demo:
         return result
 
 
-def _fitting(path: Path, task: Task, row: Row) -> Result | None:
+def _fitting(path: Path, task: SearchTask, row: Row) -> Result | None:
     """The result at `path` if it is what measuring again would give."""
     if not path.exists():
         return None

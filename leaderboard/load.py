@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.files import atomic_write
-from zfbench.results import BENCHMARK_VERSION, MethodRecord, Result, to_json
+from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, Spend, to_json
 from zfbench.search.types import Program
 
 MENDS = {  # what to do about a kind of validation error; anything else: judge the method again
@@ -63,12 +63,13 @@ def run_of(result: Result) -> tuple[str, ...]:
     )
 
 
-def add(folder: Path, result: Result) -> Path:
+def add(folder: Path, result: Result, name: str | None = None) -> Path:
     """Write a result that the folder does not have yet, whole or not at all.
 
     Args:
         folder: made if it is not there.
         result: what to add.
+        name: of the file, where it was decided before the run, as by a suite.
 
     Returns:
         The new file.
@@ -76,7 +77,7 @@ def add(folder: Path, result: Result) -> Path:
     Raises:
         ZfbenchError: the folder has a result of this run, or cannot be written.
     """
-    path = folder / file_name(result)
+    path = folder / (name or file_name(result))
     with atomic_write(path, overwrite=False) as temporary:
         temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return path
@@ -178,8 +179,22 @@ def _faults(result: Result) -> Iterable[_Fault]:
     for name, number in result.spend:
         if number < 0:
             yield _Fault(f"spend.{name}", "nobody spends less than nothing", "judge the method again")
+    for number, evaluated in enumerate(result.search, 1):
+        yield from _search_faults(number, evaluated, result)
     if result.program is not None and result.program.id != Program(result.program.source).id:
         yield _Fault("program.id", "it is not the hash of the source", "judge the program again")
+
+
+def _search_faults(number: int, evaluated: Evaluated, result: Result) -> Iterable[_Fault]:
+    field = f"search.{number - 1}"
+    if any(not 1 <= parent < number for parent in evaluated.parents):
+        yield _Fault(f"{field}.parents", f"program {number} can only come of earlier ones", "search again")
+    if (evaluated.status == "ok") != (evaluated.loss is not None):
+        yield _Fault(f"{field}.loss", "a program has a loss if and only if it worked", "search again")
+    before = result.search[number - 2].spend if number > 1 else Spend()
+    for (name, now), (_, then) in zip(evaluated.spend, before, strict=True):
+        if now < then:
+            yield _Fault(f"{field}.spend.{name}", "what was spent cannot become less", "search again")
 
 
 def _metric_faults(name: str, value: float, result: Result) -> Iterable[_Fault]:

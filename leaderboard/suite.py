@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,13 +22,14 @@ from zfbench import scoring
 from zfbench.assess import assess_baseline, load_judge, load_task
 from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.forecaster import Limits
-from zfbench.judge import Judge
 from zfbench.results import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
 from zfbench.runs import Plan, search
 from zfbench.search.budget import Budget
-from zfbench.tasks.task import Task
+from zfbench.tasks.sealed import TaskJudge
+from zfbench.tasks.task import SearchTask
 
 EXAMPLES, JACOBIAN = "/example/", "connectivity/mean_jacobian"
+IN_DISTRIBUTION = "forecast/id/example/"
 
 
 class _Strict(BaseModel):
@@ -45,6 +46,7 @@ class Block(_Strict):
 
     Attributes:
         proposer, budget: only for searches; their methods are discoverers.
+        settings, proposer_settings: of the discoverers and of the proposer, only for searches.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -52,6 +54,8 @@ class Block(_Strict):
     seeds: tuple[int, ...] = Field(min_length=1)
     proposer: str | None = None
     budget: dict[str, float] | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+    proposer_settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class Suite(_Strict):
@@ -67,7 +71,7 @@ class Suite(_Strict):
     block: tuple[Block, ...] = Field(min_length=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """One run of a suite."""
 
@@ -77,12 +81,17 @@ class Job:
     limits: Limits
     proposer: str | None = None
     budget: Budget | None = None
+    own_settings: dict[str, Any] = field(default_factory=dict)
+    proposer_settings: dict[str, Any] = field(default_factory=dict)
     keeps_examples: bool = False
 
     @property
-    def settings(self) -> dict[str, object]:
-        """What its result's method record will hold."""
-        return {} if self.budget is None else {"budget": self.budget.to_json()}
+    def settings(self) -> dict[str, Any]:
+        """What its result's method record will hold; the proposer may add what identifies it."""
+        if self.budget is None:
+            return {}
+        chosen = {"proposer": self.proposer_settings} if self.proposer_settings else {}
+        return {**self.own_settings, "budget": self.budget.to_json(), **chosen}
 
     def describe(self) -> str:
         """For people."""
@@ -133,8 +142,20 @@ def read_suite(path: Path) -> tuple[list[Job], Path]:
         budget = None if block.budget is None else Budget.parse([f"{k}={v:g}" for k, v in block.budget.items()])
         if (budget is None) != (block.proposer is None):
             raise ZfbenchError(f"A block of the suite {path} has only one of proposer and budget; a search needs both.")
+        if budget is None and (block.settings or block.proposer_settings):
+            raise ZfbenchError(f"A block of the suite {path} has settings but is no search; give it a budget.")
         jobs += [
-            Job(task, method, seed, limits, block.proposer, budget, keeps_examples=seed == block.seeds[0])
+            Job(
+                task,
+                method,
+                seed,
+                limits,
+                block.proposer,
+                budget,
+                block.settings,
+                block.proposer_settings,
+                keeps_examples=seed == block.seeds[0],
+            )
             for task in block.tasks
             for method in block.methods
             for seed in block.seeds
@@ -175,7 +196,7 @@ class Runner:
             if path.exists():
                 result.write(path)
             else:
-                add(self.folder, result)
+                add(self.folder, result, path.name)
             report.measured.append(job)
             if result.status != "ok":
                 report.failed.append(job)
@@ -231,14 +252,16 @@ class Runner:
         return slim(result, job.keeps_examples)
 
     def _search(self, job: Job, proposer: str, budget: Budget, stage: Callable[[str], None]) -> Result:
-        plan = Plan(job.task, job.method, proposer, budget, job.seed, job.limits)
+        plan = Plan(
+            job.task, job.method, proposer, budget, job.seed, job.limits, job.own_settings, job.proposer_settings
+        )
         with tempfile.TemporaryDirectory() as folder:
             _, result = search(plan, Path(folder), progress=stage)
         if result is None:
             raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
         return result
 
-    def _load(self, name: str) -> tuple[Task, Judge]:
+    def _load(self, name: str) -> tuple[SearchTask, TaskJudge]:
         with self._lock:  # build the data once
             return self._task(name), self._judge(name)
 
@@ -255,16 +278,21 @@ class Runner:
         )
 
 
-def is_current(known: Result, task: Task, job: Job) -> bool:
+def is_current(known: Result, task: SearchTask, job: Job) -> bool:
     """Whether a result was measured on today's data, with today's scores and the job's limits and budget."""
     return (
         known.task.data_sha256 == task.data_sha256
         and known.benchmark_version == BENCHMARK_VERSION
         and all(scoring.VERSIONS.get(family) == version for family, version in known.metric_versions.items())
         and known.limits == asdict(job.limits)
-        and known.method.settings.get("budget") == job.settings.get("budget")
+        and _settings_of(known.method.settings) == _settings_of(job.settings)
         and known.seed == job.seed
     )
+
+
+def _settings_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without what a proposer says of itself, which is known only once it ran."""
+    return {name: value for name, value in settings.items() if name != "proposer"}
 
 
 def slim(result: Result, keeps_examples: bool) -> Result:
@@ -275,7 +303,8 @@ def slim(result: Result, keeps_examples: bool) -> Result:
     curves = {
         name: values
         for name, values in result.curves.items()
-        if (EXAMPLES not in name or (keeps_examples and "/ood/" in name)) and (keeps_examples or name != JACOBIAN)
+        if keeps_examples or (EXAMPLES not in name and name != JACOBIAN)
+        if not name.startswith(IN_DISTRIBUTION)
     }
     return result.model_copy(update={"curves": curves})
 

@@ -1,16 +1,16 @@
-"""Boards as text, Markdown, LaTeX, CSV and JSON. What a method cannot be asked is "-", never zero."""
+"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML. What a method cannot be asked is "-", never zero."""
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from leaderboard.board import TIME, Board, Row
+from leaderboard.board import Board, Row
 from leaderboard.statistics import Interval
 
 if TYPE_CHECKING:
@@ -20,44 +20,27 @@ MISSING = "-"
 UNREADABLE = 1e4  # an unstable model's errors: shown by their order of magnitude
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the tables.
-
-    Attributes:
-        heading: what people read.
-        score: name of the score.
-        decimals: shown where one seed says nothing of the uncertainty.
-        better: the direction that is better.
-    """
-
-    heading: str
-    score: str
-    decimals: int
-    better: str
-
-
-COLUMNS = (
-    Column("ID MAE", "forecast/id/mae", 4, "lower"),
-    Column("OOD MAE", "forecast/ood/mae", 4, "lower"),
-    Column("ID skill", "forecast/id/skill_last_value", 2, "higher"),
-    Column("OOD skill", "forecast/ood/skill_last_value", 2, "higher"),
-    Column("AP lift", "connectivity/wiring/lift", 2, "higher"),
-    Column("AP lift in mask", "connectivity/wiring/in_mask/lift", 2, "higher"),
-    Column("sign acc.", "connectivity/wiring/sign_accuracy", 2, "higher"),
-    Column("impulse error", "dynamics/impulse/error", 2, "lower"),
-    Column("interv. error", "intervention/error", 2, "lower"),
-    Column("time s", TIME, 0, "lower"),
-)
-
-LEGEND = (
-    "MAE: mean absolute error of 256 ms forecasts (ID: training conditions, OOD: the held-out one).\n"
-    "Skill: 1 - MAE / MAE of the last value. Sign acc.: share of true edges with the right sign.\n"
-    "AP lift: average precision of the recovered wiring, 0 = chance, 1 = perfect; in mask: among the pairs that the\n"
-    "group wiring allows. Impulse and intervention error: relative to the true effect, 1 = no effect predicted.\n"
+LEGENDS = {  # what the columns of a family of scores mean
+    "forecast": "MAE: mean absolute error of 256 ms forecasts (ID: training conditions, OOD: the held-out one). "
+    "Skill: 1 - MAE / MAE of the last value.",
+    "connectivity": "AP lift: average precision of the recovered wiring, 0 = chance, 1 = perfect; in mask: among the "
+    "pairs that the group wiring allows. Sign acc.: share of true edges with the right sign.",
+    "dynamics": "Impulse error: of the response to a kick, relative to the true one, 1 = no response predicted.",
+    "intervention": "Interv. error: of the effect of holding a neuron, relative to the true one, 1 = none predicted.",
+    "likelihood": "Log evidence: log marginal likelihood of held-out data, in nats. "
+    "Optimism: by how much a search thought its winner better than it is found to be afresh, in nats.",
+    "population": "Target share: of the population, on the target model.",
+}
+UNCERTAINTY = (
     "a ± b: mean over seeds with the half-width of its 95 % interval (Student's below 10 seeds, else bootstrap).\n"
     '"-": the method cannot be asked, the score is undefined, or a seed failed.'
 )
+
+
+def legend(found: Sequence[Board]) -> str:
+    """What the columns of these boards mean, a line for each family of scores."""
+    families = dict.fromkeys(column.family for board in found for column in board.columns)
+    return "\n".join([*(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -95,38 +78,21 @@ def label(row: Row) -> str:
 
 
 def frame(board: Board) -> pd.DataFrame:
-    """A board as numbers: a row per method; mean, low and high of every score of `COLUMNS`; NaN where missing."""
+    """A board as numbers: a row per method; mean, low and high of the score of every column; NaN where missing."""
     import pandas as pd
 
-    records = []
-    for row in board.rows:
-        record: dict[str, object] = {
-            "task": row.task,
-            "track": row.track,
-            "method": row.method,
-            "kind": row.kind,
-            "seeds": len(row.runs),
-            "failed": len(row.failures),
-        }
-        for column in COLUMNS:
-            score = row.scores.get(column.score)
-            record[column.score] = None if score is None else score.estimate
-            for bound in ("low", "high"):
-                value = None if score is None else getattr(score, bound)
-                record[f"{column.score}:{bound}"] = value if value is not None and math.isfinite(value) else None
-        records.append(record)
-    return pd.DataFrame.from_records(records)
+    return pd.DataFrame.from_records(_records(board))
 
 
 def as_text(found: Sequence[Board], style: str = "simple") -> str:
     """Tables in a format of `tabulate`, each below its header, with the legend at the end."""
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), LEGEND])
+    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), legend(found)])
 
 
 def as_markdown(found: Sequence[Board]) -> str:
     """Tables for GitHub."""
-    legend = LEGEND.replace("\n", " ")
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), legend])
+    notes = legend(found).replace("\n", " ")
+    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), notes])
 
 
 def as_latex(found: Sequence[Board]) -> str:
@@ -138,12 +104,19 @@ def as_csv(found: Sequence[Board]) -> str:
     """One CSV of all boards at full precision; the header's fields are columns."""
     import pandas as pd
 
-    return pd.concat([frame(b).assign(**b.header.to_json()) for b in found]).to_csv(index=False)
+    records = [record | board.header.to_json() for board in found for record in _records(board)]
+    return pd.DataFrame.from_records(records).to_csv(index=False)
 
 
 def as_json(found: Sequence[Board]) -> str:
     """Every score of every row, also those without a column."""
     return json.dumps([_board_json(b) for b in found], indent=1, allow_nan=False)
+
+
+def as_html(found: Sequence[Board]) -> str:
+    """Plain tables to paste into a page; `leaderboard.site` makes a whole one."""
+    parts = [f"<p>{html.escape(b.header.describe())}</p>\n{_grid(b, 'html')}" for b in found]
+    return "\n".join([*parts, f"<p>{html.escape(legend(found))}</p>"])
 
 
 FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
@@ -152,22 +125,59 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
     "latex": as_latex,
     "csv": as_csv,
     "json": as_json,
+    "html": as_html,
 }
+
+
+def _records(board: Board) -> list[dict[str, object]]:
+    """The cells of `frame`; None where missing."""
+    records = []
+    for row in board.rows:
+        record: dict[str, object] = {
+            "task": row.task,
+            "track": row.track,
+            "method": row.method,
+            "kind": row.kind,
+            "seeds": len(row.runs),
+            "failed": len(row.failures),
+        }
+        for column in board.columns:
+            score = row.scores.get(column.score)
+            record[column.score] = None if score is None else score.estimate
+            for bound in ("low", "high"):
+                value = None if score is None else getattr(score, bound)
+                record[f"{column.score}:{bound}"] = value if value is not None and math.isfinite(value) else None
+        records.append(record)
+    return records
 
 
 def _grid(board: Board, style: str) -> str:
     cells = [
-        [row.track, label(row), row.kind, row.seeds, *(show(row.scores.get(c.score), c.decimals) for c in COLUMNS)]
+        [
+            row.track,
+            label(row),
+            row.kind,
+            row.seeds,
+            *(show(row.scores.get(c.score), c.decimals) for c in board.columns),
+        ]
         for row in board.rows
     ]
-    headings = ["track", "method", "kind", "seeds", *(c.heading for c in COLUMNS)]
+    headings = ["track", "method", "kind", "seeds", *(c.heading for c in board.columns)]
     return tabulate(cells, headings, tablefmt=style, disable_numparse=True, stralign="right")
 
 
 def _latex_table(board: Board) -> str:
     body = _grid(board, "latex_booktabs").replace("±", r"$\pm$")
     caption = board.header.describe()
-    for sign, escaped in (("_", r"\_"), ("%", r"\%"), ("{", r"\{"), ("}", r"\}"), ("·", r"$\cdot$")):
+    for sign, escaped in (
+        ("_", r"\_"),
+        ("%", r"\%"),
+        ("&", r"\&"),
+        ("#", r"\#"),
+        ("{", r"\{"),
+        ("}", r"\}"),
+        ("·", r"$\cdot$"),
+    ):
         caption = caption.replace(sign, escaped)
     return (
         "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n\\resizebox{\\textwidth}{!}{%\n"

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from zfbench import plugins
 from zfbench.errors import UnknownNameError, ZfbenchError
-from zfbench.forecaster import Forecaster, Limits, Metered, Simulator
-from zfbench.judge import Judge, Scores
-from zfbench.programs.candidate import ProgramModel
+from zfbench.forecaster import Limits, Metered
+from zfbench.judge import Scores
 from zfbench.programs.contract import CandidateError
+from zfbench.programs.devices import CPU
 from zfbench.programs.process import Sandbox
 from zfbench.results import (
     Machine,
@@ -26,8 +24,9 @@ from zfbench.results import (
     library_versions,
 )
 from zfbench.search.types import Program
-from zfbench.tasks.sealed import SealedFamily
-from zfbench.tasks.task import Task, TaskFamily
+from zfbench.tasks.recordings import RecordingTask
+from zfbench.tasks.sealed import SealedFamily, TaskJudge
+from zfbench.tasks.task import Candidate, SearchTask, Task, TaskFamily
 
 MASK_ONLY = "mask_only"  # the control that ranks edges by the Boolean wiring alone
 
@@ -43,7 +42,7 @@ def task_names() -> tuple[str, ...]:
     return tuple(name for family in plugins.names("task") for name in _family(family).names())
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str) -> SearchTask:
     """The task of that name, as methods may see it.
 
     Raises:
@@ -52,7 +51,22 @@ def load_task(name: str) -> Task:
     return _family_of(name).load(name)
 
 
-def load_judge(name: str) -> Judge:
+def load_recordings(name: str) -> Task:
+    """The task of that name, which has recordings to fit a baseline to.
+
+    Raises:
+        UnknownNameError: there is none.
+        ZfbenchError: it has no recordings.
+    """
+    task = load_task(name)
+    if not isinstance(task, RecordingTask):
+        raise ZfbenchError(
+            f"The task '{name}' has no recordings that a baseline could forecast; search programs on it."
+        )
+    return task
+
+
+def load_judge(name: str) -> TaskJudge:
     """The judge of the task of that name.
 
     Raises:
@@ -62,19 +76,24 @@ def load_judge(name: str) -> Judge:
     family = _family_of(name)
     if not isinstance(family, SealedFamily):
         raise ZfbenchError(f"The task '{name}' has no sealed test to judge on; give its family a `seal` method.")
-    return Judge(family.seal(name))
+    return family.seal(name).judge()
 
 
 def assess_baseline(
-    name: str, task: Task, judge: Judge, seed: int, limits: Limits, progress: Progress = _silent
+    name: str, task: SearchTask, judge: TaskJudge, seed: int, limits: Limits, progress: Progress = _silent
 ) -> Result:
-    """Fit and judge a registered baseline, or the mask-only control.
+    """Fit and judge a registered baseline, a control of the task's own, or the mask-only control.
 
     Raises:
         UnknownNameError: there is no such baseline.
+        ZfbenchError: the task cannot be asked this.
     """
+    control = MethodRecord(name=name, kind="control")
+    if name in judge.controls:
+        return assess_program(judge.controls[name], control, task, judge, seed, limits, progress=progress)
     if name == MASK_ONLY:
-        return _result(_Run(MethodRecord(name=name, kind="control"), seed, limits), judge, judge.score_mask())
+        return _result(_Run(control, seed, limits), judge, judge.score_mask())
+    task = load_recordings(task.spec.name) if not isinstance(task, RecordingTask) else task
     factory = plugins.load("baseline", name)
     model = factory(task, seed)
     run = _Run(MethodRecord(name=name, kind=model.kind), seed, limits)
@@ -84,8 +103,8 @@ def assess_baseline(
 def assess_program(
     source: str,
     method: MethodRecord,
-    task: Task,
-    judge: Judge,
+    task: SearchTask,
+    judge: TaskJudge,
     seed: int,
     limits: Limits,
     spend: Spend | None = None,
@@ -105,8 +124,9 @@ def assess_program(
         progress: told the name of each stage as it begins.
         sandbox: runs the program; without one, it opens its own.
     """
-    run = _Run(method, seed, limits, spend or Spend())
-    return _assess(ProgramModel(source, task.spec, seed, sandbox), run, task, judge, progress)
+    device = CPU if sandbox is None else sandbox.device
+    run = _Run(method, seed, limits, spend or Spend(), device=device)
+    return _assess(task.candidate(source, seed, sandbox), run, task, judge, progress)
 
 
 @dataclass(frozen=True)
@@ -119,23 +139,24 @@ class _Run:
     spend: Spend = field(default_factory=Spend)
     program: ProgramRecord | None = None
     timings: tuple[tuple[str, float], ...] = ()
+    device: str = CPU
 
 
-def _assess(model: Any, run: _Run, task: Task, judge: Judge, progress: Progress) -> Result:
+def _assess(model: Any, run: _Run, task: SearchTask, judge: TaskJudge, progress: Progress) -> Result:
     """Fit and score one model; its child process, if it has one, is ended whatever happens."""
     try:
         progress("fit")
         began = time.monotonic()
         try:
-            model.fit(task.train, task.validation, run.limits)
+            task.fit(model, run.limits)
             fitted = time.monotonic()
-            loss = _validation_loss(model, task)
+            loss = task.selection_loss(model)
         except CandidateError as error:
             run = _with_program(run, model, None)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
         run = _with_program(run, model, loss)
         scores = judge.score(model, progress)
-        scores.add("forecast/validation/mae", loss)
+        scores.add(judge.selection_score, loss)
         scored = time.monotonic()
         timings = (("fit", fitted - began), ("judge", scored - fitted))
         spend = run.spend.model_copy(
@@ -152,21 +173,14 @@ def _assess(model: Any, run: _Run, task: Task, judge: Judge, progress: Progress)
             close()
 
 
-def _validation_loss(model: Forecaster | Simulator, task: Task) -> float | None:
-    """MAE of the validation windows; None if a forecast is not finite."""
-    inputs = task.validation.inputs
-    predict = model.forecast if isinstance(model, Forecaster) else model.rollout
-    error = np.abs(predict(inputs.context, inputs.drive) - task.validation.target).mean(dtype=np.float64)
-    return float(error) if np.isfinite(error) else None
-
-
 def _updates(model: Any) -> int:
     return model.report.updates if isinstance(model, Metered) else 0
 
 
 def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
     """The run with the program's record, if the model is one."""
-    if not isinstance(model, ProgramModel):
+    is_program: bool = isinstance(model, Candidate)
+    if not is_program:
         return run
     training = {} if loss is None else model.report.to_json()
     return replace(
@@ -177,7 +191,7 @@ def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
     )
 
 
-def _result(run: _Run, judge: Judge, scores: Scores, status: str = "ok") -> Result:
+def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> Result:
     sealed = judge.sealed
     return Result(
         task=TaskRecord(
@@ -199,7 +213,7 @@ def _result(run: _Run, judge: Judge, scores: Scores, status: str = "ok") -> Resu
         program=run.program,
         notes=tuple(scores.notes),
         libraries=library_versions(),
-        machine=Machine.here(),
+        machine=Machine.here(run.device),
         timings=dict(run.timings),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from zfbench.scoring.connectivity import (
     score_connectivity,
 )
 from zfbench.scoring.dynamics import (
+    PEAK_THRESHOLD,
     eigenvalue_distance,
     impulse_probes,
     impulse_responses,
@@ -95,7 +97,10 @@ class ProbeStates:
 
 
 class Judge:
-    """Scores any number of models on one sealed test."""
+    """Scores any number of models on one sealed test; see `zfbench.tasks.sealed.TaskJudge`."""
+
+    selection_score = "forecast/validation/mae"
+    controls: ClassVar[Mapping[str, str]] = {}  # they are baselines
 
     def __init__(self, sealed: SealedTest) -> None:
         self.sealed = sealed
@@ -196,11 +201,16 @@ class Judge:
     def _dynamics(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_impulses
         N = states.context.shape[2]
-        score = score_impulse(_impulses(model, states.context, states.drive), truth, range(N), self.sealed.spec.groups)
+        responses = _impulses(model, states.context, states.drive)
+        score = score_impulse(responses, truth, range(N), self.sealed.spec.groups)
         scores.add("dynamics/impulse/error", score.error)
         scores.add_all("dynamics/impulse/error/group", score.error_by_group)
         for name in ("latency_error", "latency_error_relative", "decay_error", "decay_error_relative"):
             scores.add(f"dynamics/impulse/{name}", getattr(score, name))
+        names = self.sealed.spec.neurons
+        for source, target in self._impulse_examples:
+            course = responses[:, source, -1, :, target].mean(axis=0)  # [H]
+            scores.add_curve(f"dynamics/impulse/example/{names[source]} to {names[target]}", course.tolist())
 
     def _intervention(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_effects
@@ -222,6 +232,18 @@ class Judge:
     def _examples(self) -> list[int]:
         """The first neuron of each group, whose forecasts of one window are kept for pictures."""
         return [int(self.sealed.spec.indices(group)[0]) for group in dict.fromkeys(self.sealed.spec.groups)]
+
+    @cached_property
+    def _impulse_examples(self) -> list[tuple[int, int]]:
+        """Pairs whose responses are kept for pictures: an example neuron kicked, and who truly answers it most.
+
+        The response is to the last amplitude, averaged over states; a neuron that nobody answers has no pair.
+        """
+        truth = self._true_impulses[1][:, :, -1].mean(axis=0)  # [N, H, N]
+        peaks = np.abs(truth).max(axis=1)  # [N, N]
+        np.fill_diagonal(peaks, 0)
+        pairs = [(source, int(peaks[source].argmax())) for source in self._examples]
+        return [(source, target) for source, target in pairs if peaks[source, target] > PEAK_THRESHOLD]
 
     @cached_property
     def _whole_states(self) -> ProbeStates:

@@ -33,13 +33,13 @@ class _Strict(BaseModel):
 
 
 class TaskRecord(_Strict):
-    """Which task was judged, on which data."""
+    """Which task was judged, on which data; `circuit` and `holdout` are empty where the family has none."""
 
     name: str
     track: str
     tier: str
-    circuit: str
-    holdout: str
+    circuit: str = ""
+    holdout: str = ""
     data_sha256: str
 
 
@@ -71,6 +71,26 @@ class ProgramRecord(_Strict):
     training: dict[str, Any] = Field(default_factory=dict)
 
 
+class Evaluated(_Strict):
+    """One program that a search evaluated.
+
+    Attributes:
+        program: the first 12 characters of its id.
+        operator: how it was made.
+        parents: what it was made from, as numbers in the order of evaluation (1, 2, ...); it started from the last.
+        status: `ok`, or what went wrong.
+        loss: its validation loss when screened; None unless it worked.
+        spend: of the whole search until then; a point on the horizontal axis of any plot.
+    """
+
+    program: str
+    operator: str
+    parents: tuple[int, ...] = ()
+    status: str
+    loss: Finite | None = None
+    spend: Spend
+
+
 class Machine(_Strict):
     """The kind of machine, without anything that names it."""
 
@@ -98,6 +118,7 @@ class Result(_Strict):
         metrics: scalar scores by name, for example `forecast/ood/mae`; a score that the method cannot be asked, or
             that is undefined, is absent.
         curves: lists of scores, for example the error at every step ahead.
+        search: of a search: every program that it evaluated, in order; empty if that was not written down.
         finals: of a search: the programs of its last round, with their losses when screened and at full length.
         metric_versions: version of each family of metrics that was computed.
     """
@@ -114,6 +135,7 @@ class Result(_Strict):
     curves: dict[str, list[Finite]] = Field(default_factory=dict)
     metric_versions: dict[str, int]
     program: ProgramRecord | None = None
+    search: tuple[Evaluated, ...] = ()
     finals: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     libraries: dict[str, str]
@@ -124,8 +146,9 @@ class Result(_Strict):
     def comparable(self) -> dict[str, Any]:
         """What two runs with the same seed and versions must agree on."""
         content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries"})
-        for clock in ("device_seconds", "wall_seconds"):
-            del content["spend"][clock]
+        for spend in (content["spend"], *(evaluated["spend"] for evaluated in content["search"])):
+            for clock in ("device_seconds", "wall_seconds"):
+                del spend[clock]
         if content["program"] is not None:
             content["program"]["training"].pop("seconds", None)
         return content

@@ -19,15 +19,14 @@ from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.files import write_text
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import check_trust, open_sandbox
-from zfbench.programs.interpreter import InterpreterPool
 from zfbench.programs.process import Sandbox
-from zfbench.results import BENCHMARK_VERSION, MethodRecord, Result, read
+from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, read
 from zfbench.results import Spend as SpendRecord
 from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator
+from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator, bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import Evaluate, ExecutorFactory
 from zfbench.search.history import OnEvent
@@ -36,7 +35,7 @@ from zfbench.search.proposer import Interpretable, Proposer
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
-from zfbench.tasks.task import Task
+from zfbench.tasks.task import SearchTask
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
@@ -87,7 +86,7 @@ class Plan:
     @property
     def bound(self) -> Spend:
         """The most that one screening may use up."""
-        return _bound(self.candidate)
+        return bound(self.candidate)
 
     @property
     def final_count(self) -> int:
@@ -103,9 +102,9 @@ class Plan:
         Raises:
             ZfbenchError: the finals leave nothing to search with.
         """
-        return finals.set_aside(self.budget, self.final_count, _bound(self.limits))
+        return finals.set_aside(self.budget, self.final_count, bound(self.limits))
 
-    def header(self, task: Task) -> dict[str, Any]:
+    def header(self, task: SearchTask) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
         if not self.fast_path:
@@ -183,10 +182,9 @@ def search(
     with ExitStack() as held:
         box, log = held.enter_context(_opened(sandbox)), held.enter_context(EventLog(folder / LOG))
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
-        evaluate: Evaluate = ProgramEvaluator(task, plan.candidate, box)
+        evaluate = task.evaluator(plan.candidate, box)
         if plan.fast_path:
-            pool = held.enter_context(InterpreterPool(task.spec, task.train, plan.candidate, box))
-            evaluate = InterpretedEvaluator(evaluate, _interpretable(plan, proposer), pool)
+            evaluate = held.enter_context(_interpreted(plan, evaluate, proposer))
         outcome = run_search(
             discoverer,
             proposer,
@@ -307,11 +305,11 @@ def _events(folder: Path) -> tuple[Event, ...]:
     return events
 
 
-def _seed_program(task: Task) -> Program:
+def _seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def _discoverer(plan: Plan, task: Task) -> Discoverer:
+def _discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     if plan.proposer == GUEST:
         return Guest()
     discoverer: Discoverer = _make("discoverer", plan.discoverer, plan.settings, plan.seed, _seed_program(task))
@@ -331,11 +329,17 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
 
 
-def _interpretable(plan: Plan, proposer: Proposer) -> Interpretable:
-    """The proposer, if its programs may be screened by another one."""
-    if not (isinstance(proposer, Interpretable) and proposer.trusted):
-        raise ZfbenchError(f"The proposer '{plan.proposer}' has no fast path; leave out --fast-path.")
-    return proposer
+@contextmanager
+def _interpreted(plan: Plan, evaluate: Evaluate, proposer: Proposer) -> Iterator[Evaluate]:
+    """The evaluator, with programs trained through their proposer's interpreter.
+
+    Raises:
+        ZfbenchError: the proposer is not trusted or has no interpreter, or the task trains no programs.
+    """
+    if not (isinstance(evaluate, ProgramEvaluator) and isinstance(proposer, Interpretable) and proposer.trusted):
+        raise ZfbenchError(f"'{plan.proposer}' on {plan.task} has no fast path; leave out --fast-path.")
+    with evaluate.interpreters() as pool:
+        yield InterpretedEvaluator(evaluate, proposer, pool)
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:
@@ -344,14 +348,9 @@ def _identity(proposer: Proposer) -> dict[str, Any]:
     return {"proposer_identity": dict(proposer.identity)} | ({} if version is None else {"proposer_version": version})
 
 
-def _bound(limits: Limits) -> Spend:
-    """The most that one evaluation may use up."""
-    return Spend(evaluations=1, updates=limits.updates, device_seconds=limits.seconds)
-
-
 def _run_finals(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     budget: Budget,
     folder: Path,
@@ -366,13 +365,13 @@ def _run_finals(
         return run_search(
             roster,
             roster,
-            ProgramEvaluator(task, plan.limits, sandbox),
+            task.evaluator(plan.limits, sandbox),
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
             log=log,
             seed=finals.fresh_seed(plan.seed),
-            bound=_bound(plan.limits),
+            bound=bound(plan.limits),
             workers=workers,
             executor=executor,
             header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
@@ -390,10 +389,10 @@ def _opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
 
 
 def _arena(
-    plan: Plan, task: Task, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
+    plan: Plan, task: SearchTask, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
 ) -> Arena:
     return Arena(
-        ProgramEvaluator(task, plan.candidate, sandbox),
+        task.evaluator(plan.candidate, sandbox),
         spec=task.spec,
         budget=plan.budget,
         log=log,
@@ -407,7 +406,7 @@ def _arena(
 
 def _judge(
     plan: Plan,
-    task: Task,
+    task: SearchTask,
     outcome: SearchOutcome,
     folder: Path,
     progress: Progress | None,
@@ -442,18 +441,37 @@ def _judge(
     if plan.fast_path:
         result = result.model_copy(update={"notes": (*result.notes, SCREENED_FAST)})
     ranked = () if final is None else tuple(finals.table(outcome, final))
-    result = result.model_copy(update={"curves": result.curves | _course(outcome), "finals": ranked})
+    metrics = result.metrics | _optimism(winner, outcome, result)
+    result = result.model_copy(update={"metrics": metrics, "search": _record(folder), "finals": ranked})
     result.write(folder / RESULT)
     return result
 
 
-def _course(outcome: SearchOutcome) -> dict[str, list[float]]:
-    """Validation loss of every program that worked, and at which evaluation: what anytime curves are drawn from."""
-    worked = [(i, s.evaluation.loss) for i, s in enumerate(outcome.evaluated, 1) if s.evaluation.loss is not None]
-    return {
-        "search/evaluation": [float(i) for i, _ in worked],
-        "search/loss": [float(f"{loss:.6g}") for _, loss in worked],
-    }
+def _record(folder: Path) -> tuple[Evaluated, ...]:
+    """Every program that the folder's search evaluated, with its parents and what was spent until then."""
+    points = progress_of(folder)
+    number = {point.program: i for i, point in enumerate(points, 1)}
+    return tuple(
+        Evaluated(
+            program=point.program[:12],
+            operator=point.operator,
+            parents=tuple(number[parent] for parent in point.parents),
+            status=str(point.status),
+            loss=None if point.loss is None else float(f"{point.loss:.6g}"),
+            spend=SpendRecord(**asdict(point.spend)),
+        )
+        for point in points
+    )
+
+
+def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
+    """By how much the search thought its winner better than it is found to be afresh, in nats.
+
+    The best of many noisy evaluations was also lucky. Only where the judge evaluates on the data to select on again.
+    """
+    afresh = result.metrics.get("likelihood/log_marginal_selection")
+    believed = next(s.evaluation for s in screened.evaluated if s.program.id == winner.program.id).log_likelihood
+    return {} if afresh is None or believed is None else {"likelihood/optimism": believed - afresh}
 
 
 def _winner(screened: SearchOutcome, final: SearchOutcome | None) -> Scored | None:

@@ -15,7 +15,7 @@ import numpy as np
 from zfbench.errors import ZfbenchError
 from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 
 class FiniteProposer:
@@ -34,7 +34,7 @@ class FiniteProposer:
     bound = NOTHING
     trusted = True
 
-    def __init__(self, spec: TaskSpec, programs: str | Sequence[str] = ()) -> None:  # noqa: ARG002
+    def __init__(self, spec: Spec, programs: str | Sequence[str] = ()) -> None:  # noqa: ARG002
         paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
         if not paths:
             raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")

@@ -18,7 +18,7 @@ from zfbench.files import sha256
 from zfbench.search.eventlog import read_journal
 from zfbench.search.proposer import Context, ProposalError
 from zfbench.search.types import Proposal, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 SHIPPED = "grammar_random_search.jsonl"  # random search with the grammar on zfish-tiny/masked; see its header
 
@@ -36,7 +36,7 @@ class ReplayProposer:
         identity: the journal's hash and who was recorded.
     """
 
-    def __init__(self, spec: TaskSpec, log: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, spec: Spec, log: str | None = None) -> None:  # noqa: ARG002
         path = Path(str(files("discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
         events = read_journal(path).events
         if not events:

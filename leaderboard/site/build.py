@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaderboard.board import CEILING, Board, Row
-from leaderboard.statistics import anytime_band, incumbent, performance_profile
-from leaderboard.tables import COLUMNS, LEGEND, as_csv, as_json, label, show
+from leaderboard.columns import TIME
+from leaderboard.statistics import performance_profile
+from leaderboard.tables import MISSING, as_csv, as_json, label, legend, show
 from zfbench.errors import ZfbenchError
 from zfbench.files import write_text
 from zfbench.results import Result
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLE, JACOBIAN = "forecast/ood/example/", "connectivity/mean_jacobian"
-EVALUATIONS, LOSSES = "search/evaluation", "search/loss"
+IMPULSE = "dynamics/impulse/example/"
 BY_GROUP = {
     "Held-out error, in standard deviations": ("forecast/ood/mae_sd/group/", None),
     "Impulse-response error (1: predicts no effect)": ("dynamics/impulse/error/group/", 1.0),
@@ -62,29 +63,15 @@ def _environment() -> Environment:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError as error:
         raise ZfbenchError("The page needs Jinja2 and Pygments; pip install 'zfbench[site]'.") from error
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.globals["columns"] = COLUMNS
-    return environment
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def _index(found: Sequence[Board]) -> dict[str, Any]:
-    sections = [
-        {
-            "header": board.header,
-            "rows": [_row(row, page_of(row, number)) for row in board.rows],
-            "scatter": _shortcut(board, number),
-            "profile": _profile(board),
-            "anytime": _anytime(board),
-        }
-        for number, board in enumerate(found)
-    ]
+    sections = [_section(board, number) for number, board in enumerate(found)]
     rows = [row for board in found for row in board.rows]
     return {
         "root": "",
         "sections": sections,
-        "legend": LEGEND,
         "filters": {
             "task": sorted({row.task for row in rows}),
             "track": sorted({row.track for row in rows}),
@@ -95,15 +82,31 @@ def _index(found: Sequence[Board]) -> dict[str, Any]:
     }
 
 
+def _section(board: Board, number: int) -> dict[str, Any]:
+    from leaderboard.site.searches import panels, unrecorded
+
+    found = panels(board.rows, board)
+    return {
+        "board": board,
+        "rows": [_row(row, board, page_of(row, number)) for row in board.rows],
+        "legend": legend([board]),
+        "tracks": list(dict.fromkeys(row.track for row in board.rows if row.track)),
+        "scatter": _shortcut(board, number),
+        "profile": _profile(board),
+        "panels": found,
+        "unrecorded": unrecorded(found),
+    }
+
+
 def _budget(board: Board) -> str:
     header = board.header
     training = "controls alone" if header.updates is None else f"{header.updates:.0f} updates"
     return training + (f", search of {header.search()}" if header.budget else "")
 
 
-def _row(row: Row, link: str) -> dict[str, Any]:
+def _row(row: Row, board: Board, link: str) -> dict[str, Any]:
     cells = []
-    for column in COLUMNS:
+    for column in board.columns:
         score = row.scores.get(column.score)
         cells.append({"text": show(score, column.decimals), "value": "" if score is None else repr(score.estimate)})
     return {"row": row, "name": label(row), "link": link, "cells": cells}
@@ -139,27 +142,8 @@ def _profile(board: Board) -> Markup:
     )
 
 
-def _anytime(board: Board) -> Markup:
-    """Best validation loss so far of every search, over the evaluations: median and interquartile range over seeds."""
-    from leaderboard.site.svg import Line, lines
-
-    curves: list[Line] = []
-    for row in board.rows:
-        told = [run for run in row.runs if run.curves.get(LOSSES)]
-        if not told:
-            continue
-        grid = np.arange(1, max(run.spend.evaluations for run in told) + 1)
-        best = np.array([incumbent(run.curves[EVALUATIONS], run.curves[LOSSES], grid) for run in told])  # [S, G]
-        shown = np.isfinite(best).all(axis=0)
-        if not shown.any():
-            continue
-        low, median, high = (band.tolist() for band in anytime_band(best[:, shown]))
-        name = f"{row.method} ({len(told)} of {len(row.runs)} seeds)"
-        curves.append(Line(name, f"line-{len(curves) % 16}", grid[shown].tolist(), median, low, high))
-    return lines(curves, "evaluations", "best validation MAE", height=400)
-
-
 def _method(row: Row, board: Board) -> dict[str, Any]:
+    from leaderboard.site.searches import method_context
     from leaderboard.site.svg import bars, matrix
 
     first = row.runs[0]
@@ -170,10 +154,16 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         "row": row,
         "name": label(row),
         "header": board.header,
-        "scores": [(c, show(row.scores.get(c.score), c.decimals), _by_seed(row, c.score)) for c in COLUMNS],
-        "anytime": _anytime(Board(board.header, (row,))),
+        "scores": [
+            (c, show(row.scores.get(c.score), c.decimals), _by_seed(row, c.score))
+            for c in board.columns
+            if c.score != TIME
+        ],
+        "searches": method_context(row, board),
         "horizon": {split: _horizon(row, board, split) for split in ("id", "ood")},
-        "traces": _traces(first, truth),
+        "traces": _traces(first, truth, EXAMPLE),
+        "impulses": _traces(first, truth, IMPULSE),
+        "recovered": JACOBIAN in first.curves,
         "matrices": [
             (title, matrix(np.reshape(r.curves[JACOBIAN], (_side(r), _side(r)))))
             for title, r in (("true circuit", truth), (row.method, first))
@@ -186,8 +176,16 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         ],
         "program": None if first.program is None else _highlight(first.program.source),
         "style": _highlight_styles(),
+        "finals": [_final(entry) for entry in first.finals],
         "runs": row.runs,
     }
+
+
+def _final(entry: dict[str, Any]) -> dict[str, str]:
+    """A finalist, with a dash for what it has no number of."""
+    numbers = {"screened": entry.get("screened_loss"), "full": entry.get("full_loss")}
+    shown = {name: f"{value:.4g}" if isinstance(value, int | float) else MISSING for name, value in numbers.items()}
+    return {"program": str(entry.get("program", ""))[:12], "status": str(entry.get("status", "")), **shown}
 
 
 def _by_seed(row: Row, score: str) -> list[str]:
@@ -214,12 +212,20 @@ def _course(row: Row, name: str, style: str) -> Line:
     return Line(row.method, style, steps, curves.mean(axis=0).tolist(), low, high)
 
 
-def _traces(result: Result, truth: Result | None) -> list[Markup]:
+def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:
+    """Small panels of the curves below a prefix, each over the true one; a response has a range of its own."""
     from leaderboard.site.svg import trace
 
-    own = {name.removeprefix(EXAMPLE): curve for name, curve in result.curves.items() if name.startswith(EXAMPLE)}
-    true = {} if truth is None else truth.curves
-    return [trace(neuron, true.get(EXAMPLE + neuron), curve) for neuron, curve in own.items()]
+    own = {name.removeprefix(prefix): curve for name, curve in result.curves.items() if name.startswith(prefix)}
+    true = {} if truth is None else {n: c for n in own if (c := truth.curves.get(prefix + n)) is not None}
+    if prefix == EXAMPLE:
+        return [trace(name, true.get(name), curve) for name, curve in own.items()]
+    panels = []
+    for name, curve in own.items():
+        # an unstable model's response must not flatten the true one: what is larger runs along the edge
+        top = 1.3 * max(abs(value) for value in true.get(name, curve)) or 1.0
+        panels.append(trace(f"{name} (±{top:.2g})", true.get(name), curve, (-top, top)))
+    return panels
 
 
 def _groups(row: Row, prefix: str) -> list[tuple[str, float]]:

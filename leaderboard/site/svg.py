@@ -16,6 +16,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import ArrayLike, NDArray
 
+LEFT = 68  # pixels to the left of the axes, for numbers and a label
 LEGEND_WIDTH = 270  # pixels of one entry
 EXCITATION, INHIBITION = (178, 24, 43), (33, 102, 172)  # red and blue of ColorBrewer's RdBu
 
@@ -41,12 +42,13 @@ class Scale:
         """Round values along the axis."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            steps = (1, 2, 5) if self.high / self.low < 300 else (1,)
+            ratio = self.high / self.low
+            steps = (1,) if ratio > 300 else (1, 2, 5) if ratio > 10 else (1, 1.5, 2, 3, 4, 5, 7)
             candidates = [m * 10.0**k for k in decades for m in steps]
         elif self.low == self.high:
             candidates = [self.low]
         else:
-            step = 10.0 ** math.floor(math.log10((self.high - self.low) / 2))
+            step = 10.0 ** math.floor(math.log10((self.high - self.low) / 5))
             step = next(s for s in (step, 2 * step, 5 * step, 10 * step) if (self.high - self.low) / s <= 5)
             first = math.ceil(self.low / step - 1e-9)
             candidates = [round((first + i) * step, 10) for i in range(7)]
@@ -69,6 +71,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A program of a search: its number, its loss (None: failed), whom it started from, how it is drawn, and a tip."""
+
+    number: int
+    loss: float | None
+    parent: int | None
+    kind: str
+    tip: str
+
+
+@dataclass(frozen=True)
 class Point:
     """A mark of a scatter plot that leads to a page."""
 
@@ -86,7 +99,7 @@ def scatter(points: Sequence[Point], x_label: str, y_label: str, width: int = 64
     if not values:
         return Markup("")
     low, high = min(values) / 1.6, max(values) * 1.5
-    x, y = Scale(low, high, 62, width - 16, log=True), Scale(low, high, height - 48, 14, log=True)
+    x, y = Scale(low, high, LEFT, width - 16, log=True), Scale(low, high, height - 48, 14, log=True)
     parts = [_frame(x, y, x_label, y_label, height)]
     parts.append(_line_between(x(low), y(low), x(high), y(high), "diagonal"))
     taken: list[tuple[float, float, float]] = []
@@ -120,9 +133,9 @@ def lines(
         return Markup("")
     top = max(max(c.high if c.high is not None else c.y) for c in curves)
     y_low, y_high = y_range or (0.0, 1.05 * top if top > 0 else 1.0)
-    per_row = max(1, (width - 60) // LEGEND_WIDTH)
+    per_row = max(1, (width - LEFT) // LEGEND_WIDTH)
     head = 14 + 18 * -(-len(curves) // per_row) if legend else 8
-    x = Scale(min(c.x[0] for c in curves), max(c.x[-1] for c in curves), 62, width - 16)
+    x = Scale(min(c.x[0] for c in curves), max(c.x[-1] for c in curves), LEFT, width - 16)
     y = Scale(y_low, y_high, height - 48, head)
     parts = [_frame(x, y, x_label, y_label, height)]
     for i, c in enumerate(curves):
@@ -132,17 +145,48 @@ def lines(
         course = _points(list(zip(c.x, c.y, strict=True)), x, y)
         parts.append(f'<polyline class="curve {c.style}" points="{course}"><title>{escape(c.name)}</title></polyline>')
         if legend:
-            lx, ly = 66 + LEGEND_WIDTH * (i % per_row), 12 + 18 * (i // per_row)
+            lx, ly = LEFT + LEGEND_WIDTH * (i % per_row), 12 + 18 * (i // per_row)
             parts.append(_line_between(lx, ly, lx + 20, ly, f"curve {c.style}"))
-            parts.append(f'<text x="{lx + 26}" y="{ly + 4}">{escape(c.name)}</text>')
+            parts.append(f'<text class="entry" x="{lx + 26}" y="{ly + 4}">{escape(c.name)}</text>')
     return _svg(parts, width, height, f"{y_label} over {x_label}")
 
 
-def trace(name: str, truth: Sequence[float] | None, forecast: Sequence[float]) -> Markup:
-    """A small panel: the forecast of one neuron over the true course, activity in [0, 1]."""
+def tree(nodes: Sequence[Node], x_label: str, y_label: str, width: int = 640, height: int = 400) -> Markup:
+    """Programs by number and loss (logarithmic if all are positive), joined to their parents; failures at the top."""
+    losses = [node.loss for node in nodes if node.loss is not None]
+    if not losses:
+        return Markup("")
+    low, high = min(losses), max(losses)
+    log = low > 0
+    low, high = (low / 1.1, high * 1.1) if log else (low, high + 0.1 * (high - low or 1.0))
+    x = Scale(0.5, len(nodes) + 0.5, LEFT, width - 16)
+    y = Scale(low, high, height - 48, 34, log=log)
+    at = {node.number: (x(node.number), 20.0 if node.loss is None else y(node.loss)) for node in nodes}
+    parts = [_frame(x, y, x_label, y_label, height)]
+    for node in nodes:
+        if node.parent in at:
+            parts.append(_line_between(*at[node.parent], *at[node.number], "descent"))
+    for node in sorted(nodes, key=lambda node: node.kind == "best"):  # the best is never hidden
+        px, py = at[node.number]
+        mark = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="{7 if node.kind == "best" else 4}"/>'
+        if node.kind == "failed":
+            mark = f'<path d="M{px - 4:.1f} {py - 4:.1f}l8 8m0 -8l-8 8"/>'
+        parts.append(f'<g class="node {escape(node.kind)}"><title>{escape(node.tip)}</title>{mark}</g>')
+    return _svg(parts, width, height, f"{y_label} over {x_label}, with descent")
+
+
+def trace(
+    name: str,
+    truth: Sequence[float] | None,
+    forecast: Sequence[float],
+    y_range: tuple[float, float] = (-0.1, 1.1),
+) -> Markup:
+    """A small panel: a course of one neuron over the true one; the range is that of activity unless told."""
     width, height = 200, 84
-    x, y = Scale(0, len(forecast) - 1, 4, width - 4), Scale(-0.1, 1.1, height - 4, 20)
+    x, y = Scale(0, len(forecast) - 1, 4, width - 4), Scale(*y_range, height - 4, 20)
     parts = [f'<text x="4" y="13">{escape(name)}</text>']
+    if y_range[0] < 0 < y_range[1]:
+        parts.append(_line_between(x.start, y(0), x.end, y(0), "grid"))
     for style, course in (("truth", truth), ("model", forecast)):
         if course is not None:
             parts.append(f'<polyline class="curve {style}" points="{_points(list(enumerate(course)), x, y)}"/>')
@@ -205,7 +249,7 @@ def _frame(x: Scale, y: Scale, x_label: str, y_label: str, height: int) -> str:
     middle = (y.start + y.end) / 2
     parts.append(f'<text x="{(x.start + x.end) / 2}" y="{height - 8}" text-anchor="middle">{escape(x_label)}</text>')
     parts.append(
-        f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{escape(y_label)}</text>'
+        f'<text x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{escape(y_label)}</text>'
     )
     return "".join(parts)
 

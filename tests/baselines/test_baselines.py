@@ -14,6 +14,7 @@ from zfbench.forecaster import (
     Simulator,
     Storable,
     given_future_drive,
+    missing_packages,
     suits,
 )
 from zfbench.programs.candidate import ProgramModel
@@ -21,15 +22,22 @@ from zfbench.programs.candidate import ProgramModel
 BRIEF = Limits(updates=20, seconds=120)
 
 
+def registered():
+    """All baselines; those of an extra are marked."""
+    for name in plugins.names("baseline"):
+        extra = getattr(plugins.load("baseline", name), "requires", ())
+        yield pytest.param(name, marks=[pytest.mark.torch] if "torch" in extra else [])
+
+
 def fitted(name, task, seed=0):
-    if name.startswith("deepar"):
-        pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")
+    for package in missing_packages(plugins.load("baseline", name)):
+        pytest.skip(f"{package} is not installed")
     model = plugins.load("baseline", name)(task, seed)
     model.fit(task.train, task.validation, BRIEF)
     return model
 
 
-@pytest.mark.parametrize("name", plugins.names("baseline"))
+@pytest.mark.parametrize("name", registered())
 def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
     task = masked if name.startswith("masked") else driven
     model = fitted(name, task)

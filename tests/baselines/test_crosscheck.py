@@ -30,6 +30,8 @@ from baselines.tsmixer import (  # noqa: E402
 from zfbench.assess import load_judge  # noqa: E402
 from zfbench.forecaster import Limits  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 
 class TheirNLinear(torch.nn.Module):
     """All neurons as series of one univariate network."""

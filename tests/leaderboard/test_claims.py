@@ -1,11 +1,14 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import leaderboard
-from leaderboard.claims import Claim, check, read_claim, read_claims
+from leaderboard.claims import Claim, Missing, Side, check, read_claim, read_claims
 from leaderboard.claims_report import as_json, as_text
+from leaderboard.columns import COLUMNS
+from leaderboard.commands import command
 from leaderboard.load import load_folder
 from zfbench.errors import ZfbenchError
 
@@ -121,6 +124,88 @@ def test_one_method_with_two_limits_is_ambiguous(runs):
     assert "several settings, budgets or data sets" in answer.findings[0].reason
 
 
+def test_the_runs_that_would_decide_are_named(runs, make):
+    def missing(*results):
+        (finding,) = check(claim(), list(results)).findings
+        return {m.side.method: m.seeds for m in finding.missing}
+
+    assert missing() == {"new": (0, 1, 2, 3, 4), "old": (0, 1, 2, 3, 4)}
+    assert missing(*runs("new", SPREAD)) == {"old": (0, 1, 2, 3, 4)}
+    later = [make("new", kind="program", seed=s, metrics={METRIC: 0.5}) for s in (7, 8)]
+    assert missing(*later, *runs("old", SPREAD)) == {"new": (0, 1, 2, 3, 4)}
+    later += [make("new", kind="program", seed=s, metrics={METRIC: 0.5}) for s in (1, 3)]
+    assert missing(*later, *runs("old", SPREAD[:2])) == {"new": (0,), "old": (3, 7, 8)}
+    baseline = make("old", metrics={METRIC: 0.1})
+    assert missing(baseline) == {"new": (0, 1, 2, 3, 4)}
+    assert missing(baseline, *runs("new", 9 + SPREAD)) == {}
+
+
+def test_runs_of_one_method_under_two_metrics_are_missed_once():
+    same = claim(right={"method": "new", "task": TASK, "metric": "forecast/ood/mae"})
+    (finding,) = check(same, []).findings
+    assert [m.side.method for m in finding.missing] == ["new"]
+
+
+SUITE = """
+results = "out"
+limits = {updates = 10, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["new"]
+seeds = [0, 1, 2, 3]
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["fixed"]
+seeds = [0]
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["puct"]
+proposer = "grammar"
+budget = {evaluations = 40}
+settings = {c = 2.0}
+seeds = [0, 1]
+"""
+
+
+def side(**changes):
+    return Side.model_validate({"method": "puct", "proposer": "grammar", "task": TASK} | changes)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seeds", "expected"),
+    [
+        (
+            side(method="new", proposer=None),
+            (1, 3),
+            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3",
+        ),
+        (side(method="new", proposer=None), (4,), ""),
+        (side(method="new", proposer=None, task="zfish/driven"), (1,), ""),
+        (
+            side(method="fixed", proposer=None),
+            (0, 1, 2),
+            "zfbench suite run {} --task zfish-tiny/driven --method fixed",
+        ),
+        (side(method="fixed", proposer=None), (1, 2), ""),
+        (
+            side(settings={"budget": {"evaluations": 40}}),
+            (0, 1),
+            "zfbench suite run {} --task zfish-tiny/driven --method puct",
+        ),
+        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
+        (
+            side(settings={"c": 3.0, "weights": "mse", "budget": {"evaluations": 40}}),
+            (0, 1),
+            "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
+            "--set c=3.0 --set weights=mse --budget evaluations=40 --seed $seed; done",
+        ),
+    ],
+)
+def test_the_command_that_measures_missing_runs(tmp_path, wanted, seeds, expected):
+    (tmp_path / "s.toml").write_text(SUITE)
+    assert command(Missing(wanted, seeds), tmp_path) == expected.format(tmp_path / "s.toml")
+
+
 def test_no_results_and_no_common_seeds_are_undecided(runs, make):
     assert check(claim(), []).findings[0].reason == f"no results of new on {TASK}"
     shifted = [make("old", kind="program", seed=9, metrics={METRIC: 0.1})]
@@ -148,12 +233,60 @@ def test_the_report_shows_effect_interval_p_and_n(runs):
     assert "at 95%, p = 0.0312, n = 5" in text
     assert text.endswith("1 supported, 0 refuted, 1 undecided")
     assert '"verdict": "supported"' in as_json(answers)
+    assert f"missing: old on {TASK}, seeds 0, 1, 2, 3, 4" in text
+    assert json.loads(as_json(answers))[1]["tests"][0]["missing"][0]["seeds"] == [0, 1, 2, 3, 4]
 
 
 def test_shipped_claims_are_readable_and_have_distinct_names():
     claims = read_claims(SHIPPED)
     assert len(claims) >= 10
     assert all((SHIPPED / f"{c.id}.toml").exists() for c in claims)
+
+
+MARGINS = {  # stated in docs/leaderboard.md; a claim with another margin needs a reason there
+    "skill_last_value": (0.1, 0.0),
+    "error": (0.1,),
+    "sign_accuracy": (0.05,),
+    "target_share": (0.05,),
+    "log_marginal": (0.0,),
+}
+
+
+@pytest.mark.parametrize("shipped", read_claims(SHIPPED), ids=lambda c: c.id)
+def test_a_shipped_claim_has_a_rule_that_was_stated_beforehand(shipped):
+    better = {column.score.rsplit("/", 1)[1]: column.better for column in COLUMNS if "/" in column.score}
+    for test in shipped.tests:
+        name = test.metric.rsplit("/", 1)[1]
+        assert test.effect in MARGINS[name]
+        assert test.effect > 0 or isinstance(test.right, float) or name == "log_marginal"
+        assert test.seeds >= 5
+        assert test.confidence == 0.95
+        assert test.right != test.left
+        assert name in better  # a score that the tables show
+        if test.relation == "comparable":
+            assert test.effect > 0
+
+
+def test_the_claims_of_the_papers_are_all_there():
+    assert {c.id for c in read_claims(SHIPPED)} >= {
+        "drive-is-necessary",
+        "black-boxes-win-in-distribution",
+        "black-boxes-fail-out-of-distribution",
+        "mask-restores-generalisation",
+        "mask-restores-signs",
+        "mask-restores-impulse-responses",
+        "puct-beats-random",
+        "modelsmc-concentrates-on-the-target",
+        "modelsmc-comparable-to-funsearch-and-single-particle",
+        "marginal-likelihood-beats-mse-weights",
+    }
+
+
+def test_every_run_that_a_shipped_claim_misses_has_a_command():
+    for answer in (check(c, []) for c in read_claims(SHIPPED)):
+        for finding in answer.findings:
+            assert finding.missing
+            assert all(command(m).startswith(("zfbench suite run", "for seed in")) for m in finding.missing)
 
 
 @pytest.mark.parametrize(

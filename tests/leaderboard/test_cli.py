@@ -34,7 +34,7 @@ def test_validate_counts_what_is_right_and_names_every_fault(folder):
         assert sum(name in line and "to mend it" in line for line in done.output.splitlines()) == 1
 
 
-@pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json"])
+@pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])
 def test_every_format_shows_method_and_oracle(folder, style):
     done = call("leaderboard", folder, "--format", style)
     assert done.exit_code == 0
@@ -50,6 +50,24 @@ def test_unknown_names_are_one_sentence(folder):
         done = call("leaderboard", folder, *arguments)
         assert isinstance(done.exception, ZfbenchError)
         assert sentence in str(done.exception)
+
+
+def test_a_suite_is_filtered_by_task_method_and_seed(tmp_path, data_cache):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        """results = "out"
+limits = {updates = 1, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/masked", "zfish-tiny/driven"]
+methods = ["mask_only", "mean"]
+seeds = [0, 1]
+"""
+    )
+    done = call("suite", "run", path, "--task", "zfish-tiny/masked", "--method", "mask_only", "--seed", 1)
+    assert done.stdout.startswith("1 measured")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["zfish-tiny-masked__mask_only__seed1.json"]
+    for option, name in (("--task", "zfish-tiny/drivn"), ("--method", "mea")):
+        assert "did you mean" in str(call("suite", "run", path, option, name).exception)
 
 
 def test_groups_of_commands_plug_in():

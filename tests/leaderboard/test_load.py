@@ -6,7 +6,8 @@ import pytest
 
 from leaderboard.load import add, file_name, load, load_folder
 from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.results import MethodRecord, Result
+from zfbench.results import Evaluated, MethodRecord, ProgramRecord, Result, Spend
+from zfbench.search.types import Program
 
 
 @pytest.fixture
@@ -20,7 +21,18 @@ def rich(make):
         curves={"forecast/id/mae": [0.125, 0.25]},
         notes=("a note",),
         timings={"fit": 1.0},
+        program=ProgramRecord(id=Program("x = 1\n").id, source="x = 1\n", validation_loss=0.5, training={"updates": 3}),
+        spend=Spend(evaluations=2, device_seconds=2.5, tokens=7),
+        search=searched(),
+        finals=({"program": "ab", "screened_loss": 0.5, "full_loss": None, "status": "timeout"},),
     )
+
+
+def searched(parents=(1,), loss=0.25, status="ok", seconds=2.0):
+    """Two programs that a search evaluated; the arguments are the second one's."""
+    first = Evaluated(program="ab", operator="seed", status="ok", loss=0.5, spend=Spend(device_seconds=1.0))
+    spend = Spend(device_seconds=seconds)
+    return (first, Evaluated(program="c", operator="mutate", parents=parents, status=status, loss=loss, spend=spend))
 
 
 def test_names_tell_runs_apart(make):
@@ -92,6 +104,25 @@ def test_a_fault_is_named_with_its_file_field_and_mend(tmp_path, make, field, co
     with pytest.raises(DamagedFileError, match=r"r\.json: .*" + sentence) as caught:
         load(path)
     assert "to mend it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"parents": (2,)}, r"search\.1\.parents: program 2 can only come of earlier ones"),
+        ({"parents": (0,)}, r"search\.1\.parents"),
+        ({"loss": None}, r"search\.1\.loss: a program has a loss if and only if it worked"),
+        ({"status": "error"}, r"search\.1\.loss"),
+        ({"seconds": 0.5}, r"search\.1\.spend\.device_seconds: what was spent cannot become less"),
+    ],
+)
+def test_a_search_that_cannot_have_been_is_refused(tmp_path, make, change, sentence):
+    path = tmp_path / "r.json"
+    make(search=searched()).write(path)
+    assert load(path).search == searched()
+    make(search=searched(**change)).write(path)
+    with pytest.raises(DamagedFileError, match=sentence + ".*; to mend it, search again"):
+        load(path)
 
 
 def test_a_missing_field_is_named(tmp_path, make):

@@ -5,16 +5,30 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from leaderboard.board import boards
+from leaderboard.cli import RESULTS
+from leaderboard.load import load_folder
 from leaderboard.site.build import build
+from leaderboard.site.searches import TARGETS, course
 from leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
-from zfbench.results import MethodRecord, ProgramRecord, Spend
+from leaderboard.tables import FORMATS, as_text
+from zfbench.results import Evaluated, MethodRecord, ProgramRecord, Spend, TaskRecord
 from zfbench.search.types import Program
 
 NASTY = '<script>alert("x")</script>'
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+
+def evaluated(number, loss, parents=(), wall=0.0):
+    spend = Spend(evaluations=number, device_seconds=2.0 * number, wall_seconds=wall)
+    status = "ok" if loss is not None else "error"
+    return Evaluated(program="ab", operator="mutate", parents=parents, status=status, loss=loss, spend=spend)
+
+
+SEARCH = (evaluated(1, None), evaluated(2, 0.4, (1,)), evaluated(3, 0.2, (1, 2)), evaluated(4, 0.3, (2,)))
 
 
 def scores(id_, ood):
@@ -27,6 +41,7 @@ def results(make):
         "forecast/id/mae": [0.1, 0.2, 0.3],
         "forecast/ood/mae": [0.2, 0.3, 0.4],
         "forecast/ood/example/MN": [0.1, 0.5, 0.9],
+        "dynamics/impulse/example/MN to SW": [0.01, -0.02],
         "connectivity/mean_jacobian": [0.9, 0.2, -0.3, 0.8],
     }
     source = "x = 1  # <b>\n"
@@ -35,6 +50,7 @@ def results(make):
         make("oracle", kind="control", metrics=scores(0.0, 0.0), curves=curves),
         make("oracle", kind="control", track="masked", metrics=scores(0.0, 0.0), curves=curves),
         make("last_value", metrics=scores(0.3, 0.35), curves=curves),
+        make("last_value", track="masked", metrics={"forecast/validation/mae": 0.5}),
         make("mask_only", kind="control", track="masked", metrics={"connectivity/wiring/lift": 0.2}),
         make(NASTY, kind="program", metrics=scores(0.05, 0.2), curves=curves, notes=(NASTY,), program=program),
         make(
@@ -43,7 +59,8 @@ def results(make):
             ),
             track="masked",
             metrics=scores(0.04, 0.06),
-            curves={"search/evaluation": [2.0, 5.0, 6.0], "search/loss": [0.4, 0.2, 0.3]},
+            search=SEARCH,
+            finals=({"program": "cafe", "screened_loss": 0.2, "full_loss": None, "status": "timeout"},),
             spend=Spend(evaluations=8),
         ),
     ]
@@ -62,11 +79,24 @@ def test_there_is_a_page_for_each_method_and_the_numbers_beside_it(site):
     folder = site[0].parent
     index = site[0].read_text()
     links = set(re.findall(r'href="(methods/[^"]+)"', index))
-    assert len(links) == 7
+    assert len(links) == 8
     assert all((folder / link).exists() for link in links)
     assert {r["method"] for r in csv.DictReader((folder / "results.csv").open())} >= {"net", "oracle"}
     assert json.loads((folder / "results.json").read_text())[0]["rows"]
     assert (folder / "zfbench.bib").read_text().startswith("@software{zfbench")
+
+
+def test_every_link_leads_to_a_file_of_the_site(site):
+    for page in (p for p in site if p.suffix == ".html"):
+        for link in re.findall(r'href="([^"]+)"', page.read_text()):
+            assert link == "data:," or (page.parent / link).is_file(), (page.name, link)
+
+
+def test_the_committed_results_make_a_site_with_a_page_for_each_row(tmp_path):
+    found = boards(load_folder(RESULTS))
+    pages = build(found, tmp_path)
+    assert sum(p.parent.name == "methods" for p in pages) == sum(len(board.rows) for board in found)
+    assert max(p.stat().st_size for p in pages) < 2**20  # fast to open
 
 
 def test_names_and_notes_from_result_files_cannot_run_as_script(site):
@@ -89,14 +119,89 @@ def test_a_methods_page_shows_traces_connectivity_horizon_program_and_spend(site
     assert "&lt;b&gt;" in page
 
 
-def test_a_search_shows_its_best_loss_over_the_budget(site):
-    page = next(p for p in site if "puct" in p.name).read_text()
-    drawn = page.split("best validation MAE over evaluations")[1]
+def heights(page, title):
+    """Heights of the first curve of a plot, top of the page first."""
+    drawn = page.split(f'aria-label="{title}"')[1]
     course = re.search(r'class="curve line-0" points="([^"]+)"', drawn).group(1).split()
-    assert len(course) == 7  # from the second evaluation, the first that worked, to the eighth
-    heights = [float(point.split(",")[1]) for point in course]
-    assert heights[0] == heights[2] < heights[3] == heights[6]  # down the page is lower
-    assert "Anytime" in site[0].read_text()
+    return [float(point.split(",")[1]) for point in course]
+
+
+def test_a_search_shows_its_best_loss_on_every_axis_on_which_it_spent(site):
+    page = next(p for p in site if "puct" in p.name).read_text()
+    for title in ("evaluations", "device seconds"):
+        course = heights(page, f"best validation loss over {title}")
+        assert course[0] < course[-1] == max(course)  # down the page is lower
+        assert len(set(course)) == 2  # from the second evaluation, the first that worked; the last is no better
+    assert len(heights(page, "best validation loss over evaluations")) == 5  # steps at the second, third and fourth
+    assert re.findall(r'<option value="(\w+)">', page.split('name="axis"')[1]) == ["evaluations", "device_seconds"]
+    assert "No spend is recorded in wall seconds, tokens." in page
+    assert 'name="axis"' in site[0].read_text()
+
+
+def test_targets_are_shares_of_the_last_values_error_and_no_other_search_moves_them(site, results, make, tmp_path):
+    page = next(p for p in site if "puct" in p.name).read_text()
+    title = "share of seeds x targets reached over evaluations"
+    shares = heights(page, title)
+    bottom, second, third = shares[0], shares[2], shares[4]  # after each evaluation; the last changes nothing
+    reached = [np.mean(loss <= 0.5 * TARGETS) for loss in (0.4, 0.2)]
+    assert (bottom - second) / (bottom - third) == pytest.approx(reached[0] / reached[1], abs=0.01)
+    assert shares[-1] == third < second < bottom
+    rival = results[-4].model_copy(update={"method": results[-4].method.model_copy(update={"name": "rival"})})
+    rival = rival.model_copy(update={"search": (evaluated(1, 0.001), evaluated(50, 0.0001))})
+    again = build(boards([*results, rival]), tmp_path / "rival")
+    assert heights(next(p for p in again if "puct" in p.name).read_text(), title) == shares
+
+
+def test_what_was_written_before_searches_were_recorded_is_drawn_over_evaluations(make):
+    old = make(curves={"search/evaluation": [2.0, 5.0], "search/loss": [0.4, 0.2]})
+    assert course(old, "evaluations") == ([2.0, 5.0], [0.4, 0.2])
+    assert course(old, "tokens") is None
+    assert course(make(), "evaluations") is None
+
+
+def test_a_searchs_page_shows_its_tree_finals_and_population(site):
+    page = next(p for p in site if "puct" in p.name).read_text()
+    assert page.count('class="descent"') == 3
+    assert page.count('class="node failed"') == page.count('class="node best"') == 1
+    assert "3: mutate of 1, 2, loss 0.2" in page
+    assert "1: mutate, error" in page
+    assert "timeout" in page
+    assert "best 50 so far" in page
+
+
+def test_impulse_responses_are_drawn_over_the_true_ones(site):
+    page = next(p for p in site if "script" in p.name).read_text()
+    panel = page.split(">MN to SW")[1].split("</svg>")[0]
+    assert "curve truth" in panel
+    assert "curve model" in panel
+
+
+def test_what_a_result_does_not_hold_is_a_dash_on_its_methods_page(site):
+    page = next(p for p in site if "mask_only" in p.name).read_text()
+    for heading in ("Error over the horizon", "One window", "Connectivity", "Impulse responses"):
+        assert re.search(rf"<h2>{heading}[^<]*</h2>\s*<p>-</p>", page), heading
+
+
+def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_plots(make, tmp_path):
+    task = TaskRecord(name="sir", track="", tier="", circuit="", holdout="", data_sha256="cd" * 32)
+    versions = {"likelihood": 1, "population": 1, "taste": 1}
+    results = [
+        make("good", task=task, metrics={"likelihood/log_marginal": -5.0}, metric_versions=versions),
+        make("bad", task=task, metrics={"likelihood/log_marginal": -9.0, "taste/salt": 0.5}, metric_versions=versions),
+        make("odd", task=task, metrics={"population/target_share": 0.8}, metric_versions=versions),
+        make(),
+    ]
+    pages = build(boards(results), tmp_path)
+    section = pages[0].read_text().split("<h2>sir</h2>")[1].split("</section>")[0]
+    keys = re.findall(r'data-key="([^"]+)"', section)
+    assert keys[4:] == ["likelihood/log_marginal", "population/target_share", "taste/salt", "seconds"]
+    assert re.findall(r'data-method="(\w+)"', section) == ["good", "bad", "odd"]
+    assert "<figure" not in section
+    text = as_text(boards(results))
+    assert "log evidence" in text
+    assert re.search(r"odd +baseline +1 +- +0.80 +- +-", text)
+    for style in FORMATS.values():
+        assert "good" in style(boards(results))
 
 
 def test_the_same_results_give_the_same_files(site, results, tmp_path):
@@ -177,7 +282,7 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
     url = site[0].as_uri()
     browser.get(url)
     everything = column(browser, "method")
-    assert len(everything) == 7
+    assert len(everything) == 8
 
     head = browser.find_element(By.CSS_SELECTOR, "button[data-key='forecast/ood/mae']")
     head.click()
@@ -192,7 +297,7 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
     assert browser.find_elements(By.CSS_SELECTOR, "th[aria-sort=descending]")
 
     choose(browser, "track", "masked")
-    assert sorted(column(browser, "method")) == ["mask_only", "net", "oracle", "puct + grammar"]
+    assert sorted(column(browser, "method")) == ["last_value", "mask_only", "net", "oracle", "puct + grammar"]
     choose(browser, "kind", "search")
     assert sorted(column(browser, "method")) == ["mask_only", "oracle", "puct + grammar"]
     assert browser.find_element(By.ID, "count").text == "3 rows"
@@ -205,7 +310,17 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
     browser.get(shared)
     assert column(browser, "method") == before
     browser.find_element(By.CSS_SELECTOR, "button[type=reset]").click()
-    assert len(column(browser, "method")) == 7
+    assert len(column(browser, "method")) == 8
+
+    axis = browser.find_element(By.CSS_SELECTOR, "select[name=axis]")
+    axis.send_keys(Keys.ARROW_DOWN)  # the keyboard chooses the next axis
+    plots = [p for p in browser.find_elements(By.CSS_SELECTOR, "[data-axis]") if p.is_displayed()]
+    assert [p.get_attribute("data-axis") for p in plots] == ["device_seconds"]
+    assert "axis=device_seconds" in browser.current_url
+    browser.get("about:blank")
+    browser.get(url + "#axis=device_seconds")
+    plots = [p for p in browser.find_elements(By.CSS_SELECTOR, "[data-axis]") if p.is_displayed()]
+    assert [p.get_attribute("data-axis") for p in plots] == ["device_seconds"]
 
     old = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     browser.find_element(By.ID, "theme").click()
@@ -213,7 +328,8 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
 
     browser.find_element(By.LINK_TEXT, "net").click()
     assert "/methods/" in browser.current_url
-    assert "theme=" in browser.current_url  # the theme goes along
+    assert "theme=" in browser.current_url  # theme and axis go along
+    assert "axis=device_seconds" in browser.current_url
 
     assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]

@@ -1,13 +1,20 @@
 """Suites on the tiny data with methods that cost nothing."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 import leaderboard
+from leaderboard import suite
 from leaderboard.load import load, load_folder
 from leaderboard.suite import Runner, read_suite, slim
+from zfbench import plugins
+from zfbench.assess import MASK_ONLY, load_task, task_names
 from zfbench.errors import ZfbenchError
+from zfbench.results import Machine, MethodRecord, library_versions
+
+SUITES = Path(leaderboard.__file__).parent / "suites"
 
 TEXT = """
 results = "out"
@@ -87,6 +94,7 @@ def test_measuring_again_reproduces_and_a_touched_result_is_found(suite_file):
         ("[limits]", "[limits", r"is not TOML"),
         ('results = "out"', 'results = "out"\nmore = 1', r"wrong at more"),
         ("seeds = [0, 1]", 'seeds = [0]\nproposer = "grammar"', r"only one of proposer and budget"),
+        ("seeds = [0, 1]", "seeds = [0]\nsettings = {a = 1}", r"has settings but is no search"),
     ],
 )
 def test_a_wrong_suite_is_refused_with_the_place(suite_file, before, after, sentence):
@@ -96,9 +104,74 @@ def test_a_wrong_suite_is_refused_with_the_place(suite_file, before, after, sent
     assert "\n" not in str(caught.value)
 
 
+SEARCH = """
+[[block]]
+tasks = ["zfish-tiny/masked"]
+methods = ["modelsmc"]
+proposer = "finite"
+budget = {evaluations = 4}
+settings = {weights = "mse"}
+proposer_settings = {programs = ["a.py"]}
+seeds = [0]
+"""
+
+
+def test_a_searchs_settings_reach_its_plan_and_its_file_is_found_again(suite_file, make, monkeypatch):
+    """A proposer identifies itself in the result; the file's name was decided before that was known."""
+    suite_file.write_text(TEXT + SEARCH)
+    plans = []
+
+    def search(plan, folder, progress):
+        plans.append(plan)
+        settings = {**plan.settings, "budget": plan.budget.to_json(), "proposer": {"programs": ["a hash"]}}
+        method = MethodRecord(name="modelsmc", kind="search", proposer="finite", settings=settings)
+        data = load_task("zfish-tiny/masked").data_sha256
+        return None, make(
+            method=method, track="masked", data=data, limits=asdict(plan.limits), metric_versions={"forecast": 1}
+        )
+
+    monkeypatch.setattr(suite, "search", search)
+    first, folder = run(suite_file, keep=lambda job: job.method == "modelsmc")
+    assert len(first.measured) == 1
+    assert plans[0].settings == {"weights": "mse"}
+    assert plans[0].proposer_settings == {"programs": ["a.py"]}
+    again, _ = run(suite_file, keep=lambda job: job.method == "modelsmc")
+    assert len(again.kept) == 1
+    suite_file.write_text(TEXT + SEARCH.replace("mse", "likelihood"))
+    other, _ = run(suite_file, keep=lambda job: job.method == "modelsmc")
+    assert len(other.measured) == 1
+    assert len(load_folder(folder)) == 2
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*.toml")), ids=lambda p: p.stem)
+def test_a_shipped_suite_names_registered_methods_and_each_run_once(path):
+    jobs, folder = read_suite(path)
+    assert len({Runner(folder).path(job) for job in jobs}) == len(jobs)
+    for job in jobs:
+        kind = "baseline" if job.proposer is None else "discoverer"
+        assert job.method == MASK_ONLY or job.method in plugins.names(kind)
+        assert job.task in task_names()
+
+
 def test_the_committed_suite_and_its_results_fit(data_cache):
     """Every result that the tiny suite names is committed, valid and current."""
-    jobs, folder = read_suite(Path(leaderboard.__file__).parent / "suites" / "tiny.toml")
+    jobs, folder = read_suite(SUITES / "tiny.toml")
     runner = Runner(folder)
     assert {runner.state(job) for job in jobs} == {"current"}
     assert len({runner.path(job) for job in jobs}) == len(jobs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["linear", "masked_leaky_sigmoid"])
+def test_measuring_a_committed_row_again_reproduces_its_file(data_cache, method):
+    """But for machine fields, on a machine and with libraries like those that it was measured with."""
+    jobs, folder = read_suite(SUITES / "tiny.toml")
+    job = next(job for job in jobs if job.method == method and job.task == "zfish-tiny/masked" and job.seed == 0)
+    runner = Runner(folder)
+    known = load(runner.path(job))
+    here = Machine.here()
+    if (known.machine.system, known.machine.processor) != (here.system, here.processor):
+        pytest.skip(f"it was measured on {known.machine.processor}, {known.machine.system}")
+    if known.libraries != library_versions():
+        pytest.skip("it was measured with other versions of libraries")
+    assert not runner.verify([job], 1, quiet).changed

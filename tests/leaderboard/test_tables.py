@@ -8,9 +8,12 @@ import subprocess
 import pytest
 
 from leaderboard.board import boards, select
+from leaderboard.cli import RESULTS
+from leaderboard.columns import columns_of
+from leaderboard.load import load_folder
 from leaderboard.statistics import Interval, t_interval
-from leaderboard.tables import COLUMNS, FORMATS, as_latex, as_text, show
-from zfbench.results import MethodRecord
+from leaderboard.tables import FORMATS, as_latex, as_text, show
+from zfbench.results import MethodRecord, TaskRecord
 
 
 def rows(results):
@@ -30,7 +33,7 @@ def searched(make, evaluations, **changes):
 def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
     row = rows([make(metrics={"forecast/id/mae": 0.0})])["mean"]
     assert row[:5] == ["driven", "mean", "baseline", "1", "0.0000"]
-    assert row[5:] == ["-"] * (len(COLUMNS) - 1)
+    assert row[5:] == ["-"] * (len(columns_of([make()])) - 1)
 
 
 def test_seeds_become_a_mean_with_students_interval(make):
@@ -140,16 +143,36 @@ def test_adding_a_result_changes_no_other_methods_numbers(make):
     assert len(after) > len(before)
 
 
+def test_adding_a_method_changes_no_other_line_of_the_csv(make):
+    """But for new columns, if it brings scores that nobody had."""
+    old = [make(seed=i, metrics={"forecast/ood/mae": 0.2 + i / 100}) for i in range(12)]
+    new = [make("new", seed=i, metrics={"forecast/ood/mae": 1e3, "dynamics/impulse/error": 1.0}) for i in range(3)]
+    (before,) = csv.DictReader(io.StringIO(FORMATS["csv"](boards(old))))
+    after = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](boards([*new, *old]))))}
+    assert before.items() <= after["mean"].items()
+    assert after["mean"]["dynamics/impulse/error"] == ""
+
+
+def test_a_board_shows_the_columns_of_which_it_has_a_score(make):
+    (board,) = boards([make(), make("other", metrics={"dynamics/impulse/error": 1.0, "dynamics/rest": 2.0})])
+    families = {column.family for column in board.columns}
+    assert families == {"forecast", "dynamics", "seconds"}
+    (strange,) = boards([make(metrics={"taste/salt": 1.0})])
+    assert [c.heading for c in strange.columns] == ["taste salt", "time s"]
+
+
 def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
     values = [0.201, 0.2234, 0.27]
-    found = boards([make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)])
-    (record,) = csv.DictReader(io.StringIO(FORMATS["csv"](found)))
+    other = make("other", metrics={"forecast/ood/mae": 0.5})
+    found = boards([other, *(make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values))])
+    record = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](found)))}["mean"]
     assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
     assert record["data_sha256"] == "ab" * 32
     assert record["forecast/ood/mae"] == ""
     (board,) = json.loads(FORMATS["json"](found))
-    assert board["rows"][0]["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
-    assert "forecast/ood/mae" not in board["rows"][0]["scores"]
+    (row,) = (r for r in board["rows"] if r["method"] == "mean")
+    assert row["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
+    assert "forecast/ood/mae" not in row["scores"]
 
 
 @pytest.fixture
@@ -169,10 +192,22 @@ def test_latex_is_escaped_and_balanced(latex):
     assert bare.count("{") == bare.count("}")
 
 
+@pytest.fixture
+def committed():
+    return as_latex(boards(load_folder(RESULTS)))
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(latex, tmp_path):
+@pytest.mark.parametrize("source", ["latex", "committed", "odd"])
+def test_latex_compiles(source, request, make, tmp_path):
+    if source == "odd":
+        names = {"tier": "a&b", "circuit": "50%_#{x}", "holdout": "", "track": "", "name": "odd/task"}
+        odd = make("a_b & c#%", task=TaskRecord(**names, data_sha256="cd" * 32), metrics={"taste/salt_level": 1.0})
+        tables = as_latex(boards([odd]))
+    else:
+        tables = request.getfixturevalue(source)
     document = (
-        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n" + latex + "\n\\end{document}"
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n" + tables + "\n\\end{document}"
     )
     (tmp_path / "t.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]

@@ -120,6 +120,7 @@ def reading() -> list[Attack]:
         at("judge", "import zfbench.judge\nprint('LEAK')", "ModuleNotFoundError"),
         at("reference programs", "import baselines.programs\nprint('LEAK')", "ModuleNotFoundError"),
         at("other packages", "import discoverers, leaderboard\nprint('LEAK')", "ModuleNotFoundError"),
+        at("libraries that candidates do not need", "import pytest\nprint('LEAK')", "ModuleNotFoundError"),
         at("all files", WALK, "walked"),
         at("password file", show("'/etc/passwd'"), "FileNotFoundError"),
         at("home", "print('LEAK', os.listdir(os.path.expanduser('~nobody') or '/root'))", "NotFoundError"),
@@ -395,6 +396,7 @@ def importing() -> list[Attack]:
         at("a planted module", "open('/tmp/numpy.py', 'w').write('1/0')\nsys.path.insert(0, '/tmp')\n1 / 0"),
         at("surroundings", "os.environ['JAX_PLATFORMS'] = 'tpu'\nos.chdir('/tmp')\nos.umask(0)\n1 / 0"),
         at("priority and limits", "os.nice(19)\nimport resource\nresource.setrlimit(7, (8, 8))\n1 / 0"),
+        at("another core", "os.sched_setaffinity(0, range(os.cpu_count()))", said="PermissionError"),
         at(
             "raising its limits", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))", said="ValueError"
         ),

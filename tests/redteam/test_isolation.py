@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -61,6 +62,29 @@ def test_programs_of_one_pool_that_run_at_once_do_not_meet(arena):
     with fit_program(program(first), arena.spec, arena.train, LIMITS, 0, arena.sandbox):
         printed = output(arena, "print(os.listdir('/tmp'), os.listdir('/dev/shm'), os.getpid())\nos.kill(1, 0)")
     assert re.fullmatch(r"\[\] \[\] 2\n", printed)
+
+
+def test_each_program_keeps_to_the_cores_of_the_thread_that_asked_for_it(arena):
+    """Also when the pool was started by a worker that is pinned to another core."""
+    cores = sorted(os.sched_getaffinity(0))
+    seen = {}
+
+    def work(mine: set[int], sandbox: BubblewrapSandbox) -> None:
+        os.sched_setaffinity(0, mine)
+        source = program("print(*os.sched_getaffinity(0))\nraise LookupError('done')")
+        with pytest.raises(CandidateError, match="done") as caught:
+            fit_program(source, arena.spec, arena.train, LIMITS, 0, sandbox)
+        seen[frozenset(mine)] = {int(core) for core in caught.value.printed.split()}
+
+    with BubblewrapSandbox() as sandbox:
+        for mine in ({cores[-1]}, {cores[0]}, set(cores)):
+            thread = threading.Thread(target=work, args=(mine, sandbox))
+            thread.start()
+            thread.join()
+        assert seen == {mine: set(mine) for mine in seen}
+        assert len(seen) == (3 if len(cores) > 1 else 1)
+        pool = max(arena.descendants(sandbox._process.pid))  # the keeper that stands by
+        assert os.sched_getaffinity(pool) == set(cores)
 
 
 def test_the_pool_outlives_the_thread_that_started_it(arena):

@@ -23,6 +23,7 @@ print([sorted(os.listdir(folder)) for folder in ("/", "/tmp", "/dev/shm", "/dev"
 print(sorted(os.environ.items()), sys.path, os.getcwd(), os.umask(0), os.nice(0))
 print(os.getpid(), os.getppid(), os.getuid(), os.getgroups())
 print([resource.getrlimit(k) for k in range(16)], threading.active_count())
+print(os.sched_getaffinity(0))
 print(sorted(name for name in sys.modules if "zfbench" in name or "jax" in name or "numpy" in name))
 print(jax.config.jax_enable_x64, jax.jit, np.tanh(0.5), [f.__module__ for f in (jnp.tanh, np.asarray, open, exec)])
 raise LookupError("seen")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,25 @@ def test_a_model_with_halved_coupling_halves_the_response_of_the_next_neuron(sea
     assert 0 < m["dynamics/impulse/error/group/p"] < 1
     assert m["dynamics/impulse/error/group/q"] == pytest.approx(0, abs=1e-5)
     assert m["connectivity/wiring/sign_accuracy"] == 1
+
+
+def test_the_strongest_response_to_an_example_neuron_is_kept_as_a_curve(sealed, system):
+    """Kicked by 0.2, a linear system answers 0.2 A^k e_j; the chain passes a's kick on."""
+    A = system.A.copy()
+    A[3, 2] = 0  # the model gets one edge wrong; whose responses are shown is up to the truth
+    for model in (system, LinearSystem(A, system.drive_weights)):
+        curves = Judge(sealed).score(model).curves
+        shown = {n.rsplit("/", 1)[1]: c for n, c in curves.items() if n.startswith("dynamics/impulse/example/")}
+        assert set(shown) == {"a to c", "c to d"}
+        for name, (source, target) in {"a to c": (0, 2), "c to d": (2, 3)}.items():
+            powers = [0.2 * np.linalg.matrix_power(model.A, k)[target, source] for k in range(1, 1 + len(shown[name]))]
+            np.testing.assert_allclose(shown[name], powers, atol=1e-5)
+
+
+def test_nobody_answers_in_a_circuit_without_edges(sealed, system):
+    free = LinearSystem(0.8 * np.eye(N), system.drive_weights)
+    curves = Judge(replace(sealed, truth=free)).score(free).curves
+    assert not [name for name in curves if name.startswith("dynamics/impulse/example/")]
 
 
 def test_a_model_that_responds_to_nothing_scores_at_the_floor(sealed):

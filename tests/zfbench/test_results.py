@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.results import Machine, MethodRecord, Result, TaskRecord, library_versions, read, read_folder
+from zfbench.results import (
+    Evaluated,
+    Machine,
+    MethodRecord,
+    Result,
+    Spend,
+    TaskRecord,
+    library_versions,
+    read,
+    read_folder,
+)
 
 TASK = TaskRecord(
     name="zfish-tiny/driven", track="driven", tier="tiny", circuit="published", holdout="outward", data_sha256="ab"
@@ -78,3 +88,20 @@ def test_runs_that_differ_only_in_machine_and_time_are_comparable():
     second = make(timings={"fit": 9.0}, machine=other)
     assert first.comparable() == second.comparable()
     assert first.comparable() != make(metrics={"forecast/id/mae": 0.26}).comparable()
+
+
+def searched(seconds, tokens=5):
+    spend = Spend(evaluations=1, wall_seconds=seconds, device_seconds=seconds, tokens=tokens)
+    return make(search=(Evaluated(program="ab", operator="seed", status="ok", loss=0.5, spend=spend),))
+
+
+def test_the_clock_of_a_search_is_a_machine_field_and_its_course_is_not():
+    assert searched(1.0).comparable() == searched(2.0).comparable()
+    assert searched(1.0).comparable() != searched(1.0, tokens=6).comparable()
+
+
+def test_a_file_without_the_course_of_its_search_can_be_read(tmp_path):
+    content = json.loads(make().model_dump_json())
+    del content["search"]
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    assert read(tmp_path / "r.json").search == ()

@@ -12,9 +12,9 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import Status
 from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
 from zfbench.search.budget import Budget
+from zfbench.search.evaluator import bound
 from zfbench.search.eventlog import read_journal
-from zfbench.search.outcome import Counts, SearchOutcome
-from zfbench.search.types import Evaluation, Program, Scored, Spend
+from zfbench.search.types import Evaluation, Program, Spend
 
 PLAN = runs.Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
 FULL = 2_000
@@ -49,7 +49,7 @@ def judged(monkeypatch, driven):
     class Evaluator:
         calls: ClassVar = []
 
-        def __init__(self, task, limits, sandbox):
+        def __init__(self, limits, sandbox):
             self.limits = limits
 
         def __call__(self, program, seed):
@@ -63,10 +63,25 @@ def judged(monkeypatch, driven):
     judged.evaluations = Evaluator.calls
     monkeypatch.setattr(runs, "load_task", lambda name: driven)
     monkeypatch.setattr(runs, "load_judge", lambda name: None)
-    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
+    monkeypatch.setattr(driven, "evaluator", Evaluator)
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
     monkeypatch.setattr(runs, "assess_program", judged)
     return judged
+
+
+def test_the_result_holds_who_came_of_whom_and_what_was_spent_until_then(tmp_path, judged):
+    outcome, result = runs.search(PLAN, tmp_path)
+    evaluated = outcome.evaluated
+    assert [e.program for e in result.search] == [s.program.id[:12] for s in evaluated]
+    assert [e.loss for e in result.search] == pytest.approx([s.evaluation.loss for s in evaluated], rel=1e-5)
+    for entry, scored in zip(result.search, evaluated, strict=True):
+        assert [evaluated[n - 1].program.id for n in entry.parents] == list(scored.program.parents)
+    assert result.search[0].operator == "seed"
+    assert any(entry.parents for entry in result.search)
+    assert [e.spend.evaluations for e in result.search] == list(range(1, 10))
+    assert [e.spend.device_seconds for e in result.search] == [float(i) for i in range(1, 10)]
+    walls = [e.spend.wall_seconds for e in result.search]
+    assert walls == sorted(walls)
 
 
 def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
@@ -117,15 +132,15 @@ def test_without_finals_the_best_of_the_screening_is_judged(tmp_path, judged):
     assert not (tmp_path / "finals.jsonl").exists()
 
 
-def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, monkeypatch):
-    works = runs.ProgramEvaluator.__call__
+def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, driven, monkeypatch):
+    works = driven.evaluator.__call__
 
     def fail_when_full(self, program, seed):
         if self.limits.updates == FULL:
             return Evaluation(Status.TIMEOUT)
         return works(self, program, seed)
 
-    monkeypatch.setattr(runs.ProgramEvaluator, "__call__", fail_when_full)
+    monkeypatch.setattr(driven.evaluator, "__call__", fail_when_full)
     outcome, result = runs.search(PLAN, tmp_path)
     assert judged.sources == [outcome.best.program.source]
     assert {row["status"] for row in result.finals} == {"timeout"}
@@ -163,17 +178,6 @@ def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, d
     assert read(tmp_path / "result.json") == result
 
 
-def test_a_searchs_course_skips_failures_but_counts_them():
-    evaluations = [
-        Evaluation(status="error"),
-        Evaluation(status="ok", loss=0.5),
-        Evaluation(status="ok", loss=0.25),
-    ]
-    evaluated = tuple(Scored(Program(f"x = {i}"), e) for i, e in enumerate(evaluations))
-    outcome = SearchOutcome(evaluated, Counts(3, 3, 1, 0, 0), Spend(), Spend(), "budget")
-    assert runs._course(outcome) == {"search/evaluation": [2.0, 3.0], "search/loss": [0.5, 0.25]}
-
-
 def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_path, judged):
     _, result = runs.search(PLAN, tmp_path)
     judged.evaluations.clear()
@@ -183,3 +187,12 @@ def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_pat
     assert runs.check(outcome, result, final) is None
     assert "best program" in runs.check(outcome, result)  # the screening preferred another
     assert runs.Plan.read(tmp_path) == PLAN
+
+
+def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
+    plan = replace(PLAN, budget=Budget(device_seconds=5_000.0, wall_seconds=5_000.0, updates=100))
+    assert plan.bound == bound(plan.candidate)
+    screening, _ = plan.budgets
+    full = bound(plan.limits)
+    assert screening.device_seconds == 5_000.0 - 3 * full.device_seconds
+    assert screening.wall_seconds == 5_000.0 - 3 * full.wall_seconds

@@ -23,7 +23,8 @@ from types import TracebackType
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs import mounts, pool, seccomp
-from zfbench.programs.process import ENVIRONMENT, Child, cpu_seconds
+from zfbench.programs.devices import CPU, environment
+from zfbench.programs.process import Child, cpu_seconds, start_kept
 
 BWRAP = "bwrap"
 CONFINEMENT = (
@@ -52,13 +53,14 @@ class BubblewrapSandbox:
 
     name = "bubblewrap"
     confined = True
+    device = CPU
 
     def __init__(self) -> None:
         self.notice = "" if seccomp.supported() else "Sandbox 'bubblewrap' runs without a filter of system calls here."
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = b""
+        self._cores = os.sched_getaffinity(0)  # of the pool, which a pinned worker may be the first to need
 
     def start(self) -> None:
         """Start the pool now and wait until it is warm.
@@ -71,7 +73,7 @@ class BubblewrapSandbox:
                 self._start()
 
     def spawn(self, limits: Limits) -> Child:
-        """Fork a program's process off the pool.
+        """Fork a program's process off the pool; it keeps to the cores of the calling thread.
 
         Raises:
             ZfbenchError: the pool did not start, or has ended.
@@ -82,7 +84,11 @@ class BubblewrapSandbox:
         output, printed = os.pipe()
         status, exited = os.pipe()
         given = (to_child, from_child, printed, exited)
-        message = {"memory_bytes": limits.memory_bytes, "cpu_seconds": cpu_seconds(limits)}
+        message = {
+            "memory_bytes": limits.memory_bytes,
+            "cpu_seconds": cpu_seconds(limits),
+            "cores": sorted(os.sched_getaffinity(0)),
+        }
         try:
             with self._lock:
                 if self._control is None:
@@ -120,32 +126,21 @@ class BubblewrapSandbox:
             *(BWRAP, *CONFINEMENT, *mounts.arguments()),
             *(str(mounts.interpreter()), "-s", "-S", "-P", "-m", "zfbench.programs.pool", str(theirs.fileno())),
         ]
-        started: list[subprocess.Popen[bytes]] = []
-        ready = threading.Event()
         errors, printed = os.pipe()
-
-        def keep() -> None:
-            """Live as long as the child: --die-with-parent means the thread that started it."""
-            try:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=printed,
-                    stderr=printed,
-                    pass_fds=(theirs.fileno(),),
-                    env=ENVIRONMENT | {"PYTHONPATH": mounts.PACKAGES},
-                    cwd="/",
-                )
-                started.append(process)
-            finally:
-                theirs.close()
-                os.close(printed)
-                ready.set()
-            process.wait()
-
-        threading.Thread(target=keep, name="sandbox", daemon=True).start()
-        ready.wait()
-        self._process = started[0]
+        try:
+            self._process = start_kept(
+                command,
+                self._cores,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                pass_fds=(theirs.fileno(),),
+                env=environment(self.device) | {"PYTHONPATH": mounts.PACKAGES},
+                cwd="/",
+            )
+        finally:
+            theirs.close()
+            os.close(printed)
         ours.settimeout(START_SECONDS)
         said = b""
         with contextlib.suppress(TimeoutError, ConnectionError):

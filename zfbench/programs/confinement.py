@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
 import struct
+import sys
 from pathlib import Path
 
 MIB = 2**20
@@ -20,6 +22,7 @@ CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000
 MS_REMOUNT, MS_BIND = 0x20, 0x1000
 CAPABILITIES_3 = 0x20080522
+PR_SET_PDEATHSIG = 1
 CPUINFO = "/cpuinfo"  # where the sandbox keeps the machine's /proc/cpuinfo
 NAMESPACED_PID_MAX = (6, 14)  # the first kernel where each pid namespace has its own `pid_max`
 
@@ -50,6 +53,18 @@ def drop_capabilities() -> None:
     """Give up every capability in every set."""
     header = struct.pack("Ii", CAPABILITIES_3, 0)
     _call("capset", header, bytes(24))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends, however busy it is; Linux alone can.
+
+    Args:
+        parent: the process of that thread; when it is gone already, this one ends at once.
+    """
+    if sys.platform == "linux":
+        _call("prctl", PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the kernel was told
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:

@@ -120,17 +120,17 @@ def _nearest_rate(rate: object) -> float:
     return min(LEARNING_RATES, key=lambda known: abs(math.log(known / rate)))
 
 
-def check_source(source: str) -> None:
-    """Check what can be seen without running the source.
+def parse_source(source: str) -> ast.Module:
+    """The syntax tree of a program of any kind.
 
     Raises:
-        CandidateError: invalid; the source is too long, does not parse, or lacks `Model` or a method.
+        CandidateError: invalid; the source is too long or does not parse.
     """
     size = len(source.encode(errors="replace"))
     if size > SOURCE_LIMIT:
         raise CandidateError(Status.INVALID, f"The source has {size:,} bytes; at most {SOURCE_LIMIT:,} are accepted.")
     try:
-        tree = ast.parse(source)
+        return ast.parse(source)
     except SyntaxError as error:
         raise CandidateError(
             Status.INVALID, f"The source does not parse: {error.msg} at line {error.lineno}."
@@ -139,6 +139,15 @@ def check_source(source: str) -> None:
         raise CandidateError(
             Status.INVALID, f"The source does not parse: {str(error) or 'nested too deeply'}."
         ) from error
+
+
+def check_source(source: str) -> None:
+    """Check what can be seen without running the source.
+
+    Raises:
+        CandidateError: invalid; the source is too long, does not parse, or lacks `Model` or a method.
+    """
+    tree = parse_source(source)
     models = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Model"]
     if not models:
         raise CandidateError(Status.INVALID, "The source must define a class `Model` (flax.linen) at its top level.")

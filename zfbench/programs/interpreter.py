@@ -64,13 +64,18 @@ class InterpreterPool:
         self._lock = threading.Lock()
         self._idle: dict[str, list[tuple[Child, int]]] = defaultdict(list)  # by source, with the programs so far
 
-    def fit(self, program: Interpretation, seed: int) -> FittedProgram:
+    def fit(self, program: Interpretation, seed: int, deadline: float) -> FittedProgram:
         """Train a program through its interpreter; its process comes back with `close`.
+
+        Args:
+            program: as parameters.
+            seed: of initial parameters and batches.
+            deadline: of `time.monotonic()`, for the fit and all later calls together.
 
         Raises:
             CandidateError: as of `fit_program`.
         """
-        deadline = time.monotonic() + self._limits.seconds
+        fitted_by = min(time.monotonic() + self._limits.seconds, deadline)
         with self._lock:
             idle = self._idle[program.source]
             child, served = idle.pop() if idle else (None, 0)
@@ -88,10 +93,10 @@ class InterpreterPool:
         job = Frame(job.kind, {**job.fields, **fields}, {**job.arrays, **given})
         with contextlib.ExitStack() as held:
             held.callback(self._take_back, program.source, child, served + 1)
-            child.send(job, deadline, "training")
-            report = TrainingReport.from_json(child.receive(REPORT_LIMIT, deadline, "training").fields)
+            child.send(job, fitted_by, "training")
+            report = TrainingReport.from_json(child.receive(REPORT_LIMIT, fitted_by, "training").fields)
             report = replace(report, parameters=program.numbers)
-            return FittedProgram(child, self._spec, report, self._limits.seconds, held.pop_all().close)
+            return FittedProgram(child, self._spec, report, self._limits.seconds, deadline, held.pop_all().close)
 
     def _take_back(self, source: str, child: Child, served: int) -> None:
         if served < PROGRAMS_PER_PROCESS and child.idle:

@@ -9,14 +9,16 @@ import importlib.metadata
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import zfbench
 from zfbench.programs.confinement import CPUINFO
 
 PACKAGES = "/packages"  # the only entry of the module path beside the standard library
-LIBRARIES = ("numpy", "jax", "jaxlib", "flax", "optax")  # and all that they require
+LIBRARIES = ("numpy", "jax", "jaxlib", "flax", "optax")  # and what they cannot do without
+REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(\[(?P<extras>[^]]*)\])?")  # such as etils[epath, epy]
+OF_AN_EXTRA = re.compile(r""";.*\bextra\s*==\s*["']([\w.-]+)""")
 MODULES = (  # of zfbench: nothing that holds or leads to the truth
     "__init__",
     "errors",
@@ -28,6 +30,7 @@ MODULES = (  # of zfbench: nothing that holds or leads to the truth
     "programs/pool",
     "programs/report",
     "programs/seccomp",
+    "programs/simulation",
     "programs/training",
     "programs/worker",
     "tasks/__init__",
@@ -90,18 +93,18 @@ def _installed_below(shown: list[Path]) -> list[Path]:
 
 
 def _packages() -> Iterator[Path]:
-    """Top-level files and folders of `LIBRARIES` and all that is installed of what they require."""
+    """Top-level files and folders of `LIBRARIES` and of what they cannot do without."""
     waiting, seen, shown = list(LIBRARIES), set(), set()
     while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in seen:
+        wanted = REQUIREMENT.match(waiting.pop())
+        if wanted is None or wanted[0] in seen:
             continue
-        seen.add(name)
+        seen.add(wanted[0])
         try:
-            distribution = importlib.metadata.distribution(name)
+            distribution = importlib.metadata.distribution(wanted["name"])
         except importlib.metadata.PackageNotFoundError:
-            continue  # for another platform, or of an extra
-        waiting += [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in distribution.requires or ()]
+            continue  # for another platform
+        waiting += _required(distribution.requires or (), wanted["extras"] or "")
         record = distribution.read_text("RECORD") or ""
         tops = {line.split(",")[0].split("/")[0] for line in record.splitlines()}
         for top in sorted(tops - {"..", "", "__pycache__"}):
@@ -109,3 +112,13 @@ def _packages() -> Iterator[Path]:
             if path.name not in shown and path.exists():
                 shown.add(path.name)
                 yield path
+
+
+def _required(requirements: Iterable[str], extras: str) -> list[str]:
+    """Those that hold always, and those of the extras; the others name test runners, other frameworks and the like."""
+    chosen = []
+    for requirement in requirements:
+        condition = OF_AN_EXTRA.search(requirement)
+        if condition is None or condition[1] in re.split(r"[\s,]+", extras):
+            chosen.append(requirement)
+    return chosen

@@ -8,7 +8,7 @@ one that runs none of a candidate's code. Three processes serve a candidate:
     keeper      process 1 of that namespace: takes a private view, gives up all rights, and stands by; asked for a
                 program, it hands the parent a descriptor of itself, and waits for the program to end or the parent
                 to hang up; with its own end the kernel ends whatever is left in the namespace
-    program     limits itself and executes the candidate
+    program     goes to the cores of the worker that asked for it, limits itself and executes the candidate
 
 Usage, by `zfbench.programs.bubblewrap` alone: python -m zfbench.programs.pool CONTROL, a descriptor of a socket on
 which each message asks for one program.
@@ -23,7 +23,7 @@ import select
 import socket
 import struct
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from zfbench.programs import confinement, seccomp, worker
 from zfbench.programs.dynamics import Dynamics  # noqa: F401  imported here so that no candidate has to wait for it
@@ -91,9 +91,10 @@ def _keep(control: socket.socket, saying: int) -> NoReturn:
     os._exit(0)
 
 
-def _run(limits: dict[str, int]) -> NoReturn:
+def _run(limits: dict[str, Any]) -> NoReturn:
     os.close(STATUS)
     os.setsid()
+    os.sched_setaffinity(0, limits.pop("cores"))
     confinement.limit_resources(**limits)
     confinement.limit_user_tasks()
     if seccomp.supported():

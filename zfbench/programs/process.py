@@ -12,30 +12,25 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import zfbench
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.devices import CPU, GPU, environment
 from zfbench.programs.frames import Frame, FrameError, decode, encode
 
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
-    "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "NPROC": "1",  # XLA's thread pools
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
 CALLS_WORTH = 20  # time limits of one call that the processor time of a whole life is worth
 LAST_WORDS = 2.0  # seconds that a child has to end after it closed its pipe
@@ -217,12 +212,18 @@ class Sandbox(Protocol):
     Attributes:
         name: of the backend.
         confined: whether programs are kept from files and network.
+        device: where programs compute, `cpu` or `gpu`.
         notice: one line on what it does not protect from; empty if there is nothing to say.
     """
 
     name: str
     confined: bool
+    device: str
     notice: str
+
+    def start(self) -> None:
+        """Do what is done once for all workers, which need not wait for it then; harmless when repeated."""
+        ...
 
     def spawn(self, limits: Limits) -> Child:
         """Start a worker; may be called from several threads."""
@@ -239,6 +240,37 @@ class Sandbox(Protocol):
     ) -> None: ...
 
 
+def start_kept(command: Sequence[str], cores: Collection[int] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process in a thread that lives as long as it does.
+
+    The kernel's signal on a parent's death follows the thread that started the child, not its process: without a thread
+    of its own, a child would die with the worker thread that happened to ask for it.
+
+    Args:
+        command: what to run.
+        cores: that it may use; by default those of the calling thread.
+        options: of `subprocess.Popen`.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def keep() -> None:
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, cores)
+            started.set_result(subprocess.Popen(command, **options))
+        except (OSError, ValueError) as error:
+            started.set_exception(error)
+            return
+        with contextlib.suppress(ChildProcessError):  # its owner has reaped it
+            os.waitid(os.P_PID, started.result().pid, os.WEXITED | os.WNOWAIT)
+
+    threading.Thread(target=keep, name="keeper", daemon=True).start()
+    return started.result()
+
+
 def cpu_seconds(limits: Limits) -> int:
     """Processor time of a program's whole life, which its calls share; each of them has the wall-clock limit."""
     return math.ceil(CALLS_WORTH * limits.seconds)
@@ -250,27 +282,34 @@ class ProcessSandbox:
     name = "process"
     confined = False
 
-    def __init__(self, why: str = "it was asked for") -> None:
-        """Say why no better backend was taken."""
+    def __init__(self, why: str = "it was asked for", device: str = CPU) -> None:
+        """Say why no better backend was taken, and where programs compute."""
+        self.device = device
         self.notice = (
             f"Sandbox 'process' ({why}): programs run with limits of time and memory, but they can read your files, "
             "use the network and leave processes behind."
         )
+        if device == GPU:  # CUDA reserves far more addresses than it uses memory
+            self.notice += " With --device gpu their memory is not limited either."
+
+    def start(self) -> None:
+        """Nothing is shared."""
 
     def spawn(self, limits: Limits) -> Child:
         """Start a worker under this user, with an emptied environment."""
         to_child, requests = os.pipe()
         results, from_child = os.pipe()
         output, printed = os.pipe()
-        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits)))
+        memory = resource.RLIM_INFINITY if self.device == GPU else limits.memory_bytes
+        arguments = map(str, (to_child, from_child, memory, cpu_seconds(limits), os.getpid()))
         try:
-            process = subprocess.Popen(
+            process = start_kept(
                 [sys.executable, "-s", "-P", "-m", "zfbench.programs.worker", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(to_child, from_child),
-                env=ENVIRONMENT | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
+                env=environment(self.device) | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
                 cwd="/",
                 start_new_session=True,
             )

@@ -7,6 +7,7 @@ candidate is a `CandidateError`, and after it no process is left.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -37,13 +38,20 @@ class FittedProgram:
     """
 
     def __init__(
-        self, child: Child, spec: TaskSpec, report: TrainingReport, seconds: float, close: Callable[[], None]
+        self,
+        child: Child,
+        spec: TaskSpec,
+        report: TrainingReport,
+        seconds: float,
+        deadline: float,
+        close: Callable[[], None],
     ) -> None:
-        """Ask the child; every later call may take so many seconds, and `close` ends it."""
+        """Ask the child; every later call may take so many seconds, all end at the deadline, and `close` ends it."""
         self.report = report
         self._child = child
         self._spec = spec
         self._seconds = seconds
+        self._deadline = deadline
         self._closed = False
         self._end = close
 
@@ -80,7 +88,7 @@ class FittedProgram:
             "clamp_value": np.broadcast_to(np.float32(0), (B, H, N)) if clamp is None else _course(clamp, H),
         }
         path = np.empty((B, H, N), np.float32)
-        deadline = time.monotonic() + self._seconds
+        deadline = min(time.monotonic() + self._seconds, self._deadline)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.close)
             for first in range(0, B, WINDOWS_PER_CALL):
@@ -130,6 +138,7 @@ def fit_program(
     limits: Limits,
     seed: int,
     sandbox: Sandbox | None = None,
+    deadline: float = math.inf,
 ) -> FittedProgram:
     """Train a candidate in a process of its own.
 
@@ -141,6 +150,7 @@ def fit_program(
             space.
         seed: of initial parameters and batches; the same seed gives the same program.
         sandbox: runs the program; without one, `open_sandbox()` does and is closed with the program.
+        deadline: of `time.monotonic()`, for the fit and all later calls together.
 
     Raises:
         CandidateError: the program failed; no process is left.
@@ -152,16 +162,16 @@ def fit_program(
     with contextlib.ExitStack() as held:
         child = (sandbox or held.enter_context(open_sandbox())).spawn(limits)
         held.callback(child.kill)
-        deadline = began + limits.seconds
+        fitted_by = min(began + limits.seconds, deadline)
         try:
-            child.send(training_job(source, spec, train, limits, seed), deadline, "training")
-            frame = child.receive(REPORT_LIMIT, deadline, "training")
+            child.send(training_job(source, spec, train, limits, seed), fitted_by, "training")
+            frame = child.receive(REPORT_LIMIT, fitted_by, "training")
             report = TrainingReport.from_json(frame.fields)
         except CandidateError as error:
             child.kill()
             error.printed = child.output
             raise
-        return FittedProgram(child, spec, report, limits.seconds, held.pop_all().close)
+        return FittedProgram(child, spec, report, limits.seconds, deadline, held.pop_all().close)
 
 
 def training_job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:

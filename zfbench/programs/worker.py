@@ -1,11 +1,11 @@
-"""What a candidate's process does: it executes the source, trains it, and answers with predictions.
+"""What a candidate's process does: it executes the source, trains it or not, and answers with predictions.
 
 Whatever the candidate raises ends the process; its last word is a frame that says why. The process holds the
 training data and the inputs it is asked to forecast, nothing else.
 
 In the backend `bubblewrap` the warm pool calls `run` in a process that it has confined. In the backend `process` this
-module is the program: python -m zfbench.programs.worker REQUESTS RESULTS MEMORY CPU, two file descriptors, the bytes
-of its address space and its seconds of processor time.
+module is the program: python -m zfbench.programs.worker REQUESTS RESULTS MEMORY CPU PARENT, two file descriptors, the
+bytes of its address space, its seconds of processor time, and the process whose end it must not outlive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zfbench.programs.confinement import limit_resources
+from zfbench.programs.confinement import die_with, limit_resources
 from zfbench.programs.contract import CandidateError, Status, TrainingChoice
 from zfbench.programs.frames import Frame, decode, encode
 from zfbench.tasks.task import Recording, TaskSpec
@@ -41,15 +41,16 @@ GIVEN = "given/"  # prefix of arrays that are initial parameters
 Answer = Callable[[Frame], Frame]
 
 
-def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int) -> None:
-    """Limit this process, and end it with its parent."""
+def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int, parent: int) -> None:
+    """Limit this process, and end it with its parent: by the kernel on Linux, its whole group by a thread."""
+    die_with(parent)
     limit_resources(memory_bytes, cpu_seconds)
     threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
     run(requests, results)
 
 
 def run(requests: int, results: int) -> None:
-    """Train the program of the first frame and answer all that follow; the last frame says what went wrong."""
+    """Prepare the program of the first frame and answer all that follow; the last frame says what went wrong."""
     send = functools.partial(_send, results)
     with _LastWords(send):
         _serve(functools.partial(_read_exactly, requests), send)
@@ -75,7 +76,8 @@ class _LastWords:
 def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) -> None:
     began = time.monotonic()
     job = decode(read_exactly, TRUSTED_LIMIT)
-    report, answer = _train(job, began)
+    prepare = {"train": _train, "simulate": _simulator}[job.kind]
+    report, answer = prepare(job, began)
     send(report)
     while True:
         send(answer(decode(read_exactly, TRUSTED_LIMIT)))
@@ -124,6 +126,26 @@ def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
     return Frame("fitted", trained.report.to_json()), answer
 
 
+def _simulator(job: Frame, _: float) -> tuple[Frame, Answer]:
+    """Execute a simulator; how it answers parameters and contexts with trajectories."""
+    import jax
+
+    from zfbench.programs.simulation import batch_simulator
+
+    names = {kind: job.fields[kind] for kind in ("parameters", "context", "observations")}
+    simulate = batch_simulator(
+        _execute(job.fields["source"]), **names, steps=job.fields["steps"], every=job.fields["every"]
+    )
+    key = jax.random.key(job.fields["seed"])
+
+    def answer(frame: Frame) -> Frame:
+        rows = frame.fields["first"] + np.arange(len(frame.arrays["parameters"]))
+        path = simulate(key, rows, frame.arrays["parameters"], frame.arrays["contexts"])
+        return Frame("trajectories", arrays={"path": np.asarray(path)})
+
+    return Frame("ready"), answer
+
+
 def _execute(source: str) -> ModuleType:
     """Run the source as a module; its lines are kept for tracebacks."""
     linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
@@ -163,7 +185,7 @@ def _failure(status: Status, message: str) -> Frame:
 
 
 def _die_with_parent(requests: int) -> None:
-    """End this process group when the parent has closed its end of the pipe, however busy it is."""
+    """End this process group when the parent has closed its end of the pipe, unless the program lets no thread run."""
     poll = select.poll()
     poll.register(requests, 0)  # hang-ups and errors only
     poll.poll()

@@ -16,6 +16,7 @@ VERSIONS = {
     "dynamics": 1,
     "intervention": 1,
     "isolation": 1,
+    "laplace": 1,
     "likelihood": 1,
     "probabilistic": 1,
 }

@@ -1,64 +1,198 @@
-"""How probable the recording is under a deterministic forecast: a Laplace predictive likelihood.
+"""Marginal likelihoods: how probable observations are under a simulator whose parameters are integrated out.
 
-A residual r of neuron i is taken as Laplace noise of unknown scale b_i, p(r | b) = exp(-|r| / b) / (2 b): the
-density whose maximum likelihood is the least absolute error. The scale is integrated out under its conjugate
-prior, the inverse gamma with shape a and scale s_i, so that no scale is fitted to what is scored:
+With parameters theta ~ p, observations x_j and their contexts c_j, j = 1..M, each with parameters of its own,
 
-    log p(r_1 .. r_n) = -n log 2 + a log s - log G(a) + log G(a + n) - (a + n) log(s + sum_k |r_k|),
+    log p(x | m) = sum_j log p(x_j | m),
+    log p(x_j | m) = logsumexp_b [log p(x_j | m, theta_b, c_j) + log u_b] - log B,
 
-G the gamma function. By the chain rule this is the sum of the log densities of each residual given those before
-it. Neurons add up.
+where theta_b ~ p(theta) and u_b = 1 (prior Monte Carlo), or theta_b ~ q(theta | x_j) and
+u_b = p(theta_b) / q(theta_b | x_j) (importance sampling; Wahl et al. 2026, arXiv 2602.18266, Eq. D-36, which prints the
+ratio upside down).
 
-Residuals count as independent, although those of one forecast are not: the sum overstates the evidence, by
-about the correlation time in steps, and differences of thousands between programs are common. Where that is too
-sharp, divide by a temperature.
+The density may be the simulator's own or an estimate (`zfbench.scoring.neural`); both have `log_prob`. What is reported
+as standard error is that of the Monte Carlo sum alone, not the error of an estimated density.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import gammaln
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
+from zfbench.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
-SHAPE = 1.0  # a: the prior weighs as much as one residual
-RELATIVE_SCALE = 0.1  # s_i in units of the neuron's sd: a forecast of that error is no surprise
-SD_FLOOR = 1e-3  # as in `forecast`: activity has full scale 1
-
-AXES = ("window", "step", "neuron")
+Array = NDArray[np.float64]
 
 
-def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float:
-    """Log of the density of the target under the forecasts, in nats.
+class Likelihood(Protocol):
+    """p(x | theta, c): a simulator's density, exact or estimated."""
+
+    def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
+        """Log density of every observation under every parameter.
+
+        Args:
+            x: [M, K].
+            theta: [B, P].
+            context: [M, C], of each observation; None where the simulator takes none.
+
+        Returns:
+            [M, B]; -inf where an observation is impossible.
+        """
+        ...
+
+
+class Posterior(Protocol):
+    """q(theta | x, c): a normalised density to draw parameters from; it may leak out of the prior's support."""
+
+    def sample(self, x: Array, n: int, seed: int, context: Array | None = None) -> Array:
+        """Draws [n, P] given one observation [K] and its context [C]."""
+        ...
+
+    def log_prob(self, theta: Array, x: Array, context: Array | None = None) -> Array:
+        """Log density [n] of parameters [n, P] given one observation [K] and its context [C]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MarginalLikelihood:
+    """Monte Carlo estimates of log marginal likelihoods, in nats.
+
+    Attributes:
+        log_evidence: [M], of each observation; -inf where no draw can explain it.
+        standard_error: [M], of `log_evidence` (delta method); inf where that is -inf.
+        effective_size: [M], 1 / sum_b W_b^2 of the normalised terms: how many draws the estimate rests on.
+        total: sum over observations.
+        total_standard_error: of `total`; draws that observations share are counted as shared.
+    """
+
+    log_evidence: Array
+    standard_error: Array
+    effective_size: Array
+    total: float
+    total_standard_error: float
+
+
+def log_marginal_prior(
+    likelihood: Likelihood, x: ArrayLike, theta_prior: ArrayLike, context: ArrayLike | None = None
+) -> MarginalLikelihood:
+    """Marginal likelihood by averaging over draws from the prior.
 
     Args:
-        prediction: [B, H, N].
-        target: [B, H, N].
-        sd: [N], of each neuron's activity in training; sets the prior's scale.
+        likelihood: p(x | theta, c).
+        x: observations, [M, K].
+        theta_prior: draws from the prior, [B, P], B at least 2; shared by all observations.
+        context: [M, C], of each observation.
 
     Raises:
-        ZfbenchError: shapes disagree or a number is not finite.
+        ZfbenchError: shapes disagree, or a log density is NaN or +inf.
     """
-    truth = finite(target, "target", AXES)
-    residual = np.abs(finite(prediction, "prediction", AXES, truth.shape) - truth)
-    n = residual.shape[0] * residual.shape[1]
-    s = RELATIVE_SCALE * np.maximum(finite(sd, "standard deviation", ("neuron",), truth.shape[2:]), SD_FLOOR)  # [N]
-    per_neuron = SHAPE * np.log(s) - (SHAPE + n) * np.log(s + residual.sum(axis=(0, 1)))
-    constant = -n * math.log(2) - gammaln(SHAPE) + gammaln(SHAPE + n)
-    return float(per_neuron.sum() + len(s) * constant)
+    x, context = _observations(x, context)
+    theta = finite(theta_prior, "prior sample", ("draw", "parameter"))
+    log_terms = np.asarray(likelihood.log_prob(x, theta, context), np.float64)
+    if log_terms.shape != (len(x), len(theta)):
+        raise ZfbenchError(
+            f"The likelihood answered with shape {log_terms.shape}; make it {(len(x), len(theta))}, "
+            "one log density for every observation and draw."
+        )
+    return average(log_terms, shared=True)
 
 
-def standardised_mse(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float | None:
-    """Mean squared error with each neuron in units of its sd [N]; None when no neuron varies.
+def log_marginal_importance(
+    likelihood: Likelihood,
+    x: ArrayLike,
+    posterior: Posterior,
+    log_prior: Callable[[Array], Array],
+    draws: int,
+    seed: int,
+    context: ArrayLike | None = None,
+) -> MarginalLikelihood:
+    """Marginal likelihood by importance sampling from a posterior.
+
+    Draws outside the prior's support have weight p / q = 0 and stay in the average. That is the renormalisation of q to
+    the support: dropping them instead would divide by too few draws and add -log(share inside) to the log evidence.
+
+    Args:
+        likelihood: p(x | theta, c).
+        x: observations, [M, K].
+        posterior: q, drawn from anew for each observation.
+        log_prior: log density [n] of parameters [n, P], -inf outside the support.
+        draws: B, at least 2.
+        seed: of the draws.
+        context: [M, C], of each observation.
 
     Raises:
-        ZfbenchError: shapes disagree or a number is not finite.
+        ZfbenchError: shapes disagree, a log density is NaN or +inf, or q is zero at one of its own draws.
     """
-    truth = finite(target, "target", AXES)
-    scale = finite(sd, "standard deviation", ("neuron",), truth.shape[2:])
-    varies = scale >= SD_FLOOR
-    error = (finite(prediction, "prediction", AXES, truth.shape) - truth)[:, :, varies] / scale[varies]
-    return float(np.square(error).mean()) if error.size else None
+    x, context = _observations(x, context)
+    seeds = np.random.SeedSequence(seed).generate_state(len(x))
+    log_terms = np.full((len(x), draws), -np.inf)
+    for j, own in enumerate(x):
+        c = None if context is None else context[j]
+        theta = finite(posterior.sample(own, draws, int(seeds[j]), c), "posterior sample", ("draw", "parameter"))
+        prior = np.asarray(log_prior(theta), np.float64)  # [B]
+        inside = prior > -np.inf
+        if np.isnan(prior).any():
+            raise ZfbenchError("The log prior is NaN at a posterior draw; return -inf outside its support.")
+        if not inside.any():
+            continue
+        proposal = np.asarray(posterior.log_prob(theta[inside], own, c), np.float64)  # [inside]
+        if not np.isfinite(proposal).all():
+            raise ZfbenchError("The posterior's log density is not finite at its own draws; it is no density.")
+        rows = None if c is None else c[None]
+        density = np.asarray(likelihood.log_prob(own[None], theta[inside], rows), np.float64)[0]  # [inside]
+        log_terms[j, inside] = density + prior[inside] - proposal
+    return average(log_terms, shared=False)
+
+
+def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
+    """Log of the mean over draws, with its error.
+
+    With Z_j the mean of terms w_jb, d log Z_j = (mean of w_jb - Z_j) / Z_j to first order, so the standard error is
+    sd_b(w_jb / Z_j) / sqrt(B). Draws that all observations share have the influence sum_j w_jb / Z_j on the total.
+
+    Args:
+        log_terms: log w, [M, B], B at least 2.
+        shared: whether column b is the same draw for every observation.
+
+    Raises:
+        ZfbenchError: a term is NaN or +inf, or there are too few.
+    """
+    if log_terms.ndim != 2 or log_terms.shape[1] < 2:
+        raise ZfbenchError(f"A Monte Carlo average needs at least 2 draws, got terms of shape {log_terms.shape}.")
+    wrong = np.isnan(log_terms) | (log_terms == np.inf)
+    if wrong.any():
+        j, b = np.argwhere(wrong)[0]
+        raise ZfbenchError(
+            f"The log density of observation {j} at draw {b} is {log_terms[j, b]}; return a finite number, or -inf "
+            "where the observation is impossible."
+        )
+    B = log_terms.shape[1]
+    log_evidence = logsumexp(log_terms, axis=1) - np.log(B)  # [M]
+    possible = log_evidence > -np.inf
+    relative = np.exp(log_terms[possible] - log_evidence[possible, None])  # w_jb / Z_j, of mean 1
+    standard_error = np.full(len(log_terms), np.inf)
+    standard_error[possible] = relative.std(axis=1, ddof=1) / np.sqrt(B)
+    effective_size = np.zeros(len(log_terms))
+    effective_size[possible] = B**2 / np.square(relative).sum(axis=1)
+    if not possible.all():
+        total_error = np.inf
+    elif shared:
+        total_error = float(relative.sum(axis=0).std(ddof=1) / np.sqrt(B))
+    else:
+        total_error = float(np.sqrt(np.square(standard_error).sum()))
+    return MarginalLikelihood(log_evidence, standard_error, effective_size, float(log_evidence.sum()), total_error)
+
+
+def _observations(x: ArrayLike, context: ArrayLike | None) -> tuple[Array, Array | None]:
+    x = finite(x, "observation", ("observation", "statistic"))
+    if context is None:
+        return x, None
+    context = finite(context, "context", ("observation", "entry"))
+    if len(context) != len(x):
+        raise ZfbenchError(f"There are {len(x)} observations but {len(context)} contexts; give one for each.")
+    return x, context

@@ -21,7 +21,7 @@ from zfbench.search.history import OnEvent, Ticket, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 from zfbench.search.run import begin, check_budget, evaluation_seed
 from zfbench.search.types import NOTHING, Evaluation, Program, ProgramId, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 
 class BudgetSpentError(ZfbenchError):
@@ -70,7 +70,7 @@ class Arena:
         self,
         evaluate: Evaluate,
         *,
-        spec: TaskSpec,
+        spec: Spec,
         budget: Budget,
         log: EventLog,
         seed: int,

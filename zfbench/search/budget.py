@@ -35,8 +35,8 @@ class Budget:
     Attributes:
         evaluations: programs trained and scored.
         updates: optimiser steps of each candidate (a limit of every evaluation, not a total).
-        device_seconds: seconds of training and scoring, summed over workers.
-        wall_seconds: seconds of the search; nothing is begun that could end later.
+        device_seconds: seconds from the start of a candidate's process to its end, summed over workers.
+        wall_seconds: seconds of the search; no evaluation is begun that could end later.
         tokens: of a language model, read and written.
     """
 

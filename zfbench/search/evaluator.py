@@ -1,7 +1,8 @@
 """The evaluator of a search: train a candidate apart from the parent, score its validation forecasts here.
 
 The same for every method: same trainer, same limits, same windows, same feedback. It holds the validation targets and
-nothing sealed.
+nothing sealed. `bound` says the most that one evaluation may use up, and the evaluator keeps to it: whatever a program
+does, it is ended when its time is over.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import FittedProgram, fit_program
 from zfbench.scoring.forecast import score_forecast
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
-from zfbench.scoring.likelihood import laplace_log_likelihood, standardised_mse
+from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
 from zfbench.search.feedback import feedback
 from zfbench.search.hints import BLAMED
 from zfbench.search.proposer import Interpretable
@@ -32,13 +33,41 @@ from zfbench.search.types import Evaluation, Program, Spend
 from zfbench.tasks.task import Task
 
 PRINTED = 1_000  # characters of a program's output that become feedback
+PREDICTING = 1.0  # time limits of a fit that all predictions may take together, beyond the fit's own
+ENDING = 5.0  # seconds set aside for ending a program's processes
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
 
 
-Fit = Callable[[Program, int], FittedProgram]
+def time_limit(limits: Limits) -> float:
+    """Seconds from the beginning of an evaluation to the moment when its program is ended, fitted or not."""
+    return (1.0 + PREDICTING) * limits.seconds
 
 
-class ProgramEvaluator:
+def bound(limits: Limits) -> Spend:
+    """The most that one evaluation may use up, all its predictions included: what a ledger has to set aside for it."""
+    seconds = time_limit(limits) + ENDING
+    return Spend(evaluations=1, updates=limits.updates, device_seconds=seconds, wall_seconds=seconds)
+
+
+class SandboxUser:
+    """What evaluates in a sandbox, and may be sent to another process."""
+
+    _sandbox: Sandbox | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live sandbox, which cannot travel to another process; its kind does."""
+        return {**vars(self), "_sandbox": None, "_kind": self._sandbox and (self._sandbox.name, self._sandbox.device)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
+        kind = state.pop("_kind")
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(*kind))
+
+
+Fit = Callable[[Program, int, float], FittedProgram]  # with that seed, until that moment
+
+
+class ProgramEvaluator(SandboxUser):
     """Scores candidate programs on one task's validation windows.
 
     Args:
@@ -53,15 +82,6 @@ class ProgramEvaluator:
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the live sandbox, which cannot travel to another process; its kind does."""
-        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
-        kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else _local_sandbox(kind))
-
     def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status.
 
@@ -70,11 +90,13 @@ class ProgramEvaluator:
             seed: of its training.
             fit: how to train it otherwise than from its source.
         """
+        if self._sandbox is not None:
+            self._sandbox.start()  # at no candidate's expense
         began = time.monotonic()
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with (fit or self._fit)(program, seed) as fitted:
+            with (fit or self._fit)(program, seed, began + time_limit(self._limits)) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -123,8 +145,14 @@ class ProgramEvaluator:
             spend=spend,
         )
 
-    def _fit(self, program: Program, seed: int) -> FittedProgram:
-        return fit_program(program.source, self._task.spec, self._task.train, self._limits, seed, self._sandbox)
+    def interpreters(self) -> InterpreterPool:
+        """A pool of processes for the fast path, on the same data, limits and sandbox."""
+        sandbox = self._sandbox or open_sandbox()
+        return InterpreterPool(self._task.spec, self._task.train, self._limits, sandbox)
+
+    def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
+        spec, train = self._task.spec, self._task.train
+        return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
 
 
 class InterpretedEvaluator:
@@ -149,13 +177,13 @@ class InterpretedEvaluator:
         pool, found = self._pool, self._proposer.interpret(program)
         if pool is None or found is None:
             return self._evaluator(program, seed)
-        return self._evaluator(program, seed, lambda _, seed: pool.fit(found, seed))
+        return self._evaluator(program, seed, lambda _, seed, deadline: pool.fit(found, seed, deadline))
 
 
 @lru_cache
-def _local_sandbox(kind: str) -> Sandbox:
+def local_sandbox(name: str, device: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
-    return open_sandbox(kind)
+    return open_sandbox(name, device)
 
 
 def _spend(began: float, updates: int) -> Spend:

@@ -42,8 +42,7 @@ def set_aside(budget: Budget, finalists: int, bound: Spend) -> tuple[Budget, Bud
     """
     shares: dict[str, Any] = {}
     for unit in ("evaluations", "device_seconds", "wall_seconds"):
-        limit = getattr(budget, unit)
-        cost = finalists * (bound.device_seconds if unit == "wall_seconds" else getattr(bound, unit))
+        limit, cost = getattr(budget, unit), finalists * getattr(bound, unit)
         if limit is None or finalists == 0:
             continue
         if limit <= cost:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from zfbench.search.types import Scored
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 BLAME = "blame:"
 BLAMED = "blame/"  # prefix of the metrics that say how much of its error is a group's own
@@ -31,10 +31,11 @@ def blame_hint(errors: Mapping[str, float]) -> str:
     return BLAME + ",".join(f"{group}={error / total:.4g}" for group, error in worst_first)
 
 
-def advice(spec: TaskSpec, parents: Sequence[Scored]) -> tuple[str, ...]:
+def advice(spec: Spec, parents: Sequence[Scored]) -> tuple[str, ...]:
     """Hints that every method's requests get alike: whom to blame for the error of the last parent.
 
-    A group's share is its own error, summed over its neurons. No hint without a parent that was measured so.
+    A group's share is its own error, summed over its neurons. No hint without groups to blame,
+    or without a parent that was measured so.
     """
     metrics = parents[-1].evaluation.metrics if parents else {}
     size = Counter(spec.groups)

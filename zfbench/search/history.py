@@ -14,7 +14,7 @@ from zfbench.search.eventlog import Event
 from zfbench.search.outcome import Counts, Reason, SearchOutcome
 from zfbench.search.proposer import Context
 from zfbench.search.types import Evaluation, Program, ProgramId, Request, Scored, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 OnEvent = Callable[[Event], None]
 
@@ -54,7 +54,7 @@ class History:
     """
 
     discoverer: Discoverer
-    spec: TaskSpec
+    spec: Spec
     ledger: Ledger
     step: Spend
     pending: dict[int, Ticket] = field(default_factory=dict)
@@ -165,7 +165,7 @@ def replay(
     events: Sequence[Event],
     path: Path,
     discoverer: Discoverer,
-    spec: TaskSpec,
+    spec: Spec,
     on_event: OnEvent | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> History:

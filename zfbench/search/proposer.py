@@ -11,7 +11,7 @@ import numpy as np
 from zfbench.errors import ZfbenchError
 from zfbench.programs.interpreter import Interpretation
 from zfbench.search.types import NOTHING, Program, ProgramId, Proposal, Request, Scored, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Context:
             learn which of its changes help without keeping a state of its own.
     """
 
-    spec: TaskSpec
+    spec: Spec
     parents: tuple[Scored, ...]
     known: frozenset[ProgramId]
     history: tuple[Scored, ...] = ()
@@ -97,6 +97,6 @@ class Interpretable(Protocol):
 class ProposerFactory(Protocol):
     """What the entry-point group `zfbench.proposers` holds."""
 
-    def __call__(self, spec: TaskSpec, **settings: Any) -> Proposer:
+    def __call__(self, spec: Spec, **settings: Any) -> Proposer:
         """A fresh proposer for a task; `settings` are its own and come from the command line."""
         ...

@@ -28,9 +28,9 @@ from zfbench.search.history import History, OnEvent, Ticket, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 from zfbench.search.proposer import Context, ProposalError, Proposer
 from zfbench.search.types import NOTHING, Evaluation, Program, ProgramId, Proposal, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
-FORMAT = 1  # of the journal's bodies
+FORMAT = 2  # of the journal's bodies; since 2 the bound of an evaluation covers its predictions
 PATIENCE = 100  # requests in a row without a new working program that end a search
 
 
@@ -39,7 +39,7 @@ def run_search(
     proposer: Proposer,
     evaluate: Evaluate,
     *,
-    spec: TaskSpec,
+    spec: Spec,
     seed_program: Program,
     budget: Budget,
     log: EventLog,
@@ -120,6 +120,11 @@ def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend
     if not log.events:
         return log.append("run", head)
     old = log.events[0].body
+    if old.get("format") != FORMAT:
+        raise ZfbenchError(
+            f"{log.path} was written by a zfbench with journals of format {old.get('format')}, not {FORMAT}: resume it "
+            "with that version, or start the search in another folder (it can still be shown and replayed)."
+        )
     for key in sorted(old.keys() | head.keys()):
         if old.get(key) != head.get(key):
             raise ZfbenchError(

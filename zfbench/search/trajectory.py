@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from zfbench.programs.contract import Status
 from zfbench.search.eventlog import Event
-from zfbench.search.types import NOTHING, Evaluation, ProgramId, Spend
+from zfbench.search.types import NOTHING, Evaluation, Operator, Program, ProgramId, Spend
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Point:
     Attributes:
         spend: everything used up until then, overruns included; a point on the horizontal axis of any plot.
         program: what was evaluated.
+        operator: how it was made.
+        parents: what it was made from; it started from the last.
         status: how it went.
         loss: its validation loss, None unless ok.
         best: the lowest loss so far, None if no program worked yet.
@@ -25,6 +27,8 @@ class Point:
 
     spend: Spend
     program: ProgramId
+    operator: Operator
+    parents: tuple[ProgramId, ...]
     status: Status
     loss: float | None
     best: float | None
@@ -34,14 +38,14 @@ class Point:
 def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
     """One point for each program that was evaluated, in that order; duplicates and missing answers cost no point."""
     points: list[Point] = []
-    programs: dict[int, ProgramId] = {}
+    programs: dict[int, Program] = {}
     failed: set[int] = set()
     spend, best = NOTHING, None
     for event in events:
         body = event.body
         if event.kind == "proposal":
             spend += Spend.from_json(body["spend"])
-            programs[body["request"]] = body["program"]["id"]
+            programs[body["request"]] = Program.from_json(body["program"])
             if body["failure"] is not None:
                 failed.add(body["request"])
         elif event.kind == "evaluation":
@@ -52,5 +56,16 @@ def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
             improved = evaluation.loss is not None and (best is None or evaluation.loss < best)
             best = evaluation.loss if improved else best
             program = programs[body["request"]]
-            points.append(Point(spend, program, evaluation.status, evaluation.loss, best, improved))
+            points.append(
+                Point(
+                    spend,
+                    program.id,
+                    program.operator,
+                    program.parents,
+                    evaluation.status,
+                    evaluation.loss,
+                    best,
+                    improved,
+                )
+            )
     return tuple(points)

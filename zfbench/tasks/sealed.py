@@ -5,14 +5,18 @@ No object that a baseline, a discoverer or a program receives leads here.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.forecaster import Simulator
-from zfbench.tasks.task import LabelledWindows, TaskSpec
+from zfbench.tasks.task import LabelledWindows, Spec, TaskSpec
+
+if TYPE_CHECKING:
+    from zfbench.judge import Judge, Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +53,86 @@ class SealedTest:
     train_mean: NDArray[np.float64]
     train_sd: NDArray[np.float64]
 
+    def judge(self) -> Judge:
+        """What scores a fitted model on this test."""
+        from zfbench.judge import Judge
+
+        return Judge(self)
+
+
+class Sealed(Protocol):
+    """A sealed test of any kind: what a result says of its task, and who judges on it."""
+
+    @property
+    def spec(self) -> Spec:
+        """The task's specification, as the methods saw it."""
+        ...
+
+    @property
+    def track(self) -> str:
+        """What methods are given, as in the task's name."""
+        ...
+
+    @property
+    def tier(self) -> str:
+        """How much of it."""
+        ...
+
+    @property
+    def circuit(self) -> str:
+        """Which system; empty where the family has one only."""
+        ...
+
+    @property
+    def holdout(self) -> str:
+        """Which condition no method has seen; empty where there is none."""
+        ...
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the data set."""
+        ...
+
+    def judge(self) -> TaskJudge:
+        """What scores a fitted model on this test."""
+        ...
+
+
+class TaskJudge(Protocol):
+    """Scores any number of fitted models on one sealed test."""
+
+    @property
+    def sealed(self) -> Sealed:
+        """The test."""
+        ...
+
+    @property
+    def selection_score(self) -> str:
+        """Name of the score that repeats the loss on the data to select on."""
+        ...
+
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """Source of programs that show what scores mean, by name, such as the truth as `oracle`."""
+        ...
+
+    def score(self, model: Any, progress: Callable[[str], None] = ...) -> Scores:
+        """All scores of a model that the task has fitted; `progress` is told each stage as it begins."""
+        ...
+
+    def score_mask(self) -> Scores:
+        """What the Boolean wiring alone scores, where the task has one.
+
+        Raises:
+            ZfbenchError: it has none.
+        """
+        ...
+
 
 @runtime_checkable
 class SealedFamily(Protocol):
     """A task family that the judge can score."""
 
-    def seal(self, name: str) -> SealedTest:
+    def seal(self, name: str) -> Sealed:
         """The sealed test of the task of that name; for the judge's eyes only."""
         ...

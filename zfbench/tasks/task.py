@@ -1,8 +1,12 @@
 """The contract between a task and the methods that attempt it.
 
-Three kinds of object, in order of trust: `TaskSpec` is what every program may know; `Task` adds the training
-recordings and the validation windows, and is what a baseline or a search works with; `SealedTest` is what the
-judge alone loads. No attribute of the first two leads to the third.
+Three kinds of object, in order of trust: a `Spec` is what every program may know; a `SearchTask` adds the data to
+train and select on, and is what a search works with; the sealed test is what the judge alone loads. No attribute of
+the first two leads to the third.
+
+There are two kinds of task. In one, programs forecast recordings: `TaskSpec`, `Task` and `SealedTest`, below and in
+`zfbench.tasks.sealed`. In the other they are simulators with parameters, scored by their marginal likelihood:
+`zfbench.tasks.simulator`. Everything between asking and judging knows `Spec` and `SearchTask` alone.
 
 Time convention: `a(t) = f(a(t-1), x(t))`. A window with context C and horizon H that starts at s holds the activity
 of s-C .. s-1 and the drive of s-C .. s+H-1, and asks for the activity of s .. s+H-1.
@@ -10,12 +14,60 @@ of s-C .. s-1 and the drive of s-C .. s+H-1, and asks for the activity of s .. s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zfbench.programs.contract import check_source
+
+if TYPE_CHECKING:
+    from zfbench.forecaster import Limits
+    from zfbench.programs.process import Sandbox
+    from zfbench.search.executors import Evaluate
+
+
+class Spec(Protocol):
+    """What a program and its author may know of any task; plain data."""
+
+    @property
+    def name(self) -> str:
+        """The task's full name."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The system and the question, for people and for language models."""
+        ...
+
+    @property
+    def contract(self) -> str:
+        """What a program's source must define."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The parts that an error can be blamed on, an entry for each unit; empty where there are none."""
+        ...
+
+    def facts(self) -> dict[str, str]:
+        """What else an author should know, by heading."""
+        ...
+
+    def check(self, source: str) -> None:
+        """Check what can be seen without running a program.
+
+        Raises:
+            CandidateError: invalid; it breaks the contract.
+        """
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +117,19 @@ class TaskSpec:
     def indices(self, group: str) -> NDArray[np.intp]:
         """Positions of a group's neurons."""
         return np.flatnonzero(np.asarray(self.groups) == group)
+
+    def facts(self) -> dict[str, str]:
+        """See `Spec.facts`."""
+        sizes = Counter(self.groups)
+        return {
+            "Neurons by group": ", ".join(f"{group} ({sizes[group]})" for group in sizes),
+            "Drive channels": ", ".join(self.drive) or "none",
+            "Wiring": "given as spec.mask and spec.drive_mask" if self.masked else "unknown",
+        }
+
+    def check(self, source: str) -> None:
+        """See `Spec.check`."""
+        check_source(source)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-compatible form; masks as lists of lists of 0 and 1."""
@@ -130,14 +195,70 @@ class LabelledWindows:
         return len(self.inputs)
 
 
-class Task(Protocol):
-    """What a baseline or a search may use; every attribute is safe to show to a method."""
+@runtime_checkable
+class Candidate(Protocol):
+    """A program on its way to the judge, who scores what `SearchTask.fit` has made of it.
+
+    Attributes:
+        source: the program.
+    """
+
+    source: str
+
+    def close(self) -> None:
+        """End the processes that it holds; harmless when repeated."""
+        ...
+
+
+class SearchTask(Protocol):
+    """What a search may use of any task; every attribute is safe to show to a method.
+
+    Attributes:
+        spec: what programs may know.
+        seed_program: source that searches start from.
+        data_sha256: hash of the data to train and select on.
+    """
+
+    @property
+    def spec(self) -> Spec:
+        """See the class."""
+        ...
+
+    seed_program: str
+    data_sha256: str
+
+    def evaluator(self, limits: Limits, sandbox: Sandbox | None) -> Evaluate:
+        """What scores the programs of a search; each may spend `limits`."""
+        ...
+
+    def candidate(self, source: str, seed: int, sandbox: Sandbox | None) -> Candidate:
+        """A program that is to be judged; not run yet."""
+        ...
+
+    def fit(self, model: Any, limits: Limits) -> None:
+        """Fit a candidate, or whatever else a method brings to be judged on this task.
+
+        Raises:
+            CandidateError: it failed; status and sentence say how.
+        """
+        ...
+
+    def selection_loss(self, model: Any) -> float | None:
+        """Loss of what was fitted on the data to select on, lower is better; None if it is not finite."""
+        ...
+
+
+class Task(SearchTask, Protocol):
+    """A task about recordings; see `zfbench.tasks.recordings` for the methods.
+
+    Attributes:
+        train: the recordings to train on.
+        validation: the windows to select on.
+    """
 
     spec: TaskSpec
     train: tuple[Recording, ...]
     validation: LabelledWindows
-    seed_program: str
-    data_sha256: str
 
 
 class TaskFamily(Protocol):
@@ -147,7 +268,7 @@ class TaskFamily(Protocol):
         """The canonical task names, for lists and help."""
         ...
 
-    def load(self, name: str) -> Task:
+    def load(self, name: str) -> SearchTask:
         """The task of that full name.
 
         Raises:

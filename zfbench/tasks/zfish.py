@@ -21,6 +21,7 @@ from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Clamp
 from zfbench.programs.contract import CONTRACT
 from zfbench.programs.seed import SEED_PROGRAM
+from zfbench.tasks.recordings import RecordingTask
 from zfbench.tasks.sealed import SealedTest
 from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
 from zfbench.testbed.circuit import Circuit
@@ -93,7 +94,7 @@ def canonical_names() -> tuple[str, ...]:
     return tuple(str(ZfishName(tier, track)) for tier in TIERS for track in TRACKS)
 
 
-class ZfishTask:
+class ZfishTask(RecordingTask):
     """What methods receive (see `zfbench.tasks.task.Task`); has no way to the test or held-out recordings."""
 
     def __init__(self, name: ZfishName, circuit: Circuit, dataset: Dataset) -> None:

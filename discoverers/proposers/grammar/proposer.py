@@ -12,12 +12,13 @@ from discoverers.proposers.grammar.genotype import VERSION, Genotype, block_gene
 from discoverers.proposers.grammar.interpreter import GENES, Interpreter
 from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
 from discoverers.proposers.grammar.render import count_numbers, parse, render
+from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import TrainingChoice
 from zfbench.programs.interpreter import Interpretation
 from zfbench.search.hints import blame
 from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec, TaskSpec
 
 DRAWS = 20  # attempts at a program that was not proposed before
 REWRITES = 3  # genes that a rewrite replaces
@@ -42,7 +43,9 @@ class GrammarProposer:
     trusted = True
     version = VERSION
 
-    def __init__(self, spec: TaskSpec) -> None:
+    def __init__(self, spec: Spec) -> None:
+        if not isinstance(spec, TaskSpec):
+            raise ZfbenchError(f"The proposer 'grammar' writes rate models of recordings; '{spec.name}' needs another.")
         self._spec = spec
         self._genes = block_genes(spec)
         self.identity: Mapping[str, Any] = {}

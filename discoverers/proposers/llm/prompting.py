@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -58,9 +57,6 @@ class Prompts:
         The task's name is never in it; its description is, which an anonymous task keeps free of names.
         """
         spec = context.spec
-        sizes = Counter(spec.groups)
-        groups = ", ".join(f"{group} ({sizes[group]})" for group in sizes)
-        wiring = "given as spec.mask and spec.drive_mask" if spec.masked else "unknown"
         hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint != CRITIQUE]
         if shares := blame(request.hints):
             worst = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:5])
@@ -70,9 +66,7 @@ class Prompts:
         return self._fill(
             "propose",
             description=spec.description,
-            groups=groups,
-            drive=", ".join(spec.drive) or "none",
-            wiring=wiring,
+            facts="\n".join(f"{heading}: {text}" for heading, text in spec.facts().items()),
             contract=spec.contract,
             parents=self._parents(context.parents[len(context.parents) - count :]),
             instruction=self._instruction(request.operator),
@@ -125,8 +119,12 @@ class Prompts:
         return re.sub(r"\{(\w+)\}", value, self.texts[name])
 
 
-def read_answer(text: str) -> tuple[str, str]:
+def read_answer(text: str, check: Callable[[str], None] = check_source) -> tuple[str, str]:
     """The program and the summary of an answer.
+
+    Args:
+        text: the answer.
+        check: raises `CandidateError` for a program that breaks the task's contract.
 
     Raises:
         AnswerError: it is empty or too long, has no code block or several, or its program breaks the contract.
@@ -140,7 +138,7 @@ def read_answer(text: str) -> tuple[str, str]:
         raise AnswerError(f"it has {len(blocks) or 'no'} complete code blocks instead of one.")
     source = blocks[0][2]
     try:
-        check_source(source)
+        check(source)
     except CandidateError as error:
         raise AnswerError(error.message) from error
     return source, _summary(text[: blocks[0].start()]) or _first_line(source)

@@ -13,7 +13,7 @@ from zfbench.errors import ZfbenchError
 from zfbench.search.hints import CRITIQUE
 from zfbench.search.proposer import Context
 from zfbench.search.types import Program, Proposal, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec
 
 CALLS = 3  # of one proposal: a critique, an answer, its repair
 BYTES_PER_TOKEN = 4  # of a malformed answer that is sent back: what is longer is cut
@@ -42,7 +42,7 @@ class LlmProposer:
 
     def __init__(
         self,
-        spec: TaskSpec,  # noqa: ARG002 (it comes again with every request)
+        spec: Spec,  # noqa: ARG002 (it comes again with every request)
         model: str = "",
         base_url: str | None = None,
         prompts: str | None = None,
@@ -94,7 +94,7 @@ class LlmProposer:
             raise account.failure(f"The model's answer could not be used, also when asked again: {error}") from error
 
     def _proposal(self, answer: str, context: Context, account: Account) -> Proposal:
-        source, summary = read_answer(answer)
+        source, summary = read_answer(answer, context.spec.check)
         if any(Program(source).id == parent.program.id for parent in context.parents):
             raise AnswerError("it repeats one of the programs unchanged.")
         return Proposal(source, summary, Spend(tokens=account.tokens))

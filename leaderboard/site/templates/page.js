@@ -7,12 +7,18 @@
     history.replaceState(null, "", state.size ? "#" + state : location.pathname + location.search);
   };
 
+  // Theme and budget axis go along to other pages; the rest is of this page alone.
+  const showLinks = () => {
+    const kept = new URLSearchParams(["theme", "axis"].filter((name) => state.get(name)).map((name) => [name, state.get(name)]));
+    for (const link of document.querySelectorAll('a[href*=".html"]')) {
+      link.setAttribute("href", link.getAttribute("href").split("#")[0] + (kept.size ? "#" + kept : ""));
+    }
+  };
+
   const showTheme = () => {
     const dark = state.get("theme") ? state.get("theme") === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     document.documentElement.dataset.theme = dark ? "dark" : "light";
-    for (const link of document.querySelectorAll('a[href*=".html"]')) {
-      link.setAttribute("href", link.getAttribute("href").split("#")[0] + (state.get("theme") ? "#theme=" + state.get("theme") : ""));
-    }
+    showLinks();
   };
   document.getElementById("theme").addEventListener("click", () => {
     set("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
@@ -20,6 +26,21 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
   showTheme();
+  addEventListener("hashchange", () => location.reload()); // a link to another state of this page was opened
+
+  // One axis for all searches of a page; where nobody recorded it, the first that was.
+  const axes = [...document.querySelectorAll("select[name=axis]")];
+  const showAxis = () => {
+    for (const select of axes) {
+      const recorded = [...select.options].map((option) => option.value);
+      select.value = recorded.includes(state.get("axis")) ? state.get("axis") : recorded[0];
+      for (const panel of select.closest(".searches").querySelectorAll("[data-axis]")) {
+        panel.hidden = panel.dataset.axis !== select.value;
+      }
+    }
+  };
+  for (const select of axes) select.addEventListener("change", () => { set("axis", select.value); showAxis(); showLinks(); });
+  showAxis();
 
   const form = document.getElementById("filters");
   if (!form) return;
@@ -55,7 +76,7 @@
     for (const table of document.querySelectorAll(".board table")) {
       const heads = [...table.tHead.rows[0].cells];
       const column = heads.findIndex((head) => head.firstElementChild.dataset.key === key);
-      if (column < 0) return;
+      if (column < 0) continue; // this board has other columns
       heads.forEach((head, i) => i === column ? head.setAttribute("aria-sort", direction) : head.removeAttribute("aria-sort"));
       const value = (row) => row.cells[column].dataset.value;
       const sign = direction === "ascending" ? 1 : -1;

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Clamp, Forecaster, Limits, Simulator
 from zfbench.programs.backends import VARIABLE
 from zfbench.programs.contract import EXAMPLE, CandidateError, Status
-from zfbench.programs.process import ENVIRONMENT, OUTPUT_LIMIT, Transcript
+from zfbench.programs.devices import environment
+from zfbench.programs.process import OUTPUT_LIMIT, ProcessSandbox, Transcript
 from zfbench.programs.sandbox import fit_program
 from zfbench.tasks.task import Recording
 
@@ -48,7 +50,7 @@ from zfbench.forecaster import Limits
 from zfbench.programs.process import ProcessSandbox
 from zfbench.tasks.task import TaskSpec
 
-loop = "import os\\nopen({path!r}, 'w').write(str(os.getpid()) + chr(10))\\nwhile True: pass"
+loop = "import itertools, os\\nopen({path!r}, 'w').write(str(os.getpid()) + chr(10))\\n{loop}"
 spec = TaskSpec("t", "", "", 1.0, 8, 4, ("u",), ("g",), ())
 child = ProcessSandbox().spawn(Limits(memory_bytes=2**32))
 fields = dict(spec=spec.to_json(), source=loop, conditions=[], updates=1, seconds=60.0, seed=0)
@@ -160,7 +162,7 @@ def test_hidden_state_is_warmed_up_on_the_context(system, memory):
 
 def test_the_child_sees_no_environment_of_its_parent(memory):
     names = set(re.findall(r"'(\w+)'", memory.stdout.rpartition("[")[2]))
-    assert names >= ENVIRONMENT.keys()
+    assert names >= environment("cpu").keys()
     assert names.isdisjoint({"ZFBENCH_TEST_SECRET", "PATH", "HOME"})
 
 
@@ -238,18 +240,55 @@ def test_an_endless_program_is_killed_at_its_deadline_with_its_children(system, 
     assert not running("98765.4")
 
 
-def test_a_busy_worker_dies_with_its_parent(tmp_path):
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while True: pass",
+        pytest.param(
+            "sum(itertools.repeat(0))",  # holds the interpreter's lock for ever, so that no thread of the worker runs
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children of a dead parent"),
+        ),
+    ],
+)
+def test_a_busy_worker_dies_with_its_parent(tmp_path, loop):
     """The parent is killed, so nothing in it can end the worker, which ignores its pipe in an endless loop."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(path=str(tmp_path / "pid"))],
+        [sys.executable, "-c", PARENT.format(path=str(tmp_path / "pid"), loop=loop)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
         worker = int(_eventually((tmp_path / "pid").read_text, lambda text: text.endswith("\n")))
+        time.sleep(0.2)  # until the loop has begun
     finally:
         parent.kill()
         parent.wait()
     _eventually(Path(f"/proc/{worker}/stat").read_text, lambda text: text.rpartition(")")[2].split()[0] == "Z", "Z")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children of a dead parent")
+def test_a_worker_whose_parent_is_gone_already_ends_at_once():
+    code = "from zfbench.programs.confinement import die_with; die_with({parent}); print('lives on')"
+
+    def lives_on(parent: int) -> bool:
+        command = [sys.executable, "-c", code.format(parent=parent)]
+        return "lives on" in subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    assert lives_on(os.getpid())
+    assert not lives_on(2**22 + 1)  # beyond the largest process number
+
+
+def test_a_program_outlives_the_thread_that_fitted_it(system):
+    fitted = []
+
+    def fit() -> None:
+        fitted.append(fit_program(program(), system.unmasked, system.train, Limits(updates=1, seconds=60), 0))
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+    with fitted[0] as model:
+        assert np.isfinite(model.forecast(system.context, system.drive)).all()
 
 
 def _eventually(read, accept, missing=""):
@@ -282,6 +321,18 @@ def test_recordings_that_cannot_be_trained_on_are_the_callers_error(system):
     for train, said in ((short, "at least 128"), (narrow, "expected"), ((), "at least one")):
         with pytest.raises(ZfbenchError, match=said):
             fit_program(program(), system.spec, train, Limits(), 0)
+
+
+def test_a_gpu_takes_the_limit_of_memory_away_and_is_asked_of_jax(system):
+    top = "import resource\nprint(os.environ['JAX_PLATFORMS'], resource.getrlimit(resource.RLIMIT_AS)[0])\n1 / 0"
+    said = []
+    limits = Limits(updates=1, seconds=60, memory_bytes=4 * GIB)
+    for device in ("cpu", "gpu"):
+        with pytest.raises(CandidateError, match="ZeroDivision") as caught:
+            fit_program(program(top), system.unmasked, system.train, limits, 0, ProcessSandbox(device=device))
+        said.append(caught.value.printed)
+    assert said == [f"cpu {4 * GIB}\n", "cuda -1\n"]
+    assert "memory is not limited" in ProcessSandbox(device="gpu").notice
 
 
 def test_a_transcript_keeps_both_ends_and_counts_what_it_drops():

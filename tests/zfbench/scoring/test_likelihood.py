@@ -1,56 +1,148 @@
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.stats import invgamma, laplace
+from closed_forms import BetaBinomial, LinearGaussian, WidePosterior
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from zfbench.errors import ZfbenchError
-from zfbench.scoring.likelihood import RELATIVE_SCALE, SHAPE, laplace_log_likelihood, standardised_mse
+from zfbench.scoring.likelihood import average, log_marginal_importance, log_marginal_prior
+
+LOGS = arrays(float, (3, 7), elements=st.floats(-500, 500))
 
 
-def test_likelihood_is_the_laplace_density_averaged_over_the_prior_of_its_scale():
-    residual = np.array([0.3, -0.1, 0.25])
-    sd = 2.0
-
-    def density(scale):
-        return np.prod(laplace.pdf(residual, scale=scale)) * invgamma.pdf(scale, SHAPE, scale=RELATIVE_SCALE * sd)
-
-    value = laplace_log_likelihood(residual.reshape(1, 3, 1), np.zeros((1, 3, 1)), [sd])
-    assert value == pytest.approx(np.log(quad(density, 0, np.inf)[0]), abs=1e-6)
+def linear_gaussian(seed=0, observations=6):
+    rng = np.random.default_rng(seed)
+    model = LinearGaussian()
+    return model, model.simulate(rng, model.prior(rng, observations)), rng
 
 
-def test_neurons_add_up():
-    rng = np.random.default_rng(0)
-    prediction, target, sd = rng.random((2, 5, 3)), rng.random((2, 5, 3)), np.array([0.1, 0.2, 0.3])
-    single = [laplace_log_likelihood(prediction[..., [i]], target[..., [i]], sd[[i]]) for i in range(3)]
-    assert laplace_log_likelihood(prediction, target, sd) == pytest.approx(sum(single))
+def beta_binomial():
+    model = BetaBinomial()
+    return model, np.array([[0.0], [3.0], [9.0], [40.0]]), np.array([[4.0], [10.0], [9.0], [100.0]])
 
 
-def test_smaller_residuals_are_more_probable_and_perfect_ones_finite():
-    target, sd = np.random.default_rng(0).random((4, 50, 2)), [0.3, 0.3]
-    values = [laplace_log_likelihood(target + error, target, sd) for error in (0.1, 0.01, 0.0)]
-    assert values == sorted(values)
-    assert np.isfinite(values).all()
+def test_prior_average_of_a_linear_gaussian_is_its_evidence_within_the_error():
+    model, x, rng = linear_gaussian()
+    found = log_marginal_prior(model, x, model.prior(rng, 200_000))
+    z = (found.log_evidence - model.log_evidence(x)) / found.standard_error
+    assert np.abs(z).max() < 3.5
+    assert (found.standard_error < 0.1).all()
+    assert found.total == pytest.approx(found.log_evidence.sum())
 
 
-def test_many_residuals_come_to_the_likelihood_at_the_best_scale():
-    rng = np.random.default_rng(0)
-    residual = rng.laplace(0, 0.05, (10, 2_000, 1))
-    scale = np.abs(residual).mean()
-    best = laplace.logpdf(residual, scale=scale).sum()
-    assert laplace_log_likelihood(residual, 0 * residual, [0.3]) == pytest.approx(best, rel=1e-3)
+def test_prior_average_of_a_conjugate_model_with_contexts_is_its_evidence_within_the_error():
+    model, x, trials = beta_binomial()
+    found = log_marginal_prior(model, x, model.prior(np.random.default_rng(0), 50_000), trials)
+    z = (found.log_evidence - model.log_evidence(x, trials)) / found.standard_error
+    assert np.abs(z).max() < 3.5
+    assert (found.standard_error < 0.03).all()
 
 
-def test_flat_neurons_are_scored_too():
-    assert np.isfinite(laplace_log_likelihood(np.zeros((1, 4, 1)), np.zeros((1, 4, 1)), [0.0]))
+def test_reported_errors_are_the_errors():
+    model, x, rng = linear_gaussian()
+    runs = [log_marginal_prior(model, x[:3], model.prior(rng, 20_000)) for _ in range(200)]
+    spread = np.std([run.log_evidence for run in runs], axis=0)
+    assert np.mean([run.standard_error for run in runs], axis=0) == pytest.approx(spread, rel=0.2)
+    total = np.std([run.total for run in runs])
+    assert np.mean([run.total_standard_error for run in runs]) == pytest.approx(total, rel=0.2)
 
 
-def test_mean_squared_error_is_in_units_of_each_neurons_variance():
-    target = np.zeros((2, 3, 3))
-    prediction = np.broadcast_to([0.2, 0.4, 9.0], target.shape)
-    assert standardised_mse(prediction, target, [0.1, 0.4, 0.0]) == pytest.approx((4 + 1) / 2)
-    assert standardised_mse(prediction, target, [0.0, 0.0, 0.0]) is None
+def test_error_of_the_total_counts_shared_draws_as_shared():
+    model, x, rng = linear_gaussian()
+    twice = np.concatenate([x[:1], x[:1]])
+    shared = log_marginal_prior(model, twice, model.prior(rng, 1_000))
+    assert shared.total_standard_error == pytest.approx(2 * shared.standard_error[0])
+    own = log_marginal_importance(model, twice, model.posterior(1.5), model.log_prior, 1_000, 0)
+    assert own.total_standard_error == pytest.approx(np.hypot(*own.standard_error))
 
 
-def test_forecast_that_is_not_finite_is_refused():
-    with pytest.raises(ZfbenchError, match="not finite"):
-        laplace_log_likelihood(np.full((1, 2, 1), np.nan), np.zeros((1, 2, 1)), [1.0])
+def test_true_posterior_makes_every_importance_weight_the_evidence():
+    model, x, _ = linear_gaussian()
+    found = log_marginal_importance(model, x, model.posterior(), model.log_prior, 5, 0)
+    assert found.log_evidence == pytest.approx(model.log_evidence(x))
+    assert found.standard_error == pytest.approx(0, abs=1e-9)
+    assert found.effective_size == pytest.approx(5)
+
+
+def test_importance_average_rests_on_more_draws_than_the_prior_average():
+    model, x, rng = linear_gaussian()
+    found = log_marginal_importance(model, x, model.posterior(1.5), model.log_prior, 2_000, 0)
+    z = (found.log_evidence - model.log_evidence(x)) / found.standard_error
+    assert np.abs(z).max() < 3.5
+    prior = log_marginal_prior(model, x, model.prior(rng, 2_000))
+    assert (found.effective_size > 2 * prior.effective_size).all()
+
+
+def test_leakage_out_of_the_prior_does_not_inflate_the_evidence():
+    model, x, trials = beta_binomial()
+    found = log_marginal_importance(model, x, WidePosterior(), model.log_prior, 20_000, 0, trials)
+    exact = model.log_evidence(x, trials)
+    assert np.abs((found.log_evidence - exact) / found.standard_error).max() < 3.5
+    inside = 0.5  # about the share of draws inside for the first observation, whose mode is at 0
+    assert abs(found.log_evidence[0] - exact[0]) < -np.log(inside) / 5
+
+
+def test_posterior_outside_the_prior_leaves_no_evidence():
+    model, x, trials = beta_binomial()
+    found = log_marginal_importance(model, x, WidePosterior(), lambda t: np.full(len(t), -np.inf), 10, 0, trials)
+    assert (found.log_evidence == -np.inf).all()
+    assert found.total == -np.inf
+
+
+def test_equal_seeds_give_equal_importance_averages():
+    model, x, _ = linear_gaussian()
+    a, b, c = (log_marginal_importance(model, x, model.posterior(1.5), model.log_prior, 50, s).total for s in (1, 1, 2))
+    assert a == b != c
+
+
+@given(LOGS, st.floats(-1e4, 1e4))
+def test_constant_factor_of_the_density_moves_the_log_evidence_alone(log_terms, constant):
+    here, there = average(log_terms, shared=True), average(log_terms + constant, shared=True)
+    assert there.log_evidence == pytest.approx(here.log_evidence + constant, abs=1e-6)
+    assert there.standard_error == pytest.approx(here.standard_error, rel=1e-6, abs=1e-9)
+    assert there.total_standard_error == pytest.approx(here.total_standard_error, rel=1e-6, abs=1e-9)
+
+
+@given(LOGS)
+def test_log_mean_lies_between_mean_of_logs_and_largest_log(log_terms):
+    found = average(log_terms, shared=False)
+    assert (found.log_evidence >= log_terms.mean(axis=1) - 1e-9).all()
+    assert (found.log_evidence <= log_terms.max(axis=1) + 1e-9).all()
+    assert (found.effective_size >= 1 - 1e-9).all()
+    assert (found.effective_size <= 7 + 1e-9).all()
+
+
+@given(LOGS, st.permutations(range(7)))
+def test_order_of_draws_does_not_matter(log_terms, order):
+    assert average(log_terms[:, order], shared=True).total == pytest.approx(average(log_terms, shared=True).total)
+
+
+def test_impossible_observation_has_no_evidence_and_no_bounded_error():
+    found = average(np.array([[-np.inf] * 3, [0.0, -np.inf, 0.0]]), shared=True)
+    assert found.log_evidence == pytest.approx([-np.inf, np.log(2 / 3)])
+    assert found.standard_error[0] == np.inf
+    assert found.effective_size == pytest.approx([0, 2])
+    assert (found.total, found.total_standard_error) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_density_that_is_nan_or_infinite_is_refused(value):
+    terms = np.zeros((2, 3))
+    terms[1, 2] = value
+    with pytest.raises(ZfbenchError, match="observation 1 at draw 2"):
+        average(terms, shared=True)
+
+
+def test_one_draw_has_no_error_and_is_refused():
+    with pytest.raises(ZfbenchError, match="at least 2 draws"):
+        average(np.zeros((2, 1)), shared=True)
+
+
+def test_misshapen_input_is_explained():
+    model, x, rng = linear_gaussian()
+    with pytest.raises(ZfbenchError, match="one for each"):
+        log_marginal_prior(model, x, model.prior(rng, 3), np.zeros((2, 1)))
+    model.log_prob = lambda *_: np.zeros((3, 6))
+    with pytest.raises(ZfbenchError, match="one log density"):
+        log_marginal_prior(model, x, model.prior(rng, 3))

@@ -6,7 +6,7 @@ from zfbench.search.finals import default_finalists, fresh_seed, set_aside
 from zfbench.search.run import evaluation_seed
 from zfbench.search.types import Spend
 
-BOUND = Spend(evaluations=1, updates=2_000, device_seconds=100.0)
+BOUND = Spend(evaluations=1, updates=2_000, device_seconds=100.0, wall_seconds=100.0)
 
 
 def test_finals_take_their_share_of_every_limit():

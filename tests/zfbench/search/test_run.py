@@ -327,6 +327,15 @@ def test_resuming_another_search_names_the_difference(tmp_path, change, named):
         search(tmp_path / "log", **{"header": header, **change})
 
 
+def test_journal_of_another_format_is_refused_with_what_to_do(tmp_path):
+    search(tmp_path / "new")
+    with EventLog(tmp_path / "old") as log:
+        for event in read_journal(tmp_path / "new").events:
+            log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
+    with pytest.raises(ZfbenchError, match="format 1, not 2: resume it with that version"):
+        search(tmp_path / "old")
+
+
 def test_discoverer_that_changed_since_is_refused(tmp_path):
     search(tmp_path / "log", RandomSearch(5, SEED_PROGRAM, restarts=True))
     with pytest.raises(ZfbenchError, match="no longer asks"):

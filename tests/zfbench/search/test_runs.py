@@ -51,7 +51,7 @@ def test_log_of_an_unknown_version_is_refused(tmp_path):
 
 def test_replay_gives_the_outcome_and_runs_no_program(victim, tmp_path, monkeypatch):
     outcome, result = runs.search(victim.PLAN, tmp_path)
-    monkeypatch.setattr(runs, "ProgramEvaluator", None)
+    monkeypatch.setattr(victim.TASK, "evaluator", None)
     monkeypatch.setattr(runs, "assess_program", None)
     replayed = runs.replay(tmp_path)
     assert replace(replayed, spend=replace(replayed.spend, wall_seconds=0)) == replace(

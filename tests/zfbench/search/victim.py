@@ -27,7 +27,9 @@ from zfbench.search.types import Evaluation, Program, Proposal, Spend
 from zfbench.tasks.task import TaskSpec
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
-TASK = SimpleNamespace(spec=SPEC, seed_program="100", data_sha256="0" * 64)
+TASK = SimpleNamespace(
+    spec=SPEC, seed_program="100", data_sha256="0" * 64, evaluator=lambda limits, sandbox: Evaluator()
+)
 EVALUATIONS, PAUSE = 12, 0.006  # seconds of an evaluation, on average
 BUDGET = Budget(evaluations=EVALUATIONS, tokens=2_000)
 PLAN = runs.Plan("toy", "random", "numbers", BUDGET, 5, settings={"restarts": True}, finalists=0)
@@ -48,7 +50,7 @@ class Numbers:
 class Evaluator:
     """Notes every program that it begins in the file `begun` of the working folder."""
 
-    def __init__(self, task, limits, sandbox):
+    def __init__(self):
         self.file = os.open("begun", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def __call__(self, program, seed):
@@ -76,9 +78,9 @@ def assess(source, method, task, judge, seed, limits, spend, progress, sandbox):
 
 
 def make_toy():
-    """Put the toy in place of tasks, evaluator and judge."""
+    """Put the toy in place of tasks and judge."""
     runs.load_task, runs.load_judge = lambda name: TASK, lambda name: None
-    runs.ProgramEvaluator, runs.assess_program = Evaluator, assess
+    runs.assess_program = assess
     runs.open_sandbox = lambda: nullcontext(SimpleNamespace(name="none", confined=True))
     makers = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers()}
     plugins.load = lambda kind, name: makers[name]

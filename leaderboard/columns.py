@@ -1,0 +1,78 @@
+"""The columns of the tables: which scores people read, in which order, and which direction is better.
+
+A board shows the columns of which some run has the score, so tasks with other scores get other columns. A family of
+scores without columns here, of a third party's task say, is shown under its own names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zfbench.results import Result
+
+TIME = "seconds"  # the one column that is no metric: fit and judging together
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the tables.
+
+    Attributes:
+        heading: what people read.
+        score: name of the score; up to its first slash it names the family.
+        decimals: shown where one seed says nothing of the uncertainty.
+        better: the direction that is better, empty if nobody said.
+    """
+
+    heading: str
+    score: str
+    decimals: int
+    better: str
+
+    @property
+    def family(self) -> str:
+        """The family of scores that it belongs to."""
+        return self.score.split("/")[0]
+
+    @property
+    def direction(self) -> str:
+        """For people, such as "lower is better"."""
+        return f"{self.better} is better" if self.better else "no direction is stated"
+
+
+COLUMNS = (
+    Column("ID MAE", "forecast/id/mae", 4, "lower"),
+    Column("OOD MAE", "forecast/ood/mae", 4, "lower"),
+    Column("ID skill", "forecast/id/skill_last_value", 2, "higher"),
+    Column("OOD skill", "forecast/ood/skill_last_value", 2, "higher"),
+    Column("AP lift", "connectivity/wiring/lift", 2, "higher"),
+    Column("AP lift in mask", "connectivity/wiring/in_mask/lift", 2, "higher"),
+    Column("sign acc.", "connectivity/wiring/sign_accuracy", 2, "higher"),
+    Column("impulse error", "dynamics/impulse/error", 2, "lower"),
+    Column("interv. error", "intervention/error", 2, "lower"),
+    Column("log evidence", "likelihood/log_marginal", 2, "higher"),
+    Column("optimism", "likelihood/optimism", 2, "lower"),
+    Column("target share", "population/target_share", 2, "higher"),
+    Column("time s", TIME, 0, "lower"),
+)
+
+RANKED_BY = ("forecast/ood/mae", "likelihood/log_marginal", "population/target_share")  # the first that a row has
+
+
+def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
+    """The columns of a table of these runs; of the time at least."""
+    scores = dict.fromkeys(name for run in runs for name in run.metrics)
+    known = {column.family for column in COLUMNS}
+    own = [Column(" ".join(s.split("/")), s, 3, "") for s in scores if s.split("/")[0] not in known]
+    shown = [column for column in COLUMNS if column.score in scores]
+    return (*shown, *own, *(column for column in COLUMNS if column.score == TIME))
+
+
+def rank(scores: dict[str, float]) -> tuple[int, float]:
+    """A key that sorts rows by the score that matters on their board, best first, and those without one last."""
+    for position, name in enumerate(RANKED_BY):
+        if name in scores:
+            (column,) = (c for c in COLUMNS if c.score == name)
+            return position, scores[name] if column.better == "lower" else -scores[name]
+    return len(RANKED_BY), 0.0

@@ -1,0 +1,66 @@
+"""Which command measures the runs that a claim lacks."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from leaderboard.claims import Missing, Side
+from leaderboard.suite import Job, read_suite
+
+SUITES = Path(__file__).parent / "suites"
+
+
+def command(missing: Missing, suites: Path = SUITES) -> str:
+    """The shell command that measures the missing runs.
+
+    Args:
+        missing: runs of one side of a claim.
+        suites: folder of suites (`*.toml`); the first that names the side's method measures it.
+
+    Returns:
+        Of a suite, or else of a search for each seed; empty for a method that is no search.
+    """
+    side = missing.side
+    for path in sorted(suites.glob("*.toml")):
+        planned = {job.seed for job in read_suite(path)[0] if _is_of(side, job)}
+        chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
+        if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
+            seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
+            return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
+    if side.proposer is None:
+        return ""
+    each = " ".join(map(str, missing.seeds))
+    return f"for seed in {each}; do {_search(side)} --seed $seed; done"
+
+
+def _is_of(side: Side, job: Job) -> bool:
+    return side.names(job.task, job.method, job.proposer, job.settings)
+
+
+def _search(side: Side) -> str:
+    """The search that a suite would run; a claim that names no budget leaves the choice of an equal one to people."""
+    words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
+    for name, value in (side.settings or {}).items():
+        if name == "budget" and isinstance(value, dict):
+            words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={limit:g}")]
+        else:
+            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def _short(path: Path) -> str:
+    """The path from here, where that is shorter."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def describe(missing: Sequence[Missing]) -> list[str]:
+    """What is missing and how to measure it, a line each."""
+    lines = []
+    for entry in missing:
+        seeds = ", ".join(map(str, entry.seeds))
+        lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
+        lines.append(f"  {command(entry) or 'no suite here has these runs: add a block for them to one, and run it'}")
+    return lines

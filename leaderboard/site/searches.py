@@ -1,0 +1,158 @@
+"""Pictures of searches: how they spend their budget, on each of its axes, and who came of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.board import Board, Row
+from leaderboard.site.svg import Line, Node, lines, tree
+from leaderboard.statistics import anytime_band, ecdf, incumbent, top
+from zfbench.results import Result
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+AXES = {
+    "evaluations": "evaluations",
+    "device_seconds": "device seconds",
+    "wall_seconds": "wall seconds",
+    "tokens": "tokens",
+}
+POINTS = 200  # of a curve
+REFERENCE = "last_value"  # whose validation error the targets are shares of: no search can move them
+TARGETS = np.geomspace(1.0, 0.05, 41)
+POPULATION = 50
+
+Course = tuple[list[float], list[float | None]]  # spent at the end of each evaluation, and its loss
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The plots of one budget axis; a plot that cannot be drawn is empty."""
+
+    axis: str
+    title: str
+    anytime: Markup
+    reached: Markup
+
+
+def panels(rows: Sequence[Row], board: Board) -> list[Panel]:
+    """The plots of every axis that some search recorded its spend on."""
+    found = []
+    for axis, title in AXES.items():
+        if any(course(run, axis) for row in rows for run in row.runs):
+            anytime = lines(_anytime(rows, axis), title, "best validation loss", height=400)
+            reached = lines(
+                _reached(rows, board, axis), title, "share of seeds x targets reached", height=400, y_range=(0, 1)
+            )
+            found.append(Panel(axis, title, anytime, reached))
+    return found
+
+
+def unrecorded(found: Sequence[Panel]) -> str:
+    """The axes without a plot, for people; empty if there are none."""
+    return ", ".join(title for axis, title in AXES.items() if axis not in {panel.axis for panel in found})
+
+
+def course(run: Result, axis: str) -> Course | None:
+    """What a search had spent on an axis at the end of each evaluation, and the losses; None if it was not recorded."""
+    if run.search:
+        spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.search]
+        return (spent, [evaluated.loss for evaluated in run.search]) if spent[-1] > 0 else None
+    if axis == "evaluations" and run.curves.get("search/loss"):  # results from before searches were written down whole
+        return run.curves["search/evaluation"], list(run.curves["search/loss"])
+    return None
+
+
+def _anytime(rows: Sequence[Row], axis: str) -> list[Line]:
+    """Best loss so far: median and interquartile range over seeds, from where all seeds have a program that works."""
+    curves: list[Line] = []
+    for row in rows:
+        grid, best, name = _incumbents(row, axis)
+        begun = np.isfinite(best).all(axis=0)
+        if begun.any():
+            low, median, high = anytime_band(best[:, begun])
+            x = _edges(grid[begun])
+            curves.append(Line(name, f"line-{len(curves) % 16}", x, _flats(median), _flats(low), _flats(high)))
+    return curves
+
+
+def _reached(rows: Sequence[Row], board: Board, axis: str) -> list[Line]:
+    """Share of (seed, target) pairs reached; targets are shares of the reference's error on the same task."""
+    curves: list[Line] = []
+    for row in rows:
+        grid, best, name = _incumbents(row, axis)
+        error = next((r.scores.get("forecast/validation/mae") for r in board.rows
+                      if r.method == REFERENCE and r.task == row.task), None)  # fmt: skip
+        if len(grid) and error is not None:
+            share = ecdf(best, error.estimate * TARGETS)
+            curves.append(Line(name, f"line-{len(curves) % 16}", _edges(grid), _flats(share)))
+    return curves
+
+
+def _incumbents(row: Row, axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """A row's budgets [G], the best losses of its seeds there [S, G], and what to call it; no budgets if unrecorded."""
+    courses = [told for run in row.runs if (told := course(run, axis))]
+    if not courses:
+        return np.empty(0), np.empty((0, 0)), row.method
+    end = max(spent[-1] for spent, _ in courses)
+    grid = np.arange(1.0, end + 1) if axis == "evaluations" else np.linspace(0, end, POINTS + 1)[1:]
+    best = np.array([incumbent(spent, losses, grid) for spent, losses in courses])
+    return grid, best, f"{row.method} ({len(courses)} of {len(row.runs)} seeds)"
+
+
+def _edges(grid: NDArray[np.float64]) -> list[float]:
+    """Where the steps of a curve that changes at budgets [G] begin and end: [2G - 1]; see `_flats`."""
+    return [float(x) for x in np.repeat(grid, 2)[1:]]
+
+
+def _flats(values: NDArray[np.float64]) -> list[float]:
+    """Values [G] that hold until the next budget, at the edges of their steps: [2G - 1]."""
+    return [float(y) for y in np.repeat(values, 2)[:-1]]
+
+
+def family(run: Result) -> Markup:
+    """Every program of a search by evaluation and loss, joined to the one it started from."""
+    worked = [e.loss for e in run.search if e.loss is not None]
+    best = min(worked, default=None)
+    nodes = []
+    for number, e in enumerate(run.search, 1):
+        made = f"{e.operator} of {', '.join(map(str, e.parents))}" if e.parents else e.operator
+        fate = e.status if e.loss is None else f"loss {e.loss:.4g}"
+        kind = "failed" if e.loss is None else "best" if e.loss == best else "worked"
+        nodes.append(Node(number, e.loss, e.parents[-1] if e.parents else None, kind, f"{number}: {made}, {fate}"))
+    return tree(nodes, "evaluation", "validation loss")
+
+
+def population(run: Result) -> Markup:
+    """Median and interquartile range of the best programs so far."""
+    known: list[float] = []
+    courses: list[tuple[float, float, float, float]] = []
+    for number, evaluated in enumerate(run.search, 1):
+        if evaluated.loss is not None:
+            known.append(evaluated.loss)
+            best = top(known, POPULATION)
+            courses.append((float(number), best.lower, best.median, best.upper))
+    if not courses:
+        return lines([], "", "")
+    x, low, median, high = (list(values) for values in zip(*courses, strict=True))
+    curve = Line(f"best {POPULATION} so far, or all of fewer", "model", x, median, low, high)
+    return lines([curve], "evaluation", "validation loss")
+
+
+def method_context(row: Row, board: Board) -> dict[str, Any]:
+    """What a method's page shows of its searches."""
+    found = panels([row], board)
+    told = next((run for run in row.runs if run.search), None)
+    return {
+        "panels": found,
+        "unrecorded": unrecorded(found),
+        "told": told,
+        "family": None if told is None else family(told),
+        "population": None if told is None else population(told),
+    }

@@ -1,0 +1,125 @@
+import importlib.util
+
+import numpy as np
+import pytest
+from closed_forms import LinearGaussian
+
+from zfbench.errors import ZfbenchError
+from zfbench.scoring import neural
+from zfbench.scoring.likelihood import log_marginal_importance, log_marginal_prior
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+pytest.importorskip("sbi")
+
+QUICK = neural.Training(epochs=3, hidden=10, transforms=2)
+ENOUGH = neural.Training(epochs=60, batch=200, learning_rate=2e-3, hidden=20, transforms=3)
+
+
+@pytest.fixture(scope="module")
+def world():
+    model, rng = LinearGaussian(parameters=2, statistics=3), np.random.default_rng(0)
+    theta = model.prior(rng, 4_000)
+    return model, theta, model.simulate(rng, theta)
+
+
+@pytest.fixture(scope="module")
+def likelihood(world):
+    _, theta, x = world
+    return neural.fit_likelihood(theta, x, 0, training=ENOUGH)
+
+
+@pytest.fixture(scope="module")
+def posterior(world):
+    _, theta, x = world
+    return neural.fit_posterior(theta, x, 0, training=ENOUGH)
+
+
+def test_neural_likelihood_comes_near_the_density(world, likelihood):
+    model, theta, x = world
+    own = [likelihood.log_prob(x[[j]], theta[[j]])[0, 0] for j in range(100)]
+    exact = [model.log_prob(x[[j]], theta[[j]])[0, 0] for j in range(100)]
+    assert np.mean(np.subtract(own, exact)) == pytest.approx(0, abs=0.1)
+    assert np.corrcoef(own, exact)[0, 1] > 0.9
+
+
+def test_evidence_by_neural_likelihood_is_near_the_closed_form(world, likelihood, posterior):
+    model, *_ = world
+    rng = np.random.default_rng(1)
+    x = model.simulate(rng, model.prior(rng, 200))
+    exact = model.log_evidence(x).mean()
+    by_prior = log_marginal_prior(likelihood, x, model.prior(rng, 1_000))
+    assert by_prior.log_evidence.mean() == pytest.approx(exact, abs=0.1)
+    by_importance = log_marginal_importance(likelihood, x[:20], posterior, model.log_prior, 500, 0)
+    assert by_importance.log_evidence == pytest.approx(by_prior.log_evidence[:20], abs=0.3)
+    assert np.median(by_importance.effective_size) > 100
+
+
+def test_neural_posterior_has_the_posteriors_moments_and_mode(world, posterior):
+    model, *_ = world
+    x = np.array([0.5, -0.3, 0.8])
+    true = model.posterior()
+    draws = posterior.sample(x, 4_000, 0)
+    assert draws.mean(axis=0) == pytest.approx(true.gain @ x, abs=0.15)
+    assert np.cov(draws.T) == pytest.approx(true.covariance, abs=0.15)
+    assert posterior.mode(x, 2_000, 0) == pytest.approx(true.gain @ x, abs=0.3)
+    assert np.exp(posterior.log_prob(draws, x) - true.log_prob(draws, x)).mean() == pytest.approx(1, abs=0.3)
+
+
+def test_context_shifts_the_density(world):
+    _, theta, x = world
+    offset = np.random.default_rng(2).choice([-3.0, 3.0], (len(x), 1))
+    estimate = neural.fit_likelihood(theta, x + offset, 0, context=offset, training=ENOUGH)
+    there = estimate.log_prob(x[:50] + 3, theta[:1], np.full((50, 1), 3.0)).mean()
+    elsewhere = estimate.log_prob(x[:50] + 3, theta[:1], np.full((50, 1), -3.0)).mean()
+    assert there > elsewhere + 2
+
+
+def test_pairs_are_evaluated_alike_whatever_the_size_of_a_pass(world, likelihood):
+    _, theta, x = world
+    small = neural.LikelihoodEstimator(likelihood._density, likelihood._size, rows=7)
+    assert small.log_prob(x[:9], theta[:5]) == pytest.approx(likelihood.log_prob(x[:9], theta[:5]), abs=1e-4)
+
+
+def test_seed_decides_and_torch_is_left_as_it_was(world, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, theta, x = world
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    a, b, c = (neural.fit_likelihood(theta[:300], x[:300], s, training=QUICK) for s in (1, 1, 2))
+    assert np.array_equal(a.log_prob(x[:5], theta[:5]), b.log_prob(x[:5], theta[:5]))
+    assert not np.array_equal(a.log_prob(x[:5], theta[:5]), c.log_prob(x[:5], theta[:5]))
+    q = neural.fit_posterior(theta[:300], x[:300], 1, training=QUICK)
+    assert np.array_equal(q.sample(x[0], 5, 3), q.sample(x[0], 5, 3))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert capsys.readouterr().out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_misshapen_simulations_are_explained(world, likelihood):
+    _, theta, x = world
+    with pytest.raises(ZfbenchError, match="one row of each"):
+        neural.fit_likelihood(theta[:10], x[:9], 0)
+    with pytest.raises(ZfbenchError, match="not finite"):
+        neural.fit_likelihood(theta, x * np.nan, 0)
+    with pytest.raises(ZfbenchError, match="columns of theta"):
+        likelihood.log_prob(x[:2], theta[:2, :1])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tabpfn") is not None, reason="tabpfn is installed")
+def test_missing_tabpfn_is_explained(world):
+    _, theta, x = world
+    for pfn in (neural.pfn_likelihood, neural.pfn_posterior):
+        with pytest.raises(ZfbenchError, match="need tabpfn"):
+            pfn(theta, x)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tabpfn") is None, reason="tabpfn is not installed")
+def test_tabpfn_comes_near_the_density(world):
+    model, theta, x = world
+    try:
+        estimate = neural.pfn_likelihood(theta[:500], x[:500])
+    except ZfbenchError as error:
+        pytest.skip(str(error))
+    own = estimate.log_prob(x[500:510], theta[500:510])
+    assert np.corrcoef(own.ravel(), model.log_prob(x[500:510], theta[500:510]).ravel())[0, 1] > 0.8

@@ -1,0 +1,167 @@
+"""An evaluation ends within its bound, whatever its program does with its time; so a budget of seconds is kept to."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from discoverers.random_search import RandomSearch
+from zfbench.forecaster import Limits
+from zfbench.programs import sandbox
+from zfbench.programs.contract import EXAMPLE, WINDOWS_PER_CALL, CandidateError, Status
+from zfbench.programs.frames import Frame
+from zfbench.programs.report import TrainingReport
+from zfbench.search import evaluator
+from zfbench.search.budget import Budget
+from zfbench.search.evaluator import ENDING, ProgramEvaluator, bound, time_limit
+from zfbench.search.eventlog import EventLog
+from zfbench.search.run import run_search
+from zfbench.search.types import NOTHING, Program, Proposal
+from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+
+N, D, C, H, B = 2, 1, 4, 6, 3
+LIMITS = Limits(updates=7, seconds=10.0)
+SPEC = TaskSpec("toy", "", "", 1.0, H, C, ("a", "b"), ("A", "B"), ("x",), np.eye(N, dtype=bool), np.ones((N, D), bool))
+REPORT = TrainingReport("one_step", 0.1, 1, True, 7, 7, 1.0, False, (), ())
+
+
+def make_task():
+    rng = np.random.default_rng(0)
+    train = (Recording("left", rng.random((200, N), np.float32), rng.random((200, D), np.float32)),)
+    inputs = Windows(("left",) * B, rng.random((B, C, N), np.float32), rng.random((B, C + H, D), np.float32))
+    return SimpleNamespace(
+        spec=SPEC, train=train, validation=LabelledWindows(inputs, rng.random((B, H, N), np.float32))
+    )
+
+
+TASK = make_task()
+
+
+class Clock:
+    now = 1_000.0
+
+    def monotonic(self):
+        return self.now
+
+
+class SlowChild:
+    """A worker that takes so many seconds for each answer, and is ended when it does not keep to its deadline."""
+
+    output = ""
+
+    def __init__(self, clock, answers, ending):
+        self.clock, self.answers, self.ending = clock, iter(answers), ending
+        self.alive, self.horizon = True, 0
+
+    def send(self, frame, deadline, doing):
+        if frame.kind != "train":
+            self.horizon = frame.arrays["clamp_value"].shape[1]
+
+    def receive(self, body_limit, deadline, doing):
+        ready = self.clock.now + next(self.answers, 0.0)
+        self.clock.now = max(self.clock.now, min(ready, deadline))
+        if ready > deadline:
+            raise CandidateError(Status.TIMEOUT, "too slow")
+        if not self.horizon:
+            return Frame("fitted", REPORT.to_json())
+        return Frame("path", arrays={"path": np.zeros((WINDOWS_PER_CALL, self.horizon, N), np.float32)})
+
+    def kill(self):
+        self.clock.now += self.ending if self.alive else 0.0
+        self.alive = False
+
+
+class SlowSandbox:
+    """Starts in two minutes; each of its workers takes its time as it is told."""
+
+    name, confined = "slow", True
+
+    def __init__(self, clock, lives):
+        self.clock, self.lives, self.children = clock, iter(lives), []
+
+    def start(self):
+        self.clock.now += 120.0 if not self.children else 0.0
+
+    def spawn(self, limits):
+        self.children.append(SlowChild(self.clock, *next(self.lives, ((), 0.0))))
+        return self.children[-1]
+
+
+seconds = st.floats(0, 1.2 * LIMITS.seconds) | st.just(0.9 * LIMITS.seconds)
+lives = st.tuples(st.lists(seconds, max_size=8), st.floats(0, ENDING))
+patient = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(evaluator, "time", clock)
+    monkeypatch.setattr(sandbox, "time", clock)
+    return clock
+
+
+def evaluate(clock, life):
+    box = SlowSandbox(clock, [life])
+    evaluation = ProgramEvaluator(TASK, LIMITS, box)(Program(EXAMPLE), 0)
+    assert not any(child.alive for child in box.children)
+    return evaluation
+
+
+@given(lives)
+@patient
+def test_an_evaluation_never_takes_more_than_its_bound(clock, life):
+    evaluation = evaluate(clock, life)
+    assert evaluation.status in (Status.OK, Status.TIMEOUT)
+    most = bound(LIMITS)
+    for unit in ("evaluations", "updates", "device_seconds"):
+        assert getattr(evaluation.spend, unit) <= getattr(most, unit) * (1 + 1e-12)
+
+
+def test_predictions_that_are_each_in_time_but_not_all_together_are_a_timeout(clock):
+    assert evaluate(clock, ([9.0, 4.0, 4.0], 0.0)).status is Status.OK
+    evaluation = evaluate(clock, ([9.0, 4.0, 4.0, 4.0], 0.5))
+    assert evaluation.status is Status.TIMEOUT
+    assert evaluation.spend.device_seconds == pytest.approx(time_limit(LIMITS) + 0.5)
+    assert evaluation.spend.updates == LIMITS.updates
+
+
+def test_one_call_has_the_limit_of_a_fit(clock):
+    evaluation = evaluate(clock, ([1.0, 10.1], 0.0))
+    assert evaluation.status is Status.TIMEOUT
+    assert evaluation.spend.device_seconds == pytest.approx(11.0)
+
+
+class Numbered:
+    """A new program for each request."""
+
+    bound = NOTHING
+
+    def propose(self, request, context, rng):
+        return Proposal(f"{EXAMPLE}\n# {request.id}", "")
+
+
+@given(st.lists(lives, max_size=12), st.floats(25.0, 120.0), st.sampled_from(["device_seconds", "wall_seconds"]))
+@patient
+def test_a_search_never_overdraws_its_seconds(tmp_path_factory, clock, many, limit, unit):
+    box = SlowSandbox(clock, many)
+    box.start()
+    box.children.append(SlowChild(clock, (), 0.0))  # it has started
+    folder = tmp_path_factory.mktemp("run")
+    with EventLog(folder / "log") as log:
+        outcome = run_search(
+            RandomSearch(0, Program(EXAMPLE)),
+            Numbered(),
+            ProgramEvaluator(TASK, LIMITS, box),
+            spec=SPEC,
+            seed_program=Program(EXAMPLE),
+            budget=Budget(evaluations=12, **{unit: limit}),
+            bound=bound(LIMITS),
+            log=log,
+            seed=0,
+            clock=clock.monotonic,
+        )
+    assert outcome.counts.evaluated >= 1
+    assert getattr(outcome.spend, unit) <= limit * (1 + 1e-12)
+    assert outcome.overrun == NOTHING

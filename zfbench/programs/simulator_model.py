@@ -1,0 +1,152 @@
+"""A simulator program as a likelihood: simulated in a process of its own, its likelihood learned here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.process import Sandbox
+from zfbench.programs.simulator import simulate_program
+from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
+from zfbench.scoring.neural import Training, fit_likelihood
+from zfbench.search.types import normalise
+
+if TYPE_CHECKING:
+    from zfbench.tasks.simulator import Observed, SimulatorTask
+
+BATCH = 200  # simulations of one update of the density estimator
+AGAIN = 2**31  # apart from the numbers of all other streams
+
+
+@dataclass(frozen=True)
+class SimulationReport:
+    """How a program's likelihood was learned.
+
+    Attributes:
+        simulations: trajectories of the program.
+        updates: most optimiser steps that the density estimator may have taken; 0 where the likelihood is exact.
+        seconds: wall-clock time.
+    """
+
+    simulations: int
+    updates: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        return asdict(self)
+
+
+class SimulatorModel:
+    """A program of a simulator task, from source to marginal likelihoods.
+
+    Attributes:
+        source: the program.
+        report: how its likelihood was learned, once it is.
+        simulated: [n, K], the statistics it was learned from; empty where the likelihood is exact.
+    """
+
+    report: SimulationReport
+    simulated: NDArray[np.float64]
+
+    def __init__(self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None) -> None:
+        self.source = source
+        self._task = task
+        self._seed = seed
+        self._sandbox = sandbox
+        self._limits: Limits | None = None
+        self._likelihood: Likelihood | None = None
+
+    def fit(self, limits: Limits) -> None:
+        """Simulate from the priors, and learn the likelihood of the statistics.
+
+        Args:
+            limits: seconds of simulating; updates of the density estimator, in whole passes over the simulations.
+
+        Raises:
+            CandidateError: the program failed; its status and sentence say how.
+            ZfbenchError: the extra `inference` is not installed.
+        """
+        began = time.monotonic()
+        self._limits = limits
+        if self._task.likelihood == "exact":
+            self._likelihood = exact_likelihood(self._task, self.source)
+            self.simulated = np.empty((0, len(self._task.spec.statistics)))
+            self.report = SimulationReport(0, 0, time.monotonic() - began)
+            return
+        theta, contexts, x = self._simulate(limits)
+        n = len(theta)
+        training = Training(epochs=max(1, limits.updates * BATCH // n), batch=BATCH)
+        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        self.simulated = x
+        updates = training.epochs * -(-n // BATCH)
+        self.report = SimulationReport(n, updates, time.monotonic() - began)
+
+    def log_marginal(self, observed: Observed) -> MarginalLikelihood:
+        """Log marginal likelihood of each observation, averaged over draws from the prior.
+
+        Raises:
+            CandidateError: non_finite; the likelihood is zero or undefined for an observation.
+        """
+        assert self._likelihood is not None, "fit the program before it is scored"
+        theta = self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)  # [B, P]
+        try:
+            marginal = log_marginal_prior(self._likelihood, observed.statistics, theta, observed.contexts)
+        except ZfbenchError as error:
+            raise CandidateError(Status.NON_FINITE, str(error)) from error
+        if not np.isfinite(marginal.total):
+            raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
+        return marginal
+
+    def again(self, number: int) -> SimulatorModel:
+        """The same program simulated and learned anew, with the fresh seeds of that number.
+
+        Raises:
+            CandidateError: see `fit`.
+        """
+        assert self._limits is not None, "fit the program before it is fitted again"
+        seed = int(np.random.SeedSequence(self._seed, spawn_key=(AGAIN, number)).generate_state(1)[0])
+        model = SimulatorModel(self.source, self._task, seed, self._sandbox)
+        model.fit(self._limits)
+        return model
+
+    def close(self) -> None:
+        """Nothing is held: the program's process ended with its last simulation."""
+
+    def _simulate(self, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Parameters [n, P], contexts [n, C] and the statistics [n, K] of trajectories under them."""
+        task, rng = self._task, np.random.default_rng(self._stream(0))
+        theta = task.spec.draw_parameters(rng, task.simulations)
+        contexts = task.contexts(rng, task.simulations)
+        path = simulate_program(self.source, task.spec, theta, contexts, limits, self._stream(1), self._sandbox)
+        x = task.statistics(path, contexts, rng)
+        if not np.isfinite(x).all():
+            name = task.spec.statistics[np.argwhere(~np.isfinite(x))[0, 1]]
+            raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
+        return theta, contexts, x
+
+    def _stream(self, number: int) -> int:
+        """A seed of its own for parameters, trajectories, estimator and prior draws."""
+        return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
+
+
+def exact_likelihood(task: SimulatorTask, source: str) -> Likelihood:
+    """The likelihood that the task knows of a program.
+
+    Raises:
+        CandidateError: invalid; it knows none.
+    """
+    known = task.exact.get(normalise(source))
+    if known is None:
+        raise CandidateError(
+            Status.INVALID,
+            f"The task '{task.spec.name}' knows the exact likelihood of {len(task.exact)} programs only.",
+        )
+    return known

@@ -1,0 +1,64 @@
+"""How probable the recording is under a deterministic forecast: a Laplace predictive likelihood.
+
+A residual r of neuron i is taken as Laplace noise of unknown scale b_i, p(r | b) = exp(-|r| / b) / (2 b): the
+density whose maximum likelihood is the least absolute error. The scale is integrated out under its conjugate
+prior, the inverse gamma with shape a and scale s_i, so that no scale is fitted to what is scored:
+
+    log p(r_1 .. r_n) = -n log 2 + a log s - log G(a) + log G(a + n) - (a + n) log(s + sum_k |r_k|),
+
+G the gamma function. By the chain rule this is the sum of the log densities of each residual given those before
+it. Neurons add up.
+
+Residuals count as independent, although those of one forecast are not: the sum overstates the evidence, by
+about the correlation time in steps, and differences of thousands between programs are common. Where that is too
+sharp, divide by a temperature.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+
+from zfbench.scoring.arrays import finite
+
+SHAPE = 1.0  # a: the prior weighs as much as one residual
+RELATIVE_SCALE = 0.1  # s_i in units of the neuron's sd: a forecast of that error is no surprise
+SD_FLOOR = 1e-3  # as in `forecast`: activity has full scale 1
+
+AXES = ("window", "step", "neuron")
+
+
+def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float:
+    """Log of the density of the target under the forecasts, in nats.
+
+    Args:
+        prediction: [B, H, N].
+        target: [B, H, N].
+        sd: [N], of each neuron's activity in training; sets the prior's scale.
+
+    Raises:
+        ZfbenchError: shapes disagree or a number is not finite.
+    """
+    truth = finite(target, "target", AXES)
+    residual = np.abs(finite(prediction, "prediction", AXES, truth.shape) - truth)
+    n = residual.shape[0] * residual.shape[1]
+    s = RELATIVE_SCALE * np.maximum(finite(sd, "standard deviation", ("neuron",), truth.shape[2:]), SD_FLOOR)  # [N]
+    per_neuron = SHAPE * np.log(s) - (SHAPE + n) * np.log(s + residual.sum(axis=(0, 1)))
+    constant = -n * math.log(2) - gammaln(SHAPE) + gammaln(SHAPE + n)
+    return float(per_neuron.sum() + len(s) * constant)
+
+
+def standardised_mse(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float | None:
+    """Mean squared error with each neuron in units of its sd [N]; None when no neuron varies.
+
+    Raises:
+        ZfbenchError: shapes disagree or a number is not finite.
+    """
+    truth = finite(target, "target", AXES)
+    scale = finite(sd, "standard deviation", ("neuron",), truth.shape[2:])
+    varies = scale >= SD_FLOOR
+    error = (finite(prediction, "prediction", AXES, truth.shape) - truth)[:, :, varies] / scale[varies]
+    return float(np.square(error).mean()) if error.size else None

@@ -1,0 +1,99 @@
+"""The evaluator of searches on simulator tasks: simulate a candidate, learn its likelihood, weigh the observations."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.process import Sandbox
+from zfbench.programs.simulator_model import SimulatorModel
+from zfbench.scoring.likelihood import MarginalLikelihood
+from zfbench.search.evaluator import SandboxUser
+from zfbench.search.types import Evaluation, Program, Spend
+
+if TYPE_CHECKING:
+    from zfbench.tasks.simulator import Observed, SimulatorTask
+
+OUTSIDE = 0.01  # an observation beyond this share of the simulations is surprising
+SHOWN = 5  # of the worst statistics
+
+
+class SimulatorEvaluator(SandboxUser):
+    """Scores simulator programs by the marginal likelihood of the observations to select on.
+
+    Args:
+        task: what the candidates attempt.
+        limits: of each candidate.
+        sandbox: runs the candidates; without one, each opens its own.
+    """
+
+    def __init__(self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None) -> None:
+        self._task = task
+        self._limits = limits
+        self._sandbox = sandbox
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""
+        began = time.monotonic()
+        model = SimulatorModel(program.source, self._task, seed, self._sandbox)
+        updates = 0
+        try:
+            model.fit(self._limits)
+            updates = model.report.updates
+            marginal = model.log_marginal(self._task.observed)
+        except CandidateError as error:
+            said = f"\nIt printed: {error.printed[-1_000:]}" if error.printed else ""
+            return Evaluation(error.status, feedback=str(error) + said, spend=_spend(began, updates))
+        return Evaluation(
+            Status.OK,
+            loss=-marginal.total,
+            log_likelihood=marginal.total,
+            metrics={
+                "log_marginal_se": marginal.total_standard_error,
+                "log_marginal_mean": marginal.total / len(marginal.log_evidence),
+            },
+            feedback=feedback(marginal, model.simulated, self._task.observed, self._task.spec.statistics),
+            spend=_spend(began, updates),
+        )
+
+
+def feedback(
+    marginal: MarginalLikelihood, simulated: NDArray[np.float64], observed: Observed, names: tuple[str, ...]
+) -> str:
+    """What a person would want to know of a simulator's fit, as text: a function of the program's scores alone.
+
+    Args:
+        marginal: of the observations.
+        simulated: [n, K], statistics of simulations with parameters from the prior.
+        observed: the observations.
+        names: of the K statistics.
+    """
+    M, least = len(observed), marginal.log_evidence.min()
+    lines = [
+        f"Log marginal likelihood of {M} observations: {marginal.total:.1f} nats (Monte Carlo error "
+        f"{marginal.total_standard_error:.1f}), {marginal.total / M:.2f} each; the worst observation {least:.2f}."
+    ]
+    if len(simulated):
+        rank = np.array([(simulated < x).mean(axis=0) for x in observed.statistics])  # [M, K]
+        beyond = ((rank < OUTSIDE) | (rank > 1 - OUTSIDE)).mean(axis=0)  # [K]
+        worst = [k for k in np.argsort(-beyond, kind="stable")[:SHOWN] if beyond[k] > 2 * OUTSIDE]
+        for k in worst:
+            low, middle, high = np.quantile(simulated[:, k], (0.01, 0.5, 0.99))
+            lines.append(
+                f"Statistic '{names[k]}': {beyond[k]:.0%} of the observations (median "
+                f"{np.median(observed.statistics[:, k]):.4g}) lie outside the central 98 % of the simulations "
+                f"({low:.4g} to {high:.4g}, median {middle:.4g})."
+            )
+        if not worst:
+            lines.append("No statistic of the observations is outside what the simulations reach.")
+    return "\n".join(lines)
+
+
+def _spend(began: float, updates: int) -> Spend:
+    """One evaluation, and the seconds that it held a worker."""
+    return Spend(evaluations=1, updates=updates, device_seconds=time.monotonic() - began)

@@ -1,0 +1,87 @@
+"""The judge of simulator tasks: the marginal likelihood of held-out observations, and the noise of measuring it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zfbench import scoring
+from zfbench.errors import ZfbenchError
+from zfbench.judge import Scores
+from zfbench.programs.contract import CandidateError
+from zfbench.programs.simulator_model import SimulatorModel
+from zfbench.scoring.likelihood import MarginalLikelihood, log_marginal_prior
+from zfbench.search.types import normalise
+
+if TYPE_CHECKING:
+    from zfbench.tasks.simulator import SealedSimulator
+
+REPEATS = 3  # of the whole evaluation, with fresh seeds
+EXACT_OBSERVATIONS = 20  # held-out observations on which the surrogate is compared with an exact likelihood,
+EXACT_DRAWS = 1_000  # averaged over so many draws from the prior
+
+
+class SimulatorJudge:
+    """Scores any number of programs on held-out observations; see `zfbench.tasks.sealed.TaskJudge`.
+
+    A program is simulated and its likelihood learned `REPEATS` times; scores are means over them. Their spread is the
+    noise of an evaluation, which a search that keeps the best of many has selected on.
+    """
+
+    selection_score = "likelihood/selection_loss"
+
+    def __init__(self, sealed: SealedSimulator) -> None:
+        self.sealed = sealed
+
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """See `TaskJudge.controls`."""
+        return self.sealed.problem.controls
+
+    def score(self, model: SimulatorModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
+        """All scores of a program that the task has fitted."""
+        scores = Scores()
+        progress("likelihood")
+        problem = self.sealed.problem
+        try:
+            models = [model, *(model.again(k) for k in range(1, REPEATS))]
+            held_out = [m.log_marginal(problem.held_out) for m in models]
+            selection = [m.log_marginal(problem.selection) for m in models]
+        except CandidateError as error:
+            scores.notes.append(f"no likelihood scores: {error}")
+            return scores
+        M = len(problem.held_out)
+        total = float(np.mean([m.total for m in held_out]))
+        scores.add_all(
+            "likelihood",
+            {
+                "log_marginal": total,
+                "log_marginal_se": float(np.sqrt(np.mean([m.total_standard_error**2 for m in held_out]) / REPEATS)),
+                "log_marginal_per_observation": total / M,
+                "log_marginal_selection": float(np.mean([m.total for m in selection])),
+                "evaluation_sd": float(np.std([m.total for m in selection], ddof=1)),
+            },
+        )
+        self._exact(held_out, model, scores)
+        scores.metric_versions["likelihood"] = scoring.VERSIONS["likelihood"]
+        return scores
+
+    def _exact(self, surrogate: Sequence[MarginalLikelihood], model: SimulatorModel, scores: Scores) -> None:
+        """What the surrogate is off by, where the program's likelihood is known."""
+        problem = self.sealed.problem
+        exact = problem.exact.get(normalise(model.source))
+        if exact is None:
+            return
+        some = problem.held_out.take(EXACT_OBSERVATIONS)
+        theta = problem.spec.draw_parameters(np.random.default_rng(0), EXACT_DRAWS)
+        truth = log_marginal_prior(exact, some.statistics, theta, some.contexts)
+        learned = float(np.mean([m.log_evidence[: len(some)].sum() for m in surrogate]))
+        scores.add("likelihood/exact_per_observation", truth.total / len(some))
+        scores.add("likelihood/exact_se_per_observation", truth.total_standard_error / len(some))
+        scores.add("likelihood/surrogate_error_per_observation", (learned - truth.total) / len(some))
+
+    def score_mask(self) -> Scores:
+        """There is no wiring."""
+        raise ZfbenchError(f"The task '{self.sealed.spec.name}' has no wiring to score; judge programs on it.")

@@ -1,0 +1,312 @@
+"""Tasks whose programs are simulators with parameters, scored by their marginal likelihood.
+
+After Wahl et al. 2026 (arXiv 2602.18266): with observations x_1 .. x_M, each under a known context c_j, a program m is
+worth
+
+    log p(x | m) = sum_j log E_{theta ~ p(theta)} [ p(x_j | m, theta, c_j) ],
+
+where the likelihood of the observations' summary statistics is learned from simulations of the program, or stated
+exactly where the task can. A program sees parameters and contexts, never an observation.
+
+Whoever adds a task writes a `Problem` and registers a `SimulatorFamily` of it; docs/tasks.md is the guide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.errors import UnknownNameError, ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.process import Sandbox
+from zfbench.programs.simulator_contract import CONTRACT, check_simulator_source
+from zfbench.programs.simulator_model import SimulatorModel
+from zfbench.scoring.likelihood import Likelihood
+from zfbench.search.simulator_evaluator import SimulatorEvaluator
+from zfbench.simulator_judge import SimulatorJudge
+
+Statistics = Callable[[NDArray[np.floating], NDArray[np.floating], np.random.Generator], NDArray[np.float64]]
+"""Trajectories [n, T', Y] under contexts [n, C] to summary statistics [n, K]; observation noise is drawn here."""
+
+Contexts = Callable[[np.random.Generator, int], NDArray[np.float64]]
+"""Contexts [n, C] to simulate under, like those of the observations."""
+
+
+class Parameter(NamedTuple):
+    """A parameter with a uniform prior."""
+
+    name: str
+    low: float
+    high: float
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ~ U[{self.low:g}, {self.high:g}]{f' ({self.meaning})' if self.meaning else ''}"
+
+
+@dataclass(frozen=True)
+class SimulatorSpec:
+    """What a simulator program and its author may know; see `zfbench.tasks.task.Spec`.
+
+    Attributes:
+        name: of the task.
+        description: the system and the question.
+        parameters: P of them, with their priors.
+        context: C names of what is known of each trajectory before it begins.
+        observations: Y names of what `observe` returns.
+        statistics: K names of the summary statistics that are scored.
+        steps: T, steps of a trajectory.
+        every: steps from one observation to the next; T is a multiple of it.
+        contract: what a program's source must define.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    context: tuple[str, ...]
+    observations: tuple[str, ...]
+    statistics: tuple[str, ...]
+    steps: int
+    every: int = 1
+    contract: str = CONTRACT
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.steps < 0 or self.steps % self.every:
+            raise ValueError(f"{self.steps} steps are not a multiple of {self.every}")
+        if not all(p.low < p.high for p in self.parameters):
+            raise ValueError("a prior's lower bound must be below its upper bound")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """There are no groups to blame."""
+        return ()
+
+    @property
+    def times(self) -> int:
+        """T', observations of a trajectory, that of the initial state included."""
+        return self.steps // self.every + 1
+
+    def facts(self) -> dict[str, str]:
+        """See `Spec.facts`."""
+        priors = (
+            f"{p.name} ~ U[{p.low:g}, {p.high:g}]{f' ({p.meaning})' if p.meaning else ''}" for p in self.parameters
+        )
+        return {
+            "Parameters": "; ".join(priors),
+            "Context": ", ".join(self.context) or "none",
+            "Observed": f"{', '.join(self.observations)}, every {self.every} of {self.steps} steps",
+            "Statistics": ", ".join(self.statistics),
+        }
+
+    def check(self, source: str) -> None:
+        """See `Spec.check`."""
+        check_simulator_source(source)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {"parameters": [p._asdict() for p in self.parameters]}
+
+    def draw_parameters(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Parameters [n, P] from their priors."""
+        bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
+        return rng.uniform(bounds[:, 0], bounds[:, 1], (n, len(bounds)))
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Observations: contexts [M, C], and summary statistics [M, K] of the trajectories seen under them."""
+
+    contexts: NDArray[np.float64]
+    statistics: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.contexts.ndim != 2 or self.statistics.ndim != 2 or len(self.contexts) != len(self.statistics):
+            raise ValueError("contexts and statistics need one row for each observation")
+        if not (np.isfinite(self.contexts).all() and np.isfinite(self.statistics).all()):
+            raise ValueError("an observed number is not finite")
+
+    def __len__(self) -> int:
+        return len(self.contexts)
+
+    def take(self, count: int) -> Observed:
+        """The first `count` of the observations."""
+        return Observed(self.contexts[:count], self.statistics[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatorTask:
+    """What a search may use of a simulator task; see `zfbench.tasks.task.SearchTask`.
+
+    Attributes:
+        spec: what programs may know.
+        observed: the observations to select on.
+        statistics: of simulated trajectories.
+        contexts: to simulate under.
+        seed_program: source that searches start from.
+        data_sha256: hash of all data, the held-out ones included.
+        simulations: of each program, to learn its likelihood from.
+        draws: B, parameters from the prior over which the likelihood is averaged.
+        exact: the likelihood of programs for which it is known, by normalised source.
+        likelihood: `surrogate`, learned from simulations, or `exact`; then other programs than those of `exact` are
+            invalid.
+    """
+
+    spec: SimulatorSpec
+    observed: Observed
+    statistics: Statistics
+    contexts: Contexts
+    seed_program: str
+    data_sha256: str
+    simulations: int = 1_000
+    draws: int = 5_000
+    exact: Mapping[str, Likelihood] = field(default_factory=dict)
+    likelihood: Literal["surrogate", "exact"] = "surrogate"
+
+    def evaluator(self, limits: Limits, sandbox: Sandbox | None) -> SimulatorEvaluator:
+        """See `SearchTask.evaluator`."""
+        return SimulatorEvaluator(self, limits, sandbox)
+
+    def candidate(self, source: str, seed: int, sandbox: Sandbox | None) -> SimulatorModel:
+        """See `SearchTask.candidate`."""
+        return SimulatorModel(source, self, seed, sandbox)
+
+    def fit(self, model: SimulatorModel, limits: Limits) -> None:
+        """See `SearchTask.fit`."""
+        model.fit(limits)
+
+    def selection_loss(self, model: SimulatorModel) -> float | None:
+        """Minus the log marginal likelihood of the observations to select on."""
+        return -model.log_marginal(self.observed).total
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All of a simulator task, as its author states it; the family gives methods and judge their parts.
+
+    Attributes:
+        spec, statistics, contexts, seed_program, simulations, draws, exact, likelihood: see `SimulatorTask`.
+        selection: the observations to select on.
+        held_out: those that the judge alone scores on.
+        controls: programs that show what scores mean, by name: `oracle` is the truth, where it is known.
+    """
+
+    spec: SimulatorSpec
+    selection: Observed
+    held_out: Observed
+    statistics: Statistics
+    contexts: Contexts
+    seed_program: str
+    controls: Mapping[str, str] = field(default_factory=dict)
+    exact: Mapping[str, Likelihood] = field(default_factory=dict)
+    likelihood: Literal["surrogate", "exact"] = "surrogate"
+    simulations: int = 1_000
+    draws: int = 5_000
+
+    def __post_init__(self) -> None:
+        shape = (len(self.spec.context), len(self.spec.statistics))
+        for observed in (self.selection, self.held_out):
+            found = (observed.contexts.shape[1], observed.statistics.shape[1])
+            if found != shape:
+                raise ValueError(f"observations have {found} contexts and statistics, expected {shape}")
+
+    @cached_property
+    def data_sha256(self) -> str:
+        """Hash of the observations, the specification and how much is simulated: of all that decides scores."""
+        digest = hashlib.sha256(json.dumps([self.spec.to_json(), self.simulations, self.draws]).encode())
+        for observed in (self.selection, self.held_out):
+            for array in (observed.contexts, observed.statistics):
+                digest.update(np.ascontiguousarray(array, "<f8").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def task(self) -> SimulatorTask:
+        """What methods receive."""
+        return SimulatorTask(
+            spec=self.spec,
+            observed=self.selection,
+            statistics=self.statistics,
+            contexts=self.contexts,
+            seed_program=self.seed_program,
+            data_sha256=self.data_sha256,
+            simulations=self.simulations,
+            draws=self.draws,
+            exact=self.exact,
+            likelihood=self.likelihood,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SealedSimulator:
+    """What the judge of a simulator task alone loads; see `zfbench.tasks.sealed.Sealed`.
+
+    Attributes:
+        problem: all of the task.
+        tier: how much of it.
+    """
+
+    problem: Problem
+    tier: str
+    track: str = "simulator"
+    circuit: str = ""
+    holdout: str = ""
+
+    @property
+    def spec(self) -> SimulatorSpec:
+        """The task's specification."""
+        return self.problem.spec
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the data."""
+        return self.problem.data_sha256
+
+    def judge(self) -> SimulatorJudge:
+        """See `Sealed.judge`."""
+        return SimulatorJudge(self)
+
+
+class SimulatorFamily:
+    """A family of simulator tasks, as the entry-point group `zfbench.tasks` holds it.
+
+    Args:
+        problems: what makes each task's problem, by the task's name; called when the task is first loaded.
+        variants: makes problems of names that are not listed (such as `name@folder:...`); None where there is no such
+            task.
+    """
+
+    def __init__(
+        self,
+        problems: Mapping[str, Callable[[], Problem]],
+        variants: Callable[[str], Problem | None] = lambda _: None,
+    ) -> None:
+        self._problems = problems
+        self._variants = variants
+        self._problem = lru_cache(self._make)
+
+    def names(self) -> tuple[str, ...]:
+        """See `zfbench.tasks.task.TaskFamily.names`."""
+        return tuple(self._problems)
+
+    def load(self, name: str) -> SimulatorTask:
+        """See `zfbench.tasks.task.TaskFamily.load`."""
+        return self._problem(name).task
+
+    def seal(self, name: str) -> SealedSimulator:
+        """See `zfbench.tasks.sealed.SealedFamily.seal`."""
+        return SealedSimulator(self._problem(name), tier="tiny" if "-tiny" in name else "standard")
+
+    def _make(self, name: str) -> Problem:
+        made = self._problems[name]() if name in self._problems else self._variants(name)
+        if made is None:
+            raise UnknownNameError("task", name, self.names())
+        if made.spec.name != name:
+            raise ZfbenchError(f"The task '{name}' calls itself '{made.spec.name}'; give both the same name.")
+        return made
