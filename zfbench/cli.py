@@ -71,6 +71,14 @@ RayAddressOption = Annotated[
 UnsafeOption = Annotated[
     bool, typer.Option("--allow-unsafe-programs", help="Run programs that nobody vouches for without confinement.")
 ]
+FastPathOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast-path/--no-fast-path",
+        help="Screen candidates by one program that is compiled once and reads them as data, where the proposer has "
+        "one (grammar); equal up to rounding. Finals and judge train the programs themselves.",
+    ),
+]
 TierOption = Annotated[str, typer.Option("--tier", help="`tiny` (12 s a condition) or `standard` (80 s).")]
 
 
@@ -120,6 +128,7 @@ def run(
     finalists: Annotated[
         int | None, typer.Option(min=0, help="Programs trained anew at full length before the judge sees the best.")
     ] = None,
+    fast_path: FastPathOption = False,
     out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
@@ -149,6 +158,7 @@ def run(
         _settings(proposer_setting or []),
         _ideas(hint or []),
         finalists,
+        fast_path,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:

@@ -103,8 +103,14 @@ class Child:
         self._requests, self._results, self._output = requests, results, output
         self._transcript = Transcript()
         self._open = True
+        self._asked = False
         for descriptor in (requests, results, output):
             os.set_blocking(descriptor, False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is there and every frame was answered in full, so that it may be asked something else."""
+        return self._open and not self._asked and self._handle.exit_code() is None
 
     @property
     def output(self) -> str:
@@ -115,6 +121,7 @@ class Child:
 
     def send(self, frame: Frame, deadline: float, doing: str) -> None:
         """Write a frame before `time.monotonic()` reaches the deadline."""
+        self._asked = True
         for piece in encode(frame):
             rest = memoryview(piece)
             while rest:
@@ -144,6 +151,7 @@ class Child:
             frame = decode(read_exactly, body_limit)
         except FrameError as error:
             raise CandidateError(Status.ERROR, f"The program's process sent a damaged message: {error}.") from error
+        self._asked = False
         if frame.kind == "failed":
             raise _reported_failure(frame)
         return frame
