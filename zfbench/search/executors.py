@@ -85,7 +85,7 @@ class SerialExecutor:
 
 
 class ProcessExecutor:
-    """Up to `workers` jobs at once, each thread and the child processes it starts pinned to one core.
+    """Up to `workers` jobs at once, each thread and the programs it asks for pinned to one core.
 
     A program trains in a child process of its own; what happens here is waiting for it, for which threads
     suffice. A process inherits the pinning of the thread that starts it, and XLA gains nothing from a second
