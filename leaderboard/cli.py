@@ -26,6 +26,7 @@ TaskFilter = Annotated[list[str] | None, typer.Option("--task", help="Repeatable
 SeedFilter = Annotated[list[int] | None, typer.Option("--seed", help="Repeatable: only these seeds.")]
 
 CLAIMS = Path(__file__).parent / "claims"
+SHOWN = 5  # differing fields of a result
 
 suite = typer.Typer(no_args_is_help=True, help="Measure many methods: tasks x methods x seeds from one file.")
 claims = typer.Typer(no_args_is_help=True, help="Published claims as tests over results.")
@@ -162,8 +163,9 @@ def suite_verify(
     jobs, folder = _jobs(file, task, method, seed)
     with _watching(len(jobs), workers) as watch:
         report = Runner(folder).verify(jobs, workers, watch)
-    for job in report.changed:
-        typer.echo(f"differs: {job.describe()}")
+    for job, fields in report.changed.items():
+        more = f" and {len(fields) - SHOWN} more" if len(fields) > SHOWN else ""
+        typer.echo(f"differs: {job.describe()}: {', '.join(fields[:SHOWN])}{more}")
     typer.echo(f"{len(report.measured)} measured again, {len(report.changed)} differ from {folder}")
     if report.changed:
         raise typer.Exit(1)

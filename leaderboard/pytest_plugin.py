@@ -49,11 +49,14 @@ class ClaimItem(pytest.Item):
     def runtest(self) -> None:
         """Pass, skip or fail as the results say."""
         from leaderboard.claims import check, read_claim
+        from leaderboard.commands import describe
         from leaderboard.load import load_folder
 
         answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
         if answer.verdict == "undecided":
-            pytest.skip("; ".join(f.reason for f in answer.findings if f.reason))
+            pytest.skip(
+                "; ".join(line for f in answer.findings if f.reason for line in (f.reason, *describe(f.missing)))
+            )
         if answer.verdict == "refuted":
             raise RefutedError(_sentence(answer))
 

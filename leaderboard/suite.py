@@ -110,14 +110,14 @@ class Report:
         kept: jobs whose result was there.
         stale: jobs whose result no longer fits and was left as it is.
         failed: jobs whose result has a status other than ok.
-        changed: with a comparison: jobs whose result differs from the folder's beyond machine fields.
+        changed: with a comparison: jobs whose result differs from the folder's beyond machine fields, and in what.
     """
 
     measured: list[Job] = field(default_factory=list)
     kept: list[Job] = field(default_factory=list)
     stale: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
-    changed: list[Job] = field(default_factory=list)
+    changed: dict[Job, list[str]] = field(default_factory=dict)
 
 
 def read_suite(path: Path) -> tuple[list[Job], Path]:
@@ -219,8 +219,8 @@ class Runner:
         def one(job: Job) -> None:
             again = self.measure(job, lambda stage: watch(job, stage))
             report.measured.append(job)
-            if again.comparable() != load(self.path(job)).comparable():
-                report.changed.append(job)
+            if fields := differences(load(self.path(job)).comparable(), again.comparable()):
+                report.changed[job] = fields
             watch(job, "done")
 
         _each(one, jobs, workers)
@@ -288,6 +288,18 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
         and _settings_of(known.method.settings) == _settings_of(job.settings)
         and known.seed == job.seed
     )
+
+
+def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    """The names of the fields in which two nested records differ, such as `metrics.forecast/id/mae`."""
+    found = []
+    for name in sorted(one.keys() | other.keys()):
+        left, right = one.get(name), other.get(name)
+        if isinstance(left, dict) and isinstance(right, dict):
+            found += differences(left, right, f"{prefix}{name}.")
+        elif left != right or (name in one) != (name in other):
+            found.append(prefix + name)
+    return found
 
 
 def _settings_of(settings: dict[str, Any]) -> dict[str, Any]:

@@ -324,7 +324,7 @@ def test_the_plugin_passes_fails_and_skips(pytester, runs):
         (folder / f"{id_}.toml").write_text(CLAIM.format(id=id_, method=method, right=right))
     done = pytester.runpytest_subprocess("claims", "--zfbench-results=results", "-rs")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
-    done.stdout.fnmatch_lines(["*refuted: new is good*p = 0.0312*", "*no results of absent*"])
+    done.stdout.fnmatch_lines(["*refuted: new is good*p = 0.0312*", "*no results of absent*missing: absent*"])
     assert pytester.runpytest_subprocess("claims").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 

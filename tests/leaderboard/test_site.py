@@ -338,6 +338,22 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
     assert all(request.startswith(("file:", "data:", "about:")) for request in requests)
 
 
+def test_the_keyboard_reaches_every_control(site, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    browser.get(site[0].as_uri())
+    controls = "a[href], button, input, select, summary"
+    shown = [e for e in browser.find_elements(By.CSS_SELECTOR, controls) if e.is_displayed()]
+    reached = set()
+    for _ in range(len(shown) + 10):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        reached.add(browser.switch_to.active_element)
+    assert set(shown) <= reached
+    ring = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert browser.execute_script(ring) == "solid"  # whoever tabs sees where they are
+
+
 def test_pages_fit_a_phone(site, browser):
     screen = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

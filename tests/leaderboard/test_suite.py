@@ -8,7 +8,7 @@ import pytest
 import leaderboard
 from leaderboard import suite
 from leaderboard.load import load, load_folder
-from leaderboard.suite import Runner, read_suite, slim
+from leaderboard.suite import Runner, differences, read_suite, slim
 from zfbench import plugins
 from zfbench.assess import MASK_ONLY, load_task, task_names
 from zfbench.errors import ZfbenchError
@@ -82,7 +82,7 @@ def test_measuring_again_reproduces_and_a_touched_result_is_found(suite_file):
     path = Runner(folder).path(mine[1])
     known = load(path)
     known.model_copy(update={"metrics": known.metrics | {"forecast/ood/mae": 0.5}}).write(path)
-    assert Runner(folder).verify(mine, 1, quiet).changed == [mine[1]]
+    assert Runner(folder).verify(mine, 1, quiet).changed == {mine[1]: ["metrics.forecast/ood/mae"]}
     assert load(path).metrics["forecast/ood/mae"] == 0.5
 
 
@@ -159,6 +159,14 @@ def test_the_committed_suite_and_its_results_fit(data_cache):
     runner = Runner(folder)
     assert {runner.state(job) for job in jobs} == {"current"}
     assert len({runner.path(job) for job in jobs}) == len(jobs)
+
+
+def test_differences_are_named_down_to_the_score():
+    one = {"metrics": {"a": 1.0, "b": 2.0}, "program": None, "notes": []}
+    other = {"metrics": {"a": 1.5, "c": 0.0}, "program": {"id": "x"}, "notes": []}
+    assert differences(one, other) == ["metrics.a", "metrics.b", "metrics.c", "program"]
+    assert differences({"a": None}, {}) == ["a"]
+    assert differences(one, one) == []
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ from zfbench.programs.devices import CPU, GPU, environment
 from zfbench.programs.frames import Frame, FrameError, decode, encode
 
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
+PIPE_LIMIT = 2**20  # bytes that a child can make a pipe hold
 CALLS_WORTH = 20  # time limits of one call that the processor time of a whole life is worth
 LAST_WORDS = 2.0  # seconds that a child has to end after it closed its pipe
 OUT_OF_MEMORY_SIGNS = (
@@ -62,10 +63,20 @@ class Transcript:
     def text(self) -> str:
         """What was kept, with a note where bytes are missing."""
         if not self._dropped:
-            return self._kept.decode(errors="replace")
+            return _printable(self._kept.decode(errors="replace"))
         head, tail = self._kept[:OUTPUT_LIMIT], self._kept[OUTPUT_LIMIT:]
         gap = f"\n... {self._dropped:,} bytes left out ...\n"
-        return head.decode(errors="replace") + gap + tail.decode(errors="replace")
+        return _printable(head.decode(errors="replace") + gap + tail.decode(errors="replace"))
+
+
+def _printable(text: str) -> str:
+    """Without what commands a terminal, or cannot be encoded: a stranger's words end up on screens and in files."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _picture(c) for c in text)
+
+
+def _picture(character: str) -> str:
+    """One that stands for it: a control character's picture, such as ␛ for escape."""
+    return chr(0x2400 + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
 
 
 class Handle(Protocol):
@@ -173,13 +184,16 @@ class Child:
                 raise self._ended()
 
     def _drain(self) -> bool:
-        """Take what the child printed; False when it can print no more."""
+        """Take what the child printed, as much as a pipe holds; False when it can print no more.
+
+        Not until the pipe is empty: a child that prints as fast as this process reads must not keep it from the clock.
+        """
         with contextlib.suppress(BlockingIOError):
-            while piece := os.read(self._output, 2**16):
+            for _ in range(PIPE_LIMIT // 2**16):
+                piece = os.read(self._output, 2**16)
+                if not piece:
+                    return False
                 self._transcript.add(piece)
-                if len(piece) < 2**16:
-                    return True
-            return False
         return True
 
     def _ended(self) -> CandidateError:
@@ -203,7 +217,7 @@ def _reported_failure(frame: Frame) -> CandidateError:
     status, message = frame.fields.get("status"), frame.fields.get("message")
     if not isinstance(status, str) or status not in set(Status) - {Status.OK} or not isinstance(message, str):
         return CandidateError(Status.ERROR, "The program's process failed and did not say why.")
-    return CandidateError(Status(status), message[:2_000])
+    return CandidateError(Status(status), _printable(message[:2_000]))
 
 
 class Sandbox(Protocol):

@@ -167,6 +167,8 @@ def fit_program(
             child.send(training_job(source, spec, train, limits, seed), fitted_by, "training")
             frame = child.receive(REPORT_LIMIT, fitted_by, "training")
             report = TrainingReport.from_json(frame.fields)
+            if not report.best_update <= report.updates <= limits.updates:
+                raise CandidateError(Status.ERROR, "The program's process sent a damaged training report: its updates.")
         except CandidateError as error:
             child.kill()
             error.printed = child.output
