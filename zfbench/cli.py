@@ -117,6 +117,9 @@ def run(
     finalists: Annotated[
         int | None, typer.Option(min=0, help="Programs trained anew at full length before the judge sees the best.")
     ] = None,
+    patience: Annotated[
+        int, typer.Option(min=1, help="End after so many requests in a row without a new working program.")
+    ] = 100,
     out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
@@ -145,6 +148,7 @@ def run(
         _settings(proposer_setting or []),
         _ideas(hint or []),
         finalists,
+        patience,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
     with choose_sandbox(sandbox) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
