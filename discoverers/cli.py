@@ -52,6 +52,60 @@ def study(
     write_text(out / "study.md", table + "\n")
 
 
+def mixtures(
+    mode: Annotated[
+        list[str] | None, typer.Option(help="Repeatable: exact, cached or refit (hours); by default the first two.")
+    ] = None,
+    targets: Annotated[int, typer.Option(min=1, max=5, help="Targets 0, 1, ...")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... of each target.")] = 10,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fit neural likelihoods.")] = 2,
+    out: Annotated[Path, typer.Option(help="The folder; what is there is not run again.")] = Path("mixtures"),
+) -> None:
+    """Validate ModelSMC without a language model: how it concentrates on the one true model of 20.
+
+    Writes mixtures.md (the target's share beside the published one, and what neural likelihoods are off by) and
+    mixtures.png. `cached` and `refit` need zfbench[inference].
+
+    Example: zfbench mixtures --mode exact --targets 1 --seeds 3
+    """
+    from discoverers import validation
+    from zfbench.console import activity
+    from zfbench.files import write_text
+    from zfbench.tasks.mixtures import CANDIDATES, MODES
+
+    modes = mode or ["exact", "cached"]
+    for name in modes:
+        if name not in MODES:
+            raise UnknownNameError("mode of mixtures", name, MODES)
+    results = []
+    with activity("mixtures") as bar:
+        for name in modes:
+            if name != "refit":
+                validation.prepare(
+                    name, workers, done=lambda k, name=name: bar.step(k, CANDIDATES, f"{name}: models evaluated")
+                )
+            planned = validation.plans(name, range(targets), range(seeds))
+            results += validation.run_validation(planned, out, lambda p: bar.stage(f"{p.task}, seed {p.seed}"))
+        validation.draw(results, out / "mixtures.png")
+    text = validation.summary(results)
+    if {"exact", "cached"} <= set(modes):
+        text += f"\n\nLog marginal likelihood of target 0's data:\n\n{validation.surrogate_errors(0)}"
+    typer.echo(text)
+    write_text(out / "mixtures.md", text + "\n")
+
+
+def channels(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs on hodgkin_huxley.", metavar="RUN...")],
+) -> None:
+    """Say how much speaks for each ion channel: posterior mass, and evidence as median and best, over runs.
+
+    Example: zfbench channels runs/hodgkin_huxley__modelsmc-channels__seed*
+    """
+    from discoverers.families import table
+
+    typer.echo(table(runs))
+
+
 def _settings(assignments: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Settings by discoverer, from texts such as `modelsmc.particles=10`."""
     settings: dict[str, dict[str, Any]] = {}

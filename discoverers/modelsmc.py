@@ -7,6 +7,8 @@ A particle is a program with its log-likelihood and its last ancestors. Each of 
 3. weighs: log w = log p(data | program), in full each time, neither accumulated nor reset.
 
 A failed program weighs nothing; when all fail, all weigh the same. `n1` is the paper's N = 1 setting.
+
+The first population is N copies of the seed program; with start = `proposals`, N programs written from it instead.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from zfbench.errors import ZfbenchError
+from zfbench.search.discoverer import Generation
 from zfbench.search.hints import CRITIQUE
 from zfbench.search.types import Evaluation, Program, ProgramId, Request
 
@@ -57,6 +60,7 @@ class ModelSMC:
         weights: `likelihood`, or `mse` for the ablation log w = -MSE.
         tempering: raise the likelihood to the power k / K in generation k.
         critique: have the proposer criticise a program before it writes the next, if it can.
+        start: the first population: N copies of the `seed` program, or N `proposals` made from it.
     """
 
     def __init__(
@@ -71,15 +75,21 @@ class ModelSMC:
         weights: Literal["likelihood", "mse"] = "likelihood",
         tempering: bool = False,
         critique: bool = True,
+        start: Literal["seed", "proposals"] = "seed",
     ) -> None:
         if weights not in ("likelihood", "mse"):
             raise ZfbenchError(f"ModelSMC has no weights '{weights}'; choose likelihood or mse.")
+        if start not in ("seed", "proposals"):
+            raise ZfbenchError(f"ModelSMC has no start '{start}'; choose seed or proposals.")
         if particles < 1 or not 0 <= alpha <= 1 or tau <= 0:
             raise ZfbenchError("ModelSMC needs particles of at least 1, alpha in [0, 1] and a positive tau.")
         self._rng = np.random.default_rng(seed)
         self._size, self._generations, self._alpha, self._tau = particles, generations, alpha, tau
         self._threshold, self._weights_by, self._tempering = threshold, weights, tempering
         self._hints = (CRITIQUE,) if critique else ()
+        self._first_wishes = particles if start == "proposals" else 0
+        self._past: list[Generation] = []
+        self._resampled = False
         self._asked, self._generation = 0, 0
         self._pool: list[Particle] = []
         self._wishes: deque[int] = deque()  # particles of this generation still to be written
@@ -109,6 +119,7 @@ class ModelSMC:
         log_weight = self._log_weight(evaluation)
         if request.id == 0:
             self._pool = [Particle((program.id,), log_weight, not evaluation.ok)] * self._size
+            self._wishes.extend(range(self._first_wishes))
             return
         slot = self._pending.pop(request.id)
         ancestors = self._pool[slot].lineage
@@ -124,11 +135,21 @@ class ModelSMC:
         weights = self._weights()
         return tuple((p.lineage[-1], float(w)) for p, w in zip(self._pool, weights, strict=True))
 
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """The first population, and that at the end of each generation so far; the last may be under way."""
+        return (*self._past, self._now()) if self._pool else ()
+
+    def _now(self) -> Generation:
+        return Generation(tuple(particle.lineage[-1] for particle in self._pool), self._resampled)
+
     def _begin_generation(self) -> None:
+        self._past.append(self._now())
         self._generation += 1
         power = self._generation / self._generations if self._tempering else 1.0
         weights = self._weights(power)
-        if effective_size(weights) < self._threshold * self._size:
+        self._resampled = effective_size(weights) < self._threshold * self._size
+        if self._resampled:
             self._pool = [self._pool[k] for k in systematic_resample(weights, self._rng.random())]
         self._wishes.extend(np.flatnonzero(self._rng.random(self._size) >= self._alpha).tolist())
 

@@ -27,8 +27,9 @@ LEGENDS = {  # what the columns of a family of scores mean
     "pairs that the group wiring allows. Sign acc.: share of true edges with the right sign.",
     "dynamics": "Impulse error: of the response to a kick, relative to the true one, 1 = no response predicted.",
     "intervention": "Interv. error: of the effect of holding a neuron, relative to the true one, 1 = none predicted.",
-    "likelihood": "Log evidence: log marginal likelihood of held-out data, in nats. "
-    "Optimism: by how much a search thought its winner better than it is found to be afresh, in nats.",
+    "likelihood": "Log p: log marginal likelihood of all observations in nats, held out or those selected on, mean of "
+    "three fresh evaluations; MC error: of averaging over the prior; eval. sd: spread of the three. Optimism: what a "
+    "search believed of its winner minus what is found afresh. Exact and surrogate error: of one held-out observation.",
     "population": "Target share: of the population, on the target model.",
 }
 UNCERTAINTY = (

@@ -108,7 +108,7 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="For program
 def run(
     task: TaskOption,
     discoverer: Annotated[str, typer.Option(help="What selects; see `zfbench list`.")] = "random_search",
-    proposer: Annotated[str, typer.Option(help="What writes programs.")] = "grammar",
+    proposer: Annotated[str, typer.Option(help="What writes programs; see docs/tasks.md for which.")] = "grammar",
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +129,9 @@ def run(
         int | None, typer.Option(min=0, help="Programs trained anew at full length before the judge sees the best.")
     ] = None,
     fast_path: FastPathOption = False,
+    patience: Annotated[
+        int, typer.Option(min=1, help="End after so many requests in a row without a new working program.")
+    ] = 100,
     out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
@@ -159,6 +162,7 @@ def run(
         _ideas(hint or []),
         finalists,
         fast_path,
+        patience,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
@@ -171,7 +175,7 @@ def run(
 
 @app.command()
 def judge(
-    program: Annotated[Path, typer.Argument(help="A Python file that defines `Model`.", metavar="PROGRAM.py")],
+    program: Annotated[Path, typer.Argument(help="A Python file; see `zfbench contract`.", metavar="PROGRAM.py")],
     task: TaskOption,
     seed: SeedOption = 0,
     updates: UpdatesOption = 2_000,
@@ -209,11 +213,24 @@ def judge(
 
 
 @app.command()
-def contract() -> None:
-    """Print what a program must define, with an example."""
+def contract(
+    task: Annotated[str | None, typer.Option(help="Of this task, with its facts; default: of recordings.")] = None,
+) -> None:
+    """Print what a program must define, with an example.
+
+    Example: zfbench contract --task sir
+    """
+    from zfbench.assess import load_task
     from zfbench.programs.contract import CONTRACT
 
-    typer.echo(CONTRACT)
+    if task is None:
+        typer.echo(CONTRACT)
+        return
+    spec = load_task(task).spec
+    typer.echo(f"{spec.description}\n")
+    for heading, text in spec.facts().items():
+        typer.echo(f"{heading}: {text}")
+    typer.echo(f"\n{spec.contract}")
 
 
 @app.command()
@@ -231,13 +248,13 @@ def show(
     from zfbench.search.eventlog import read_journal
     from zfbench.search.family import draw_picture, draw_text, family
 
-    typer.echo("evaluations  device s    wall s    tokens  validation MAE  best so far")
+    typer.echo("evaluations  device s    wall s    tokens  validation loss  best so far")
     for point in progress_of(path):
         if point.improved:
             spend = point.spend
             typer.echo(
                 f"{spend.evaluations:11d}  {spend.device_seconds:8.1f}  {spend.wall_seconds:8.1f}  {spend.tokens:8d}  "
-                f"{point.best:14.4f}  {point.program[:12]}"
+                f"{point.best:15.4f}  {point.program[:12]}"
             )
     typer.echo("")
     members = family(read_journal(path / LOG).events)

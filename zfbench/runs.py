@@ -7,7 +7,7 @@ A run's folder holds `log.jsonl` and `finals.jsonl` (the journals, from which it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -25,16 +25,17 @@ from zfbench.results import Spend as SpendRecord
 from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
-from zfbench.search.discoverer import Discoverer, WeightedPopulation
+from zfbench.search.discoverer import Discoverer, Generation, Generational, WeightedPopulation
 from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator, bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import Evaluate, ExecutorFactory
 from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
 from zfbench.search.proposer import Interpretable, Proposer
-from zfbench.search.run import run_search
+from zfbench.search.run import PATIENCE, run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
+from zfbench.tasks.sealed import PopulationJudge
 from zfbench.tasks.task import SearchTask
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
@@ -60,6 +61,7 @@ class Plan:
             None: see `zfbench.search.finals.default_finalists`.
         fast_path: screen programs through their proposer's interpreter where it has one for them; see
             `zfbench.programs.interpreter`. Finals and judge train the programs themselves.
+        patience: end after so many requests in a row without a new working program.
     """
 
     task: str
@@ -73,6 +75,7 @@ class Plan:
     ideas: tuple[str, ...] = ()
     finalists: int | None = None
     fast_path: bool = False
+    patience: int = PATIENCE
 
     @property
     def candidate(self) -> Limits:
@@ -199,6 +202,8 @@ def search(
             executor=executor,
             header={**plan.header(task), **_identity(proposer)},
             on_event=on_event,
+            patience=plan.patience,
+            reevaluate=getattr(task, "reevaluate", False),
             ideas=plan.ideas,
         )
         if isinstance(discoverer, WeightedPopulation):
@@ -210,7 +215,8 @@ def search(
             if progress is not None:
                 progress("finals")
             final = _run_finals(plan, task, outcome, final_budget, folder, workers, executor, box)
-        return outcome, _judge(plan, task, outcome, folder, progress, box, final, proposer.identity)
+        generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
+        return outcome, _judge(plan, task, outcome, folder, progress, box, final, proposer.identity, generations)
 
 
 @contextmanager
@@ -413,6 +419,7 @@ def _judge(
     sandbox: Sandbox,
     final: SearchOutcome | None = None,
     identity: Mapping[str, Any] | None = None,
+    generations: Sequence[Generation] = (),
 ) -> Result | None:
     """The result of the winner: the one in the folder if it is that, else a new one, written there."""
     winner = _winner(outcome, final)
@@ -427,11 +434,12 @@ def _judge(
         settings["proposer"] = proposer_settings
     if plan.ideas:
         settings["ideas"] = list(plan.ideas)
+    judge = load_judge(plan.task)
     result = assess_program(
         winner.program.source,
         MethodRecord(name=plan.discoverer, kind="search", proposer=plan.proposer, settings=settings),
         task,
-        load_judge(plan.task),
+        judge,
         plan.seed,
         plan.limits,
         spend=SpendRecord(**asdict(_spend(outcome, final))),
@@ -442,7 +450,13 @@ def _judge(
         result = result.model_copy(update={"notes": (*result.notes, SCREENED_FAST)})
     ranked = () if final is None else tuple(finals.table(outcome, final))
     metrics = result.metrics | _optimism(winner, outcome, result)
-    result = result.model_copy(update={"metrics": metrics, "search": _record(folder), "finals": ranked})
+    curves, versions = result.curves, result.metric_versions
+    if generations and isinstance(judge, PopulationJudge):
+        followed = judge.score_generations(generations)
+        metrics, curves = metrics | followed.metrics, curves | followed.curves
+        versions = versions | followed.metric_versions
+    scores = {"metrics": metrics, "curves": curves, "metric_versions": versions}
+    result = result.model_copy(update={**scores, "search": _record(folder), "finals": ranked})
     result.write(folder / RESULT)
     return result
 

@@ -22,8 +22,9 @@ class FiniteProposer:
     """Draws one of the programs for every request, whatever its parents; draws repeat.
 
     Args:
-        spec: the task; not used.
+        spec: the task; where it lists its `candidates`, they are the programs unless others are given.
         programs: a folder of `.py` files, or a list of files.
+        in_turn: answer the first so many requests after the seed with the programs in turn instead.
 
     Attributes:
         bound: nothing; drawing is free.
@@ -34,16 +35,21 @@ class FiniteProposer:
     bound = NOTHING
     trusted = True
 
-    def __init__(self, spec: Spec, programs: str | Sequence[str] = ()) -> None:  # noqa: ARG002
+    def __init__(self, spec: Spec, programs: str | Sequence[str] = (), in_turn: int = 0) -> None:
         paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
-        if not paths:
-            raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")
+        given: Sequence[str] = () if paths else getattr(spec, "candidates", ())
         self._sources = [(path.name, _read(path)) for path in paths]
+        self._sources += [(f"candidate {k}", source) for k, source in enumerate(given)]
+        if not self._sources:
+            raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")
+        self._in_turn = in_turn
         self.identity: Mapping[str, Any] = {"programs": [Program(source).id for _, source in self._sources]}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """One of the programs, drawn uniformly."""
-        name, source = self._sources[rng.integers(len(self._sources))]
+        """One of the programs, drawn uniformly unless it is one's turn."""
+        size = len(self._sources)
+        drawn = (request.id - 1) % size if 1 <= request.id <= self._in_turn else rng.integers(size)
+        name, source = self._sources[drawn]
         return Proposal(source, name)
 
 

@@ -223,3 +223,31 @@ def test_population_counts_each_particle():
     generation(search, numbered(lambda k: 0.0))
     counts = Counter(program for program, _ in search.population)
     assert sum(counts.values()) == 12
+
+
+def test_first_population_may_be_proposals_that_are_not_a_generation():
+    search = begun(particles=5, generations=2, alpha=0.5, start="proposals")
+    first = generation(search, numbered(lambda k: 10.0 * (k == 1)))
+    assert [r.parents for r in first] == [(SEED.id,)] * 5
+    assert search.generations[0].programs == tuple(Program(str(r.id)).id for r in first)
+    assert not search.generations[0].resampled
+    later = generation(search, numbered(lambda k: 0.0))
+    assert {r.parents[-1] for r in later} == {Program(str(first[0].id)).id}  # resampled before anything is written
+
+
+def test_generations_are_remembered_with_what_was_resampled():
+    search = begun(particles=8, generations=3, alpha=0.25)
+    generation(search, numbered(lambda k: 50.0 if k == 1 else 0.0))
+    generation(search, numbered(lambda k: 0.0))
+    generation(search, numbered(lambda k: 0.0))
+    assert search.ask() is None
+    past = search.generations
+    assert len(past) == 4
+    assert past[0].programs == (SEED.id,) * 8
+    assert [g.resampled for g in past[:3]] == [False, False, True]
+    assert past[-1].programs == tuple(program for program, _ in search.population)
+
+
+def test_unknown_start_is_explained():
+    with pytest.raises(ZfbenchError, match="choose seed or proposals"):
+        ModelSMC(0, SEED, start="random")

@@ -18,6 +18,7 @@ VERSIONS = {
     "isolation": 1,
     "laplace": 1,
     "likelihood": 1,
+    "population": 1,
     "probabilistic": 1,
 }
 """The version of each family of metrics; it rises when, and only when, a score can change."""

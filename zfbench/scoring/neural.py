@@ -15,7 +15,7 @@ import contextlib
 import importlib.util
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from zfbench.scoring.arrays import finite
 
 Array = NDArray[np.float64]
 
-ROWS = 32_768  # pairs (x, theta) in one pass through a network
+ROWS = 8_192  # pairs (x, theta) in one pass through a network: its layers stay in the processor's cache
 PFN_ROWS = 2_000  # likewise through TabPFN
 PFN_CONTEXT = 10_000  # simulations that TabPFN can read
 
@@ -88,6 +88,11 @@ class LikelihoodEstimator:
                 pairs = _tensor(np.repeat(x[rows], B, axis=0))[None], _tensor(given)
                 log_density[rows] = self._density.log_prob(*pairs)[0].double().numpy().reshape(m, B)
         return log_density
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The state of a flow, to be kept; see `restore_likelihood`."""
+        state = {name: value.numpy() for name, value in self._density.state_dict().items()}
+        return {"size": np.array(self._size), **state}
 
 
 class PosteriorEstimator:
@@ -160,6 +165,24 @@ def fit_posterior(
     theta, x, context = _simulations(theta, x, context)
     given = x if context is None else np.concatenate([x, context], axis=1)
     return PosteriorEstimator(_train("NPE", theta, given, seed, training), (theta.shape[1], given.shape[1]))
+
+
+def restore_likelihood(arrays: Mapping[str, NDArray[Any]], training: Training) -> LikelihoodEstimator:
+    """The estimator whose `arrays` were kept, given how it was trained.
+
+    Raises:
+        ZfbenchError: sbi is not installed.
+    """
+    import torch
+
+    K, P = (int(n) for n in arrays["size"])
+    with _sbi():
+        from sbi import neural_nets
+    network = neural_nets.likelihood_nn("maf", hidden_features=training.hidden, num_transforms=training.transforms)
+    with _quiet_torch(seed=0):
+        density = network(torch.randn(10, P), torch.randn(10, K))  # its scales and weights are replaced
+    density.load_state_dict({name: torch.as_tensor(value) for name, value in arrays.items() if name != "size"})
+    return LikelihoodEstimator(density.eval(), (K, P))
 
 
 def pfn_likelihood(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None = None) -> LikelihoodEstimator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from zfbench.search.types import Evaluation, Program, ProgramId, Request
@@ -42,6 +43,29 @@ class WeightedPopulation(Protocol):
     @property
     def population(self) -> Sequence[tuple[ProgramId, float]]:
         """Programs with their weights, which sum to one; a program may stand there several times."""
+        ...
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A population at the end of a generation.
+
+    Attributes:
+        programs: of every member.
+        resampled: whether the generation began by drawing its members anew from the one before.
+    """
+
+    programs: tuple[ProgramId, ...]
+    resampled: bool
+
+
+@runtime_checkable
+class Generational(Protocol):
+    """What a method offers whose population can be followed through its generations."""
+
+    @property
+    def generations(self) -> Sequence[Generation]:
+        """The first population, then one a generation."""
         ...
 
 

@@ -34,7 +34,7 @@ class SearchOutcome:
     """The end of a search.
 
     Attributes:
-        evaluated: every different program with its evaluation, in the order of evaluation.
+        evaluated: every different program with its latest evaluation, in the order of the first.
         counts: how many requests came to what.
         spend: what was used up, over all processes of the search.
         overrun: use beyond what was reserved and left, zero unless a bound was wrong.

@@ -50,6 +50,7 @@ def run_search(
     header: Mapping[str, Any] | None = None,
     on_event: OnEvent | None = None,
     patience: int = PATIENCE,
+    reevaluate: bool = False,
     ideas: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchOutcome:
@@ -73,6 +74,8 @@ def run_search(
         header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming.
         on_event: called after each event took effect, those of an earlier process included.
         patience: end after this many requests in a row without a new working program.
+        reevaluate: evaluate a program again, with another seed and at a price, whenever it is proposed again;
+            otherwise its first evaluation stands, and is free.
         ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
         clock: seconds, for the budget's `wall_seconds` alone.
 
@@ -90,13 +93,13 @@ def run_search(
         "seed_program": seed_program.id,
         "patience": patience,
         "ideas": list(ideas),
-    }
+    } | ({"reevaluate": True} if reevaluate else {})
     head = begin(log, fields, budget, bound, proposer.bound)
     history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock)
     if history.ended is None:
         pool = (executor or default_executor)(evaluate, workers)
         try:
-            loop = _Loop(history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas))
+            loop = _Loop(history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate)
             loop.run(patience)
         finally:
             pool.close()
@@ -170,6 +173,7 @@ class _Loop:
     bound: Spend
     on_event: OnEvent | None
     ideas: tuple[str, ...]
+    reevaluate: bool
     running: dict[ProgramId, list[Ticket]] = field(default_factory=dict)  # who runs, then who waits
 
     def run(self, patience: int) -> None:
@@ -228,6 +232,8 @@ class _Loop:
             self.pool.call(request.id, partial(self._propose, request, ticket.context))
         elif ticket.failure is not None:
             self._evaluated(ticket, Evaluation(Status.INVALID, feedback=ticket.failure))
+        elif self.reevaluate:
+            self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
         elif program.id in self.history.scored:
             self._evaluated(ticket, self.history.scored[program.id].evaluation, duplicate=True)
         elif program.id in self.running:
@@ -258,7 +264,7 @@ class _Loop:
             self._proposed(ticket, result)
             return
         assert ticket.program is not None
-        first, *waiting = self.running.pop(ticket.program.id)
+        first, *waiting = self.running.pop(ticket.program.id, [ticket])
         self._evaluated(first, replace(result, spend=replace(result.spend, evaluations=1)))
         for other in waiting:
             self._evaluated(other, result, duplicate=True)

@@ -5,7 +5,7 @@ No object that a baseline, a discoverer or a program receives leads here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from zfbench.tasks.task import LabelledWindows, Spec, TaskSpec
 
 if TYPE_CHECKING:
     from zfbench.judge import Judge, Scores
+    from zfbench.search.discoverer import Generation
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,15 @@ class TaskJudge(Protocol):
         Raises:
             ZfbenchError: it has none.
         """
+        ...
+
+
+@runtime_checkable
+class PopulationJudge(Protocol):
+    """A judge that also scores how a search's population moved, where the task has something to say of it."""
+
+    def score_generations(self, generations: Sequence[Generation]) -> Scores:
+        """Scores of the first population and of that at the end of each generation."""
         ...
 
 

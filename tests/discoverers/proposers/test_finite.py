@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -38,3 +39,23 @@ def test_no_programs_and_missing_files_are_explained(tmp_path):
         FiniteProposer(SPEC, str(tmp_path))
     with pytest.raises(ZfbenchError, match="check the path"):
         FiniteProposer(SPEC, [str(tmp_path / "none.py")])
+
+
+def test_programs_take_turns_at_first_and_are_drawn_later(folder):
+    proposer, rng = FiniteProposer(SPEC, str(folder), in_turn=6), np.random.default_rng(0)
+    first = [proposer.propose(Request(k, "mutate"), CONTEXT, rng).source[0] for k in range(1, 7)]
+    assert "".join(first) == "abcabc"
+    later = Counter(proposer.propose(Request(k, "mutate"), CONTEXT, rng).source[0] for k in range(7, 307))
+    assert min(later.values()) > 60
+    assert [later[n] for n in "abc"] != [100] * 3
+
+
+def test_candidates_of_the_task_are_the_programs_unless_others_are_given(folder):
+    @dataclass
+    class Enumerable:
+        candidates: tuple[str, ...] = ("x = 1", "y = 2")
+
+    rng = np.random.default_rng(0)
+    proposer = FiniteProposer(Enumerable(), in_turn=2)
+    assert [proposer.propose(Request(k, "mutate"), CONTEXT, rng).source for k in (1, 2)] == ["x = 1", "y = 2"]
+    assert FiniteProposer(Enumerable(), str(folder)).identity == FiniteProposer(SPEC, str(folder)).identity

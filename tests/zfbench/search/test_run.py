@@ -158,6 +158,26 @@ def test_failures_and_missing_answers_are_told_as_evaluations(tmp_path):
     assert [r.id for r, _, _ in discoverer.told] == list(range(outcome.counts.asked))
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, workers):
+    discoverer, evaluate = Generations(0, SEED_PROGRAM), Distance()
+    options = {"budget": Budget(evaluations=30), "reevaluate": True}
+    outcome = search(tmp_path / "log", discoverer, Numbers(spread=2), evaluate, workers=workers, **options)
+    assert outcome.counts.duplicates == 0
+    assert outcome.spend.evaluations == 30
+    answers = [(program.id, evaluation) for _, program, evaluation in discoverer.told if program.source]
+    assert len(answers) == 30 > len(outcome.evaluated)
+    losses = {}
+    for program, evaluation in answers:
+        if evaluation.ok:
+            losses.setdefault(program, set()).add(evaluation.loss)
+    assert max(map(len, losses.values())) > 1  # another seed each time
+    assert dict(answers) == {scored.program.id: scored.evaluation for scored in outcome.evaluated}
+    assert read_journal(tmp_path / "log").events[0].body["reevaluate"] is True
+    with pytest.raises(ZfbenchError, match="reevaluate"):
+        search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
+
+
 def test_duplicates_are_told_their_earlier_evaluation_for_free(tmp_path):
     discoverer, evaluate = Generations(0, SEED_PROGRAM), Distance()
     outcome = search(tmp_path / "log", discoverer, Numbers(spread=2), evaluate)
