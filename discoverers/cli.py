@@ -24,6 +24,9 @@ def study(
     updates: Annotated[int, typer.Option(min=1, help="Optimiser steps of full trainings.")] = 2_000,
     seconds: Annotated[float, typer.Option(min=1, help="Time limit of one training.")] = 300.0,
     finalists: Annotated[int | None, typer.Option(min=0, help="See `zfbench run`.")] = None,
+    fast_path: Annotated[
+        bool, typer.Option("--fast-path/--no-fast-path", help="See `zfbench run`; for proposers that have one.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="The study's folder; what is there is not run again.")] = Path("study"),
 ) -> None:
     """Compare discoverers under one budget: a grid of runs, resumable, and a table with spread.
@@ -39,7 +42,7 @@ def study(
 
     limits = Limits(updates=updates, seconds=seconds)
     shared = Budget.parse(budget or ["evaluations=40", "updates=400"])
-    plan = Plan(task, "", "", shared, 0, limits, finalists=finalists)
+    plan = Plan(task, "", "", shared, 0, limits, finalists=finalists, fast_path=fast_path)
     methods = discoverer or ["random_search", "puct", "modelsmc", "n1", "funsearch"]
     grid = Grid(plan, methods, proposer or ["grammar"], range(seeds), _settings(setting or [], methods))
     with activity(f"study on {task}") as bar:

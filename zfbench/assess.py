@@ -12,6 +12,7 @@ from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Limits, Metered
 from zfbench.judge import Scores
 from zfbench.programs.contract import CandidateError
+from zfbench.programs.devices import CPU
 from zfbench.programs.process import Sandbox
 from zfbench.results import (
     Machine,
@@ -123,7 +124,8 @@ def assess_program(
         progress: told the name of each stage as it begins.
         sandbox: runs the program; without one, it opens its own.
     """
-    run = _Run(method, seed, limits, spend or Spend())
+    device = CPU if sandbox is None else sandbox.device
+    run = _Run(method, seed, limits, spend or Spend(), device=device)
     return _assess(task.candidate(source, seed, sandbox), run, task, judge, progress)
 
 
@@ -137,6 +139,7 @@ class _Run:
     spend: Spend = field(default_factory=Spend)
     program: ProgramRecord | None = None
     timings: tuple[tuple[str, float], ...] = ()
+    device: str = CPU
 
 
 def _assess(model: Any, run: _Run, task: SearchTask, judge: TaskJudge, progress: Progress) -> Result:
@@ -210,7 +213,7 @@ def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> 
         program=run.program,
         notes=tuple(scores.notes),
         libraries=library_versions(),
-        machine=Machine.here(),
+        machine=Machine.here(run.device),
         timings=dict(run.timings),
     )
 

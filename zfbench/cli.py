@@ -54,6 +54,9 @@ SandboxOption = Annotated[
     str | None,
     typer.Option(help="`bubblewrap` (confines) or `process` (limits only); default: $ZFBENCH_SANDBOX, else the best."),
 ]
+DeviceOption = Annotated[
+    str, typer.Option(help="Where programs compute: cpu, or gpu, which only the sandbox `process` shows them.")
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Candidates trained at once; 1 is reproducible. Default: what the executor has room for."),
@@ -67,6 +70,14 @@ RayAddressOption = Annotated[
 ]
 UnsafeOption = Annotated[
     bool, typer.Option("--allow-unsafe-programs", help="Run programs that nobody vouches for without confinement.")
+]
+FastPathOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast-path/--no-fast-path",
+        help="Screen candidates by one program that is compiled once and reads them as data, where the proposer has "
+        "one (grammar); equal up to rounding. Finals and judge train the programs themselves.",
+    ),
 ]
 TierOption = Annotated[str, typer.Option("--tier", help="`tiny` (12 s a condition) or `standard` (80 s).")]
 
@@ -117,6 +128,7 @@ def run(
     finalists: Annotated[
         int | None, typer.Option(min=0, help="Programs trained anew at full length before the judge sees the best.")
     ] = None,
+    fast_path: FastPathOption = False,
     out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
@@ -124,6 +136,7 @@ def run(
     updates: UpdatesOption = 2_000,
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
     """Search for a program, then judge the best one found.
@@ -145,9 +158,10 @@ def run(
         _settings(proposer_setting or []),
         _ideas(hint or []),
         finalists,
+        fast_path,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
-    with choose_sandbox(sandbox) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
+    with choose_sandbox(sandbox, device) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
         place = choose_executor(executor, workers, ray_address)
         outcome, result = search(
             plan, folder, workers, bar.search_events(plan.budget), bar.stage, place, box, allow_unsafe_programs
@@ -163,6 +177,7 @@ def judge(
     updates: UpdatesOption = 2_000,
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
     out: Annotated[Path | None, typer.Option(help="Result file; default PROGRAM.result.json.")] = None,
 ) -> None:
     """Train a program and judge it on the sealed test.
@@ -179,7 +194,7 @@ def judge(
         source = program.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ZfbenchError(f"Cannot read the program {program}: {error}; check the path.") from error
-    with choose_sandbox(sandbox) as box, activity(f"{program.name} on {task}") as bar:
+    with choose_sandbox(sandbox, device) as box, activity(f"{program.name} on {task}") as bar:
         bar.stage("data")
         loaded, the_judge = load_task(task), load_judge(task)
         method = MethodRecord(name=program.stem, kind="program")
@@ -322,11 +337,11 @@ def draw_larva(
     typer.echo(str(out))
 
 
-def choose_sandbox(name: str | None) -> Sandbox:
+def choose_sandbox(name: str | None, device: str) -> Sandbox:
     """The sandbox that was asked for, or the best; what it does not protect from is said here."""
     from zfbench.programs.backends import open_sandbox
 
-    sandbox = open_sandbox(name)
+    sandbox = open_sandbox(name, device)
     if sandbox.notice:
         console.print(sandbox.notice, highlight=False, soft_wrap=True)
     return sandbox

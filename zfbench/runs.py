@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ from zfbench.search import finals, history
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, WeightedPopulation
-from zfbench.search.evaluator import bound
+from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator, bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
-from zfbench.search.executors import ExecutorFactory
+from zfbench.search.executors import Evaluate, ExecutorFactory
 from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
-from zfbench.search.proposer import Proposer
+from zfbench.search.proposer import Interpretable, Proposer
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, Scored, Spend
@@ -39,6 +39,8 @@ from zfbench.tasks.task import SearchTask
 
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
+
+SCREENED_FAST = "Candidates were screened by their proposer's interpreter (--fast-path)."
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Plan:
         ideas: texts of which every request gets one, whatever the discoverer.
         finalists: how many of the best are trained at full length and ranked again before the judge sees one;
             None: see `zfbench.search.finals.default_finalists`.
+        fast_path: screen programs through their proposer's interpreter where it has one for them; see
+            `zfbench.programs.interpreter`. Finals and judge train the programs themselves.
     """
 
     task: str
@@ -68,6 +72,7 @@ class Plan:
     proposer_settings: dict[str, Any] = field(default_factory=dict)
     ideas: tuple[str, ...] = ()
     finalists: int | None = None
+    fast_path: bool = False
 
     @property
     def candidate(self) -> Limits:
@@ -102,6 +107,8 @@ class Plan:
     def header(self, task: SearchTask) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
+        if not self.fast_path:
+            del plan["fast_path"]
         return {
             **plan,
             "budget": self.budget.to_json(),
@@ -121,7 +128,7 @@ class Plan:
         """
         head = _events(folder)[0].body
         try:
-            plan = {f.name: head[f.name] for f in fields(cls)}
+            plan = {f.name: head[f.name] for f in fields(cls) if f.name != "fast_path" or f.name in head}
             return cls(
                 **{
                     **plan,
@@ -172,12 +179,16 @@ def search(
     budget, final_budget = plan.budgets
     discoverer = _discoverer(plan, task)
     proposer: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, task.spec)
-    with _opened(sandbox) as box, EventLog(folder / LOG) as log:
+    with ExitStack() as held:
+        box, log = held.enter_context(_opened(sandbox)), held.enter_context(EventLog(folder / LOG))
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
+        evaluate = task.evaluator(plan.candidate, box)
+        if plan.fast_path:
+            evaluate = held.enter_context(_interpreted(plan, evaluate, proposer))
         outcome = run_search(
             discoverer,
             proposer,
-            task.evaluator(plan.candidate, box),
+            evaluate,
             spec=task.spec,
             seed_program=_seed_program(task),
             budget=budget,
@@ -318,6 +329,19 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
 
 
+@contextmanager
+def _interpreted(plan: Plan, evaluate: Evaluate, proposer: Proposer) -> Iterator[Evaluate]:
+    """The evaluator, with programs trained through their proposer's interpreter.
+
+    Raises:
+        ZfbenchError: the proposer is not trusted or has no interpreter, or the task trains no programs.
+    """
+    if not (isinstance(evaluate, ProgramEvaluator) and isinstance(proposer, Interpretable) and proposer.trusted):
+        raise ZfbenchError(f"'{plan.proposer}' on {plan.task} has no fast path; leave out --fast-path.")
+    with evaluate.interpreters() as pool:
+        yield InterpretedEvaluator(evaluate, proposer, pool)
+
+
 def _identity(proposer: Proposer) -> dict[str, Any]:
     """What a journal's header says of a proposer, so that no other one continues its search."""
     version = getattr(proposer, "version", None)
@@ -414,6 +438,8 @@ def _judge(
         progress=progress or (lambda _: None),
         sandbox=sandbox,
     )
+    if plan.fast_path:
+        result = result.model_copy(update={"notes": (*result.notes, SCREENED_FAST)})
     ranked = () if final is None else tuple(finals.table(outcome, final))
     metrics = result.metrics | _optimism(winner, outcome, result)
     result = result.model_copy(update={"metrics": metrics, "search": _record(folder), "finals": ranked})

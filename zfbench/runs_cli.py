@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from zfbench.cli import (
+    DeviceOption,
     ExecutorOption,
     RayAddressOption,
     SandboxOption,
@@ -34,6 +35,7 @@ def resume(
     executor: ExecutorOption = None,
     ray_address: RayAddressOption = None,
     sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
     """Go on with an interrupted search, as its log says it was begun, and judge the best program.
@@ -43,7 +45,7 @@ def resume(
     from zfbench.runs import Plan, search
 
     plan = Plan.read(run)
-    with choose_sandbox(sandbox) as box, activity(f"{plan.discoverer} + {plan.proposer} on {plan.task}") as bar:
+    with choose_sandbox(sandbox, device) as box, activity(f"{plan.discoverer} + {plan.proposer} on {plan.task}") as bar:
         place = choose_executor(executor, workers, ray_address)
         outcome, result = search(
             plan, run, workers, bar.search_events(plan.budget), bar.stage, place, box, allow_unsafe_programs
@@ -88,6 +90,7 @@ def serve(
     updates: UpdatesOption = 2_000,
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
     """Evaluate programs for a system that owns its search loop, within a budget, over HTTP on this machine.
@@ -105,7 +108,7 @@ def serve(
     limits = Limits(updates=updates, seconds=seconds)
     plan = Plan(task, name, GUEST, Budget.parse(budget or ["evaluations=20"]), seed, limits)
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{name}__seed{seed}"
-    with choose_sandbox(sandbox) as box, activity(f"{name} on {task}") as bar:
+    with choose_sandbox(sandbox, device) as box, activity(f"{name} on {task}") as bar:
         listener = bar.search_events(plan.budget)
         with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as arena:
             if not arena.finished:

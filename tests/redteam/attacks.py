@@ -94,6 +94,14 @@ REPORT = (
     "dict(loss='one_step', learning_rate=0.03, parameters=1, recurrent=False, updates=1, best_update=1, seconds=0.1,"
     " stopped_early=False, loss_curve=[], selection_curve=[])"
 )
+FASTER = """
+import fcntl, threading
+fcntl.fcntl(1, 1031, 2**20)  # F_SETPIPE_SZ
+def write():
+    while True: os.write(1, bytes(2**20))
+for _ in range(4): threading.Thread(target=write).start()
+time.sleep(1e6)
+"""
 FILL = """
 {prepare}
 try:
@@ -138,6 +146,9 @@ def reading() -> list[Attack]:
         at("debugger", SYSCALL + CHECKED.format(call="libc.ptrace(16, 1, 0, 0)"), "PermissionError"),
         at("memory of another", SYSCALL + CHECKED.format(call="libc.syscall(310, 1, 0, 0, 0, 0, 0)"), "Permission"),
         at("mount", SYSCALL + CHECKED.format(call="libc.mount(b'proc', b'/tmp', b'proc', 0, 0)"), "PermissionError"),
+        at("kernel log", SYSCALL + CHECKED.format(call="libc.klogctl(3, bytes(4096), 4096)"), "PermissionError"),
+        at("watching what others read", SYSCALL + CHECKED.format(call="libc.inotify_init()"), "PermissionError"),
+        at("a lock that others see", "import fcntl\nfcntl.flock(open(np.__file__), fcntl.LOCK_EX)", "PermissionError"),
         at("user namespace", SYSCALL + CHECKED.format(call="libc.unshare(0x10000000)"), "PermissionError"),
     ]
 
@@ -234,6 +245,8 @@ def disk() -> list[Attack]:
         at("sparse file", "os.truncate(os.open('/tmp/x', os.O_RDWR | os.O_CREAT), 2**40)", "Error"),
         at("root", "open('/x', 'w')", "Read-only"),
         at("devices", "open('/dev/x', 'w')", "Read-only"),
+        at("modes of devices", "os.chmod('/dev/null', 0o666)\nprint('LEAK')", "Read-only"),  # root's programs own it
+        at("times of devices", "os.utime('/dev/urandom')\nprint('LEAK')", "Read-only"),
         at("libraries", "open(np.__file__, 'a').write('print(1)')", "Error"),
         at("harness", "open('/packages/zfbench/programs/worker.py', 'a')", "Error"),
     ]
@@ -285,6 +298,7 @@ def forging() -> list[Attack]:
         at("noise", "forge = [os.write(4, b'x' * 64)]"),
         at("a score", "forge('fitted', {'loss': 0.0, 'mae': 0.0})"),
         at("a perfect report", f"forge('fitted', {REPORT} | dict(seconds=-1.0))"),
+        at("more updates than it may take", f"forge('fitted', {REPORT} | dict(updates=2**52))"),
         at("an infinite report", f"forge('fitted', {REPORT} | dict(learning_rate=1e999))"),
         at(
             "predictions of its own",
@@ -350,6 +364,7 @@ def flooding() -> list[Attack]:
         at("standard output", "for _ in range(200): print('x' * 100_000)\n1 / 0", "ZeroDivisionError"),
         at("standard error", "for _ in range(200): os.write(2, b'x' * 100_000)\n1 / 0", "ZeroDivisionError"),
         at("for ever", "while True: print('x' * 10_000)", "time limit", TIMEOUT),
+        at("faster than it is read", FASTER, "time limit", TIMEOUT),
         at("no text", "os.write(1, bytes(range(256)) * 1000)\n1 / 0", "ZeroDivisionError"),
         at("message", "raise ValueError('x' * 10**7)", "ValueError"),
         at("terminal codes", "print('\\x1b[2J\\x1b]0;owned\\x07')\nraise ValueError('\\x1b[31m')", "ValueError"),

@@ -79,6 +79,7 @@ def test_an_attack_ends_as_it_must_and_gains_nothing(arena, world, attack: Attac
     assert "canary" not in message + printed
     assert not re.search(r"^LEAK", printed, re.MULTILINE), printed
     assert len(message) <= 2_000
+    assert (message + printed).replace("\n", "").replace("\t", "").isprintable()  # nothing that commands a terminal
     assert len(printed) < 2 * OUTPUT_LIMIT + 100
     assert arena.leftover() == 0
     assert not arena.visited()

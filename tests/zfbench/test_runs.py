@@ -196,3 +196,65 @@ def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
     full = bound(plan.limits)
     assert screening.device_seconds == 5_000.0 - 3 * full.device_seconds
     assert screening.wall_seconds == 5_000.0 - 3 * full.wall_seconds
+
+
+class Interpreted:
+    """An evaluator's fast path: the same scores, and a count."""
+
+    def __init__(self, evaluator, proposer, pool):
+        assert pool == "pool"
+        self.evaluator, self.proposer = evaluator, proposer
+
+    def __call__(self, program, seed):
+        self.evaluator.fast += self.proposer.interpret(program) is not None
+        return self.evaluator(program, seed)
+
+
+@pytest.fixture
+def fast(judged, monkeypatch, driven):
+    """The toy evaluator, counting what took the fast path."""
+
+    class Evaluator(type(driven.evaluator(Limits(), None))):
+        fast = 0
+        made: ClassVar = []
+
+        def __init__(self, limits, sandbox):
+            super().__init__(limits, sandbox)
+            Evaluator.made.append(self)
+
+        def interpreters(self):
+            return nullcontext("pool")
+
+    monkeypatch.setattr(driven, "evaluator", Evaluator)
+    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
+    monkeypatch.setattr(runs, "InterpretedEvaluator", Interpreted)
+    return Evaluator
+
+
+def test_the_fast_path_screens_and_the_finals_train_the_programs_themselves(tmp_path, fast):
+    plan = replace(PLAN, fast_path=True)
+    outcome, result = runs.search(plan, tmp_path)
+    screening, finals = fast.made
+    assert screening.fast == outcome.counts.evaluated - 1  # the task's seed program is not the grammar's
+    assert finals.fast == 0
+    assert any("--fast-path" in note for note in result.notes)
+    assert runs.Plan.read(tmp_path) == plan
+
+
+def test_a_search_without_the_fast_path_does_not_mention_it(tmp_path, fast):
+    _, result = runs.search(PLAN, tmp_path)
+    assert [evaluator.fast for evaluator in fast.made] == [0, 0]
+    assert result.notes == ()
+    head = read_journal(tmp_path / "log.jsonl").events[0].body
+    assert "fast_path" not in head
+    assert head["proposer_version"] >= 2
+    with pytest.raises(ZfbenchError, match="fast_path"):
+        runs.search(replace(PLAN, fast_path=True), tmp_path)
+
+
+def test_proposers_without_an_interpreter_have_no_fast_path(tmp_path, fast):
+    (tmp_path / "one.py").write_text("x = 1")
+    settings = {"programs": [str(tmp_path / "one.py")]}
+    plan = replace(PLAN, proposer="finite", proposer_settings=settings, fast_path=True)
+    with pytest.raises(ZfbenchError, match="no fast path"):
+        runs.search(plan, tmp_path / "run")

@@ -23,7 +23,8 @@ from types import TracebackType
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs import mounts, pool, seccomp
-from zfbench.programs.process import ENVIRONMENT, Child, cpu_seconds, start_kept
+from zfbench.programs.devices import CPU, environment
+from zfbench.programs.process import Child, cpu_seconds, start_kept
 
 BWRAP = "bwrap"
 CONFINEMENT = (
@@ -52,6 +53,7 @@ class BubblewrapSandbox:
 
     name = "bubblewrap"
     confined = True
+    device = CPU
 
     def __init__(self) -> None:
         self.notice = "" if seccomp.supported() else "Sandbox 'bubblewrap' runs without a filter of system calls here."
@@ -133,7 +135,7 @@ class BubblewrapSandbox:
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(theirs.fileno(),),
-                env=ENVIRONMENT | {"PYTHONPATH": mounts.PACKAGES},
+                env=environment(self.device) | {"PYTHONPATH": mounts.PACKAGES},
                 cwd="/",
             )
         finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 MIB = 2**20
 SCRATCH = {"/tmp": 64 * MIB, "/dev/shm": 16 * MIB}  # bytes; memory that the limit of the address space misses
 SCRATCH_FILES = 1_000
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 FILE_SIZE = 64 * MIB
 OPEN_FILES = 64
 TASKS = 400  # processes and threads; XLA starts about ten
@@ -41,6 +42,10 @@ def private_view() -> None:
     for path, size in SCRATCH.items():
         options = f"size={size},nr_inodes={SCRATCH_FILES},mode=1777".encode()
         _call("mount", b"tmpfs", path.encode(), b"tmpfs", safe, options)
+    # Where root runs the sandbox, its programs own these nodes: only a read-only mount keeps their modes as they are.
+    for device in DEVICES:
+        kept = os.statvfs(device).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # what the host forbids stays forbidden
+        _call("mount", b"none", device.encode(), None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept, None)
     described = Path(CPUINFO).exists()
     _call("mount", b"tmpfs", b"/proc", b"tmpfs", safe, b"size=4k,nr_inodes=2")
     if described:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +69,19 @@ class Dynamics:
             raise _invalid("`Model` may create the collection 'params' only", f"'{extra[0]}'")
         return cls(model, recurrent=bool(jax.tree.leaves(state)))
 
+    def initialiser(self, spec: TaskSpec) -> Callable[[jax.Array], Params]:
+        """From a key to parameters as the program initialises them."""
+        activity, drive = jnp.zeros((1, len(spec.neurons))), jnp.zeros((1, len(spec.drive)))
+
+        def initialise(key: jax.Array) -> Params:
+            return self.model.init(key, self.model.initial_state(1), activity, drive).get("params", {})
+
+        compiled: Callable[[jax.Array], Params] = jax.jit(initialise, compiler_options=compiler_options(level=0))
+        return compiled
+
     def initial_parameters(self, spec: TaskSpec, key: jax.Array) -> Params:
         """Parameters as the program initialises them."""
-        activity, drive = jnp.zeros((1, len(spec.neurons))), jnp.zeros((1, len(spec.drive)))
-        initialise = jax.jit(
-            lambda key: self.model.init(key, self.model.initial_state(1), activity, drive),
-            compiler_options=compiler_options(level=0),  # it runs once
-        )
-        return initialise(key).get("params", {})
+        return self.initialiser(spec)(key)
 
     def step(self, params: Params, state: State, activity: jax.Array, drive: jax.Array) -> tuple[State, jax.Array]:
         """One step: activity [B, N] and drive [B, D] to the next state and activity [B, N]."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import zfbench
-from zfbench.programs.confinement import CPUINFO
+from zfbench.programs.confinement import CPUINFO, DEVICES
 
 PACKAGES = "/packages"  # the only entry of the module path beside the standard library
 LIBRARIES = ("numpy", "jax", "jaxlib", "flax", "optax")  # and what they cannot do without
@@ -38,7 +38,6 @@ MODULES = (  # of zfbench: nothing that holds or leads to the truth
 )
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 PROCESSOR = (("/proc/cpuinfo", CPUINFO), ("/sys/devices/system/cpu",) * 2)  # XLA picks its kernels by them
-DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 INSTALLED = re.compile(r"(site|dist)-packages$")  # folders of a Python's libraries: shown one by one, below PACKAGES
 
 

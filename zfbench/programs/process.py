@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -27,19 +28,11 @@ from typing import Any, Protocol
 import zfbench
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.devices import CPU, GPU, environment
 from zfbench.programs.frames import Frame, FrameError, decode, encode
 
-ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
-    "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "NPROC": "1",  # XLA's thread pools
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-}
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
+PIPE_LIMIT = 2**20  # bytes that a child can make a pipe hold
 CALLS_WORTH = 20  # time limits of one call that the processor time of a whole life is worth
 LAST_WORDS = 2.0  # seconds that a child has to end after it closed its pipe
 OUT_OF_MEMORY_SIGNS = (
@@ -70,10 +63,20 @@ class Transcript:
     def text(self) -> str:
         """What was kept, with a note where bytes are missing."""
         if not self._dropped:
-            return self._kept.decode(errors="replace")
+            return _printable(self._kept.decode(errors="replace"))
         head, tail = self._kept[:OUTPUT_LIMIT], self._kept[OUTPUT_LIMIT:]
         gap = f"\n... {self._dropped:,} bytes left out ...\n"
-        return head.decode(errors="replace") + gap + tail.decode(errors="replace")
+        return _printable(head.decode(errors="replace") + gap + tail.decode(errors="replace"))
+
+
+def _printable(text: str) -> str:
+    """Without what commands a terminal, or cannot be encoded: a stranger's words end up on screens and in files."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _picture(c) for c in text)
+
+
+def _picture(character: str) -> str:
+    """One that stands for it: a control character's picture, such as ␛ for escape."""
+    return chr(0x2400 + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
 
 
 class Handle(Protocol):
@@ -100,8 +103,14 @@ class Child:
         self._requests, self._results, self._output = requests, results, output
         self._transcript = Transcript()
         self._open = True
+        self._asked = False
         for descriptor in (requests, results, output):
             os.set_blocking(descriptor, False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is there and every frame was answered in full, so that it may be asked something else."""
+        return self._open and not self._asked and self._handle.exit_code() is None
 
     @property
     def output(self) -> str:
@@ -112,6 +121,7 @@ class Child:
 
     def send(self, frame: Frame, deadline: float, doing: str) -> None:
         """Write a frame before `time.monotonic()` reaches the deadline."""
+        self._asked = True
         for piece in encode(frame):
             rest = memoryview(piece)
             while rest:
@@ -141,6 +151,7 @@ class Child:
             frame = decode(read_exactly, body_limit)
         except FrameError as error:
             raise CandidateError(Status.ERROR, f"The program's process sent a damaged message: {error}.") from error
+        self._asked = False
         if frame.kind == "failed":
             raise _reported_failure(frame)
         return frame
@@ -173,13 +184,16 @@ class Child:
                 raise self._ended()
 
     def _drain(self) -> bool:
-        """Take what the child printed; False when it can print no more."""
+        """Take what the child printed, as much as a pipe holds; False when it can print no more.
+
+        Not until the pipe is empty: a child that prints as fast as this process reads must not keep it from the clock.
+        """
         with contextlib.suppress(BlockingIOError):
-            while piece := os.read(self._output, 2**16):
+            for _ in range(PIPE_LIMIT // 2**16):
+                piece = os.read(self._output, 2**16)
+                if not piece:
+                    return False
                 self._transcript.add(piece)
-                if len(piece) < 2**16:
-                    return True
-            return False
         return True
 
     def _ended(self) -> CandidateError:
@@ -203,7 +217,7 @@ def _reported_failure(frame: Frame) -> CandidateError:
     status, message = frame.fields.get("status"), frame.fields.get("message")
     if not isinstance(status, str) or status not in set(Status) - {Status.OK} or not isinstance(message, str):
         return CandidateError(Status.ERROR, "The program's process failed and did not say why.")
-    return CandidateError(Status(status), message[:2_000])
+    return CandidateError(Status(status), _printable(message[:2_000]))
 
 
 class Sandbox(Protocol):
@@ -212,11 +226,13 @@ class Sandbox(Protocol):
     Attributes:
         name: of the backend.
         confined: whether programs are kept from files and network.
+        device: where programs compute, `cpu` or `gpu`.
         notice: one line on what it does not protect from; empty if there is nothing to say.
     """
 
     name: str
     confined: bool
+    device: str
     notice: str
 
     def start(self) -> None:
@@ -280,12 +296,15 @@ class ProcessSandbox:
     name = "process"
     confined = False
 
-    def __init__(self, why: str = "it was asked for") -> None:
-        """Say why no better backend was taken."""
+    def __init__(self, why: str = "it was asked for", device: str = CPU) -> None:
+        """Say why no better backend was taken, and where programs compute."""
+        self.device = device
         self.notice = (
             f"Sandbox 'process' ({why}): programs run with limits of time and memory, but they can read your files, "
             "use the network and leave processes behind."
         )
+        if device == GPU:  # CUDA reserves far more addresses than it uses memory
+            self.notice += " With --device gpu their memory is not limited either."
 
     def start(self) -> None:
         """Nothing is shared."""
@@ -295,7 +314,8 @@ class ProcessSandbox:
         to_child, requests = os.pipe()
         results, from_child = os.pipe()
         output, printed = os.pipe()
-        arguments = map(str, (to_child, from_child, limits.memory_bytes, cpu_seconds(limits), os.getpid()))
+        memory = resource.RLIM_INFINITY if self.device == GPU else limits.memory_bytes
+        arguments = map(str, (to_child, from_child, memory, cpu_seconds(limits), os.getpid()))
         try:
             process = start_kept(
                 [sys.executable, "-s", "-P", "-m", "zfbench.programs.worker", *arguments],
@@ -303,7 +323,7 @@ class ProcessSandbox:
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(to_child, from_child),
-                env=ENVIRONMENT | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
+                env=environment(self.device) | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
                 cwd="/",
                 start_new_session=True,
             )

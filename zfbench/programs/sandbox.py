@@ -164,9 +164,11 @@ def fit_program(
         held.callback(child.kill)
         fitted_by = min(began + limits.seconds, deadline)
         try:
-            child.send(_job(source, spec, train, limits, seed), fitted_by, "training")
+            child.send(training_job(source, spec, train, limits, seed), fitted_by, "training")
             frame = child.receive(REPORT_LIMIT, fitted_by, "training")
             report = TrainingReport.from_json(frame.fields)
+            if not report.best_update <= report.updates <= limits.updates:
+                raise CandidateError(Status.ERROR, "The program's process sent a damaged training report: its updates.")
         except CandidateError as error:
             child.kill()
             error.printed = child.output
@@ -174,7 +176,8 @@ def fit_program(
         return FittedProgram(child, spec, report, limits.seconds, deadline, held.pop_all().close)
 
 
-def _job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:
+def training_job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:
+    """What a worker needs to train a program."""
     arrays = {f"activity{k}": np.asarray(r.activity, np.float32) for k, r in enumerate(train)}
     arrays |= {f"drive{k}": np.asarray(r.drive, np.float32) for k, r in enumerate(train)}
     return Frame(

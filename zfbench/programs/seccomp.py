@@ -50,9 +50,26 @@ KERNEL_CORNERS = {
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
+    "syslog": (103, 116),
+    "modify_ldt": (154, None),
+}
+MEETING_OTHERS = {  # through files that both can read
+    "flock": (73, 32),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
 }
 OTHERS_CORES = {"sched_setaffinity": (203, 122)}  # each keeps to the cores of its worker
-DENIED = PROCESSES | NETWORK | UNCOUNTED_MEMORY | DEBUGGING | NAMESPACES_AND_MOUNTS | KERNEL_CORNERS | OTHERS_CORES
+DENIED = (
+    PROCESSES
+    | NETWORK
+    | UNCOUNTED_MEMORY
+    | DEBUGGING
+    | NAMESPACES_AND_MOUNTS
+    | KERNEL_CORNERS
+    | MEETING_OTHERS
+    | OTHERS_CORES
+)
 CLONE, CLONE3 = (56, 220), (435, 435)
 CLONE_THREAD = 0x10000
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -195,6 +195,104 @@ class Selection:
             self.params, self.best_update, self.best_error = params, update, error
 
 
+class Trainer:
+    """Trains one program, as often as it is asked to; what it has compiled once is kept.
+
+    Learning rates are inputs of the compiled updates, so that trainings may differ in them.
+
+    Attributes:
+        forecast: the compiled `Dynamics.rollout`.
+    """
+
+    def __init__(self, dynamics: Dynamics, spec: TaskSpec, train: Sequence[Recording]) -> None:
+        """Prepare the recordings for this program."""
+        self._dynamics = dynamics
+        self._material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
+        self._initialise = dynamics.initialiser(spec)
+        self._kernels: dict[Phase, Callable[..., tuple[Params, Any, jax.Array]]] = {}
+        self.forecast = jax.jit(dynamics.rollout, compiler_options=compiler_options())
+
+    def train(
+        self,
+        choice: TrainingChoice,
+        updates: int,
+        deadline: float,
+        seed: int,
+        given: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Trained:
+        """Train for a number of updates, or until `time.monotonic()` passes the deadline.
+
+        Args:
+            choice: of loss and learning rate.
+            updates: optimiser steps.
+            deadline: of the clock.
+            seed: of initial parameters and batches.
+            given: parameters by name that begin at these values instead of the program's own.
+
+        Raises:
+            CandidateError: non_finite; a training loss is not finite, or every set-aside forecast diverged.
+        """
+        began = time.monotonic()
+        loss, rate = choice.resolve(self._dynamics.recurrent, updates)
+        material = self._material
+        init_key, batch_key = jax.random.split(jax.random.key(seed))
+        params = self._initialise(init_key)
+        params = {**params, **{name: jnp.asarray(values) for name, values in given.items()}} if given else params
+        selection = Selection(self.forecast, material)
+        selection.consider(0, params)
+
+        milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
+        optimiser = _optimiser(params)
+        loss_curve: list[tuple[int, float]] = []
+        done, stopped_early = 0, False
+        for number, phase in enumerate(SCHEDULES[loss], start=1):
+            first, end = done, updates * number // len(SCHEDULES[loss])
+            rates = learning_rates(rate * phase.rate, end - first)
+            advance = self._kernel(phase, optimiser)
+            optimiser_state = optimiser.init(params)
+            while done < end and not stopped_early:
+                stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))
+                now = np.zeros(UPDATES_PER_CALL, np.float32)  # of one length, whatever the number of updates
+                now[: stop - done] = rates[done - first : stop - first]
+                params, optimiser_state, mean_loss = advance(
+                    params, optimiser_state, batch_key, material.activity, material.drive, now, done, stop
+                )
+                loss_curve.append((stop, float(mean_loss)))
+                if not math.isfinite(loss_curve[-1][1]):
+                    raise CandidateError(
+                        Status.NON_FINITE,
+                        f"The training loss became non-finite between updates {done} and {stop}.",
+                    )
+                done = stop
+                stopped_early = done < updates and time.monotonic() > deadline
+                if done in milestones or stopped_early:
+                    selection.consider(done, params)
+        if selection.params is None:
+            raise CandidateError(Status.NON_FINITE, "Every forecast on the set-aside training data was non-finite.")
+        report = TrainingReport(
+            loss=loss,
+            learning_rate=rate,
+            parameters=sum(leaf.size for leaf in jax.tree.leaves(params)),
+            recurrent=self._dynamics.recurrent,
+            updates=done,
+            best_update=selection.best_update,
+            seconds=time.monotonic() - began,
+            stopped_early=stopped_early,
+            loss_curve=tuple(loss_curve),
+            selection_curve=tuple(selection.curve),
+        )
+        return Trained(selection.params, self.forecast, report)
+
+    def _kernel(
+        self, phase: Phase, optimiser: optax.GradientTransformation
+    ) -> Callable[..., tuple[Params, Any, jax.Array]]:
+        """The updates of a phase; phases that differ in their rate alone share them."""
+        key = replace(phase, rate=1.0)
+        if key not in self._kernels:
+            self._kernels[key] = _advance(self._dynamics, self._material, key, optimiser)
+        return self._kernels[key]
+
+
 def train_program(
     dynamics: Dynamics,
     spec: TaskSpec,
@@ -204,72 +302,29 @@ def train_program(
     deadline: float,
     seed: int,
 ) -> Trained:
-    """Train for a number of updates, or until `time.monotonic()` passes the deadline.
-
-    Raises:
-        CandidateError: non_finite; a training loss is not finite, or every set-aside forecast diverged.
-    """
-    began = time.monotonic()
-    loss, rate = choice.resolve(dynamics.recurrent, updates)
-    material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
-    init_key, batch_key = jax.random.split(jax.random.key(seed))
-    params = dynamics.initial_parameters(spec, init_key)
-    forecast = jax.jit(dynamics.rollout, compiler_options=compiler_options())
-    selection = Selection(forecast, material)
-    selection.consider(0, params)
-
-    milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
-    loss_curve: list[tuple[int, float]] = []
-    done, stopped_early = 0, False
-    for number, phase in enumerate(SCHEDULES[loss], start=1):
-        first, end = done, updates * number // len(SCHEDULES[loss])
-        optimiser = _optimiser(rate * phase.rate, end - first, params)
-        advance = _advance(dynamics, material, phase, optimiser)
-        optimiser_state = optimiser.init(params)
-        while done < end and not stopped_early:
-            stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))
-            params, optimiser_state, mean_loss = advance(
-                params, optimiser_state, batch_key, material.activity, material.drive, done, stop
-            )
-            loss_curve.append((stop, float(mean_loss)))
-            if not math.isfinite(loss_curve[-1][1]):
-                raise CandidateError(
-                    Status.NON_FINITE,
-                    f"The training loss became non-finite between updates {done} and {stop}.",
-                )
-            done = stop
-            stopped_early = done < updates and time.monotonic() > deadline
-            if done in milestones or stopped_early:
-                selection.consider(done, params)
-    if selection.params is None:
-        raise CandidateError(Status.NON_FINITE, "Every forecast on the set-aside training data was non-finite.")
-    report = TrainingReport(
-        loss=loss,
-        learning_rate=rate,
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(params)),
-        recurrent=dynamics.recurrent,
-        updates=done,
-        best_update=selection.best_update,
-        seconds=time.monotonic() - began,
-        stopped_early=stopped_early,
-        loss_curve=tuple(loss_curve),
-        selection_curve=tuple(selection.curve),
-    )
-    return Trained(selection.params, forecast, report)
+    """Train a program once; see `Trainer.train`."""
+    return Trainer(dynamics, spec, train).train(choice, updates, deadline, seed)
 
 
-def _optimiser(peak: float, updates: int, params: Params) -> optax.GradientTransformation:
-    """Adam with clipped gradients, a linear warm-up and a cosine decay."""
+def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
+    """The rate of every update, [updates]: a linear warm-up from zero, then a cosine decay to `FINAL_RATE`."""
     warm_up = min(WARM_UP_UPDATES, updates // 2)
-    rate = optax.warmup_cosine_decay_schedule(0.0, peak, warm_up, max(updates, 1), FINAL_RATE * peak)
-    adam = optax.chain(optax.clip_by_global_norm(GRADIENT_NORM), optax.adam(rate))
+    number = np.arange(updates)
+    rise = number / max(warm_up, 1)
+    cosine = 0.5 * (1 + np.cos(np.pi * (number - warm_up) / max(updates - warm_up, 1)))
+    return (peak * np.where(number < warm_up, rise, FINAL_RATE + (1 - FINAL_RATE) * cosine)).astype(np.float32)
+
+
+def _optimiser(params: Params) -> optax.GradientTransformation:
+    """Adam with clipped gradients, before the learning rate is applied."""
+    adam = optax.chain(optax.clip_by_global_norm(GRADIENT_NORM), optax.scale_by_adam())
     return optax.flatten(adam) if jax.tree.leaves(params) else adam  # one vector compiles faster than many arrays
 
 
 def _advance(
     dynamics: Dynamics, material: Material, phase: Phase, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Params, Any, jax.Array]]:
-    """A compiled function that takes updates `first` .. `stop - 1` and returns their mean loss."""
+    """A compiled function that takes updates `first` .. `stop - 1` at these rates and returns their mean loss."""
     burn_in = BURN_IN if dynamics.recurrent else 0
     starts = material.segment_starts(burn_in + 1 + phase.steps)
     scale = jnp.asarray(getattr(material.units, phase.unit))  # [N]
@@ -289,6 +344,7 @@ def _advance(
         key: jax.Array,
         activity: jax.Array,
         drive: jax.Array,
+        rates: jax.Array,
         first: int,
         stop: int,
     ) -> tuple[Params, Any, jax.Array]:
@@ -298,6 +354,7 @@ def _advance(
             rows = starts[chosen] + jnp.arange(burn_in + 1 + phase.steps)  # [B, rows]
             loss, gradient = jax.value_and_grad(segment_loss)(params, activity[rows], drive[rows])
             change, optimiser_state = optimiser.update(gradient, optimiser_state, params)
+            change = jax.tree.map(lambda c: -rates[number - first] * c, change)
             return optax.apply_updates(params, change), optimiser_state, total + loss
 
         params, optimiser_state, total = jax.lax.fori_loop(

@@ -21,7 +21,7 @@ import time
 import traceback
 from collections.abc import Callable
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,9 +30,13 @@ from zfbench.programs.contract import CandidateError, Status, TrainingChoice
 from zfbench.programs.frames import Frame, decode, encode
 from zfbench.tasks.task import Recording, TaskSpec
 
+if TYPE_CHECKING:
+    from zfbench.programs.training import Trained
+
 PROGRAM = "program"  # the candidate's module name
 FILENAME = "<program>"  # and the file its tracebacks name
 TRUSTED_LIMIT = 2**40  # bytes of a frame from the parent
+GIVEN = "given/"  # prefix of arrays that are initial parameters
 
 Answer = Callable[[Frame], Frame]
 
@@ -80,9 +84,13 @@ def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) 
 
 
 def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
-    """Train a program on recordings; its report, and how it answers what it is asked to forecast."""
+    """Train a program on recordings; its report, and how it answers what it is asked to forecast.
+
+    A frame of kind `train again` has it trained anew, from other given parameters; a training that fails then ends
+    nothing, for the program is none that could be to blame.
+    """
     from zfbench.programs.dynamics import Dynamics  # imports JAX, so after the limits are set
-    from zfbench.programs.training import train_program
+    from zfbench.programs.training import Trainer
 
     spec = TaskSpec.from_json(dict(job.fields["spec"]))
     train = [
@@ -90,12 +98,25 @@ def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
         for k, condition in enumerate(job.fields["conditions"])
     ]
     program = _execute(job.fields["source"])
-    choice = TrainingChoice.parse(getattr(program, "training", None))
-    dynamics = Dynamics.of(_instantiate(program, spec), spec)
-    deadline = began + job.fields["seconds"]
-    trained = train_program(dynamics, spec, train, choice, job.fields["updates"], deadline, job.fields["seed"])
+    declared = TrainingChoice.parse(getattr(program, "training", None))
+    trainer = Trainer(Dynamics.of(_instantiate(program, spec), spec), spec, train)
+
+    def fit(asked: Frame, began: float) -> Trained:
+        choice = TrainingChoice(**asked.fields["training"]) if "training" in asked.fields else declared
+        given = {k.removeprefix(GIVEN): array for k, array in asked.arrays.items() if k.startswith(GIVEN)}
+        deadline = began + asked.fields["seconds"]
+        return trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"], given)
+
+    trained = fit(job, began)
 
     def answer(frame: Frame) -> Frame:
+        nonlocal trained
+        if frame.kind == "train again":
+            try:
+                trained = fit(frame, time.monotonic())
+            except CandidateError as error:
+                return _failure(error.status, error.message)
+            return Frame("fitted", trained.report.to_json())
         asked = frame.arrays
         path = trained.forecast(
             trained.params, asked["context"], asked["drive"], asked["clamp_mask"], asked["clamp_value"]

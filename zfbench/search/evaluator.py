@@ -8,6 +8,7 @@ does, it is ended when its time is over.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from zfbench.forecaster import Clamp, Limits, Simulator
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.compliance import verify_mask
 from zfbench.programs.contract import CandidateError, Status
+from zfbench.programs.interpreter import InterpreterPool
 from zfbench.programs.process import Sandbox
 from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import FittedProgram, fit_program
@@ -26,6 +28,7 @@ from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
 from zfbench.search.feedback import feedback
 from zfbench.search.hints import BLAMED
+from zfbench.search.proposer import Interpretable
 from zfbench.search.types import Evaluation, Program, Spend
 from zfbench.tasks.task import Task
 
@@ -46,7 +49,25 @@ def bound(limits: Limits) -> Spend:
     return Spend(evaluations=1, updates=limits.updates, device_seconds=seconds, wall_seconds=seconds)
 
 
-class ProgramEvaluator:
+class SandboxUser:
+    """What evaluates in a sandbox, and may be sent to another process."""
+
+    _sandbox: Sandbox | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live sandbox, which cannot travel to another process; its kind does."""
+        return {**vars(self), "_sandbox": None, "_kind": self._sandbox and (self._sandbox.name, self._sandbox.device)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
+        kind = state.pop("_kind")
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(*kind))
+
+
+Fit = Callable[[Program, int, float], FittedProgram]  # with that seed, until that moment
+
+
+class ProgramEvaluator(SandboxUser):
     """Scores candidate programs on one task's validation windows.
 
     Args:
@@ -61,24 +82,21 @@ class ProgramEvaluator:
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the live sandbox, which cannot travel to another process; its kind does."""
-        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
+    def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
+        """Train with that seed and score; every failure of the program becomes an evaluation with its status.
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
-        kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(kind))
-
-    def __call__(self, program: Program, seed: int) -> Evaluation:
-        """Train with that seed and score; every failure of the program becomes an evaluation with its status."""
+        Args:
+            program: to evaluate.
+            seed: of its training.
+            fit: how to train it otherwise than from its source.
+        """
         if self._sandbox is not None:
             self._sandbox.start()  # at no candidate's expense
         began = time.monotonic()
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with self._fit(program, seed, began + time_limit(self._limits)) as fitted:
+            with (fit or self._fit)(program, seed, began + time_limit(self._limits)) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -127,15 +145,45 @@ class ProgramEvaluator:
             spend=spend,
         )
 
+    def interpreters(self) -> InterpreterPool:
+        """A pool of processes for the fast path, on the same data, limits and sandbox."""
+        sandbox = self._sandbox or open_sandbox()
+        return InterpreterPool(self._task.spec, self._task.train, self._limits, sandbox)
+
     def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
         spec, train = self._task.spec, self._task.train
         return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
 
 
+class InterpretedEvaluator:
+    """Scores programs by an evaluator, but trains them through their interpreter where they have one.
+
+    Args:
+        evaluator: scores, and trains what has no interpreter.
+        proposer: who wrote the programs.
+        pool: of processes that have compiled an interpreter; a copy in another process goes without.
+    """
+
+    def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
+        self._evaluator, self._proposer = evaluator, proposer
+        self._pool: InterpreterPool | None = pool
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live pool."""
+        return {**vars(self), "_pool": None}
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """See `ProgramEvaluator`."""
+        pool, found = self._pool, self._proposer.interpret(program)
+        if pool is None or found is None:
+            return self._evaluator(program, seed)
+        return self._evaluator(program, seed, lambda _, seed, deadline: pool.fit(found, seed, deadline))
+
+
 @lru_cache
-def local_sandbox(kind: str) -> Sandbox:
+def local_sandbox(name: str, device: str) -> Sandbox:
     """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
-    return open_sandbox(kind)
+    return open_sandbox(name, device)
 
 
 def _spend(began: float, updates: int) -> Spend:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from zfbench.errors import ZfbenchError
-from zfbench.search.types import NOTHING, ProgramId, Proposal, Request, Scored, Spend
+from zfbench.programs.interpreter import Interpretation
+from zfbench.search.types import NOTHING, Program, ProgramId, Proposal, Request, Scored, Spend
 from zfbench.tasks.task import Spec
 
 
@@ -77,6 +78,18 @@ class Proposer(Protocol):
 
         Raises:
             ProposalError: no program came of it.
+        """
+        ...
+
+
+@runtime_checkable
+class Interpretable(Protocol):
+    """What a trusted proposer may offer beside: its programs as parameters of one that is compiled once."""
+
+    def interpret(self, program: Program) -> Interpretation | None:
+        """The program as its interpreter's parameters; None when it can only be run itself.
+
+        Interpreter and program must agree: same initial parameters, step and training, up to rounding.
         """
         ...
 

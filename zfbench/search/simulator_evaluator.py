@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator_model import SimulatorModel
 from zfbench.scoring.likelihood import MarginalLikelihood
-from zfbench.search.evaluator import local_sandbox
+from zfbench.search.evaluator import SandboxUser
 from zfbench.search.types import Evaluation, Program, Spend
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ OUTSIDE = 0.01  # an observation beyond this share of the simulations is surpris
 SHOWN = 5  # of the worst statistics
 
 
-class SimulatorEvaluator:
+class SimulatorEvaluator(SandboxUser):
     """Scores simulator programs by the marginal likelihood of the observations to select on.
 
     Args:
@@ -36,15 +36,6 @@ class SimulatorEvaluator:
         self._task = task
         self._limits = limits
         self._sandbox = sandbox
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the live sandbox, which cannot travel to another process; its kind does."""
-        return {**vars(self), "_sandbox": None, "_kind": None if self._sandbox is None else self._sandbox.name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
-        kind = state.pop("_kind")
-        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(kind))
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""

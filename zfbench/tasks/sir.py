@@ -5,12 +5,12 @@ and Binomial(I, gamma) from I to R. 60 steps from S0 ~ U{50..100}, I0 ~ U{1..5},
 beta ~ U[0, 2], gamma ~ U[0, 1]. Observations were made with beta = 0.5, gamma = 0.1: 100 trajectories to select on, and
 100 others to judge on. Searches start from a program whose populations never change.
 
-Statistics: S and R at steps 3, 8, 15, 30 and 60, each with added normal noise of sd 1 person. The series themselves have
-no density: S + I + R = N in every step, the first values are the context, and counts are whole numbers. A surrogate
-could raise its likelihood without bound on such columns, and scores would measure how far it went. So I, N and step 0
-are left out, and the noise is part of the observation model, for data and simulations alike.
+Statistics: S and R at steps 3, 8, 15, 30 and 60, each with added normal noise of sd 1 person. The series themselves
+have no density: S + I + R = N in every step, the first values are the context, and counts are whole numbers. A
+surrogate could raise its likelihood without bound on such columns, and scores would measure how far it went. So I, N
+and step 0 are left out, and the noise is part of the observation model, for data and simulations alike.
 
-`sir-tiny` learns from 200 simulations instead of 1,000, and has 20 observations of each kind: for tests and first steps.
+`sir-tiny` learns from 200 simulations instead of 1,000, with 20 observations of each kind: for tests and first steps.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ DESCRIPTION = (
     "People in a closed group fall ill and get well again. The state has three counts: S, who can still fall ill, I, "
     "who are ill and infect others, and R, who no longer take part. At the start S0 and I0 are known and R is 0. Find "
     "the stochastic rule by which the counts change from one step to the next; beta and gamma are rates whose meaning "
-    "is up to the rule. What is scored are S and R at a few steps, read with an error of one person (sd), which is added "
-    "for you."
+    "is up to the rule. What is scored are S and R at a few steps, read with an error of one person (sd), which is "
+    "added for you."
 )
 
 SEED_PROGRAM = '''\

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from discoverers.proposers.grammar.genotype import BLOCK_GENES, Choice
 
+Size = int | str
+
 EVERYONE = "everyone"
 PATTERNS = 4  # rank of a low-rank coupling
 UNITS = 4  # gated units of a neuron
@@ -68,10 +70,12 @@ class Members:
 
     Attributes:
         named: the constants that were asked for, with their text.
+        shapes: of the numbers that each neuron has, by name; N and M - N count neurons and drive channels.
     """
 
     def __init__(self) -> None:
         self.named: dict[str, str] = {}
+        self.shapes: dict[str, tuple[Size, ...]] = {}
 
     def find(self, gene: str, choices: tuple[Choice, ...]) -> str:
         """The text of the constant; `EVERYONE` or nothing where none is needed."""
@@ -85,6 +89,11 @@ class Members:
         name = NAMES.get((gene, choices), str(choices[0]).upper())
         self.named[name] = text
         return name
+
+    def numbers(self, name: str, start: str, groups: str, *shape: Size) -> str:
+        """An expression of trainable numbers of the neurons in the groups: [N, *shape]."""
+        self.shapes[name] = shape
+        return f'self.per_neuron("{name}", {", ".join((start, groups, *map(str, shape)))})'
 
     def select(self, gene: str, variable: str, expressions: Mapping[str, str], axes: str = "") -> list[str]:
         """Lines that set a variable to the expression of each neuron's choice; none if it stays what it is.
@@ -147,16 +156,16 @@ def _wiring(who: Members) -> list[str]:
 def _readout(who: Members) -> list[str]:
     lines, terms = ["# A linear readout of the inputs."], []
     if dense := who("coupling", "full", "no_lateral", "diagonal"):
-        lines.append(f'dense = self.per_neuron("weights", small, {dense}, M)')
+        lines.append(f"dense = {who.numbers('weights', 'small', dense, 'M')}")
         terms.append("dense")
     if shared := who("coupling", "low_rank"):
         lines.append(f'patterns = Numbers(small, ({PATTERNS}, M), name="patterns")()')
-        lines.append(f'shared = self.per_neuron("mixing", normal, {shared}, {PATTERNS}) @ patterns')
+        lines.append(f"shared = {who.numbers('mixing', 'normal', shared, PATTERNS)} @ patterns")
         terms.append("shared")
     weights = " + ".join(terms)
     weights = f"({weights})" if len(terms) > 1 else weights
     lines.append(f"weights = {weights} * reads  # [N, M]")
-    lines.append(f'z = inputs @ weights.T + self.per_neuron("bias", zeros, {EVERYONE})  # [B, N]')
+    lines.append(f"z = inputs @ weights.T + {who.numbers('bias', 'zeros', EVERYONE)}  # [B, N]")
     return lines
 
 
@@ -165,9 +174,9 @@ def _hidden(who: Members) -> list[str]:
         return []
     return [
         "# Hidden units of each neuron's own; their output begins at zero.",
-        f'hidden = self.per_neuron("hidden", normal, {wide}, 8, M) * reads[:, None]',
-        f'hidden = jnp.einsum("bm,nkm->bnk", inputs, hidden) + self.per_neuron("offset", small, {wide}, 8)',
-        f'z = z + jnp.einsum("bnk,nk->bn", jnp.tanh(hidden), self.per_neuron("out", zeros, {wide}, 8))',
+        f"hidden = {who.numbers('hidden', 'normal', wide, 8, 'M')} * reads[:, None]",
+        f'hidden = jnp.einsum("bm,nkm->bnk", inputs, hidden) + {who.numbers("offset", "small", wide, 8)}',
+        f'z = z + jnp.einsum("bnk,nk->bn", jnp.tanh(hidden), {who.numbers("out", "zeros", wide, 8)})',
     ]
 
 
@@ -176,8 +185,8 @@ def _gates(who: Members) -> list[str]:
         return []
     return [
         "# A second readout, which begins at zero, gates the first.",
-        f'second = self.per_neuron("second", zeros, {gated}, M) * reads',
-        f'second = inputs @ second.T + self.per_neuron("second_bias", zeros, {gated})',
+        f"second = {who.numbers('second', 'zeros', gated, 'M')} * reads",
+        f"second = inputs @ second.T + {who.numbers('second_bias', 'zeros', gated)}",
         *who.select("gate", "z", GATES),
     ]
 
@@ -187,7 +196,7 @@ def _modulation(who: Members) -> list[str]:
         return []
     return [
         "# The drive changes the gain, which begins at one.",
-        f'modulator = self.per_neuron("modulator", zeros, {modulated}, M - N) * reads[:, N:]',
+        f"modulator = {who.numbers('modulator', 'zeros', modulated, 'M - N')} * reads[:, N:]",
         "modulator = drive @ modulator.T",
         *who.select("modulation", "z", MODULATIONS),
     ]
@@ -214,8 +223,8 @@ def _trace(who: Members) -> Memory | None:
     lines = [
         "# A slow trace of own activity fatigues the neuron; its strength begins at zero.",
         'trace = state["trace"]  # [B, N]',
-        f'trace = trace + nn.sigmoid(self.per_neuron("trace_rate", constant(-3.0), {traced})) * (own - trace)',
-        f'strength = self.per_neuron("strength", zeros, {traced})',
+        f"trace = trace + nn.sigmoid({who.numbers('trace_rate', 'constant(-3.0)', traced)}) * (own - trace)",
+        f"strength = {who.numbers('strength', 'zeros', traced)}",
         *who.select("memory", "z", TRACES),
     ]
     return Memory("trace", "", lines)
@@ -229,12 +238,12 @@ def _gated_units(who: Members) -> Memory | None:
     lines = [
         "# Gated units of each neuron's own; their output begins at zero.",
         f'units = state["units"]  # [B, N, {UNITS}]',
-        f'gates = self.per_neuron("unit_inputs", normal, {remembering}, {both}, M) * reads[:, None]',
-        f'echoes = self.per_neuron("unit_echoes", normal, {remembering}, {both}, {UNITS})',
+        f"gates = {who.numbers('unit_inputs', 'normal', remembering, both, 'M')} * reads[:, None]",
+        f"echoes = {who.numbers('unit_echoes', 'normal', remembering, both, UNITS)}",
         'gates = jnp.einsum("bm,nkm->bnk", inputs, gates) + jnp.einsum("bnj,nkj->bnk", units, echoes)',
-        f'gates = gates + self.per_neuron("unit_bias", zeros, {remembering}, {both})',
+        f"gates = gates + {who.numbers('unit_bias', 'zeros', remembering, both)}",
         f"units = units + nn.sigmoid(gates[..., :{UNITS}]) * (jnp.tanh(gates[..., {UNITS}:]) - units)",
-        f'z = z + jnp.einsum("bnk,nk->bn", units, self.per_neuron("unit_out", zeros, {remembering}, {UNITS}))',
+        f'z = z + jnp.einsum("bnk,nk->bn", units, {who.numbers("unit_out", "zeros", remembering, UNITS)})',
     ]
     return Memory("units", f", {UNITS}", lines)
 
@@ -246,12 +255,12 @@ def _oscillator(who: Members) -> Memory | None:
     lines = [
         "# A damped rotation that the inputs push; its output begins at zero.",
         'wave = state["wave"]  # [B, N, 2]',
-        f'angle = self.per_neuron("frequency", normal, {swinging})  # radians a step',
-        f'damping = nn.sigmoid(self.per_neuron("damping", constant(3.0), {swinging}))',
-        f'push = inputs @ (self.per_neuron("push", small, {swinging}, M) * reads).T',
+        f"angle = {who.numbers('frequency', 'normal', swinging)}  # radians a step",
+        f"damping = nn.sigmoid({who.numbers('damping', 'constant(3.0)', swinging)})",
+        f"push = inputs @ ({who.numbers('push', 'small', swinging, 'M')} * reads).T",
         "x, y, cos, sin = wave[..., 0], wave[..., 1], jnp.cos(angle), jnp.sin(angle)",
         "wave = jnp.stack([damping * (cos * x - sin * y) + push, damping * (sin * x + cos * y)], axis=-1)",
-        f'z = z + jnp.einsum("bnk,nk->bn", wave, self.per_neuron("wave_out", zeros, {swinging}, 2))',
+        f'z = z + jnp.einsum("bnk,nk->bn", wave, {who.numbers("wave_out", "zeros", swinging, 2)})',
     ]
     return Memory("wave", ", 2", lines)
 
@@ -260,12 +269,12 @@ def _next(who: Members) -> list[str]:
     lines = ["# The target, and the way towards it."]
     lines += who.select("nonlinearity", "target", NONLINEARITIES)
     if rated := who("form", "leak", "integrate_reset"):
-        lines.append(f'rate = nn.sigmoid(self.per_neuron("rate", constant(-2.0), {rated}))')
+        lines.append(f"rate = nn.sigmoid({who.numbers('rate', 'constant(-2.0)', rated)})")
     if stepping := who("form", "residual"):
-        lines.append(f'step = self.per_neuron("step", constant(0.1), {stepping})')
+        lines.append(f"step = {who.numbers('step', 'constant(0.1)', stepping)}")
     if resetting := who("form", "integrate_reset"):
-        lines.append(f'reset = self.per_neuron("reset", small, {resetting}, M) * reads')
-        lines.append(f'threshold = self.per_neuron("reset_bias", constant(-4.0), {resetting})')
+        lines.append(f"reset = {who.numbers('reset', 'small', resetting, 'M')} * reads")
+        lines.append(f"threshold = {who.numbers('reset_bias', 'constant(-4.0)', resetting)}")
         lines.append("reset = nn.sigmoid(inputs @ reset.T + threshold)")
     return lines + who.select("form", "after", FORMS)
 

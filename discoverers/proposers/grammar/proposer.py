@@ -9,9 +9,12 @@ import numpy as np
 
 from discoverers.proposers.grammar.credit import gene_credit
 from discoverers.proposers.grammar.genotype import VERSION, Genotype, block_genes, default_genotype
+from discoverers.proposers.grammar.interpreter import GENES, Interpreter
 from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
-from discoverers.proposers.grammar.render import parse, render
+from discoverers.proposers.grammar.render import count_numbers, parse, render
 from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import TrainingChoice
+from zfbench.programs.interpreter import Interpretation
 from zfbench.search.hints import blame
 from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
@@ -46,10 +49,24 @@ class GrammarProposer:
         self._spec = spec
         self._genes = block_genes(spec)
         self.identity: Mapping[str, Any] = {}
+        self._interpreters = {recurrent: Interpreter(recurrent) for recurrent in (False, True)}
 
     def seed_source(self) -> str:
         """The program of the default genotype."""
         return render(default_genotype(self._spec))
+
+    def interpret(self, program: Program) -> Interpretation | None:
+        """The program as genes of the interpreter; None when the grammar did not write it."""
+        genotype = parse(program.source, self._spec)
+        if genotype is None:
+            return None
+        interpreter = self._interpreters[genotype.recurrent]
+        return Interpretation(
+            interpreter.source,
+            {GENES: interpreter.genes(genotype, self._spec)},
+            TrainingChoice(genotype.loss, genotype.learning_rate),
+            count_numbers(genotype, self._spec),
+        )
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
         """A child of the parents that was not proposed before, unless none is found in a few draws."""

@@ -8,9 +8,10 @@ equal sources. Numbers of one name start alike in all programs, whichever neuron
 from __future__ import annotations
 
 import json
+import math
 import re
 
-from discoverers.proposers.grammar.blocks import EVERYONE, Members, step_lines
+from discoverers.proposers.grammar.blocks import EVERYONE, PATTERNS, Members, Size, step_lines
 from discoverers.proposers.grammar.genotype import Choice, Genotype
 from zfbench.search.types import normalise
 from zfbench.tasks.task import TaskSpec
@@ -104,6 +105,20 @@ def write(who: Members, title: str, mark: str, prologue: str, members: str, open
     )
     body = "".join(f"{INDENT}{line}\n" for line in step.lines)
     return f"{head}{body}{INDENT}return {step.state}, after\n"
+
+
+def count_numbers(genotype: Genotype, spec: TaskSpec) -> int:
+    """How many trainable numbers the program has, those of neurons that they do not count for included."""
+    who = Choices(genotype)
+    step_lines(who)
+    N, D = len(spec.neurons), len(spec.drive)
+    sizes = {"M": N + D, "M - N": D}
+
+    def length(size: Size) -> int:
+        return size if isinstance(size, int) else sizes[size]
+
+    shared = PATTERNS * (N + D) if who("coupling", "low_rank") else 0
+    return shared + N * sum(math.prod(map(length, shape)) for shape in who.shapes.values())
 
 
 class Choices(Members):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from discoverers.proposers.slots import epidemics
+from discoverers.proposers.slots import channels, epidemics
 from discoverers.proposers.slots.grammar import Grammar
 from zfbench.errors import ZfbenchError
 from zfbench.search.proposer import Context
@@ -59,6 +59,11 @@ class SlotProposer:
 def epidemic_proposer(spec: Spec) -> SlotProposer:
     """Compartment models for the task `sir`."""
     return SlotProposer(_for(spec, "sir", epidemics.GRAMMAR))
+
+
+def channel_proposer(spec: Spec) -> SlotProposer:
+    """Neurons with two further ion channels, for the task `hodgkin_huxley`."""
+    return SlotProposer(_for(spec, "hodgkin_huxley", channels.GRAMMAR))
 
 
 def _for(spec: Spec, family: str, grammar: Grammar) -> Grammar:

@@ -6,7 +6,7 @@ import pytest
 
 from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Limits
-from zfbench.programs import bubblewrap, mounts
+from zfbench.programs import bubblewrap, devices, mounts
 from zfbench.programs.backends import VARIABLE, check_trust, open_sandbox
 from zfbench.programs.contract import EXAMPLE
 from zfbench.programs.process import ProcessSandbox
@@ -41,6 +41,20 @@ def test_without_bubblewrap_limits_are_what_is_left_and_one_line_says_so(monkeyp
     assert "\n" not in sandbox.notice
     with pytest.raises(ZfbenchError, match="does not work here: bubblewrap is not installed"):
         open_sandbox("bubblewrap")
+
+
+def test_a_gpu_is_refused_in_one_sentence_where_it_cannot_be_given(monkeypatch, tmp_path):
+    with pytest.raises(UnknownNameError, match="did you mean 'gpu'"):
+        open_sandbox("process", "gpus")
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "nvidiactl")
+    with pytest.raises(ZfbenchError, match="There is no GPU"):
+        open_sandbox("process", "gpu")
+    devices.DRIVER.touch()
+    monkeypatch.setattr(bubblewrap, "obstacle", lambda: None)
+    with pytest.raises(ZfbenchError, match=r"'bubblewrap' hides the GPU.*--sandbox process"):
+        open_sandbox(None, "gpu")
+    assert open_sandbox("process", "gpu").device == "gpu"
+    assert open_sandbox("process").device == "cpu"
 
 
 @pytest.mark.parametrize(

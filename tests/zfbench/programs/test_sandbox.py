@@ -14,7 +14,8 @@ from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Clamp, Forecaster, Limits, Simulator
 from zfbench.programs.backends import VARIABLE
 from zfbench.programs.contract import EXAMPLE, CandidateError, Status
-from zfbench.programs.process import ENVIRONMENT, OUTPUT_LIMIT, Transcript
+from zfbench.programs.devices import environment
+from zfbench.programs.process import OUTPUT_LIMIT, ProcessSandbox, Transcript
 from zfbench.programs.sandbox import fit_program
 from zfbench.tasks.task import Recording
 
@@ -161,7 +162,7 @@ def test_hidden_state_is_warmed_up_on_the_context(system, memory):
 
 def test_the_child_sees_no_environment_of_its_parent(memory):
     names = set(re.findall(r"'(\w+)'", memory.stdout.rpartition("[")[2]))
-    assert names >= ENVIRONMENT.keys()
+    assert names >= environment("cpu").keys()
     assert names.isdisjoint({"ZFBENCH_TEST_SECRET", "PATH", "HOME"})
 
 
@@ -320,6 +321,18 @@ def test_recordings_that_cannot_be_trained_on_are_the_callers_error(system):
     for train, said in ((short, "at least 128"), (narrow, "expected"), ((), "at least one")):
         with pytest.raises(ZfbenchError, match=said):
             fit_program(program(), system.spec, train, Limits(), 0)
+
+
+def test_a_gpu_takes_the_limit_of_memory_away_and_is_asked_of_jax(system):
+    top = "import resource\nprint(os.environ['JAX_PLATFORMS'], resource.getrlimit(resource.RLIMIT_AS)[0])\n1 / 0"
+    said = []
+    limits = Limits(updates=1, seconds=60, memory_bytes=4 * GIB)
+    for device in ("cpu", "gpu"):
+        with pytest.raises(CandidateError, match="ZeroDivision") as caught:
+            fit_program(program(top), system.unmasked, system.train, limits, 0, ProcessSandbox(device=device))
+        said.append(caught.value.printed)
+    assert said == [f"cpu {4 * GIB}\n", "cuda -1\n"]
+    assert "memory is not limited" in ProcessSandbox(device="gpu").notice
 
 
 def test_a_transcript_keeps_both_ends_and_counts_what_it_drops():

@@ -6,11 +6,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from zfbench.programs.contract import LOSSES, WINDOWS_PER_CALL, CandidateError, Status, TrainingChoice
 from zfbench.programs.dynamics import Dynamics
-from zfbench.programs.training import SCHEDULES, Material, Units, _optimiser, pseudo_huber, train_program
+from zfbench.programs.training import SCHEDULES, Material, Trainer, Units, learning_rates, pseudo_huber, train_program
 from zfbench.tasks.task import Recording, TaskSpec
 
 
@@ -127,18 +128,43 @@ def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
     assert float(jax.grad(pseudo_huber)(10.0)) == pytest.approx(1.0, rel=1e-4)
 
 
-def test_the_first_update_of_a_phase_is_small_and_the_last_is_two_percent():
-    params = jnp.zeros(3)
-    optimiser = _optimiser(0.01, 200, params)
-    state = optimiser.init(params)
-    sizes = []
-    for _ in range(200):
-        step, state = optimiser.update(jnp.ones(3), state, params)
-        sizes.append(float(jnp.abs(step).max()))
-    assert sizes[0] == 0.0
-    assert max(sizes) == pytest.approx(0.01, rel=1e-3)
-    assert sizes.index(max(sizes)) == 50
-    assert sizes[-1] == pytest.approx(0.0002, rel=0.1)
+@pytest.mark.parametrize("updates", [0, 1, 2, 60, 200])
+def test_rates_are_a_warm_up_and_a_cosine_decay_to_two_percent(updates):
+    schedule = optax.warmup_cosine_decay_schedule(0.0, 0.01, min(50, updates // 2), max(updates, 1), 0.0002)
+    expected = [float(schedule(number)) for number in range(updates)]
+    np.testing.assert_allclose(learning_rates(0.01, updates), expected, rtol=1e-5, atol=1e-9)
+
+
+class Bystander(Leak):
+    """A leak beside a parameter that no gradient reaches."""
+
+    @nn.compact
+    def __call__(self, state, activity, drive):
+        scale = self.param("scale", nn.initializers.zeros, (len(self.spec.neurons),))
+        state, after = Leak.__call__(self, state, activity, drive)
+        return state, activity + jax.lax.stop_gradient(scale) * (after - activity)
+
+
+def test_given_parameters_replace_the_programs_own_and_stay_where_no_gradient_reaches(system):
+    trainer = Trainer(Dynamics.of(Bystander(system.unmasked), system.unmasked), system.unmasked, system.train)
+    ones = np.ones(6, np.float32)
+    still = trainer.train(TrainingChoice(), 20, math.inf, 0)
+    scaled = trainer.train(TrainingChoice(), 20, math.inf, 0, {"scale": ones})
+    np.testing.assert_array_equal(scaled.params["scale"], ones)
+    assert still.report.loss_curve[-1] != scaled.report.loss_curve[-1]
+    plain = fit(Leak, system, 20)
+    np.testing.assert_allclose(scaled.params["rate"], plain.params["rate"], rtol=1e-5)
+
+
+def test_a_second_training_by_the_same_trainer_is_as_by_a_new_one(system):
+    def fresh():
+        return Trainer(Dynamics.of(Leak(system.unmasked), system.unmasked), system.unmasked, system.train)
+
+    used, choice = fresh(), TrainingChoice("one_step", 0.003)
+    used.train(TrainingChoice("curriculum", 0.03), 70, math.inf, 1)
+    again, new = (trainer.train(choice, 130, math.inf, 2) for trainer in (used, fresh()))
+    jax.tree.map(np.testing.assert_array_equal, again.params, new.params)
+    assert again.report.loss_curve == new.report.loss_curve
 
 
 def test_the_parameters_that_forecast_best_are_kept(system):

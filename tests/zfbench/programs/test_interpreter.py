@@ -1,0 +1,109 @@
+"""Processes that screen one program after another, and when they may be used again."""
+
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import CandidateError, Status, TrainingChoice
+from zfbench.programs.frames import Frame
+from zfbench.programs.interpreter import PROGRAMS_PER_PROCESS, Interpretation, InterpreterPool
+from zfbench.programs.report import TrainingReport
+
+REPORT = TrainingReport("one_step", 0.01, 99, False, 5, 5, 0.1, False, ((5, 1.0),), ((5, 1.0),))
+FAILURE = Frame("failed", {"status": "non_finite", "message": "too large"})
+
+
+class FakeChild:
+    """Answers every training with the next of some frames."""
+
+    output = ""
+
+    def __init__(self, answers):
+        self.answers, self.sent, self.idle, self.killed = answers, [], True, False
+
+    def send(self, frame, deadline, doing):
+        self.sent.append(frame)
+
+    def receive(self, limit, deadline, doing):
+        answer = self.answers.pop(0) if self.answers else Frame("fitted", REPORT.to_json())
+        if answer.kind == "failed":
+            raise CandidateError(Status(answer.fields["status"]), answer.fields["message"])
+        return answer
+
+    def kill(self):
+        self.killed = True
+
+
+class FakeSandbox:
+    def __init__(self, *answers):
+        self.answers, self.children = list(answers), []
+
+    def spawn(self, limits):
+        self.children.append(FakeChild(self.answers))
+        return self.children[-1]
+
+
+def program(source="interpreter", gene=0.0):
+    return Interpretation(source, {"genes": np.full((2, 6), gene, np.float32)}, TrainingChoice("one_step", 0.01), 7)
+
+
+@pytest.fixture
+def pool_of(system):
+    def make(sandbox):
+        return InterpreterPool(system.unmasked, system.train, Limits(updates=5, seconds=9), sandbox)
+
+    return make
+
+
+def test_the_second_program_is_trained_by_the_first_ones_process(pool_of):
+    sandbox = FakeSandbox()
+    pool = pool_of(sandbox)
+    for seed in range(2):
+        with pool.fit(program(gene=seed), seed, math.inf) as fitted:
+            assert fitted.report.parameters == 7
+    (child,) = sandbox.children
+    first, second = child.sent
+    assert (first.kind, second.kind) == ("train", "train again")
+    assert first.fields["source"] == "interpreter"
+    assert "source" not in second.fields
+    assert set(second.arrays) == {"given/genes"} < set(first.arrays)
+    for seed, frame in enumerate(child.sent):
+        assert frame.fields["seed"] == seed
+        assert frame.fields["training"] == asdict(TrainingChoice("one_step", 0.01))
+        np.testing.assert_array_equal(frame.arrays["given/genes"], np.full((2, 6), seed, np.float32))
+
+
+def test_a_process_is_lent_once_at_a_time_and_for_one_source(pool_of):
+    sandbox = FakeSandbox()
+    pool = pool_of(sandbox)
+    with pool.fit(program(), 0, math.inf), pool.fit(program(), 1, math.inf):
+        assert len(sandbox.children) == 2
+    with pool.fit(program("another"), 2, math.inf):
+        assert len(sandbox.children) == 3
+    pool.close()
+    assert all(child.killed for child in sandbox.children)
+
+
+def test_a_failed_training_keeps_a_process_that_answered_and_ends_one_that_did_not(pool_of):
+    sandbox = FakeSandbox(FAILURE, FAILURE)
+    pool = pool_of(sandbox)
+    with pytest.raises(CandidateError, match="too large"):
+        pool.fit(program(), 0, math.inf)
+    assert not sandbox.children[0].killed
+    sandbox.children[0].idle = False
+    with pytest.raises(CandidateError, match="too large"):
+        pool.fit(program(), 1, math.inf)
+    assert sandbox.children[0].killed
+    with pool.fit(program(), 2, math.inf):
+        assert len(sandbox.children) == 2
+
+
+def test_a_process_retires(pool_of):
+    sandbox = FakeSandbox()
+    pool = pool_of(sandbox)
+    for seed in range(PROGRAMS_PER_PROCESS + 1):
+        pool.fit(program(), seed, math.inf).close()
+    assert [child.killed for child in sandbox.children] == [True, False]

@@ -1,0 +1,121 @@
+"""The fast path: one process that was trained, and compiled, once screens one program after another.
+
+A proposer that knows all programs it can write may give a single program that becomes any of them by some of its
+parameters, which no gradient reaches (an interpreter). Compiling takes ten times as long as a short training, so to
+hand these parameters to a process that has compiled the interpreter already is several times as fast as to train the
+program itself; the predictions agree up to rounding, which training amplifies. What is recorded, trained at full
+length and judged is the program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecaster import Limits
+from zfbench.programs.contract import TrainingChoice
+from zfbench.programs.frames import Frame
+from zfbench.programs.process import Child, Sandbox
+from zfbench.programs.report import TrainingReport
+from zfbench.programs.sandbox import REPORT_LIMIT, SOFT_LIMIT, FittedProgram, training_job
+from zfbench.programs.worker import GIVEN
+from zfbench.tasks.task import Recording, TaskSpec
+
+PROGRAMS_PER_PROCESS = 200  # far below what its processor time allows
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """A program as parameters of an interpreter.
+
+    Attributes:
+        source: of the interpreter, a program of the contract.
+        given: parameters of the interpreter by name, float32, that make it the program.
+        training: the program's choice.
+        numbers: how many trainable numbers the program has.
+    """
+
+    source: str
+    given: Mapping[str, NDArray[np.float32]]
+    training: TrainingChoice
+    numbers: int
+
+
+class InterpreterPool:
+    """Processes that have compiled an interpreter, each lent to one program at a time; a context manager.
+
+    Args:
+        spec: the task.
+        train: what all programs are trained on.
+        limits: of each training.
+        sandbox: where the processes run.
+    """
+
+    def __init__(self, spec: TaskSpec, train: Sequence[Recording], limits: Limits, sandbox: Sandbox) -> None:
+        self._spec, self._train, self._limits, self._sandbox = spec, train, limits, sandbox
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[tuple[Child, int]]] = defaultdict(list)  # by source, with the programs so far
+
+    def fit(self, program: Interpretation, seed: int, deadline: float) -> FittedProgram:
+        """Train a program through its interpreter; its process comes back with `close`.
+
+        Args:
+            program: as parameters.
+            seed: of initial parameters and batches.
+            deadline: of `time.monotonic()`, for the fit and all later calls together.
+
+        Raises:
+            CandidateError: as of `fit_program`.
+        """
+        fitted_by = min(time.monotonic() + self._limits.seconds, deadline)
+        with self._lock:
+            idle = self._idle[program.source]
+            child, served = idle.pop() if idle else (None, 0)
+        fields = {
+            "training": asdict(program.training),
+            "updates": self._limits.updates,
+            "seconds": SOFT_LIMIT * self._limits.seconds,
+            "seed": seed,
+        }
+        job = Frame("train again", fields)
+        if child is None:
+            child = self._sandbox.spawn(self._limits)
+            job = training_job(program.source, self._spec, self._train, self._limits, seed)
+        given = {GIVEN + name: values for name, values in program.given.items()}
+        job = Frame(job.kind, {**job.fields, **fields}, {**job.arrays, **given})
+        with contextlib.ExitStack() as held:
+            held.callback(self._take_back, program.source, child, served + 1)
+            child.send(job, fitted_by, "training")
+            report = TrainingReport.from_json(child.receive(REPORT_LIMIT, fitted_by, "training").fields)
+            report = replace(report, parameters=program.numbers)
+            return FittedProgram(child, self._spec, report, self._limits.seconds, deadline, held.pop_all().close)
+
+    def _take_back(self, source: str, child: Child, served: int) -> None:
+        if served < PROGRAMS_PER_PROCESS and child.idle:
+            with self._lock:
+                self._idle[source].append((child, served))
+        else:
+            child.kill()
+
+    def close(self) -> None:
+        """End all idle processes."""
+        with self._lock:
+            for child, _ in (entry for entries in self._idle.values() for entry in entries):
+                child.kill()
+            self._idle.clear()
+
+    def __enter__(self) -> InterpreterPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
