@@ -7,6 +7,7 @@ A row's numbers depend on its own runs alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from leaderboard.statistics import Interval, mean_interval
 from zfbench.results import Result, to_json
 
 CEILING = "oracle"
+LONGEST = 30  # characters of a setting in a method's name
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def method_name(result: Result) -> str:
     name = result.method.name
     if result.method.proposer is not None:
         name += f" + {result.method.proposer}"
-    settings = ", ".join(f"{k}={_plain(v)}" for k, v in sorted(own_settings(result.method).items()))
+    settings = ", ".join(_setting(k, v) for k, v in sorted(own_settings(result.method).items()))
     return f"{name} ({settings})" if settings else name
 
 
@@ -215,5 +217,9 @@ def _order(row: Row) -> tuple[str, bool, tuple[int, float], str]:
     return (row.track, row.method != CEILING, best, row.method)
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else to_json(value)
+def _setting(name: str, value: object) -> str:
+    """A setting for people; of a long one, such as a proposer's whole identity, a hash that tells it from others."""
+    text = value if isinstance(value, str) else to_json(value)
+    if len(text) > LONGEST:
+        return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return f"{name}={text}"

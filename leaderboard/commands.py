@@ -18,7 +18,7 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
 
     Args:
         missing: runs of one side of a claim.
-        suites: folder of suites (`*.toml`); the first that names the side's method measures it.
+        suites: folder of suites (`*.toml`); the first that plans the runs measures them.
 
     Returns:
         Of a suite, or else of a search for each seed; empty for a method that is no search.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "-"
-UNREADABLE = 1e4  # an unstable model's errors: shown by their order of magnitude
+UNREADABLE = 1e6  # an unstable model's errors: shown by their order of magnitude
 
 
 LEGENDS = {  # what the columns of a family of scores mean
@@ -155,7 +155,7 @@ def _records(board: Board) -> list[dict[str, object]]:
 def _grid(board: Board, style: str) -> str:
     cells = [
         [
-            row.track,
+            row.track or MISSING,
             label(row),
             row.kind,
             row.seeds,

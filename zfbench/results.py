@@ -92,10 +92,15 @@ class Evaluated(_Strict):
 
 
 class Machine(_Strict):
-    """The kind of machine, without anything that names it."""
+    """The kind of machine, without anything that names it.
+
+    Attributes:
+        features: what rounding depends on where a processor's name does not tell: family, model and the widest vectors.
+    """
 
     system: str
     processor: str
+    features: str = ""
     cores: int
     device: str
 
@@ -105,6 +110,7 @@ class Machine(_Strict):
         return cls(
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             processor=_processor(),
+            features=_features(),
             cores=os.cpu_count() or 1,
             device=device,
         )
@@ -216,12 +222,26 @@ def _is_result(path: Path) -> bool:
 
 def _processor() -> str:
     """The processor's marketing name where the system tells it, else its architecture."""
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def _features() -> str:
+    """Such as "family 26 model 2 avx512f"; empty where the system does not tell."""
+    told = _cpuinfo()
+    flags = told.get("flags", "").split()
+    vectors = next((v for v in ("avx512f", "avx2", "avx", "sse2") if v in flags), "")
+    family, model = told.get("cpu family"), told.get("model")
+    return " ".join(filter(None, (family and f"family {family}", model and f"model {model}", vectors)))
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux tells of the first core; empty elsewhere."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    if not info.exists():
+        return {}
+    first = info.read_text(errors="replace").split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def to_json(value: Any) -> str:

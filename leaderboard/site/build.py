@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +75,7 @@ def _index(found: Sequence[Board]) -> dict[str, Any]:
         "sections": sections,
         "filters": {
             "task": sorted({row.task for row in rows}),
-            "track": sorted({row.track for row in rows}),
+            "track": sorted({row.track for row in rows if row.track}),
             "kind": sorted({row.kind for row in rows}),
             "budget": sorted({_budget(board) for board in found}),
         },
@@ -176,6 +177,7 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         ],
         "program": None if first.program is None else _highlight(first.program.source),
         "style": _highlight_styles(),
+        "settings": json.dumps(first.method.settings, indent=1, ensure_ascii=False) if first.method.settings else "",
         "finals": [_final(entry) for entry in first.finals],
         "runs": row.runs,
     }

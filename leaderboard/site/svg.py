@@ -128,11 +128,12 @@ def lines(
     y_range: tuple[float, float] | None = None,
     legend: bool = True,
 ) -> Markup:
-    """Curves with bands on linear axes that begin at zero, with a legend above."""
+    """Curves with bands on linear axes that hold zero, with a legend above."""
     if not curves:
         return Markup("")
     top = max(max(c.high if c.high is not None else c.y) for c in curves)
-    y_low, y_high = y_range or (0.0, 1.05 * top if top > 0 else 1.0)
+    bottom = min(min(c.low if c.low is not None else c.y) for c in curves)
+    y_low, y_high = y_range or (min(0.0, 1.05 * bottom), 1.05 * top if top > 0 else 1.0 if bottom >= 0 else 0.0)
     per_row = max(1, (width - LEFT) // LEGEND_WIDTH)
     head = 14 + 18 * -(-len(curves) // per_row) if legend else 8
     x = Scale(min(c.x[0] for c in curves), max(c.x[-1] for c in curves), LEFT, width - 16)

@@ -66,7 +66,8 @@ def test_scores_change_only_with_the_benchmark_version(measured, golden, method)
 
 
 def test_a_metrics_version_rises_only_with_the_benchmark_version(golden):
-    assert golden["metric_versions"] == scoring.VERSIONS
+    known = golden["metric_versions"]  # a family that is new changes no score
+    assert {family: scoring.VERSIONS.get(family) for family in known} == known
 
 
 def test_a_changed_new_or_lost_score_is_noticed():

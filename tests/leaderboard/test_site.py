@@ -199,7 +199,7 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
     assert "<figure" not in section
     text = as_text(boards(results))
     assert "log evidence" in text
-    assert re.search(r"odd +baseline +1 +- +0.80 +- +-", text)
+    assert re.search(r"- +odd +baseline +1 +- +0.80 +- +-", text)
     for style in FORMATS.values():
         assert "good" in style(boards(results))
 
@@ -225,6 +225,13 @@ def test_plots_of_one_value_or_of_nothing_but_zeros_can_be_drawn():
     assert "nan" not in lines([Line("flat", "model", [1], [0.0])], "x", "y")
     assert "nan" not in bars([("MN", 0.0)])
     assert "nan" not in scatter([Point("a", "s", "control", 0.3, 0.3, "l")], "x", "y")
+
+
+def test_negative_losses_are_drawn_apart_and_in_order():
+    drawn = str(lines([Line("nats", "model", [1, 2, 3], [-10.0, -40.0, -20.0])], "x", "y", legend=False))
+    course = re.search(r'class="curve model" points="([^"]+)"', drawn).group(1).split()
+    first, lowest, last = (float(point.split(",")[1]) for point in course)
+    assert first < last < lowest
 
 
 def test_a_matrix_picture_has_red_for_excitation_blue_for_inhibition_and_no_diagonal(tmp_path):

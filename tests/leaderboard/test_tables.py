@@ -99,6 +99,19 @@ def test_methods_that_differ_in_settings_are_different_rows(make):
     assert {row.method for row in board.rows} == {"puct + grammar", "puct + grammar (exploration=2.0)"}
 
 
+def test_long_settings_tell_methods_apart_by_a_hash(make):
+    one, other = (
+        make(
+            method=MethodRecord(name="puct", kind="search", proposer="llm", settings={"proposer": {"prompts": c * 64}})
+        )
+        for c in "ab"
+    )
+    (board,) = boards([one, other])
+    names = {row.method for row in board.rows}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"puct \+ llm \(proposer [0-9a-f]{6}\)", name) for name in names)
+
+
 @pytest.mark.parametrize(
     ("mean", "half", "shown"),
     [
@@ -110,6 +123,7 @@ def test_methods_that_differ_in_settings_are_different_rows(make):
         (-0.00001, float("inf"), "0.0000"),
         (0.5, float("inf"), "0.5000"),
         (1.26e14, 1.0, "1e+14"),
+        (-30_000.4, float("inf"), "-30000.4000"),
         (-0.04, 0.0996, "-0.04 ± 0.10"),
     ],
 )

@@ -90,6 +90,14 @@ def test_runs_that_differ_only_in_machine_and_time_are_comparable():
     assert first.comparable() != make(metrics={"forecast/id/mae": 0.26}).comparable()
 
 
+def test_a_machine_without_features_can_be_read_and_features_are_no_part_of_a_score():
+    content = json.loads(make().model_dump_json())
+    del content["machine"]["features"]
+    old = Result.model_validate(content)
+    assert old.machine.features == ""
+    assert old.comparable() == make().comparable()
+
+
 def searched(seconds, tokens=5):
     spend = Spend(evaluations=1, wall_seconds=seconds, device_seconds=seconds, tokens=tokens)
     return make(search=(Evaluated(program="ab", operator="seed", status="ok", loss=0.5, spend=spend),))
