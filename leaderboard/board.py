@@ -120,7 +120,7 @@ class Board:
 
 
 def boards(results: Sequence[Result]) -> list[Board]:
-    """Sort results onto boards; each board's rows by track, the oracle first, then by held-out error."""
+    """Sort results onto boards; each board's rows by track, the oracle first, then by held-out error or evidence."""
     headers = dict.fromkeys(_header(r) for r in results)
     made = []
     for header in sorted(headers, key=repr):
@@ -194,8 +194,9 @@ def _scores_of(result: Result) -> dict[str, float]:
 
 
 def _order(row: Row) -> tuple[str, bool, float, str]:
-    error = row.scores.get("forecast/ood/mae")
-    return (row.track, row.method != CEILING, np.inf if error is None else error.estimate, row.method)
+    error, evidence = row.scores.get("forecast/ood/mae"), row.scores.get("likelihood/log_marginal")
+    loss = error.estimate if error is not None else np.inf if evidence is None else -evidence.estimate
+    return (row.track, row.method != CEILING, loss, row.method)
 
 
 def _plain(value: object) -> str:

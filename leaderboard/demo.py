@@ -16,7 +16,7 @@ from leaderboard.load import load
 from leaderboard.pictures import draw_connectivity, draw_scatter, draw_traces
 from leaderboard.suite import Job, is_current
 from zfbench import __version__
-from zfbench.assess import assess_baseline, load_judge, load_task
+from zfbench.assess import assess_baseline, load_judge, load_recordings
 from zfbench.console import Bar
 from zfbench.errors import DamagedFileError
 from zfbench.forecaster import Limits
@@ -24,7 +24,7 @@ from zfbench.results import Result
 from zfbench.runs import RESULT, Plan, search
 from zfbench.search.budget import Budget
 from zfbench.tasks.sealed import TaskJudge
-from zfbench.tasks.task import SearchTask
+from zfbench.tasks.task import Task
 
 SEED = 0
 LIMITS = Limits(updates=2_000, seconds=240)
@@ -71,7 +71,7 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = Lock()
-        self._task = lru_cache(load_task)
+        self._task = lru_cache(load_recordings)
         self._judge = lru_cache(load_judge)
 
     def run(self, add_bar: Callable[[str], Bar], workers: int) -> list[Result]:
@@ -108,7 +108,7 @@ class Demo:
         draw_scatter(results, paths[2])
         return paths
 
-    def _load(self, name: str) -> tuple[SearchTask, TaskJudge]:
+    def _load(self, name: str) -> tuple[Task, TaskJudge]:
         with self._lock:  # build the data once
             return self._task(name), self._judge(name)
 
@@ -122,7 +122,7 @@ class Demo:
         return result
 
 
-def _fitting(path: Path, task: SearchTask, row: Row) -> Result | None:
+def _fitting(path: Path, task: Task, row: Row) -> Result | None:
     """The result at `path` if it is what measuring again would give."""
     if not path.exists():
         return None

@@ -50,6 +50,23 @@ COLUMNS = (
     Column("time s", TIME, 0, "lower"),
 )
 
+LIKELIHOOD_COLUMNS = (
+    Column("log p held out", "likelihood/log_marginal", 1, "higher"),
+    Column("MC error", "likelihood/log_marginal_se", 1, "lower"),
+    Column("log p selection", "likelihood/log_marginal_selection", 1, "higher"),
+    Column("eval. sd", "likelihood/evaluation_sd", 1, "lower"),
+    Column("optimism", "likelihood/optimism", 1, "lower"),
+    Column("exact log p each", "likelihood/exact_per_observation", 2, "higher"),
+    Column("surrogate error each", "likelihood/surrogate_error_per_observation", 2, "lower"),
+    Column("time s", TIME, 0, "lower"),
+)
+
+LIKELIHOOD_LEGEND = (
+    "log p: log marginal likelihood of all observations in nats, held out or those selected on, mean of three fresh\n"
+    "evaluations; MC error: of averaging over the prior; eval. sd: spread of the three. Optimism: what a search\n"
+    "believed of its winner minus what is found afresh. Exact and surrogate error: per held-out observation, where known."
+)
+
 LEGEND = (
     "MAE: mean absolute error of 256 ms forecasts (ID: training conditions, OOD: the held-out one).\n"
     "Skill: 1 - MAE / MAE of the last value. Sign acc.: share of true edges with the right sign.\n"
@@ -58,6 +75,23 @@ LEGEND = (
     "a ± b: mean over seeds with the half-width of its 95 % interval (Student's below 10 seeds, else bootstrap).\n"
     '"-": the method cannot be asked, the score is undefined, or a seed failed.'
 )
+
+
+def columns(board: Board) -> tuple[Column, ...]:
+    """The columns of a board: those of simulators where a row has such a score, else those of recordings."""
+    simulators = any(c.score in row.scores for row in board.rows for c in LIKELIHOOD_COLUMNS if c.score != TIME)
+    return LIKELIHOOD_COLUMNS if simulators else COLUMNS
+
+
+def legend(found: Sequence[Board]) -> str:
+    """What the columns of these boards mean."""
+    shown = {columns(board) for board in found}
+    return "\n".join(
+        [
+            *([LIKELIHOOD_LEGEND] if LIKELIHOOD_COLUMNS in shown else []),
+            *([LEGEND] if shown != {LIKELIHOOD_COLUMNS} else []),
+        ]
+    )
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -95,7 +129,7 @@ def label(row: Row) -> str:
 
 
 def frame(board: Board) -> pd.DataFrame:
-    """A board as numbers: a row per method; mean, low and high of every score of `COLUMNS`; NaN where missing."""
+    """A board as numbers: a row per method; mean, low and high of every score of its columns; NaN where missing."""
     import pandas as pd
 
     records = []
@@ -108,7 +142,7 @@ def frame(board: Board) -> pd.DataFrame:
             "seeds": len(row.runs),
             "failed": len(row.failures),
         }
-        for column in COLUMNS:
+        for column in columns(board):
             score = row.scores.get(column.score)
             record[column.score] = None if score is None else score.estimate
             for bound in ("low", "high"):
@@ -120,13 +154,13 @@ def frame(board: Board) -> pd.DataFrame:
 
 def as_text(found: Sequence[Board], style: str = "simple") -> str:
     """Tables in a format of `tabulate`, each below its header, with the legend at the end."""
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), LEGEND])
+    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), legend(found)])
 
 
 def as_markdown(found: Sequence[Board]) -> str:
     """Tables for GitHub."""
-    legend = LEGEND.replace("\n", " ")
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), legend])
+    below = legend(found).replace("\n", " ")
+    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), below])
 
 
 def as_latex(found: Sequence[Board]) -> str:
@@ -156,11 +190,12 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
 
 
 def _grid(board: Board, style: str) -> str:
+    shown = columns(board)
     cells = [
-        [row.track, label(row), row.kind, row.seeds, *(show(row.scores.get(c.score), c.decimals) for c in COLUMNS)]
+        [row.track, label(row), row.kind, row.seeds, *(show(row.scores.get(c.score), c.decimals) for c in shown)]
         for row in board.rows
     ]
-    headings = ["track", "method", "kind", "seeds", *(c.heading for c in COLUMNS)]
+    headings = ["track", "method", "kind", "seeds", *(c.heading for c in shown)]
     return tabulate(cells, headings, tablefmt=style, disable_numparse=True, stralign="right")
 
 

@@ -89,7 +89,8 @@ def assess_baseline(
     """
     control = MethodRecord(name=name, kind="control")
     if name in judge.controls:
-        return assess_program(judge.controls[name], control, task, judge, seed, limits, progress=progress)
+        known = MethodRecord(name=name, kind="program")
+        return assess_program(judge.controls[name], known, task, judge, seed, limits, progress=progress)
     if name == MASK_ONLY:
         return _result(_Run(control, seed, limits), judge, judge.score_mask())
     task = load_recordings(task.spec.name) if not isinstance(task, RecordingTask) else task

@@ -220,13 +220,13 @@ def show(
     from zfbench.search.eventlog import read_journal
     from zfbench.search.family import draw_picture, draw_text, family
 
-    typer.echo("evaluations  device s    wall s    tokens  validation MAE  best so far")
+    typer.echo("evaluations  device s    wall s    tokens  validation loss  best so far")
     for point in progress_of(path):
         if point.improved:
             spend = point.spend
             typer.echo(
                 f"{spend.evaluations:11d}  {spend.device_seconds:8.1f}  {spend.wall_seconds:8.1f}  {spend.tokens:8d}  "
-                f"{point.best:14.4f}  {point.program[:12]}"
+                f"{point.best:15.4f}  {point.program[:12]}"
             )
     typer.echo("")
     members = family(read_journal(path / LOG).events)

@@ -55,7 +55,7 @@ class Bar:
                 self._task,
                 completed=evaluated,
                 total=budget.evaluations,
-                stage=f"best validation MAE {shown}, {failed} failed",
+                stage=f"best validation loss {shown}, {failed} failed",
             )
 
         return listen

@@ -65,7 +65,7 @@ def replay(run: RunArgument) -> None:
         f"duplicates, {counts.unanswered} unanswered; ended: {outcome.reason}."
     )
     if best is not None:
-        typer.echo(f"best validation MAE {best.evaluation.loss:.4f}, program {best.program.id}")
+        typer.echo(f"best validation loss {best.evaluation.loss:.4f}, program {best.program.id}")
     if not (run / RESULT).exists():
         typer.echo(f"There is no {RESULT} to compare with; `zfbench resume {run}` makes it.")
         return

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from zfbench.tasks.simulator import SealedSimulator
 
 REPEATS = 3  # of the whole evaluation, with fresh seeds
-EXACT_OBSERVATIONS = 20  # held-out observations on which the surrogate is compared with an exact likelihood,
-EXACT_DRAWS = 1_000  # averaged over so many draws from the prior
+EXACT_OBSERVATIONS = 10  # held-out observations on which the surrogate is compared with an exact likelihood,
+EXACT_DRAWS = 5_000  # averaged over so many draws from the prior
 
 
 class SimulatorJudge:

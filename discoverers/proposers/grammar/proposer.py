@@ -11,10 +11,11 @@ from discoverers.proposers.grammar.credit import gene_credit
 from discoverers.proposers.grammar.genotype import Genotype, block_genes, default_genotype
 from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
 from discoverers.proposers.grammar.render import parse, render
+from zfbench.errors import ZfbenchError
 from zfbench.search.hints import blame
 from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.task import Spec, TaskSpec
 
 DRAWS = 20  # attempts at a program that was not proposed before
 REWRITES = 3  # genes that a rewrite replaces
@@ -37,7 +38,9 @@ class GrammarProposer:
     bound = NOTHING
     trusted = True
 
-    def __init__(self, spec: TaskSpec) -> None:
+    def __init__(self, spec: Spec) -> None:
+        if not isinstance(spec, TaskSpec):
+            raise ZfbenchError(f"The proposer 'grammar' writes rate models of recordings; '{spec.name}' needs another.")
         self._spec = spec
         self._genes = block_genes(spec)
         self.identity: Mapping[str, Any] = {}

@@ -1,0 +1,103 @@
+"""What a run on `hodgkin_huxley` says about channels: posterior mass and evidence by family.
+
+A family's mass in one run is the weight of the particles that have it (Wahl et al. 2026 report this across particles
+and runs). Beside the best program of a family stands the median of all that were tried: the best of many noisy
+evaluations is high for a family that was merely tried often.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from discoverers.proposers.slots.channels import FAMILIES, families
+from zfbench.errors import ZfbenchError
+from zfbench.runs import POPULATION, replay
+from zfbench.search.types import Scored
+
+BASE = "none"  # programs without a further channel
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found of one family.
+
+    Attributes:
+        masses: its share of the weighted population, in each run that has one.
+        log_marginals: of every working program that has it, over all runs.
+    """
+
+    masses: tuple[float, ...]
+    log_marginals: tuple[float, ...]
+
+
+def evidence(
+    runs: Sequence[Sequence[Scored]], populations: Sequence[Mapping[str, float] | None]
+) -> dict[str, Evidence]:
+    """Evidence by family.
+
+    Args:
+        runs: the evaluated programs of each run.
+        populations: weight by program id in each run, or None; weights of one run sum to one.
+    """
+    found = {}
+    for family in FAMILIES:
+        masses = []
+        log_marginals = [
+            s.evaluation.log_likelihood
+            for run in runs
+            for s in run
+            if s.evaluation.log_likelihood is not None and _has(s.program.source, family)
+        ]
+        for run, population in zip(runs, populations, strict=True):
+            if population is not None:
+                holders = {s.program.id for s in run if _has(s.program.source, family)}
+                masses.append(sum(weight for program, weight in population.items() if program in holders))
+        found[family] = Evidence(tuple(masses), tuple(log_marginals))
+    return found
+
+
+def table(folders: Iterable[Path]) -> str:
+    """A row for each family over the runs in these folders, the highest median first.
+
+    Raises:
+        ZfbenchError: a folder holds no search.
+    """
+    runs, populations = [], []
+    for folder in folders:
+        runs.append(replay(folder).evaluated)
+        populations.append(_population(folder / POPULATION))
+    if not runs:
+        raise ZfbenchError("There is no run to read; name at least one folder.")
+    rows = []
+    for family, found in evidence(runs, populations).items():
+        values = found.log_marginals
+        mass = f"{np.mean(found.masses):.2f}" if found.masses else "-"
+        median = float(np.median(values)) if values else -np.inf
+        rows.append((median, [family, mass, len(values), *(_shown(values, f) for f in (np.median, max))]))
+    rows.sort(key=lambda row: -row[0])
+    headings = ["family", "mean mass", "programs", "median log p", "best log p"]
+    return tabulate([row for _, row in rows], headings, tablefmt="github", disable_numparse=True)
+
+
+def _has(source: str, family: str) -> bool:
+    own = families(source)
+    return family in own if family != BASE else not own
+
+
+def _population(path: Path) -> dict[str, float] | None:
+    if not path.exists():
+        return None
+    weights: dict[str, float] = {}
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        weights[row["program"]] = weights.get(row["program"], 0.0) + row["weight"]
+    return weights
+
+
+def _shown(values: Sequence[float], summary: object) -> str:
+    return f"{summary(values):.1f}" if values and callable(summary) else "-"

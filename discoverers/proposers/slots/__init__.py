@@ -1,0 +1,1 @@
+"""Grammars of simulator programs: a frame with slots, each filled from a list of alternatives."""

@@ -1,0 +1,82 @@
+"""A frame with slots as a genotype: choices by slot, written as a program and read back from it.
+
+A program's first line names its choices, so that any program of the grammar can be read back, and none is mistaken for
+one that it is not: a program counts as the grammar's own only if rendering its choices gives it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zfbench.search.types import normalise
+
+HEADER = '"""'  # how a program begins: """slot=choice, slot=choice"""
+
+Choices = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Programs as choices by slot.
+
+    Attributes:
+        slots: the alternatives of each slot, in the order of the choices; the first is the plainest.
+        write: the program's text, below its first line, from the choice of each slot.
+        canonical: the one form of choices that mean the same program; by default each means its own.
+    """
+
+    slots: Mapping[str, tuple[str, ...]]
+    write: Callable[[Mapping[str, str]], str]
+    canonical: Callable[[Choices], Choices] = lambda choices: choices
+
+    @property
+    def plainest(self) -> Choices:
+        """The first alternative everywhere."""
+        return tuple(alternatives[0] for alternatives in self.slots.values())
+
+    @property
+    def size(self) -> int:
+        """How many choices there are, equal programs counted each."""
+        return int(np.prod([len(alternatives) for alternatives in self.slots.values()]))
+
+    def render(self, choices: Choices) -> str:
+        """The program of these choices."""
+        named = dict(zip(self.slots, self.canonical(choices), strict=True))
+        header = ", ".join(f"{slot}={choice}" for slot, choice in named.items())
+        return normalise(f"{HEADER}{header}{HEADER}\n\n{self.write(named)}")
+
+    def parse(self, source: str) -> Choices | None:
+        """The choices that a program was written from; None if the grammar did not write it."""
+        first = normalise(source).partition("\n")[0]
+        if not (first.startswith(HEADER) and first.endswith(HEADER) and len(first) > 2 * len(HEADER)):
+            return None
+        named = dict(part.split("=", 1) for part in first.strip(HEADER).split(", ") if "=" in part)
+        if named.keys() != self.slots.keys() or any(choice not in self.slots[slot] for slot, choice in named.items()):
+            return None
+        choices = tuple(named[slot] for slot in self.slots)
+        return choices if self.render(choices) == normalise(source) else None
+
+    def mutate(self, choices: Choices, rng: np.random.Generator, genes: int = 1) -> Choices:
+        """Other alternatives in so many slots, all drawn uniformly."""
+        names = list(self.slots)
+        child = list(choices)
+        for k in rng.choice(len(names), min(genes, len(names)), replace=False):
+            others = [a for a in self.slots[names[k]] if a != child[k]]
+            if others:
+                child[k] = others[rng.integers(len(others))]
+        return self.canonical(tuple(child))
+
+    def cross(self, first: Choices, second: Choices, rng: np.random.Generator) -> Choices:
+        """Each slot from either parent."""
+        pick = rng.random(len(first)) < 0.5
+        return self.canonical(tuple(a if p else b for a, b, p in zip(first, second, pick, strict=True)))
+
+    def difference(self, old: Choices, new: Choices) -> str:
+        """What changed, in words."""
+        changed = [
+            f"{slot}: {a} -> {b}" for slot, a, b in zip(self.slots, self.canonical(old), new, strict=True) if a != b
+        ]
+        return "; ".join(changed) or "the same"

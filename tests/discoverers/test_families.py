@@ -1,0 +1,36 @@
+import pytest
+
+from discoverers.families import evidence, table
+from discoverers.proposers.slots.channels import GRAMMAR
+from zfbench.errors import ZfbenchError
+from zfbench.programs.contract import Status
+from zfbench.search.types import Evaluation, Program, Scored
+
+
+def scored(first, second, log_marginal):
+    source = GRAMMAR.render((first, "1", "bell", second, "1", "bell"))
+    ok = log_marginal is not None
+    evaluation = Evaluation(Status.OK, -log_marginal, log_marginal) if ok else Evaluation(Status.ERROR, feedback="no")
+    return Scored(Program(source), evaluation)
+
+
+def test_mass_counts_every_particle_that_has_the_family_and_medians_stand_beside_bests():
+    base, m, both, broken = (
+        scored("none", "none", -30.0),
+        scored("M", "none", -10.0),
+        scored("M", "Ih", -20.0),
+        scored("A", "none", None),
+    )
+    run = [base, m, both, broken]
+    found = evidence([run, run], [{m.program.id: 0.75, both.program.id: 0.25}, None])
+    assert found["M"].masses == (1.0,)
+    assert found["Ih"].masses == (0.25,)
+    assert found["none"].masses == (0.0,)
+    assert sorted(found["M"].log_marginals) == [-20.0, -20.0, -10.0, -10.0]
+    assert found["none"].log_marginals == (-30.0, -30.0)
+    assert found["A"].log_marginals == ()
+
+
+def test_without_a_run_there_is_no_table():
+    with pytest.raises(ZfbenchError, match="no run"):
+        table([])

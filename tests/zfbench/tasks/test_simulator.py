@@ -1,0 +1,211 @@
+"""A simulator task from its definition to a judged result, on a toy whose marginal likelihood is known."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import growth
+import numpy as np
+import pytest
+from growth import CONSTANT, FAMILY, KnownGrowth, problem
+
+from zfbench import plugins
+from zfbench.assess import assess_baseline, assess_program, load_judge, load_recordings
+from zfbench.errors import UnknownNameError, ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.backends import open_sandbox
+from zfbench.programs.contract import Status
+from zfbench.programs.simulator_contract import EXAMPLE
+from zfbench.results import MethodRecord
+from zfbench.runs import Plan, search
+from zfbench.search.budget import Budget
+from zfbench.search.simulator_evaluator import SimulatorEvaluator
+from zfbench.search.types import Program
+from zfbench.tasks.sealed import Sealed, TaskJudge
+from zfbench.tasks.simulator import Observed, Parameter, SimulatorFamily, SimulatorSpec
+from zfbench.tasks.task import SearchTask, Spec
+
+LIMITS = Limits(updates=60, seconds=60.0)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with open_sandbox() as box:
+        yield box
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """The toy family in place of all plug-ins but the methods."""
+    real = plugins.load
+    families = {"growth": FAMILY, "exact": SimulatorFamily({"exact-growth": exact_problem})}
+    monkeypatch.setattr(plugins, "load", lambda kind, name: families[name] if kind == "task" else real(kind, name))
+    monkeypatch.setattr(plugins, "names", lambda kind: tuple(families))
+
+
+def exact_problem():
+    toy = problem("exact")
+    return replace(toy, spec=replace(toy.spec, name="exact-growth"), exact={EXAMPLE: KnownGrowth(), CONSTANT: Still()})
+
+
+class Still:
+    """The population that does not grow."""
+
+    def log_prob(self, x, theta, context=None):
+        error = x - np.log(context)
+        log_density = (-0.5 * (error / growth.NOISE) ** 2 - np.log(growth.NOISE * np.sqrt(2 * np.pi))).sum(axis=1)
+        return np.repeat(log_density[:, None], len(theta), axis=1)
+
+
+def test_it_keeps_the_contracts_of_every_task():
+    task: SearchTask = FAMILY.load("growth-tiny")
+    sealed: Sealed = FAMILY.seal("growth-tiny")
+    judge: TaskJudge = sealed.judge()
+    spec: Spec = task.spec
+    assert spec == sealed.spec == judge.sealed.spec
+    assert task.data_sha256 == sealed.data_sha256
+    assert json.loads(json.dumps(spec.to_json()))["parameters"][0]["low"] == 0.0
+    assert "rate ~ U[0, 1] (growth a step)" in spec.facts()["Parameters"]
+    spec.check(task.seed_program)
+
+
+def test_no_held_out_observation_is_in_reach_of_a_method():
+    task, held_out = FAMILY.load("growth-tiny"), problem().held_out
+    for name in task.__dataclass_fields__:
+        value = getattr(task, name)
+        arrays = [value.statistics, value.contexts] if isinstance(value, Observed) else []
+        assert not any(np.isin(held_out.statistics, a).any() for a in arrays)
+    assert not hasattr(task, "held_out")
+
+
+def test_names_that_are_wrong_are_refused():
+    with pytest.raises(UnknownNameError, match="growth-tiny"):
+        FAMILY.load("growth")
+    with pytest.raises(ZfbenchError, match="calls itself 'growth-tiny'"):
+        SimulatorFamily({"other": problem}).load("other")
+
+
+def test_the_data_hash_follows_every_number_that_decides_scores():
+    toy = problem()
+    changed = [
+        replace(toy, draws=501),
+        replace(toy, simulations=301),
+        replace(toy, spec=replace(toy.spec, parameters=(Parameter("rate", 0.0, 1.5),))),
+        replace(toy, held_out=Observed(toy.held_out.contexts, toy.held_out.statistics + 1e-9)),
+    ]
+    assert len({toy.data_sha256, *(p.data_sha256 for p in changed)}) == 5
+    assert problem().data_sha256 == toy.data_sha256
+
+
+def test_definitions_that_make_no_sense_are_refused():
+    with pytest.raises(ValueError, match="multiple"):
+        SimulatorSpec("s", "", (), (), ("y",), ("k",), steps=3, every=2)
+    with pytest.raises(ValueError, match="lower bound"):
+        SimulatorSpec("s", "", (Parameter("a", 1.0, 1.0),), (), ("y",), ("k",), steps=2)
+    with pytest.raises(ValueError, match="not finite"):
+        Observed(np.zeros((1, 1)), np.full((1, 2), np.nan))
+    with pytest.raises(ValueError, match="contexts and statistics"):
+        replace(problem(), selection=Observed(np.zeros((2, 1)), np.zeros((2, 3))))
+
+
+def test_exact_evaluation_is_the_marginal_likelihood_of_the_selection_data():
+    toy = exact_problem()
+    evaluate = SimulatorEvaluator(replace(toy.task, draws=20_000), LIMITS)
+    evaluation = evaluate(Program(EXAMPLE), 0)
+    grid = np.linspace(0, 1, 20_001)[:, None]
+    log_p = KnownGrowth().log_prob(toy.selection.statistics, grid, toy.selection.contexts)
+    truth = np.log(np.exp(log_p).mean(axis=1)).sum()
+    assert abs(evaluation.log_likelihood - truth) < 5 * evaluation.metrics["log_marginal_se"]
+    assert evaluation.metrics["log_marginal_se"] < 0.5
+    assert evaluation.loss == -evaluation.log_likelihood
+    assert evaluate(Program(CONSTANT), 0).loss > evaluation.loss + 50
+    assert evaluate(Program(EXAMPLE + "# unknown"), 0).status == Status.INVALID
+
+
+def test_an_evaluator_travels_to_another_process_without_its_sandbox(sandbox):
+    evaluate = pickle.loads(pickle.dumps(SimulatorEvaluator(exact_problem().task, LIMITS)))
+    assert evaluate(Program(CONSTANT), 0).ok
+
+
+@pytest.mark.torch
+def test_learned_likelihood_prefers_the_truth_and_says_what_does_not_fit(sandbox):
+    pytest.importorskip("sbi")
+    evaluate = FAMILY.load("growth-tiny").evaluator(Limits(updates=200), sandbox)
+    truth, still = evaluate(Program(EXAMPLE), 1), evaluate(Program(CONSTANT), 1)
+    assert truth.log_likelihood > still.log_likelihood + 10
+    assert truth.spend.evaluations == 1
+    assert truth.spend.updates > 0
+    assert "'log at the end'" in still.feedback
+    assert "outside" in still.feedback
+    assert evaluate(Program(EXAMPLE), 1).loss == truth.loss
+    assert evaluate(Program(EXAMPLE), 2).loss != truth.loss
+
+
+@pytest.mark.torch
+def test_judge_measures_held_out_evidence_its_noise_and_the_surrogates_error(registered, sandbox):
+    pytest.importorskip("sbi")
+    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    result = assess_program(EXAMPLE, MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS, sandbox=sandbox)
+    m = result.metrics
+    assert result.status == "ok"
+    assert m["likelihood/log_marginal"] == pytest.approx(6 * m["likelihood/log_marginal_per_observation"])
+    assert m["likelihood/evaluation_sd"] > 0
+    assert m["likelihood/log_marginal_selection"] != m["likelihood/log_marginal"]
+    known = KnownGrowth().log_prob(
+        problem().held_out.statistics, np.linspace(0, 1, 2_001)[:, None], problem().held_out.contexts
+    )
+    truth = np.log(np.exp(known).mean(axis=1)).mean()
+    assert abs(m["likelihood/exact_per_observation"] - truth) < 5 * m["likelihood/exact_se_per_observation"]
+    learned = m["likelihood/exact_per_observation"] + m["likelihood/surrogate_error_per_observation"]
+    assert learned == pytest.approx(m["likelihood/log_marginal_per_observation"])
+    assert result.program.training["simulations"] == 300
+    assert result.task.track == "simulator"
+
+
+def test_judged_program_that_fails_has_its_status(registered):
+    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    result = assess_program("x = 1", MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS)
+    assert result.status == "invalid"
+    assert result.metrics == {}
+    assert "initial_state" in result.notes[0]
+
+
+def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
+    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    with pytest.raises(ZfbenchError, match="no recordings"):
+        load_recordings("growth-tiny")
+    with pytest.raises(ZfbenchError, match="no wiring"):
+        assess_baseline("mask_only", task, judge, 0, LIMITS)
+    exact = SimulatorFamily({"exact-growth": exact_problem})
+    oracle = assess_baseline("oracle", exact.load("exact-growth"), exact.seal("exact-growth").judge(), 0, LIMITS)
+    assert oracle.method.kind == "program"
+    expected = KnownGrowth().log_prob(
+        growth.observe(2).statistics, np.linspace(0, 1, 2_001)[:, None], growth.observe(2).contexts
+    )
+    truth = np.log(np.exp(expected).mean(axis=1)).sum()
+    assert oracle.metrics["likelihood/log_marginal"] == pytest.approx(truth, abs=3)
+
+
+@pytest.mark.parametrize("discoverer", ["random_search", "modelsmc", "n1", "funsearch", "puct"])
+def test_every_discoverer_searches_it_and_its_optimism_is_measured(registered, tmp_path, discoverer):
+    """With exact likelihoods and `finite` proposals, so that nothing has to be trained."""
+    for name, source in (("grows", EXAMPLE), ("broken", "x = 1")):
+        (tmp_path / f"{name}.py").write_text(source)
+    settings = {"modelsmc": {"particles": 3, "generations": 4, "alpha": 0.2}, "n1": {"generations": 30}}
+    plan = Plan(
+        "exact-growth",
+        discoverer,
+        "finite",
+        Budget(evaluations=3),
+        0,
+        LIMITS,
+        settings=settings.get(discoverer, {}),
+        proposer_settings={"programs": str(tmp_path)},
+        finalists=0,
+    )
+    outcome, result = search(plan, tmp_path / "run")
+    assert outcome.best.program.id == Program(EXAMPLE).id
+    believed = outcome.best.evaluation.log_likelihood
+    gap = believed - result.metrics["likelihood/log_marginal_selection"]
+    assert result.metrics["likelihood/optimism"] == pytest.approx(gap)
+    assert search(plan, tmp_path / "run")[1] == result  # a second time nothing is run
