@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discoverers.modelsmc import ModelSMC
-from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE, SETTINGS, plans, summary
+from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE_INTERVALS, SETTINGS, plans, summary
 from zfbench.programs.contract import Status
 from zfbench.scoring.population import concentration
 from zfbench.search.types import Evaluation, Program
@@ -51,7 +51,7 @@ def test_exact_likelihoods_let_the_share_decay_for_three_to_five_generations():
 
 def test_refit_noise_brings_the_published_intervals():
     _, intervals, settled = chains(noise=100.0)
-    published = REFERENCE["intervals"]
+    published = REFERENCE_INTERVALS
     assert settled.mean() == pytest.approx(0.645, abs=0.02)
     assert sum(intervals.values()) == pytest.approx(sum(published.values()), abs=25)
     for gap in range(1, 7):
