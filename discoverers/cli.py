@@ -90,6 +90,18 @@ def mixtures(
     write_text(out / "mixtures.md", text + "\n")
 
 
+def channels(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs on hodgkin_huxley.", metavar="RUN...")],
+) -> None:
+    """Say how much speaks for each ion channel: posterior mass, and evidence as median and best, over runs.
+
+    Example: zfbench channels runs/hodgkin_huxley__modelsmc-channels__seed*
+    """
+    from discoverers.families import table
+
+    typer.echo(table(runs))
+
+
 def _settings(assignments: Sequence[str], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Settings by discoverer, from texts such as `modelsmc.particles=10`."""
     settings: dict[str, dict[str, Any]] = {}

@@ -26,6 +26,11 @@ SCORES = {
     "impulse error": "dynamics/impulse/error",
     "interv. error": "intervention/error",
 }
+LIKELIHOODS = {
+    "log p held out": "likelihood/log_marginal",
+    "eval. sd": "likelihood/evaluation_sd",
+    "optimism": "likelihood/optimism",
+}
 
 
 @dataclass(frozen=True)
@@ -94,26 +99,28 @@ def summary(runs: Sequence[Run]) -> str:
     """A table, best median incumbent first: median [lowest, highest] over seeds.
 
     Columns: the incumbent's validation error at a quarter, a half and all of the evaluations; in how many seeds it
-    ends below random search with the same proposer; failures; the winner's sealed scores.
+    ends below random search with the same proposer; failures; those of the winner's sealed scores that the task has.
     """
     total = max(len(run.outcome.evaluated) for run in runs)
     marks = sorted({max(total // 4, 1), max(total // 2, 1), total})
     by_method: dict[str, list[Run]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
+    measured = {key for run in runs if run.result is not None for key in run.result.metrics}
+    shown = SCORES if measured.isdisjoint(LIKELIHOODS.values()) else LIKELIHOODS
     rows = []
     for method, cells in by_method.items():
         curve = [[run.incumbent(mark) for run in cells] for mark in marks]
         scores = [
             [r.result.metrics[key] for r in cells if r.result is not None and key in r.result.metrics]
-            for key in SCORES.values()
+            for key in shown.values()
         ]
         failed = sum(run.outcome.counts.failed for run in cells)
         rows.append(
             [method, len(cells), *map(_spread, curve), _wins(cells, runs, total), failed, *map(_spread, scores)]
         )
     rows.sort(key=lambda row: str(row[1 + len(marks)]))
-    headers = ["method", "seeds", *(f"@{mark}" for mark in marks), f"beats {CONTROL}", "failed", *SCORES]
+    headers = ["method", "seeds", *(f"@{mark}" for mark in marks), f"beats {CONTROL}", "failed", *shown]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 

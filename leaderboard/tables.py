@@ -64,7 +64,7 @@ LIKELIHOOD_COLUMNS = (
 LIKELIHOOD_LEGEND = (
     "log p: log marginal likelihood of all observations in nats, held out or those selected on, mean of three fresh\n"
     "evaluations; MC error: of averaging over the prior; eval. sd: spread of the three. Optimism: what a search\n"
-    "believed of its winner minus what is found afresh. Exact and surrogate error: per held-out observation, where known."
+    "believed of its winner minus what is found afresh. Exact and surrogate error: of one held-out observation."
 )
 
 LEGEND = (
@@ -86,12 +86,8 @@ def columns(board: Board) -> tuple[Column, ...]:
 def legend(found: Sequence[Board]) -> str:
     """What the columns of these boards mean."""
     shown = {columns(board) for board in found}
-    return "\n".join(
-        [
-            *([LIKELIHOOD_LEGEND] if LIKELIHOOD_COLUMNS in shown else []),
-            *([LEGEND] if shown != {LIKELIHOOD_COLUMNS} else []),
-        ]
-    )
+    legends = {LIKELIHOOD_COLUMNS: LIKELIHOOD_LEGEND, COLUMNS: LEGEND}
+    return "\n".join(text for kind, text in legends.items() if kind in shown)
 
 
 def show(score: Interval | None, decimals: int) -> str:

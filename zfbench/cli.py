@@ -97,7 +97,7 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="For program
 def run(
     task: TaskOption,
     discoverer: Annotated[str, typer.Option(help="What selects; see `zfbench list`.")] = "random_search",
-    proposer: Annotated[str, typer.Option(help="What writes programs.")] = "grammar",
+    proposer: Annotated[str, typer.Option(help="What writes programs; see docs/tasks.md for which.")] = "grammar",
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -161,7 +161,7 @@ def run(
 
 @app.command()
 def judge(
-    program: Annotated[Path, typer.Argument(help="A Python file that defines `Model`.", metavar="PROGRAM.py")],
+    program: Annotated[Path, typer.Argument(help="A Python file; see `zfbench contract`.", metavar="PROGRAM.py")],
     task: TaskOption,
     seed: SeedOption = 0,
     updates: UpdatesOption = 2_000,
@@ -198,11 +198,24 @@ def judge(
 
 
 @app.command()
-def contract() -> None:
-    """Print what a program must define, with an example."""
+def contract(
+    task: Annotated[str | None, typer.Option(help="Of this task, with its facts; default: of recordings.")] = None,
+) -> None:
+    """Print what a program must define, with an example.
+
+    Example: zfbench contract --task sir
+    """
+    from zfbench.assess import load_task
     from zfbench.programs.contract import CONTRACT
 
-    typer.echo(CONTRACT)
+    if task is None:
+        typer.echo(CONTRACT)
+        return
+    spec = load_task(task).spec
+    typer.echo(f"{spec.description}\n")
+    for heading, text in spec.facts().items():
+        typer.echo(f"{heading}: {text}")
+    typer.echo(f"\n{spec.contract}")
 
 
 @app.command()

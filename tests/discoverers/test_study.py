@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -94,3 +95,13 @@ def test_method_is_compared_with_random_search_of_its_own_seed_alone():
 @pytest.mark.parametrize("losses", [(), (None,)])
 def test_runs_in_which_nothing_works_are_shown(losses):
     assert "inf" in summary([run("puct", 0, *losses), run("n1", 0, 0.5)])
+
+
+def test_on_a_simulator_task_the_table_shows_evidence_and_optimism():
+    searched = replace(
+        run("puct", 0, 0.5),
+        result=SimpleNamespace(metrics={"likelihood/log_marginal": -3.0, "likelihood/optimism": 2.0}),
+    )
+    table = summary([searched])
+    assert cells(table, "puct")[-3:] == ["-3.0000 [-3.0000, -3.0000]", "-", "2.0000 [2.0000, 2.0000]"]
+    assert "ID MAE" not in table

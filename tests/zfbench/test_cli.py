@@ -109,3 +109,10 @@ def test_a_short_search_runs_judges_and_resumes(tmp_path, data_cache):
     assert (folder / "log.jsonl").read_bytes() == log  # a finished search is not run again
     again = json.loads((folder / "result.json").read_text())
     assert again["metrics"] == result["metrics"]
+
+
+def test_contract_of_a_task_says_what_its_programs_are_given():
+    said = CliRunner().invoke(app, ["contract", "--task", "sir"])
+    assert said.exit_code == 0
+    assert "beta ~ U[0, 2]" in said.output
+    assert "def step(key, state, parameters, context, t)" in said.output
