@@ -78,9 +78,8 @@ def mixtures(
     with activity("mixtures") as bar:
         for name in modes:
             if name != "refit":
-                validation.prepare(
-                    name, workers, done=lambda k, name=name: bar.step(k, CANDIDATES, f"{name}: models evaluated")
-                )
+                bar.stage(f"{name}: evaluating the models")
+                validation.prepare(name, workers, done=lambda k: bar.step(k, CANDIDATES, "models evaluated"))
             planned = validation.plans(name, range(targets), range(seeds))
             results += validation.run_validation(planned, out, lambda p: bar.stage(f"{p.task}, seed {p.seed}"))
         validation.draw(results, out / "mixtures.png")

@@ -65,6 +65,7 @@ class SimulatorEvaluator:
             metrics={
                 "log_marginal_se": marginal.total_standard_error,
                 "log_marginal_mean": marginal.total / len(marginal.log_evidence),
+                **_squared_error(model.simulated, self._task.observed),
             },
             feedback=feedback(marginal, model.simulated, self._task.observed, self._task.spec.statistics),
             spend=_spend(began, updates),
@@ -101,6 +102,21 @@ def feedback(
         if not worst:
             lines.append("No statistic of the observations is outside what the simulations reach.")
     return "\n".join(lines)
+
+
+def _squared_error(simulated: NDArray[np.float64], observed: Observed) -> dict[str, float]:
+    """Mean square of observed minus simulated statistics [n, K], each in units of its variance over observations.
+
+    The mean is over all pairs, so simulations under other parameters and contexts count too: what a search weighs by
+    that ignores the likelihood. Empty without simulations, and where no statistic varies.
+    """
+    x = observed.statistics
+    varies = x.std(axis=0) > 0
+    if not len(simulated) or not varies.any():
+        return {}
+    pairs = x.var(axis=0) + simulated.var(axis=0) + np.square(x.mean(axis=0) - simulated.mean(axis=0))  # [K]
+    error = float((pairs[varies] / x.var(axis=0)[varies]).mean())
+    return {"standardised_mse": error} if np.isfinite(error) else {}
 
 
 def _spend(began: float, updates: int) -> Spend:

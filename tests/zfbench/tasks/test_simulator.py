@@ -19,7 +19,7 @@ from zfbench.programs.simulator_contract import EXAMPLE
 from zfbench.results import MethodRecord
 from zfbench.runs import Plan, search
 from zfbench.search.budget import Budget
-from zfbench.search.simulator_evaluator import SimulatorEvaluator
+from zfbench.search.simulator_evaluator import SimulatorEvaluator, _squared_error
 from zfbench.search.types import Program
 from zfbench.tasks.sealed import Sealed, TaskJudge
 from zfbench.tasks.simulator import Observed, Parameter, SimulatorFamily, SimulatorSpec
@@ -209,3 +209,13 @@ def test_every_discoverer_searches_it_and_its_optimism_is_measured(registered, t
     gap = believed - result.metrics["likelihood/log_marginal_selection"]
     assert result.metrics["likelihood/optimism"] == pytest.approx(gap)
     assert search(plan, tmp_path / "run")[1] == result  # a second time nothing is run
+
+
+def test_squared_error_is_that_of_all_pairs_in_units_of_each_statistics_variance():
+    rng = np.random.default_rng(0)
+    simulated, x = rng.normal(2, 3, (7, 3)), rng.normal(size=(5, 3))
+    x[:, 2] = 1.0  # does not vary: not in the mean
+    pairs = np.square(x[:, None] - simulated[None]).mean(axis=(0, 1)) / x.var(axis=0).clip(1e-12)
+    found = _squared_error(simulated, Observed(np.empty((5, 0)), x))
+    assert found == {"standardised_mse": pytest.approx(pairs[:2].mean())}
+    assert _squared_error(np.empty((0, 3)), Observed(np.empty((5, 0)), x)) == {}
