@@ -35,7 +35,7 @@ REFERENCE_INTERVALS = {1: 13, 2: 27, 3: 91, 4: 111, 5: 17, 6: 1, 7: 1}
 
 
 def plans(mode: str, targets: Sequence[int], seeds: Sequence[int], updates: int = UPDATES) -> Iterator[Plan]:
-    """One plan for each seed and target, seed by seed."""
+    """One plan for each seed and target, seed by seed; no two targets share a seed, so that runs are independent."""
     for seed in seeds:
         for target in targets:
             yield Plan(
@@ -43,7 +43,7 @@ def plans(mode: str, targets: Sequence[int], seeds: Sequence[int], updates: int 
                 "modelsmc",
                 "finite",
                 Budget(evaluations=2 * PARTICLES * GENERATIONS, updates=updates),
-                seed,
+                100 * target + seed,
                 Limits(updates=updates),
                 {**SETTINGS, "start": "proposals", "critique": False},
                 {"in_turn": PARTICLES},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discoverers.modelsmc import ModelSMC
-from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE_INTERVALS, SETTINGS, plans, summary
+from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE_INTERVALS, SETTINGS, plans, run_validation, summary
 from zfbench.programs.contract import Status
 from zfbench.scoring.population import concentration
 from zfbench.search.types import Evaluation, Program
@@ -61,7 +61,7 @@ def test_refit_noise_brings_the_published_intervals():
 
 def test_plans_are_the_published_settings_for_every_seed_and_target():
     planned = list(plans("exact", range(5), range(10)))
-    assert len({(plan.task, plan.seed) for plan in planned}) == 50
+    assert len({plan.seed for plan in planned}) == 50
     assert {plan.task for plan in planned[:5]} == {f"mixtures/exact@target:{k}" for k in range(5)}
     assert (PARTICLES, GENERATIONS, SETTINGS["alpha"], SETTINGS["threshold"]) == (100, 20, 0.8, 0.5)
 
@@ -69,3 +69,14 @@ def test_plans_are_the_published_settings_for_every_seed_and_target():
 def test_summary_stands_beside_the_published_figures():
     assert "0.811 (0.038)" in summary([])
     assert "4: 111" in summary([])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(8 * 3_600)
+def test_refitted_searches_concentrate_as_published(tmp_path):
+    pytest.importorskip("sbi")
+    (result,) = run_validation(plans("refit", [0], [0]), tmp_path, lambda _: None)
+    share = result.curves["population/target_share"]
+    assert result.curves["population/jumps"][0] == 1
+    assert share[1] == pytest.approx(0.81, abs=4 * 0.038)
+    assert np.mean(share[3:]) == pytest.approx(0.645, abs=0.06)

@@ -88,8 +88,8 @@ class ProcessExecutor:
     """Up to `workers` jobs at once, each thread and the programs it asks for pinned to one core.
 
     A program trains in a child process of its own; what happens here is waiting for it, for which threads
-    suffice. A process inherits the pinning of the thread that starts it, and XLA gains nothing from a second
-    core, so one core each is what keeps workers out of each other's way.
+    suffice. A process inherits the pinning of the thread that starts it; the warm pool is told of it. Training
+    gains nothing from a second core, so one core each is what keeps workers out of each other's way.
     """
 
     def __init__(self, evaluate: Evaluate, workers: int | None = None) -> None:

@@ -5,7 +5,8 @@ from growth import CONSTANT, SPEC
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.contract import CandidateError, Status
-from zfbench.programs.simulator import ROWS_PER_CALL, simulate_program
+from zfbench.programs.frames import Frame
+from zfbench.programs.simulator import ROWS_PER_CALL, _ask, _job, simulate_program
 from zfbench.programs.simulator_contract import CONTRACT, EXAMPLE, check_simulator_source
 
 LIMITS = Limits(seconds=60.0, memory_bytes=8 * 2**30)
@@ -71,3 +72,23 @@ def test_a_program_that_prints_is_quoted_when_it_fails(sandbox):
     with pytest.raises(CandidateError) as caught:
         simulate(CONSTANT + '\nprint("here")\nraise ValueError("no")\n', sandbox)
     assert "here" in caught.value.printed
+
+
+def test_what_is_sent_to_the_process_holds_no_observation():
+    job = _job(EXAMPLE, SPEC, 0)
+    assert set(job.fields) == {"source", "parameters", "context", "observations", "steps", "every", "seed"}
+    assert job.fields["parameters"] == ["rate"]
+    assert not job.arrays
+
+
+@pytest.mark.parametrize("path", [np.zeros((ROWS_PER_CALL, 3, 2), np.float32), np.zeros((1, 3, 1), np.float32), None])
+def test_an_answer_of_another_shape_is_refused(path):
+    class Forger:
+        def send(self, *_):
+            pass
+
+        def receive(self, *_):
+            return Frame("trajectories", arrays={} if path is None else {"path": path})
+
+    with pytest.raises(CandidateError, match="Trajectories must be float32"):
+        _ask(Forger(), SPEC, np.zeros((ROWS_PER_CALL, 1)), np.zeros((ROWS_PER_CALL, 1)), 0, 0.0)
