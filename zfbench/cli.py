@@ -101,7 +101,10 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="For program
         typer.secho(kind, bold=True)
         for name in found:
             typer.echo(f"  {name}")
-    typer.echo("\nA task's name may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward.")
+    typer.echo(
+        "\nA task's name may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, and in @anonymous: "
+        "neutral names, so that no method can know the system from what was published."
+    )
 
 
 @app.command()

@@ -183,7 +183,7 @@ def training_job(source: str, spec: TaskSpec, train: Sequence[Recording], limits
     return Frame(
         "train",
         {
-            "spec": spec.to_json(),
+            "spec": spec.for_programs().to_json(),
             "source": source,
             "conditions": [r.condition for r in train],
             "updates": limits.updates,

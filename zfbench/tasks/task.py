@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -86,6 +86,7 @@ class TaskSpec:
         drive: D drive channel names; empty in an autonomous track.
         mask: bool [N, N], `mask[i, j]` says that neuron j may influence neuron i within one step; None: unknown.
         drive_mask: bool [N, D], likewise for drive channels; None: unknown.
+        anonymous: whether names and description are neutral, so that nobody can recognise a published system by them.
     """
 
     name: str
@@ -99,6 +100,7 @@ class TaskSpec:
     drive: tuple[str, ...]
     mask: NDArray[np.bool_] | None = None
     drive_mask: NDArray[np.bool_] | None = None
+    anonymous: bool = False
 
     def __post_init__(self) -> None:
         N, D = len(self.neurons), len(self.drive)
@@ -117,6 +119,27 @@ class TaskSpec:
     def indices(self, group: str) -> NDArray[np.intp]:
         """Positions of a group's neurons."""
         return np.flatnonzero(np.asarray(self.groups) == group)
+
+    def anonymised(self, description: str) -> TaskSpec:
+        """The same task under neutral names for neurons, groups and channels; every index keeps its meaning.
+
+        Args:
+            description: one that gives the system away by no word either.
+        """
+        kinds = dict.fromkeys(self.groups)
+        group = dict(zip(kinds, _numbered("group", len(kinds)), strict=True))
+        return replace(
+            self,
+            description=description,
+            neurons=_numbered("neuron", len(self.neurons)),
+            groups=tuple(group[name] for name in self.groups),
+            drive=_numbered("drive", len(self.drive)),
+            anonymous=True,
+        )
+
+    def for_programs(self) -> TaskSpec:
+        """As programs see it: an anonymous task's own name stays out too, for what a program prints is fed back."""
+        return replace(self, name="anonymous") if self.anonymous else self
 
     def facts(self) -> dict[str, str]:
         """See `Spec.facts`."""
@@ -149,6 +172,11 @@ class TaskSpec:
         for key in ("neurons", "groups", "drive"):
             fields[key] = tuple(fields[key])
         return cls(**fields)
+
+
+def _numbered(word: str, count: int) -> tuple[str, ...]:
+    """Such as neuron01 .. neuron54."""
+    return tuple(f"{word}{k:0{len(str(count))}d}" for k in range(1, count + 1))
 
 
 @dataclass(frozen=True, eq=False)

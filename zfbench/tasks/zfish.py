@@ -6,6 +6,9 @@ a condition and `standard` (no suffix) on 80 s; both are validated and tested on
 
 The held-out condition is `outward`: the mirror image of `left` gives `right` away, while `outward` is its own mirror
 image. `holdout:left+right` adds the `forward` recording to training.
+
+`zfish-tiny/masked@anonymous` is `zfish-tiny/masked` without a word by which the larva, its study or its neurons could
+be recognised; a circuit that is not the published one never has them.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from zfbench.tasks.recordings import RecordingTask
 from zfbench.tasks.sealed import SealedTest
 from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
 from zfbench.testbed.circuit import Circuit
-from zfbench.testbed.data import Dataset, load_dataset
+from zfbench.testbed.data import CONDITIONS, Dataset, load_dataset
 from zfbench.testbed.published import load as load_circuit
 from zfbench.testbed.transition import rollout
 
@@ -49,12 +52,14 @@ class ZfishName:
     track: str
     circuit: str = "published"
     holdout: tuple[str, ...] = DEFAULT_HOLDOUT
+    anonymous: bool = False
 
     def __str__(self) -> str:
         tier = "" if self.tier == "standard" else f"-{self.tier}"
         circuit = "" if self.circuit == "published" else f"@{self.circuit}"
         holdout = "" if self.holdout == DEFAULT_HOLDOUT else f"@holdout:{'+'.join(self.holdout)}"
-        return f"zfish{tier}/{self.track}{circuit}{holdout}"
+        anonymous = "@anonymous" if self.anonymous else ""
+        return f"zfish{tier}/{self.track}{circuit}{holdout}{anonymous}"
 
     @classmethod
     def parse(cls, name: str) -> ZfishName:
@@ -69,24 +74,35 @@ class ZfishName:
         tier, track = match["tier"] or "standard", match["track"]
         if tier not in TIERS or track not in TRACKS:
             raise UnknownNameError("task", name, canonical_names())
-        circuit, holdout = "published", DEFAULT_HOLDOUT
+        circuit, holdout, anonymous = "published", DEFAULT_HOLDOUT, False
         for modifier in match["modifiers"].split("@")[1:]:
             if modifier.startswith("holdout:"):
                 holdout = tuple(sorted(modifier.removeprefix("holdout:").split("+")))
                 for condition in holdout:
                     if condition not in MAIN_CONDITIONS:
                         raise UnknownNameError("condition", condition, MAIN_CONDITIONS)
+            elif modifier == "anonymous":
+                anonymous = True
             else:
                 circuit = modifier
         if len(set(holdout)) != len(holdout) or len(holdout) >= len(MAIN_CONDITIONS):
             raise ZfbenchError(f"The task '{name}' holds out {len(holdout)} conditions; name each once and leave one.")
-        return cls(tier, track, circuit, holdout)
+        return cls(tier, track, circuit, holdout, anonymous)
 
     @property
     def trained(self) -> tuple[str, ...]:
         """Conditions to train on; `forward` stands in when both asymmetric ones are held out."""
         kept = tuple(c for c in MAIN_CONDITIONS if c not in self.holdout)
         return (*kept, "forward") if {"left", "right"} <= set(self.holdout) else kept
+
+    @property
+    def nameless(self) -> bool:
+        """Whether names are neutral: whoever remembers a publication must gain nothing on another circuit."""
+        return self.anonymous or self.circuit != "published"
+
+    def shown(self, condition: str) -> str:
+        """What a condition is called before methods."""
+        return f"condition{CONDITIONS.index(condition) + 1}" if self.nameless else condition
 
 
 def canonical_names() -> tuple[str, ...]:
@@ -103,11 +119,11 @@ class ZfishTask(RecordingTask):
         self.seed_program = SEED_PROGRAM
         visible = len(self.spec.drive)
         self.train = tuple(
-            Recording(c, activity, drive[:, :visible])
+            Recording(name.shown(c), activity, drive[:, :visible])
             for c in name.trained
             for activity, drive in [dataset.stretch(c, "train")]
         )
-        self.validation = _hide_drive(_windows(dataset, name.trained, "validation"), visible)
+        self.validation = _hide_drive(_windows(dataset, name, name.trained, "validation"), visible)
 
     def mirrored(self) -> tuple[Recording, ...]:
         """The training recordings as the mirrored larva would have made them; for a control, not for candidates."""
@@ -167,13 +183,14 @@ class ZfishFamily:
         circuit = load_circuit(parts.circuit)
         dataset = load_dataset(parts.tier, parts.circuit)
         spec = _spec(parts, circuit)
-        test, ood = _windows(dataset, parts.trained, "test"), _windows(dataset, parts.holdout, "ood")
+        test = _windows(dataset, parts, parts.trained, "test")
+        ood = _windows(dataset, parts, parts.holdout, "ood")
         training = np.concatenate([dataset.stretch(c, "train")[0] for c in parts.trained]).astype(np.float64)
         return SealedTest(
             spec=spec,
             track=parts.track,
             tier=parts.tier,
-            circuit=parts.circuit,
+            circuit=f"{parts.circuit}, anonymous" if parts.anonymous else parts.circuit,  # a board of their own
             holdout="+".join(parts.holdout),
             data_sha256=dataset.sha256,
             test=_hide_drive(test, len(spec.drive)),
@@ -201,7 +218,7 @@ def true_model(name: str) -> TrueModel:
 
 def _spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
     driven, masked = name.track != "autonomous", name.track == "masked"
-    return TaskSpec(
+    spec = TaskSpec(
         name=str(name),
         description=_description(name, circuit),
         contract=CONTRACT,
@@ -214,17 +231,18 @@ def _spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
         mask=circuit.group_mask() if masked else None,
         drive_mask=circuit.drive_group_mask() if masked else None,
     )
+    return spec.anonymised(spec.description) if name.nameless else spec
 
 
 def _description(name: ZfishName, circuit: Circuit) -> str:
     N, D = circuit.size
+    meaning = "" if name.nameless else ": retinal responses, their running mean, and bout state"
     drive = {
         "autonomous": "The sensory drive is not shown.",
-        "driven": f"Each step is driven by {D} known channels: retinal responses, their running mean, and bout state.",
+        "driven": f"Each step is driven by {D} known channels{meaning}.",
         "masked": f"Each step is driven by {D} known channels, and the Boolean wiring between groups is given.",
     }[name.track]
-    # Whoever remembers a publication must gain nothing on a circuit that is not the published one.
-    animal = "larval zebrafish that follows moving floor patterns" if name.circuit == "published" else "animal"
+    animal = "animal" if name.nameless else "larval zebrafish that follows moving floor patterns"
     return (
         f"{N} neurons of a simulated {animal}, recorded at 1 ms. Activities "
         f"are rates, mostly in [0, 1]. {drive} Find the one-step map a(t) = f(a(t-1), x(t)) that forecasts the next "
@@ -232,7 +250,7 @@ def _description(name: ZfishName, circuit: Circuit) -> str:
     )
 
 
-def _windows(dataset: Dataset, conditions: tuple[str, ...], split: str) -> LabelledWindows:
+def _windows(dataset: Dataset, name: ZfishName, conditions: tuple[str, ...], split: str) -> LabelledWindows:
     """Windows at every `STRIDE` steps of a split, condition by condition, with the full drive."""
     names, contexts, drives, targets = [], [], [], []
     for condition in conditions:
@@ -240,7 +258,7 @@ def _windows(dataset: Dataset, conditions: tuple[str, ...], split: str) -> Label
             # the stretch begins CONTEXT steps before its first target, whatever context a method uses
             for start in range(0, len(activity) - STRIDE + 1, STRIDE):
                 end = start + STRIDE
-                names.append(condition)
+                names.append(name.shown(condition))
                 contexts.append(activity[start : start + CONTEXT])
                 drives.append(drive[start:end])
                 targets.append(activity[start + CONTEXT : end])

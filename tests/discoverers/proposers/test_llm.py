@@ -1,6 +1,7 @@
 """The language model here is a local server that answers, and misbehaves, as each test says."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,14 +12,18 @@ import pytest
 from discoverers.proposers.replay import ReplayProposer
 from discoverers.puct import Puct
 from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
 from zfbench.programs.contract import EXAMPLE, Status
 from zfbench.search.budget import Budget
+from zfbench.search.evaluator import ProgramEvaluator
 from zfbench.search.eventlog import EventLog
-from zfbench.search.hints import CRITIQUE
+from zfbench.search.hints import CRITIQUE, advice
 from zfbench.search.proposer import Context, ProposalError
 from zfbench.search.run import run_search
-from zfbench.search.types import Evaluation, Program, Request, Scored
+from zfbench.search.types import OPERATORS, Evaluation, Program, Request, Scored
 from zfbench.tasks.task import TaskSpec
+from zfbench.tasks.zfish import MAIN_CONDITIONS, ZFISH, ZfishName, _spec
+from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
 from discoverers.proposers.llm.client import Account, Endpoint, worst_case
@@ -361,14 +366,67 @@ def test_code_block_in_another_language_does_not_count():
 
 
 def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():
-    from zfbench.tasks.zfish import ZfishName, _spec
-    from zfbench.testbed.published import load
-
     name = ZfishName("tiny", "masked", "redrawn:1")
     text = Prompts.load().proposal(Request(1, "mutate"), Context(_spec(name, load("published")), (), frozenset()), 0)
     assert "54 neurons of a simulated animal" in text
-    for word in ("zebrafish", "larva", "zfish", "redrawn", "published", "paper"):
-        assert word not in text.lower()
+    assert published_names(text) == []
+
+
+def published_names(text):
+    """Words of a text by which the published larva could be recognised."""
+    circuit = load("published")
+    names = {*circuit.neurons, *circuit.groups, *circuit.drive, *circuit.drive_groups, *MAIN_CONDITIONS}
+    names -= {"B", "S"}  # cell types, but also the batch axis of every shape
+    names |= {
+        "zebrafish",
+        "zfish",
+        "larva",
+        "larval",
+        "fish",
+        "retinal",
+        "optomotor",
+        "pretectum",
+        "published",
+        "paper",
+    }
+    return [name for name in names if re.search(rf"(?<![a-z]){re.escape(name)}(?![a-z])", text, re.IGNORECASE)]
+
+
+def test_names_that_give_the_larva_away_are_found(masked):
+    spec = masked.spec
+    assert {"zebrafish", "larval", "retina"} & set(published_names(spec.description))
+    for name in ("nMLF_L", "retina_L0", "oB"):
+        assert name in published_names(" ".join(spec.facts().values()) + f" blame: {spec.neurons}")
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        ("print(self.spec)", Status.OK),  # what a program prints is fed back
+        ("activity = activity.at[:, 0].set(jnp.nan)", Status.NON_FINITE),
+        ("activity = activity.at[:, 0].set(activity.sum(1))", Status.MASK_VIOLATION),
+        ("raise ValueError(f'{self.spec.name} {self.spec.groups} {self.spec.drive}')", Status.ERROR),
+    ],
+)
+def test_no_published_name_occurs_in_feedback_and_prompts_of_an_anonymous_task(anonymous, step, status):
+    step = f"import jax.numpy as jnp; {step}; n = len("
+    program = Program(anonymous.seed_program.replace("n = len(", step), summary="leak")
+    evaluation = ProgramEvaluator(anonymous, Limits(updates=4, seconds=120))(program, 0)
+    assert evaluation.status == status, evaluation.feedback
+    parents = (Scored(program, evaluation),)
+    context = Context(anonymous.spec, parents, frozenset())
+    hints = (*advice(anonymous.spec, parents), "an idea", CRITIQUE)
+    prompts = Prompts.load()
+    sent = [prompts.critique(context), prompts.texts["system"], prompts.repair("it was empty")]
+    sent += [prompts.proposal(Request(1, op, hints=hints), context, 1, "good") for op in OPERATORS if op != "seed"]
+    assert {"ok": "group01 ", "mask_violation": "'neuron01'", "error": "group01"}.get(status, "") in evaluation.feedback
+    assert published_names("\n".join(sent)) == []
+    assert published_names(" ".join([evaluation.feedback, *evaluation.metrics, *hints])) == []
+
+
+@pytest.fixture(scope="module")
+def anonymous(data_cache):
+    return ZFISH.load("zfish-tiny/masked@anonymous")
 
 
 def test_replay_repeats_a_search_with_a_language_model_without_the_model(model, server, tmp_path):

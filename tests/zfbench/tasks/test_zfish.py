@@ -16,6 +16,7 @@ names = st.builds(
     holdout=st.lists(st.sampled_from(MAIN_CONDITIONS), min_size=1, max_size=3, unique=True).map(
         lambda conditions: tuple(sorted(conditions))
     ),
+    anonymous=st.booleans(),
 )
 
 
@@ -36,6 +37,36 @@ def test_names_survive_the_round_trip(name):
 def test_unknown_names_suggest_the_nearest(name, message):
     with pytest.raises(UnknownNameError, match=message):
         ZfishName.parse(name)
+
+
+def test_an_anonymous_task_differs_in_names_alone():
+    named, anonymous = ZFISH.load("zfish-tiny/masked"), ZFISH.load("zfish-tiny/masked@anonymous")
+    assert anonymous.data_sha256 == named.data_sha256
+    for ours, theirs in zip(named.train, anonymous.train, strict=True):
+        np.testing.assert_array_equal(ours.activity, theirs.activity)
+    np.testing.assert_array_equal(anonymous.validation.target, named.validation.target)
+    np.testing.assert_array_equal(anonymous.spec.mask, named.spec.mask)
+    same = [[a == b for b in spec.groups] for spec in (named.spec, anonymous.spec) for a in spec.groups]
+    assert same[:54] == same[54:]
+    assert (anonymous.spec.anonymous, named.spec.anonymous) == (True, False)
+    published = {*named.spec.neurons, *named.spec.groups, *named.spec.drive, *MAIN_CONDITIONS, "forward"}
+    spec, conditions = anonymous.spec, {r.condition for r in anonymous.train}
+    shown = {*spec.neurons, *spec.groups, *spec.drive, *conditions, *anonymous.validation.inputs.conditions}
+    assert not published & shown
+
+
+def test_the_judge_of_an_anonymous_task_uses_its_names_and_the_same_truth():
+    named, anonymous = ZFISH.seal("zfish-tiny/masked"), ZFISH.seal("zfish-tiny/masked@anonymous")
+    assert anonymous.spec.neurons == ZFISH.load("zfish-tiny/masked@anonymous").spec.neurons
+    np.testing.assert_array_equal(anonymous.wiring, named.wiring)
+    np.testing.assert_array_equal(anonymous.ood.target, named.ood.target)
+    assert not set(anonymous.ood.inputs.conditions) & set(anonymous.test.inputs.conditions)
+    assert anonymous.circuit != named.circuit  # so that both never share a board
+
+
+def test_circuits_that_are_not_the_published_one_are_anonymous():
+    assert ZfishName("tiny", "masked", "redrawn:1").nameless
+    assert not ZfishName("tiny", "masked").nameless
 
 
 def test_holding_out_everything_is_refused():
