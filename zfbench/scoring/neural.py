@@ -6,7 +6,8 @@ autoregressive flow on p(x | theta, c); neural posterior estimation (NPE; Greenb
 nothing: a TabPFN regressor reads the simulations as context and predicts one dimension after the other.
 
 All seeds are explicit: torch's own generator is forked and put back. One thread, since these matrices are small and
-results must not depend on the number of cores.
+results must not depend on the number of cores. That generator belongs to the whole process, so threads that evaluate
+at once take turns here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ Array = NDArray[np.float64]
 ROWS = 8_192  # pairs (x, theta) in one pass through a network: its layers stay in the processor's cache
 PFN_ROWS = 2_000  # likewise through TabPFN
 PFN_CONTEXT = 10_000  # simulations that TabPFN can read
+
+_TURN = threading.RLock()  # torch's generator and number of threads, standard output and warnings are the process's
 
 
 @dataclass(frozen=True)
@@ -267,22 +271,20 @@ def _sbi() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_torch(seed: int | None = None) -> Iterator[None]:
-    """One thread, nothing printed, and, with a seed, torch's generator forked and seeded."""
+    """One thread, nothing printed, and, with a seed, torch's generator forked and seeded; one caller at a time."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with contextlib.ExitStack() as held:
-            held.enter_context(contextlib.redirect_stdout(io.StringIO()))  # sbi prints when training converged
-            held.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")  # the limit of epochs is a choice, not a surprise
-            if seed is not None:
-                held.enter_context(torch.random.fork_rng(devices=[]))
-                torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with contextlib.ExitStack() as held:
+        held.enter_context(_TURN)
+        held.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
+        held.enter_context(contextlib.redirect_stdout(io.StringIO()))  # sbi prints when training converged
+        held.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # the limit of epochs is a choice, not a surprise
+        if seed is not None:
+            held.enter_context(torch.random.fork_rng(devices=[]))
+            torch.manual_seed(seed)
+        yield
 
 
 def _simulations(theta: ArrayLike, x: ArrayLike, context: ArrayLike | None) -> tuple[Array, Array, Array | None]:

@@ -1,4 +1,6 @@
 import importlib.util
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -123,3 +125,18 @@ def test_tabpfn_comes_near_the_density(world):
         pytest.skip(str(error))
     own = estimate.log_prob(x[500:510], theta[500:510])
     assert np.corrcoef(own.ravel(), model.log_prob(x[500:510], theta[500:510]).ravel())[0, 1] > 0.8
+
+
+def test_threads_that_fit_at_once_get_what_each_gets_alone_and_leave_the_output_alone(world):
+    """A search with several workers evaluates in threads of one process, and torch's generator is the process's."""
+    _, theta, x = world
+    theta, x, few = theta[:400], x[:400], x[:3]
+
+    def fit(seed):
+        return neural.fit_likelihood(theta, x, seed, training=QUICK).log_prob(few, theta[:4])
+
+    alone, output = [fit(seed) for seed in range(4)], sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fit, range(4)))
+    np.testing.assert_array_equal(together, alone)
+    assert sys.stdout is output
