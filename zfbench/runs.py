@@ -34,7 +34,7 @@ from zfbench.search.outcome import SearchOutcome
 from zfbench.search.proposer import Interpretable, Proposer
 from zfbench.search.run import PATIENCE, run_search
 from zfbench.search.trajectory import Point, trajectory
-from zfbench.search.types import Program, Scored, Spend
+from zfbench.search.types import Program, ProgramId, Scored, Spend
 from zfbench.tasks.sealed import PopulationJudge
 from zfbench.tasks.task import SearchTask
 
@@ -462,20 +462,22 @@ def _judge(
 
 
 def _record(folder: Path) -> tuple[Evaluated, ...]:
-    """Every program that the folder's search evaluated, with its parents and what was spent until then."""
-    points = progress_of(folder)
-    number = {point.program: i for i, point in enumerate(points, 1)}
-    return tuple(
-        Evaluated(
-            program=point.program[:12],
-            operator=point.operator,
-            parents=tuple(number[parent] for parent in point.parents),
-            status=str(point.status),
-            loss=None if point.loss is None else float(f"{point.loss:.6g}"),
-            spend=SpendRecord(**asdict(point.spend)),
+    """Every evaluation of the folder's search, with the parents' latest before it and what was spent until then."""
+    number: dict[ProgramId, int] = {}
+    record = []
+    for i, point in enumerate(progress_of(folder), 1):
+        record.append(
+            Evaluated(
+                program=point.program[:12],
+                operator=point.operator,
+                parents=tuple(number[parent] for parent in point.parents),
+                status=str(point.status),
+                loss=None if point.loss is None else float(f"{point.loss:.6g}"),
+                spend=SpendRecord(**asdict(point.spend)),
+            )
         )
-        for point in points
-    )
+        number[point.program] = i
+    return tuple(record)
 
 
 def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
