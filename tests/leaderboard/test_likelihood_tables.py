@@ -1,6 +1,7 @@
 """Boards of simulator tasks: other columns, the same code."""
 
 import json
+import re
 from dataclasses import replace
 
 import growth
@@ -8,11 +9,13 @@ import pytest
 from growth import CONSTANT, EXAMPLE, KnownGrowth
 
 from leaderboard.board import boards
+from leaderboard.columns import COLUMNS
 from leaderboard.load import add, load_folder
-from leaderboard.tables import COLUMNS, FORMATS, LIKELIHOOD_COLUMNS, as_text, columns
+from leaderboard.site.build import build
+from leaderboard.tables import FORMATS, as_text
 from zfbench.assess import assess_program
 from zfbench.forecaster import Limits
-from zfbench.results import MethodRecord
+from zfbench.results import Evaluated, MethodRecord, Spend
 from zfbench.tasks.simulator import SimulatorFamily
 
 
@@ -38,7 +41,8 @@ def test_results_are_valid_files_and_one_board(results, tmp_path):
         add(tmp_path, result)
     (board,) = boards(load_folder(tmp_path))
     assert [row.method for row in board.rows] == ["oracle", "worse"]
-    assert columns(board) == LIKELIHOOD_COLUMNS
+    assert {column.family for column in board.columns} == {"likelihood", "seconds"}
+    assert set(board.columns) <= set(COLUMNS)
     assert "circuit" not in board.header.describe()
     assert "held out" not in board.header.describe()
 
@@ -54,7 +58,34 @@ def test_every_format_shows_them(results, style):
 
 def test_the_columns_and_the_legend_are_those_of_likelihoods(results):
     text = as_text(boards(results))
-    assert all(column.heading in text for column in LIKELIHOOD_COLUMNS)
+    assert all(column.heading in text for column in boards(results)[0].columns)
+    assert "log p held out" in text
     assert "OOD MAE" not in text
     assert "Optimism" in text
     assert COLUMNS[0].heading not in text
+
+
+def test_the_page_shows_their_search(results, tmp_path):
+    """Losses are negative log likelihoods, and there is no last value to set targets by."""
+    spends = [Spend(evaluations=k, device_seconds=float(k)) for k in (1, 2, 3)]
+    told = (
+        Evaluated(program="a" * 12, operator="seed", status="ok", loss=3.0, spend=spends[0]),
+        Evaluated(program="b" * 12, operator="mutate", parents=(1,), status="timeout", spend=spends[1]),
+        Evaluated(program="c" * 12, operator="mutate", parents=(1,), status="ok", loss=-8.0, spend=spends[2]),
+    )
+    settings = {"budget": {"evaluations": 3}}
+    record = MethodRecord(name="puct", kind="search", proposer="epidemics", settings=settings)
+    metrics = {"likelihood/log_marginal": 7.0, "likelihood/optimism": -0.5}
+    searches = [
+        run.model_copy(update={"method": record, "search": told, "metrics": metrics})
+        for run in results
+        if run.method.name == "worse"
+    ]
+    for run in (*results, *searches):
+        add(tmp_path / "results", run)
+    page, *rest = build(boards(load_folder(tmp_path / "results")), tmp_path / "page")
+    text = page.read_text(encoding="utf-8")
+    assert "Anytime" in text
+    assert not re.search(r'="[^"]*\b(nan|inf)\b', text)  # no coordinate is lost
+    (own,) = [path for path in rest if "puct" in path.name]
+    assert "Search tree" in own.read_text(encoding="utf-8")
