@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import TrainingChoice
 from zfbench.programs.frames import Frame
-from zfbench.programs.process import Child, Sandbox
+from zfbench.programs.process import Child, Sandbox, cpu_seconds, reported_failure
 from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import REPORT_LIMIT, SOFT_LIMIT, FittedProgram, training_job
 from zfbench.programs.worker import GIVEN
 from zfbench.tasks.task import Recording, TaskSpec
 
-PROGRAMS_PER_PROCESS = 200  # far below what its processor time allows
+USED = 0.5  # of a process's processor time: lent for longer than that, it serves no further program
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class InterpreterPool:
     def __init__(self, spec: TaskSpec, train: Sequence[Recording], limits: Limits, sandbox: Sandbox) -> None:
         self._spec, self._train, self._limits, self._sandbox = spec, train, limits, sandbox
         self._lock = threading.Lock()
-        self._idle: dict[str, list[tuple[Child, int]]] = defaultdict(list)  # by source, with the programs so far
+        self._idle: dict[str, list[tuple[Child, float]]] = defaultdict(list)  # by source, with the seconds lent so far
 
     def fit(self, program: Interpretation, seed: int, deadline: float) -> FittedProgram:
         """Train a program through its interpreter; its process comes back with `close`.
@@ -75,10 +75,11 @@ class InterpreterPool:
         Raises:
             CandidateError: as of `fit_program`.
         """
-        fitted_by = min(time.monotonic() + self._limits.seconds, deadline)
+        began = time.monotonic()
+        fitted_by = min(began + self._limits.seconds, deadline)
         with self._lock:
             idle = self._idle[program.source]
-            child, served = idle.pop() if idle else (None, 0)
+            child, lent = idle.pop() if idle else (None, 0.0)
         fields = {
             "training": asdict(program.training),
             "updates": self._limits.updates,
@@ -92,16 +93,19 @@ class InterpreterPool:
         given = {GIVEN + name: values for name, values in program.given.items()}
         job = Frame(job.kind, {**job.fields, **fields}, {**job.arrays, **given})
         with contextlib.ExitStack() as held:
-            held.callback(self._take_back, program.source, child, served + 1)
+            held.callback(self._take_back, program.source, child, began - lent)
             child.send(job, fitted_by, "training")
-            report = TrainingReport.from_json(child.receive(REPORT_LIMIT, fitted_by, "training").fields)
-            report = replace(report, parameters=program.numbers)
+            answer = child.receive(REPORT_LIMIT, fitted_by, "training")
+            if answer.kind == "not fitted":
+                raise reported_failure(answer)
+            report = replace(TrainingReport.from_json(answer.fields), parameters=program.numbers)
             return FittedProgram(child, self._spec, report, self._limits.seconds, deadline, held.pop_all().close)
 
-    def _take_back(self, source: str, child: Child, served: int) -> None:
-        if served < PROGRAMS_PER_PROCESS and child.idle:
+    def _take_back(self, source: str, child: Child, since: float) -> None:
+        lent = time.monotonic() - since
+        if lent < USED * cpu_seconds(self._limits) and child.idle:
             with self._lock:
-                self._idle[source].append((child, served))
+                self._idle[source].append((child, lent))
         else:
             child.kill()
 

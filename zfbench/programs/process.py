@@ -109,7 +109,7 @@ class Child:
 
     @property
     def idle(self) -> bool:
-        """Whether it is there and every frame was answered in full, so that it may be asked something else."""
+        """Whether all frames were answered, so that it may be asked something else; a failure is a last word."""
         return self._open and not self._asked and self._handle.exit_code() is None
 
     @property
@@ -151,9 +151,9 @@ class Child:
             frame = decode(read_exactly, body_limit)
         except FrameError as error:
             raise CandidateError(Status.ERROR, f"The program's process sent a damaged message: {error}.") from error
-        self._asked = False
         if frame.kind == "failed":
-            raise _reported_failure(frame)
+            raise reported_failure(frame)
+        self._asked = False
         return frame
 
     def kill(self) -> None:
@@ -212,8 +212,8 @@ class Child:
         return CandidateError(Status.ERROR, f"The program's process {how} before it answered.")
 
 
-def _reported_failure(frame: Frame) -> CandidateError:
-    """What a frame of kind `failed` says; its fields are not trusted."""
+def reported_failure(frame: Frame) -> CandidateError:
+    """What a frame of kind `failed` or `not fitted` says; its fields are not trusted."""
     status, message = frame.fields.get("status"), frame.fields.get("message")
     if not isinstance(status, str) or status not in set(Status) - {Status.OK} or not isinstance(message, str):
         return CandidateError(Status.ERROR, "The program's process failed and did not say why.")

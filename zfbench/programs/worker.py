@@ -86,8 +86,8 @@ def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) 
 def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
     """Train a program on recordings; its report, and how it answers what it is asked to forecast.
 
-    A frame of kind `train again` has it trained anew, from other given parameters; a training that fails then ends
-    nothing, for the program is none that could be to blame.
+    A frame of kind `train again` has it trained anew, from other given parameters; a training that fails then is
+    `not fitted`, which ends nothing, for the program is none that could be to blame.
     """
     from zfbench.programs.dynamics import Dynamics  # imports JAX, so after the limits are set
     from zfbench.programs.training import Trainer
@@ -115,7 +115,7 @@ def _train(job: Frame, began: float) -> tuple[Frame, Answer]:
             try:
                 trained = fit(frame, time.monotonic())
             except CandidateError as error:
-                return _failure(error.status, error.message)
+                return _failure(error.status, error.message, "not fitted")
             return Frame("fitted", trained.report.to_json())
         asked = frame.arrays
         path = trained.forecast(
@@ -180,8 +180,8 @@ def _explain(error: BaseException, trace: TracebackType | None) -> Frame:
     return _failure(Status.ERROR, f"{type(error).__name__}{where}: {text or 'no message'}")
 
 
-def _failure(status: Status, message: str) -> Frame:
-    return Frame("failed", {"status": status, "message": message})
+def _failure(status: Status, message: str, kind: str = "failed") -> Frame:
+    return Frame(kind, {"status": status, "message": message})
 
 
 def _die_with_parent(requests: int) -> None:

@@ -1,19 +1,23 @@
 """Processes that screen one program after another, and when they may be used again."""
 
 import math
+import os
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from zfbench.forecaster import Limits
+from zfbench.programs import interpreter
 from zfbench.programs.contract import CandidateError, Status, TrainingChoice
-from zfbench.programs.frames import Frame
-from zfbench.programs.interpreter import PROGRAMS_PER_PROCESS, Interpretation, InterpreterPool
+from zfbench.programs.frames import Frame, encode
+from zfbench.programs.interpreter import Interpretation, InterpreterPool
+from zfbench.programs.process import Child
 from zfbench.programs.report import TrainingReport
 
 REPORT = TrainingReport("one_step", 0.01, 99, False, 5, 5, 0.1, False, ((5, 1.0),), ((5, 1.0),))
-FAILURE = Frame("failed", {"status": "non_finite", "message": "too large"})
+TOO_LARGE = {"status": "non_finite", "message": "too large"}
 
 
 class FakeChild:
@@ -28,10 +32,7 @@ class FakeChild:
         self.sent.append(frame)
 
     def receive(self, limit, deadline, doing):
-        answer = self.answers.pop(0) if self.answers else Frame("fitted", REPORT.to_json())
-        if answer.kind == "failed":
-            raise CandidateError(Status(answer.fields["status"]), answer.fields["message"])
-        return answer
+        return self.answers.pop(0) if self.answers else Frame("fitted", REPORT.to_json())
 
     def kill(self):
         self.killed = True
@@ -88,22 +89,46 @@ def test_a_process_is_lent_once_at_a_time_and_for_one_source(pool_of):
 
 
 def test_a_failed_training_keeps_a_process_that_answered_and_ends_one_that_did_not(pool_of):
-    sandbox = FakeSandbox(FAILURE, FAILURE)
+    sandbox = FakeSandbox(Frame("fitted", REPORT.to_json()), *2 * [Frame("not fitted", TOO_LARGE)])
     pool = pool_of(sandbox)
-    with pytest.raises(CandidateError, match="too large"):
-        pool.fit(program(), 0, math.inf)
+    pool.fit(program(), 0, math.inf).close()
+    with pytest.raises(CandidateError, match="too large") as caught:
+        pool.fit(program(), 1, math.inf)
+    assert caught.value.status == Status.NON_FINITE
     assert not sandbox.children[0].killed
     sandbox.children[0].idle = False
     with pytest.raises(CandidateError, match="too large"):
-        pool.fit(program(), 1, math.inf)
+        pool.fit(program(), 2, math.inf)
     assert sandbox.children[0].killed
-    with pool.fit(program(), 2, math.inf):
+    with pool.fit(program(), 3, math.inf):
         assert len(sandbox.children) == 2
 
 
-def test_a_process_retires(pool_of):
+@pytest.mark.parametrize(("kind", "idle"), [("failed", False), ("path", True)])
+def test_a_process_that_said_why_it_ends_is_not_lent_again_before_it_has_ended(kind, idle):
+    """Its last words come first: to ask it for the next program would fail a program that is not to blame."""
+    (_, requests), (results, said), (output, _) = pipes = [os.pipe() for _ in range(3)]
+    child = Child(SimpleNamespace(exit_code=lambda: None, kill=lambda: None), requests, results, output)
+    for frame in encode(Frame(kind, TOO_LARGE)):
+        os.write(said, frame)
+    child.send(Frame("forecast"), math.inf, "its predictions")
+    if idle:
+        child.receive(0, math.inf, "its predictions")
+    else:
+        with pytest.raises(CandidateError, match="too large"):
+            child.receive(0, math.inf, "its predictions")
+    assert child.idle == idle
+    child.kill()
+    for descriptor in (pipes[0][0], said, pipes[2][1]):
+        os.close(descriptor)
+
+
+def test_a_process_retires_long_before_its_processor_time_is_over(pool_of, monkeypatch):
+    """Limits of 9 s are worth 180 s of processor time, and every training here takes 31 s."""
+    clock = iter(range(0, 31 * 100, 31))
     sandbox = FakeSandbox()
     pool = pool_of(sandbox)
-    for seed in range(PROGRAMS_PER_PROCESS + 1):
+    monkeypatch.setattr(interpreter, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    for seed in range(4):
         pool.fit(program(), seed, math.inf).close()
     assert [child.killed for child in sandbox.children] == [True, False]
