@@ -39,6 +39,8 @@ class SimulatorEvaluator(SandboxUser):
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""
+        if self._sandbox is not None and self._task.likelihood == "surrogate":
+            self._sandbox.start()  # at no candidate's expense
         began = time.monotonic()
         model = SimulatorModel(program.source, self._task, seed, self._sandbox)
         updates = 0

@@ -95,11 +95,8 @@ class SimulatorSpec:
 
     def facts(self) -> dict[str, str]:
         """See `Spec.facts`."""
-        priors = (
-            f"{p.name} ~ U[{p.low:g}, {p.high:g}]{f' ({p.meaning})' if p.meaning else ''}" for p in self.parameters
-        )
         return {
-            "Parameters": "; ".join(priors),
+            "Parameters": "; ".join(map(str, self.parameters)),
             "Context": ", ".join(self.context) or "none",
             "Observed": f"{', '.join(self.observations)}, every {self.every} of {self.steps} steps",
             "Statistics": ", ".join(self.statistics),

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import time
 from dataclasses import replace
 
 import growth
@@ -14,7 +15,7 @@ from zfbench.assess import assess_baseline, assess_program, load_judge, load_rec
 from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import open_sandbox
-from zfbench.programs.contract import Status
+from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.simulator_contract import EXAMPLE
 from zfbench.results import MethodRecord
 from zfbench.runs import Plan, search
@@ -120,6 +121,19 @@ def test_exact_evaluation_is_the_marginal_likelihood_of_the_selection_data():
     assert evaluation.loss == -evaluation.log_likelihood
     assert evaluate(Program(CONSTANT), 0).loss > evaluation.loss + 50
     assert evaluate(Program(EXAMPLE + "# unknown"), 0).status == Status.INVALID
+
+
+def test_no_candidate_pays_for_the_start_of_the_sandbox():
+    class Slow:
+        def start(self):
+            time.sleep(0.3)
+
+        def spawn(self, limits):
+            raise CandidateError(Status.ERROR, "spawned")
+
+    evaluation = SimulatorEvaluator(FAMILY.load("growth-tiny"), LIMITS, Slow())(Program(EXAMPLE), 0)
+    assert evaluation.feedback == "spawned"
+    assert evaluation.spend.device_seconds < 0.2
 
 
 def test_an_evaluator_travels_to_another_process_without_its_sandbox(sandbox):
