@@ -14,7 +14,7 @@ from zfbench.search.proposer import Context
 from zfbench.search.types import NOTHING, Program, Proposal, Request
 from zfbench.tasks.task import Spec
 
-DRAWS = 20  # attempts at a program that was not proposed before
+DRAWS = 50  # attempts at a program that was not proposed before
 REWRITES = 3  # slots that a rewrite changes
 
 
@@ -43,7 +43,7 @@ class SlotProposer:
         for _ in range(DRAWS):
             child = self._vary(request.operator, parents, rng)
             source = grammar.render(child)
-            if Program(source).id not in context.known:
+            if child not in parents and Program(source).id not in context.known:
                 break
         return Proposal(source, grammar.difference(parents[-1], child))
 

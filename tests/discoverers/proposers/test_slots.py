@@ -54,6 +54,18 @@ def test_proposals_are_new_as_long_as_new_ones_are_near():
         known.add(Program(proposal.source).id)
 
 
+@pytest.mark.parametrize("grammar", GRAMMARS)
+@given(seed=st.integers(0, 999))
+def test_a_child_differs_from_a_parent_that_the_grammar_did_not_write(grammar, seed):
+    """Such a parent counts as the plainest program; to propose that again would pay twice for one model."""
+    parent = Scored(Program(SPEC.contract), Evaluation(Status.OK, 1.0))
+    context = Context(SPEC, (parent,), frozenset())
+    child = SlotProposer(grammar).propose(
+        Request(1, "mutate", (parent.program.id,)), context, np.random.default_rng(seed)
+    )
+    assert grammar.parse(child.source) not in (None, grammar.plainest)
+
+
 def test_recombination_joins_the_last_two_parents():
     proposer = SlotProposer(epidemics.GRAMMAR)
     sources = [
