@@ -115,7 +115,8 @@ def run(
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            help="Repeatable: evaluations=20, updates=500 (of each candidate), device_seconds=3600, wall_seconds=3600."
+            help="Repeatable: evaluations=20, updates=500 (of each candidate), device_seconds=3600, wall_seconds=3600, "
+            "tokens=2000000, money=5 (of a proposer with prices)."
         ),
     ] = None,
     seed: SeedOption = 0,
@@ -251,13 +252,17 @@ def show(
     from zfbench.search.eventlog import read_journal
     from zfbench.search.family import draw_picture, draw_text, family
 
-    typer.echo("evaluations  device s    wall s    tokens  validation loss  best so far")
-    for point in progress_of(path):
+    points = progress_of(path)
+    priced = any(point.spend.money for point in points)
+    money = f"{'money':>10}  " if priced else ""
+    typer.echo(f"evaluations  device s    wall s    tokens  {money}validation loss  best so far")
+    for point in points:
         if point.improved:
             spend = point.spend
+            money = f"{spend.money:10.4f}  " if priced else ""
             typer.echo(
                 f"{spend.evaluations:11d}  {spend.device_seconds:8.1f}  {spend.wall_seconds:8.1f}  {spend.tokens:8d}  "
-                f"{point.best:15.4f}  {point.program[:12]}"
+                f"{money}{point.best:15.4f}  {point.program[:12]}"
             )
     typer.echo("")
     members = family(read_journal(path / LOG).events)

@@ -60,6 +60,7 @@ class Spend(_Strict):
     device_seconds: Finite = 0.0
     wall_seconds: Finite = 0.0
     tokens: int = 0
+    money: Finite = 0.0  # for the tokens, where the proposer was given prices
 
 
 class ProgramRecord(_Strict):

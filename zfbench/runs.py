@@ -110,8 +110,6 @@ class Plan:
     def header(self, task: SearchTask) -> dict[str, Any]:
         """The plan as the first line of its journal holds it, with the data that it is for."""
         plan = {f.name: getattr(self, f.name) for f in fields(self)}
-        if not self.fast_path:
-            del plan["fast_path"]
         return {
             **plan,
             "budget": self.budget.to_json(),
@@ -131,7 +129,7 @@ class Plan:
         """
         head = _events(folder)[0].body
         try:
-            plan = {f.name: head[f.name] for f in fields(cls) if f.name != "fast_path" or f.name in head}
+            plan = {f.name: head[f.name] for f in fields(cls)}
             return cls(
                 **{
                     **plan,

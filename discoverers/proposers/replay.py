@@ -49,7 +49,10 @@ class ReplayProposer:
         }
         spends = [Spend.from_json(answer["spend"]) for answer in self._answers.values()]
         self.trusted = log is None
-        self.bound = Spend(tokens=max((spend.tokens for spend in spends), default=0))
+        self.bound = Spend(
+            tokens=max((spend.tokens for spend in spends), default=0),
+            money=max((spend.money for spend in spends), default=0.0),
+        )
         header = events[0].body
         recorded = {key: header[key] for key in ("discoverer", "proposer", "task", "seed") if key in header}
         self.identity: Mapping[str, Any] = {"log_sha256": sha256(path), "recorded": recorded}

@@ -198,7 +198,7 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
     assert re.findall(r'data-method="(\w+)"', section) == ["good", "bad", "odd"]
     assert "<figure" not in section
     text = as_text(boards(results))
-    assert "log evidence" in text
+    assert "log p held out" in text
     assert re.search(r"- +odd +baseline +1 +- +0.80 +- +-", text)
     for style in FORMATS.values():
         assert "good" in style(boards(results))

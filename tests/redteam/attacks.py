@@ -277,7 +277,7 @@ def patching() -> list[Attack]:
         at("jax", "jax.jit = jax.value_and_grad = jax.lax.scan = None", said="TypeError"),
         at("jax.numpy", "jnp.tanh = jnp.mean = lambda *a, **k: 7\nimport math\nmath.isfinite = lambda x: True", OK),
         at("numpy", "np.asarray = np.isfinite = np.abs = lambda *a, **k: 0", said="Error"),
-        at("optimiser", "import optax\noptax.adam = lambda *a, **k: 1 / 0", said="ZeroDivisionError"),
+        at("optimiser", "import optax\noptax.scale_by_adam = lambda *a, **k: 1 / 0", said="ZeroDivisionError"),
         at("trainer", f"import zfbench.programs.training as t\nt.Trainer.train = {quiet}", said="AttributeError"),
         at("sender", f"import zfbench.programs.worker as w\nw.encode = {quiet}", said="exited with code 1"),
         at("failure reports", "import zfbench.programs.worker as w\nw._explain = 3\n1 / 0", said="exited with code 1"),

@@ -21,24 +21,39 @@ def test_folder_without_a_search_says_how_to_begin_one(command, tmp_path):
         command(tmp_path)
 
 
-def test_show_of_a_run_lists_what_was_best_so_far(tmp_path):
-    with EventLog(tmp_path / LOG) as log:
+def write_run(folder, cost):
+    """A journal of four programs, each proposed at that cost; the first and the last are the best so far."""
+    with EventLog(folder / LOG) as log:
         log.append("run", {})
         programs = [Program(f"x = {number}") for number in range(4)]
         for number, loss in enumerate((0.5, None, 0.7, 0.25)):
             program = programs[number].to_json()
             log.append("ask", {"id": number, "operator": "seed", "parents": [], "hints": []})
-            log.append("proposal", {"request": number, "program": program, "failure": None, "spend": {"tokens": 7}})
+            log.append("proposal", {"request": number, "program": program, "failure": None, "spend": cost})
             evaluation = {"status": "error" if loss is None else "ok", "loss": loss, "log_likelihood": None}
             evaluation |= {"metrics": {}, "feedback": "", "spend": {"evaluations": 1, "device_seconds": 2.0}}
             body = {"request": number, "evaluation": evaluation, "duplicate": False, "elapsed": 3.0 * number}
             log.append("evaluation", body)
+    return programs[0].id[:12], programs[3].id[:12]
+
+
+def test_show_of_a_run_lists_what_was_best_so_far(tmp_path):
+    first, last = write_run(tmp_path, {"tokens": 7})
     shown = CliRunner().invoke(cli.app, ["show", str(tmp_path)])
     assert shown.exit_code == 0
-    rows = [line.split() for line in shown.stdout.splitlines()[1:3]]
+    heading, *rows = [line.split() for line in shown.stdout.splitlines()[:3]]
+    assert rows == [["1", "2.0", "0.0", "7", "0.5000", first], ["4", "8.0", "9.0", "28", "0.2500", last]]
+    assert "money" not in heading
+
+
+def test_show_of_a_run_tells_the_money_that_was_spent(tmp_path):
+    first, last = write_run(tmp_path, {"tokens": 7, "money": 0.125})
+    shown = CliRunner().invoke(cli.app, ["show", str(tmp_path)])
+    heading, *rows = [line.split() for line in shown.stdout.splitlines()[:3]]
+    assert "money" in heading
     assert rows == [
-        ["1", "2.0", "0.0", "7", "0.5000", programs[0].id[:12]],
-        ["4", "8.0", "9.0", "28", "0.2500", programs[3].id[:12]],
+        ["1", "2.0", "0.0", "7", "0.1250", "0.5000", first],
+        ["4", "8.0", "9.0", "28", "0.5000", "0.2500", last],
     ]
 
 

@@ -113,3 +113,7 @@ def test_a_file_without_the_course_of_its_search_can_be_read(tmp_path):
     del content["search"]
     (tmp_path / "r.json").write_text(json.dumps(content))
     assert read(tmp_path / "r.json").search == ()
+
+
+def test_results_from_before_money_was_counted_stay_valid():
+    assert Spend.model_validate({"evaluations": 2, "tokens": 7}).money == 0.0

@@ -241,12 +241,12 @@ def test_the_fast_path_screens_and_the_finals_train_the_programs_themselves(tmp_
     assert runs.Plan.read(tmp_path) == plan
 
 
-def test_a_search_without_the_fast_path_does_not_mention_it(tmp_path, fast):
+def test_a_search_without_the_fast_path_is_not_continued_on_it(tmp_path, fast):
     _, result = runs.search(PLAN, tmp_path)
     assert [evaluator.fast for evaluator in fast.made] == [0, 0]
     assert result.notes == ()
     head = read_journal(tmp_path / "log.jsonl").events[0].body
-    assert "fast_path" not in head
+    assert head["fast_path"] is False
     assert head["proposer_version"] >= 2
     with pytest.raises(ZfbenchError, match="fast_path"):
         runs.search(replace(PLAN, fast_path=True), tmp_path)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.search.types import NOTHING, Spend
 
-METERED = ("evaluations", "device_seconds", "tokens")
+METERED = ("evaluations", "device_seconds", "tokens", "money")
 COUNTS = ("evaluations", "updates", "tokens")
 
 
@@ -28,7 +28,7 @@ class Budget:
         worked or failed: one evaluation and the device seconds it took, whatever its status.
         repaired: the same again; a repair is a request like any other.
         duplicate, of an earlier program or of one that is running now (a cached answer): nothing; logged.
-        unanswered: its tokens; the proposer found no program, so none was evaluated.
+        unanswered: its tokens and their price; the proposer found no program, so none was evaluated.
         lost with its process or machine: nothing; it is evaluated again and then paid once.
     Tokens of an answer are paid in every case, also when the program turns out to be a duplicate.
 
@@ -38,6 +38,7 @@ class Budget:
         device_seconds: seconds from the start of a candidate's process to its end, summed over workers.
         wall_seconds: seconds of the search; no evaluation is begun that could end later.
         tokens: of a language model, read and written.
+        money: for these tokens, in the currency of the proposer's prices; only where it is given prices.
     """
 
     evaluations: int | None = None
@@ -45,6 +46,7 @@ class Budget:
     device_seconds: float | None = None
     wall_seconds: float | None = None
     tokens: int | None = None
+    money: float | None = None
 
     def __post_init__(self) -> None:
         for unit, limit in asdict(self).items():

@@ -150,9 +150,14 @@ def evaluation_seed(seed: int, request: int) -> int:
 def check_budget(budget: Budget, bound: Spend) -> None:
     """Refuse budgets that no search can end by, or that not even one candidate fits into."""
     limits = budget.to_json()
+    if budget.money is not None and bound.tokens > 0 and bound.money == 0:
+        raise ZfbenchError(
+            f"The budget money={budget.money:g} limits nothing, since the tokens have no price here; give the proposer "
+            "its prices, or limit tokens instead."
+        )
     if not any(unit == "wall_seconds" or getattr(bound, unit) > 0 for unit in limits if unit != "updates"):
         raise ZfbenchError("The budget sets no limit that this search can reach; add one, such as evaluations=20.")
-    for unit in ("device_seconds", "wall_seconds", "tokens"):
+    for unit in ("device_seconds", "wall_seconds", "tokens", "money"):
         if unit in limits and getattr(bound, unit) > limits[unit]:
             raise ZfbenchError(
                 f"The budget {unit}={limits[unit]:g} is below the {getattr(bound, unit):g} that one "

@@ -24,6 +24,7 @@ class Spend:
         device_seconds: seconds of training and scoring, summed over parallel workers.
         wall_seconds: seconds by the clock on the wall.
         tokens: of a language model, read and written.
+        money: what these tokens cost, in the currency of the prices that the proposer was given.
     """
 
     evaluations: int = 0
@@ -31,6 +32,7 @@ class Spend:
     device_seconds: float = 0.0
     wall_seconds: float = 0.0
     tokens: int = 0
+    money: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

@@ -12,7 +12,7 @@ from discoverers.proposers.llm.prompting import AnswerError, Prompts, read_answe
 from zfbench.errors import ZfbenchError
 from zfbench.search.hints import CRITIQUE
 from zfbench.search.proposer import Context
-from zfbench.search.types import Program, Proposal, Request, Spend
+from zfbench.search.types import Program, Proposal, Request
 from zfbench.tasks.task import Spec
 
 CALLS = 3  # of one proposal: a critique, an answer, its repair
@@ -30,7 +30,8 @@ class LlmProposer:
         base_url: the endpoint, such as http://localhost:8000/v1; by default OpenAI's.
         prompts: a folder of prompts to use instead of the shipped ones.
         prompt_bytes: longest prompt; older parents are left out of one that is longer.
-        settings: see `Endpoint`: temperature, answer_tokens, timeout, attempts, extra.
+        settings: see `Endpoint`: temperature, answer_tokens, timeout, attempts, input_price, output_price,
+            extra.
 
     Attributes:
         bound: three calls of the longest prompt and the longest answer.
@@ -56,7 +57,7 @@ class LlmProposer:
         self._endpoint = Endpoint(model, base_url, **settings)
         self._quoted = BYTES_PER_TOKEN * self._endpoint.answer_tokens
         longest = 4 * OVERHEAD + prompt_bytes + self._quoted + COMPLAINT  # a repair's messages
-        self.bound = Spend(tokens=CALLS * (longest + self._endpoint.answer_tokens))
+        self.bound = self._endpoint.cost(CALLS * longest, CALLS * self._endpoint.answer_tokens)
         self.identity: Mapping[str, Any] = {
             "model": model,
             "base_url": base_url,
@@ -71,7 +72,7 @@ class LlmProposer:
         Raises:
             ProposalError: the endpoint gave no answer, or no usable one after a repair; it says what was spent.
         """
-        account = Account(self.bound.tokens)
+        account = Account(self.bound)
         first, second, third = (int(seed) for seed in rng.integers(2**31, size=CALLS))
         critique = ""
         if CRITIQUE in request.hints and context.parents:
@@ -97,7 +98,7 @@ class LlmProposer:
         source, summary = read_answer(answer, context.spec.check)
         if any(Program(source).id == parent.program.id for parent in context.parents):
             raise AnswerError("it repeats one of the programs unchanged.")
-        return Proposal(source, summary, Spend(tokens=account.tokens))
+        return Proposal(source, summary, account.spent)
 
     def _chat(self, prompt: str) -> list[Message]:
         return [{"role": "system", "content": self._prompts.texts["system"]}, {"role": "user", "content": prompt}]

@@ -16,17 +16,18 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import EXAMPLE, Status
 from zfbench.search.budget import Budget
 from zfbench.search.evaluator import ProgramEvaluator
-from zfbench.search.eventlog import EventLog
+from zfbench.search.eventlog import EventLog, read_journal
 from zfbench.search.hints import CRITIQUE, advice
 from zfbench.search.proposer import Context, ProposalError
 from zfbench.search.run import run_search
-from zfbench.search.types import OPERATORS, Evaluation, Program, Request, Scored
+from zfbench.search.trajectory import trajectory
+from zfbench.search.types import OPERATORS, Evaluation, Program, Request, Scored, Spend
 from zfbench.tasks.task import TaskSpec
 from zfbench.tasks.zfish import MAIN_CONDITIONS, ZFISH, ZfishName, _spec
 from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
-from discoverers.proposers.llm.client import Account, Endpoint, worst_case
+from discoverers.proposers.llm.client import Account, Endpoint, most_read
 from discoverers.proposers.llm.prompting import NAMES, AnswerError, Prompts, read_answer
 from discoverers.proposers.llm.proposer import LlmProposer
 
@@ -252,7 +253,7 @@ def test_endpoint_may_say_how_long_to_wait(model):
 def test_answer_that_was_lost_is_charged_at_its_worst_and_tried_again(model, server, trouble, timeout):
     proposer = model(trouble, GOOD, timeout=timeout, answer_tokens=5_000)
     spent = propose(proposer).spend.tokens
-    lost = worst_case(server.requests[0][2]["messages"], 5_000)
+    lost = most_read(server.requests[0][2]["messages"]) + 5_000
     assert spent == 100 + lost
 
 
@@ -279,7 +280,7 @@ def test_spend_never_exceeds_the_bound(model, trouble):
 
 def test_answer_without_usage_is_charged_at_its_worst(model, server):
     proposal = propose(model(lambda handler: send(handler, 200, completion(GOOD, usage=False))))
-    assert proposal.spend.tokens == worst_case(server.requests[0][2]["messages"], 8_000)
+    assert proposal.spend.tokens == most_read(server.requests[0][2]["messages"]) + 8_000
 
 
 @pytest.mark.parametrize("odd", [{}, {"choices": []}, {"choices": [{"message": {"content": None}}]}])
@@ -293,9 +294,88 @@ def test_call_that_might_not_fit_the_account_is_not_made(server, model):
     endpoint = Endpoint("m", f"http://127.0.0.1:{server.server_port}/v1", answer_tokens=50)
     messages = [{"role": "user", "content": "12345"}]
     with pytest.raises(ProposalError, match="might exceed"):
-        endpoint.ask(messages, 0, Account(worst_case(messages, 50) - 1))
+        endpoint.ask(messages, 0, Account(Spend(tokens=most_read(messages) + 49)))
     assert server.requests == []
-    assert endpoint.ask(messages, 0, Account(worst_case(messages, 50))) == GOOD
+    assert endpoint.ask(messages, 0, Account(Spend(tokens=most_read(messages) + 50))) == GOOD
+
+
+PRICES = {"input_price": 2.0, "output_price": 10.0}  # per million tokens
+
+
+def test_money_is_what_the_tokens_cost_at_the_given_prices(model, server):
+    proposer = model(GOOD, **PRICES)
+    assert propose(proposer).spend == Spend(tokens=100, money=(70 * 2 + 30 * 10) / 1e6)
+    assert (proposer.identity["input_price"], proposer.identity["output_price"]) == (2.0, 10.0)
+    assert propose(model(GOOD)).spend.money == 0  # nothing is made up without prices
+
+
+@pytest.mark.parametrize(
+    ("usage", "charged"),
+    [
+        ({"prompt_tokens": 70, "completion_tokens": 30, "total_tokens": 150}, (150, 70 * 2 + 80 * 10)),
+        ({"total_tokens": 100}, (100, None)),
+        ({"prompt_tokens": 200, "total_tokens": 100}, (100, None)),
+        ({"prompt_tokens": 70}, (None, None)),
+    ],
+)
+def test_what_the_endpoint_does_not_say_is_charged_at_its_worst(model, server, usage, charged):
+    answer = {**completion(GOOD, usage=False), "usage": usage}
+    spend = propose(model(lambda handler: send(handler, 200, answer), answer_tokens=500, **PRICES)).spend
+    read = most_read(server.requests[0][2]["messages"])
+    tokens, cost = charged
+    assert spend.tokens == (read + 500 if tokens is None else tokens)
+    assert spend.money == pytest.approx((read * 2 + 500 * 10 if cost is None else cost) / 1e6)
+
+
+@pytest.mark.parametrize("trouble", [hang, cut, ""])
+def test_money_never_exceeds_its_bound_when_answers_are_lost(model, trouble):
+    proposer = model(trouble, timeout=0.1, attempts=50, **PRICES)
+    with pytest.raises(ProposalError) as caught:
+        propose(proposer, hints=(CRITIQUE,))
+    assert 0 < caught.value.spend.money <= proposer.bound.money
+
+
+@pytest.mark.parametrize("prices", [{"input_price": 1}, {"input_price": -1, "output_price": 1}, {"output_price": "1"}])
+def test_prices_that_are_none_are_refused(model, prices):
+    with pytest.raises(ZfbenchError, match="give both prices"):
+        model(GOOD, **prices)
+
+
+def searched(path, proposer, money):
+    with EventLog(path) as log:
+        return run_search(
+            Puct(1, Program("seed")),
+            proposer,
+            lambda program, seed: Evaluation(Status.OK, (seed % 1_000) / 1_000),
+            spec=SPEC,
+            seed_program=Program("seed"),
+            budget=Budget(money=money),
+            log=log,
+            seed=1,
+            clock=lambda: 0.0,
+        )
+
+
+def test_a_search_stops_before_the_call_that_might_exceed_its_money(model, server, tmp_path):
+    def numbered(handler):
+        text = GOOD.replace(EXAMPLE, f"{EXAMPLE}# {len(server.requests)}\n")
+        send(handler, 200, completion(text))
+
+    proposer = model(numbered, **PRICES)
+    step, bound = (70 * 2 + 30 * 10) / 1e6, proposer.bound.money
+    outcome = searched(tmp_path / "log", proposer, bound + 2.5 * step)
+    assert outcome.reason == "budget"
+    assert len(server.requests) == 3  # a fourth could have cost `bound`, and less is left
+    assert outcome.spend.money == pytest.approx(3 * step)
+    assert outcome.overrun.money == 0
+    assert trajectory(read_journal(tmp_path / "log").events)[-1].spend.money == pytest.approx(3 * step)
+    replayed = searched(tmp_path / "again", ReplayProposer(SPEC, str(tmp_path / "log")), 2.5 * step)
+    assert replayed.spend.money == pytest.approx(2 * step)
+
+
+def test_a_limit_of_money_needs_prices(model, tmp_path):
+    with pytest.raises(ZfbenchError, match="have no price"):
+        searched(tmp_path / "log", model(GOOD), 1.0)
 
 
 def test_longest_repair_fits_the_bound(model):

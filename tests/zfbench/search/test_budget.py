@@ -11,12 +11,19 @@ from zfbench.errors import ZfbenchError
 from zfbench.search.budget import METERED, Budget, Ledger
 from zfbench.search.types import Spend
 
-amounts = st.builds(Spend, evaluations=st.integers(0, 3), device_seconds=st.floats(0, 5), tokens=st.integers(0, 500))
+amounts = st.builds(
+    Spend,
+    evaluations=st.integers(0, 3),
+    device_seconds=st.floats(0, 5),
+    tokens=st.integers(0, 500),
+    money=st.floats(0, 2),
+)
 budgets = st.builds(
     Budget,
     evaluations=st.none() | st.integers(0, 12),
     device_seconds=st.none() | st.floats(0, 30),
     tokens=st.none() | st.integers(0, 3_000),
+    money=st.none() | st.floats(0, 10),
 )
 
 
