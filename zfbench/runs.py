@@ -127,7 +127,7 @@ class Plan:
             DamagedFileError: the journal is damaged, or was written by another version.
             ZfbenchError: there is no search.
         """
-        head = _events(folder)[0].body
+        head = {"fast_path": False, **_events(folder)[0].body}  # journals of format 1 knew no other path
         try:
             plan = {f.name: head[f.name] for f in fields(cls)}
             return cls(

@@ -50,6 +50,19 @@ def test_log_of_an_unknown_version_is_refused(tmp_path):
         runs.Plan.read(tmp_path)
 
 
+def test_journal_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
+    """It says nothing of the fast path, which there was not."""
+    outcome, _ = runs.search(victim.PLAN, tmp_path / "new")
+    head, *events = read_journal(tmp_path / "new" / runs.LOG).events
+    with EventLog(tmp_path / "old" / runs.LOG) as log:
+        log.append("run", {k: v for k, v in head.body.items() if k != "fast_path"} | {"format": 1})
+        for event in events:
+            log.append(event.kind, event.body)
+    assert runs.replay(tmp_path / "old").evaluated == outcome.evaluated
+    with pytest.raises(ZfbenchError, match="format 1, not 2"):
+        runs.search(runs.Plan.read(tmp_path / "old"), tmp_path / "old")
+
+
 def test_replay_gives_the_outcome_and_runs_no_program(victim, tmp_path, monkeypatch):
     outcome, result = runs.search(victim.PLAN, tmp_path)
     monkeypatch.setattr(victim.TASK, "evaluator", None)
