@@ -21,6 +21,7 @@ from zfbench.runs import POPULATION, replay
 from zfbench.search.types import Scored
 
 BASE = "none"  # programs without a further channel
+OTHER = "other"  # programs, such as a language model's, whose channels cannot be read off
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Evidence:
 def evidence(
     runs: Sequence[Sequence[Scored]], populations: Sequence[Mapping[str, float] | None]
 ) -> dict[str, Evidence]:
-    """Evidence by family.
+    """Evidence by family; of `OTHER` where there are such programs.
 
     Args:
         runs: the evaluated programs of each run.
         populations: weight by program id in each run, or None; weights of one run sum to one.
     """
     found = {}
-    for family in FAMILIES:
+    for family in (*FAMILIES, OTHER):
         masses = []
         log_marginals = [
             s.evaluation.log_likelihood
@@ -58,7 +59,8 @@ def evidence(
             if population is not None:
                 holders = {s.program.id for s in run if _has(s.program.source, family)}
                 masses.append(sum(weight for program, weight in population.items() if program in holders))
-        found[family] = Evidence(tuple(masses), tuple(log_marginals))
+        if family != OTHER or log_marginals:
+            found[family] = Evidence(tuple(masses), tuple(log_marginals))
     return found
 
 
@@ -87,6 +89,8 @@ def table(folders: Iterable[Path]) -> str:
 
 def _has(source: str, family: str) -> bool:
     own = families(source)
+    if own is None:
+        return family == OTHER
     return family in own if family != BASE else not own
 
 

@@ -5,6 +5,7 @@ from discoverers.proposers.slots.channels import GRAMMAR
 from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import Status
 from zfbench.search.types import Evaluation, Program, Scored
+from zfbench.tasks.hodgkin_huxley_programs import SEED_PROGRAM
 
 
 def scored(first, second, log_marginal):
@@ -29,6 +30,15 @@ def test_mass_counts_every_particle_that_has_the_family_and_medians_stand_beside
     assert sorted(found["M"].log_marginals) == [-20.0, -20.0, -10.0, -10.0]
     assert found["none"].log_marginals == (-30.0, -30.0)
     assert found["A"].log_marginals == ()
+
+
+def test_programs_that_the_grammar_did_not_write_do_not_count_as_the_base_model():
+    ok = Evaluation(Status.OK, 5.0, -5.0)
+    seed, foreign = Scored(Program(SEED_PROGRAM), ok), Scored(Program('"""Written by somebody else."""\nx = 1\n'), ok)
+    found = evidence([[seed, foreign]], [{seed.program.id: 0.25, foreign.program.id: 0.75}])
+    assert (found["none"].masses, found["other"].masses) == ((0.25,), (0.75,))
+    assert found["none"].log_marginals == found["other"].log_marginals == (-5.0,)
+    assert "other" not in evidence([[seed]], [None])
 
 
 def test_without_a_run_there_is_no_table():

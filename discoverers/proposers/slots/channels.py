@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from discoverers.proposers.slots.grammar import Choices, Grammar
-from zfbench.tasks.hodgkin_huxley_programs import EMPTY, neuron
+from zfbench.search.types import normalise
+from zfbench.tasks.hodgkin_huxley_programs import EMPTY, SEED_PROGRAM, neuron
 
 FAMILIES = ("none", "M", "NaP", "Ih", "A", "Ca")
 FORMS = ("bell", "constant", "sigmoid")
@@ -67,7 +68,9 @@ def canonical(choices: Choices) -> Choices:
 GRAMMAR = Grammar(SLOTS, write, canonical)
 
 
-def families(source: str) -> frozenset[str]:
-    """The channel families that a program of this grammar has; empty for the base model and for other programs."""
+def families(source: str) -> frozenset[str] | None:
+    """The channel families that a program of this grammar has, none for the base model; None for other programs."""
+    if normalise(source) == normalise(SEED_PROGRAM):
+        return frozenset()
     choices = GRAMMAR.parse(source)
-    return frozenset() if choices is None else frozenset({choices[0], choices[3]}) - {"none"}
+    return None if choices is None else frozenset({choices[0], choices[3]}) - {"none"}
