@@ -133,7 +133,7 @@ class Board:
     def title(self) -> str:
         """A heading for people."""
         header = self.header
-        if header.tier and header.circuit:
+        if header.tier and header.circuit and header.holdout:  # of the larva
             return f"{header.tier.capitalize()} tier, circuit {header.circuit}"
         return ", ".join(dict.fromkeys(row.task for row in self.rows))
 

@@ -65,6 +65,13 @@ def test_the_columns_and_the_legend_are_those_of_likelihoods(results):
     assert COLUMNS[0].heading not in text
 
 
+def test_a_board_of_mixtures_says_that_it_is_one(results):
+    """All of them have a circuit, the target's number, and none is the larva's."""
+    circuit = results[0].task.model_copy(update={"name": "mixtures/exact@target:0", "circuit": "target:0"})
+    (board,) = boards([results[0].model_copy(update={"task": circuit})])
+    assert board.title == "mixtures/exact@target:0"
+
+
 def test_the_page_shows_their_search(results, tmp_path):
     """Losses are negative log likelihoods, and there is no last value to set targets by."""
     spends = [Spend(evaluations=k, device_seconds=float(k)) for k in (1, 2, 3)]
