@@ -109,7 +109,8 @@ def summary(runs: Sequence[Run]) -> str:
     measured = {key for run in runs if run.result is not None for key in run.result.metrics}
     shown = SCORES if measured.isdisjoint(LIKELIHOODS.values()) else LIKELIHOODS
     rows = []
-    for method, cells in by_method.items():
+    for method in sorted(by_method, key=lambda m: float(np.median([run.incumbent(total) for run in by_method[m]]))):
+        cells = by_method[method]
         curve = [[run.incumbent(mark) for run in cells] for mark in marks]
         scores = [
             [r.result.metrics[key] for r in cells if r.result is not None and key in r.result.metrics]
@@ -119,7 +120,6 @@ def summary(runs: Sequence[Run]) -> str:
         rows.append(
             [method, len(cells), *map(_spread, curve), _wins(cells, runs, total), failed, *map(_spread, scores)]
         )
-    rows.sort(key=lambda row: str(row[1 + len(marks)]))
     headers = ["method", "seeds", *(f"@{mark}" for mark in marks), f"beats {CONTROL}", "failed", *shown]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 

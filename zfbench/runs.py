@@ -449,7 +449,7 @@ def _judge(
     ranked = () if final is None else tuple(finals.table(outcome, final))
     metrics = result.metrics | _optimism(winner, outcome, result)
     curves, versions = result.curves, result.metric_versions
-    if generations and isinstance(judge, PopulationJudge):
+    if generations and result.status == "ok" and isinstance(judge, PopulationJudge):
         followed = judge.score_generations(generations)
         metrics, curves = metrics | followed.metrics, curves | followed.curves
         versions = versions | followed.metric_versions

@@ -87,6 +87,13 @@ def test_table_shows_median_and_range_wins_and_failures():
     assert table.index("puct +") < table.index("random_search +")  # the better median first
 
 
+def test_the_best_median_comes_first_whatever_its_sign_and_digits():
+    """Losses of simulator tasks are nats: as texts, 1000 would come before 20, and -5 before -9."""
+    medians = {"a": 1000.0, "b": 20.0, "c": -5.0, "d": -9.0, "e": None}
+    table = summary([run(method, 0, loss) for method, loss in medians.items()])
+    assert sorted(medians, key=lambda method: table.index(f"| {method} +")) == ["d", "c", "b", "a", "e"]
+
+
 def test_method_is_compared_with_random_search_of_its_own_seed_alone():
     table = summary([run("random_search", 0, 0.5), run("puct", 0, 0.4), run("puct", 1, 0.9)])
     assert cells(table, "puct")[3] == "1 of 1"

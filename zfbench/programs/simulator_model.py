@@ -83,11 +83,11 @@ class SimulatorModel:
             return
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
-        training = Training(epochs=max(1, limits.updates * BATCH // n), batch=BATCH)
+        steps = -(-n // BATCH)  # of a pass, at most; sbi sets a tenth aside
+        training = Training(epochs=max(1, limits.updates // steps), batch=BATCH)
         self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
         self.simulated = x
-        updates = training.epochs * -(-n // BATCH)
-        self.report = SimulationReport(n, updates, time.monotonic() - began)
+        self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
         """Log marginal likelihood of each observation, averaged over draws from the prior.

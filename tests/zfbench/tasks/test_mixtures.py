@@ -8,12 +8,12 @@ from zfbench.assess import load_judge, load_task
 from zfbench.errors import UnknownNameError
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import open_sandbox
-from zfbench.programs.contract import CandidateError
+from zfbench.programs.contract import CandidateError, Status
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Generation
 from zfbench.search.types import Program
 from zfbench.tasks import mixtures
-from zfbench.tasks.mixtures import MixtureModel, models, task_name
+from zfbench.tasks.mixtures import MixtureModel, MixtureTask, models, task_name
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +133,15 @@ def test_population_jumps_to_the_target_in_the_first_generation(tmp_path):
     resumed, again = run(whole, tmp_path / "run")
     assert again == result
     assert (resumed.evaluated, resumed.counts) == (outcome.evaluated, outcome.counts)
+
+
+def test_a_winner_that_fails_before_the_judge_has_no_scores_of_its_population_either(tmp_path, monkeypatch):
+    def fail(self, model, limits):
+        raise CandidateError(Status.ERROR, "no fit")
+
+    monkeypatch.setattr(MixtureTask, "fit", fail)
+    _, result = run(plan(discoverer="modelsmc", budget=Budget(evaluations=3)), tmp_path / "run")
+    assert (result.status, result.metrics) == ("error", {})  # as every result that is read back must be
 
 
 @pytest.mark.torch

@@ -14,9 +14,11 @@ from zfbench import plugins
 from zfbench.assess import assess_baseline, assess_program, load_judge, load_recordings
 from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Limits
+from zfbench.programs import simulator_model
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.simulator_contract import EXAMPLE
+from zfbench.programs.simulator_model import SimulatorModel
 from zfbench.results import MethodRecord
 from zfbench.runs import Plan, search
 from zfbench.search.budget import Budget
@@ -121,6 +123,18 @@ def test_exact_evaluation_is_the_marginal_likelihood_of_the_selection_data():
     assert evaluation.loss == -evaluation.log_likelihood
     assert evaluate(Program(CONSTANT), 0).loss > evaluation.loss + 50
     assert evaluate(Program(EXAMPLE + "# unknown"), 0).status == Status.INVALID
+
+
+@pytest.mark.parametrize("simulations", [100, 300, 1_000])
+def test_a_limit_of_updates_is_kept_by_every_number_of_simulations(simulations, monkeypatch):
+    trained = []
+    monkeypatch.setattr(simulator_model, "fit_likelihood", lambda *_, training, **__: trained.append(training))
+    arrays = np.zeros((simulations, 1)), np.zeros((simulations, 1)), np.zeros((simulations, 2))
+    monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: arrays)
+    model = SimulatorModel(EXAMPLE, FAMILY.load("growth-tiny"), 0)
+    model.fit(LIMITS)
+    assert model.report.updates == LIMITS.updates
+    assert trained[0].epochs * int(np.ceil(simulations / trained[0].batch)) == LIMITS.updates
 
 
 def test_no_candidate_pays_for_the_start_of_the_sandbox():
