@@ -218,7 +218,11 @@ def train_theirs(network, task, method: DirectMethod, seed):
         (nlinear_c256, TheirNLinear),
         (tsmixer_c256, TheirTSMixer),
         (tsmixer_driven_c256, TheirTSMixerx),
-        (tide_driven_c256, TheirTiDE),
+        pytest.param(
+            tide_driven_c256,
+            TheirTiDE,
+            marks=pytest.mark.xfail(strict=True, reason="ours trains to .151, theirs to .129: see docs/baselines.md"),
+        ),
     ],
     ids=["nlinear", "tsmixer", "tsmixer_driven", "tide_driven"],
 )
