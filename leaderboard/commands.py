@@ -46,6 +46,8 @@ def _search(side: Side) -> str:
     for name, value in (side.settings or {}).items():
         if name == "budget" and isinstance(value, dict):
             words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={limit:g}")]
+        elif name == "fast_path":
+            words += ["--fast-path"] if value else []
         else:
             words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)

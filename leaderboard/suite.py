@@ -47,6 +47,7 @@ class Block(_Strict):
     Attributes:
         proposer, budget: only for searches; their methods are discoverers.
         settings, proposer_settings: of the discoverers and of the proposer, only for searches.
+        fast_path: of the searches; see `zfbench.runs.Plan`.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -56,6 +57,7 @@ class Block(_Strict):
     budget: dict[str, float] | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     proposer_settings: dict[str, Any] = Field(default_factory=dict)
+    fast_path: bool = False
 
 
 class Suite(_Strict):
@@ -83,6 +85,7 @@ class Job:
     budget: Budget | None = None
     own_settings: dict[str, Any] = field(default_factory=dict)
     proposer_settings: dict[str, Any] = field(default_factory=dict)
+    fast_path: bool = False
     keeps_examples: bool = False
 
     @property
@@ -91,7 +94,8 @@ class Job:
         if self.budget is None:
             return {}
         chosen = {"proposer": self.proposer_settings} if self.proposer_settings else {}
-        return {**self.own_settings, "budget": self.budget.to_json(), **chosen}
+        way = {"fast_path": True} if self.fast_path else {}
+        return {**self.own_settings, "budget": self.budget.to_json(), **chosen, **way}
 
     def describe(self) -> str:
         """For people."""
@@ -142,7 +146,7 @@ def read_suite(path: Path) -> tuple[list[Job], Path]:
         budget = None if block.budget is None else Budget.parse([f"{k}={v:g}" for k, v in block.budget.items()])
         if (budget is None) != (block.proposer is None):
             raise ZfbenchError(f"A block of the suite {path} has only one of proposer and budget; a search needs both.")
-        if budget is None and (block.settings or block.proposer_settings):
+        if budget is None and (block.settings or block.proposer_settings or block.fast_path):
             raise ZfbenchError(f"A block of the suite {path} has settings but is no search; give it a budget.")
         jobs += [
             Job(
@@ -154,6 +158,7 @@ def read_suite(path: Path) -> tuple[list[Job], Path]:
                 budget,
                 block.settings,
                 block.proposer_settings,
+                block.fast_path,
                 keeps_examples=seed == block.seeds[0],
             )
             for task in block.tasks
@@ -253,7 +258,15 @@ class Runner:
 
     def _search(self, job: Job, proposer: str, budget: Budget, stage: Callable[[str], None]) -> Result:
         plan = Plan(
-            job.task, job.method, proposer, budget, job.seed, job.limits, job.own_settings, job.proposer_settings
+            job.task,
+            job.method,
+            proposer,
+            budget,
+            job.seed,
+            job.limits,
+            job.own_settings,
+            job.proposer_settings,
+            fast_path=job.fast_path,
         )
         with tempfile.TemporaryDirectory() as folder:
             _, result = search(plan, Path(folder), progress=stage)

@@ -41,8 +41,6 @@ from zfbench.tasks.task import SearchTask
 LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
 
-SCREENED_FAST = "Candidates were screened by their proposer's interpreter (--fast-path)."
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -432,6 +430,8 @@ def _judge(
         settings["proposer"] = proposer_settings
     if plan.ideas:
         settings["ideas"] = list(plan.ideas)
+    if plan.fast_path:
+        settings["fast_path"] = True
     judge = load_judge(plan.task)
     result = assess_program(
         winner.program.source,
@@ -444,8 +444,6 @@ def _judge(
         progress=progress or (lambda _: None),
         sandbox=sandbox,
     )
-    if plan.fast_path:
-        result = result.model_copy(update={"notes": (*result.notes, SCREENED_FAST)})
     ranked = () if final is None else tuple(finals.table(outcome, final))
     metrics = result.metrics | _optimism(winner, outcome, result)
     curves, versions = result.curves, result.metric_versions

@@ -199,6 +199,12 @@ def side(**changes):
             "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
             "--set c=3.0 --set weights=mse --budget evaluations=40 --seed $seed; done",
         ),
+        (
+            side(settings={"fast_path": True, "budget": {"evaluations": 40}}),
+            (0, 1),
+            "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
+            "--fast-path --budget evaluations=40 --seed $seed; done",
+        ),
     ],
 )
 def test_the_command_that_measures_missing_runs(tmp_path, wanted, seeds, expected):

@@ -95,6 +95,7 @@ def test_measuring_again_reproduces_and_a_touched_result_is_found(suite_file):
         ('results = "out"', 'results = "out"\nmore = 1', r"wrong at more"),
         ("seeds = [0, 1]", 'seeds = [0]\nproposer = "grammar"', r"only one of proposer and budget"),
         ("seeds = [0, 1]", "seeds = [0]\nsettings = {a = 1}", r"has settings but is no search"),
+        ("seeds = [0, 1]", "seeds = [0]\nfast_path = true", r"has settings but is no search"),
     ],
 )
 def test_a_wrong_suite_is_refused_with_the_place(suite_file, before, after, sentence):
@@ -124,6 +125,7 @@ def test_a_searchs_settings_reach_its_plan_and_its_file_is_found_again(suite_fil
     def search(plan, folder, progress):
         plans.append(plan)
         settings = {**plan.settings, "budget": plan.budget.to_json(), "proposer": {"programs": ["a hash"]}}
+        settings |= {"fast_path": True} if plan.fast_path else {}
         method = MethodRecord(name="modelsmc", kind="search", proposer="finite", settings=settings)
         data = load_task("zfish-tiny/masked").data_sha256
         return None, make(
@@ -141,6 +143,11 @@ def test_a_searchs_settings_reach_its_plan_and_its_file_is_found_again(suite_fil
     other, _ = run(suite_file, keep=lambda job: job.method == "modelsmc")
     assert len(other.measured) == 1
     assert len(load_folder(folder)) == 2
+    suite_file.write_text(TEXT + SEARCH + "fast_path = true\n")
+    fast, _ = run(suite_file, keep=lambda job: job.method == "modelsmc")
+    assert len(fast.measured) == 1
+    assert [plan.fast_path for plan in plans] == [False, False, True]
+    assert len(load_folder(folder)) == 3
 
 
 @pytest.mark.parametrize("path", sorted(SUITES.glob("*.toml")), ids=lambda p: p.stem)

@@ -237,14 +237,14 @@ def test_the_fast_path_screens_and_the_finals_train_the_programs_themselves(tmp_
     screening, finals = fast.made
     assert screening.fast == outcome.counts.evaluated - 1  # the task's seed program is not the grammar's
     assert finals.fast == 0
-    assert any("--fast-path" in note for note in result.notes)
+    assert result.method.settings["fast_path"] is True
     assert runs.Plan.read(tmp_path) == plan
 
 
 def test_a_search_without_the_fast_path_is_not_continued_on_it(tmp_path, fast):
     _, result = runs.search(PLAN, tmp_path)
     assert [evaluator.fast for evaluator in fast.made] == [0, 0]
-    assert result.notes == ()
+    assert "fast_path" not in result.method.settings
     head = read_journal(tmp_path / "log.jsonl").events[0].body
     assert head["fast_path"] is False
     assert head["proposer_version"] >= 2
