@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Clamp, Limits, Simulator
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.compliance import verify_mask
@@ -161,23 +162,23 @@ class InterpretedEvaluator:
     Args:
         evaluator: scores, and trains what has no interpreter.
         proposer: who wrote the programs.
-        pool: of processes that have compiled an interpreter; a copy in another process goes without.
+        pool: of processes that have compiled an interpreter, on this machine.
     """
 
     def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
-        self._evaluator, self._proposer = evaluator, proposer
-        self._pool: InterpreterPool | None = pool
+        self._evaluator, self._proposer, self._pool = evaluator, proposer, pool
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the live pool."""
-        return {**vars(self), "_pool": None}
+    def __getstate__(self) -> NoReturn:
+        raise ZfbenchError(
+            "What the fast path has compiled cannot be sent to other machines; leave out --fast-path or --executor ray."
+        )
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """See `ProgramEvaluator`."""
-        pool, found = self._pool, self._proposer.interpret(program)
-        if pool is None or found is None:
+        found = self._proposer.interpret(program)
+        if found is None:
             return self._evaluator(program, seed)
-        return self._evaluator(program, seed, lambda _, seed, deadline: pool.fit(found, seed, deadline))
+        return self._evaluator(program, seed, lambda _, seed, deadline: self._pool.fit(found, seed, deadline))
 
 
 @lru_cache

@@ -35,13 +35,17 @@ class RayExecutor:
             this machine that ends with this process.
 
     Raises:
-        ZfbenchError: Ray is not installed, or no cluster answers at the address.
+        ZfbenchError: Ray is not installed, no cluster answers at the address, or the evaluator cannot be sent.
     """
 
     def __init__(self, evaluate: Evaluate, workers: int | None = None, address: str | None = None) -> None:
         self._ray = _connect(address)
         self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        self._evaluator = self._ray.put(evaluate)
+        try:
+            self._evaluator = self._ray.put(evaluate)
+        except ZfbenchError:
+            self._ray.shutdown()
+            raise
         options = {"num_cpus": 1, "max_retries": ATTEMPTS - 1, "scheduling_strategy": "SPREAD"}
         self._remote = self._ray.remote(**options)(_evaluate)
         self._running: dict[int, Any] = {}  # object references by key

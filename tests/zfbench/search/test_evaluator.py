@@ -1,12 +1,14 @@
+import pickle
 import re
 
 import numpy as np
 import pytest
 
+from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import EXAMPLE, Status
 from zfbench.programs.sandbox import fit_program
-from zfbench.search.evaluator import ProgramEvaluator
+from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator
 from zfbench.search.types import Program
 
 BRIEF = Limits(updates=20, seconds=120)
@@ -65,3 +67,8 @@ def test_a_dense_program_violates_the_mask(masked):
     moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
     index = masked.spec.neurons.index
     assert not masked.spec.mask[index(moved), index(changed)]
+
+
+def test_the_fast_path_is_not_sent_to_other_machines():
+    with pytest.raises(ZfbenchError, match="leave out --fast-path"):
+        pickle.dumps(InterpretedEvaluator(None, None, None))
