@@ -17,9 +17,9 @@ from functools import partial, reduce
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 
 from baselines.direct import DirectMethod
+from baselines.layers import torch_uniform
 
 HIDDEN = 128  # of encoder, decoder and feature projection; also the size of the encoding
 DECODER_DIM = 8  # p, the decoder's output at each step ahead
@@ -32,16 +32,11 @@ def dense(width: int, name: str, *parts: jax.Array) -> jax.Array:
     """A dense layer of the concatenation of parts [..., I_k], whose leading axes broadcast, to [..., width].
 
     It is summed over the parts, so that what all neurons share, which has length 1 on their axis, is computed once.
-    Weights and biases begin uniform within 1 / sqrt(I), I counting all parts: torch's default, with which TiDE trains
-    faster here than with Flax's.
+    Weights begin as torch's of the whole concatenation would, from which TiDE trains faster here than from Flax's.
     """
-    inputs = sum(x.shape[-1] for x in parts)
-
-    def uniform(key: jax.Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> jax.Array:
-        return jax.random.uniform(key, shape, dtype, -1.0, 1.0) / jnp.sqrt(inputs)
-
+    begin = torch_uniform(sum(x.shape[-1] for x in parts))
     layers = [
-        nn.Dense(width, use_bias=k == 0, kernel_init=uniform, bias_init=uniform, name=f"{name}_{k}")
+        nn.Dense(width, use_bias=k == 0, kernel_init=begin, bias_init=begin, name=f"{name}_{k}")
         for k in range(len(parts))
     ]
     return reduce(jnp.add, [layer(x) for layer, x in zip(layers, parts, strict=True)])

@@ -7,6 +7,9 @@ instance norm, at C = 256 one of 128 and reversible instance norm; ReLU, no drop
 `tsmixer_driven` has two blocks as well, of 64 channels, since it mixes over the horizon whatever the context; and no
 instance norm: a neuron that is silent in the context could not be made to speak by the drive.
 
+Weights of `tsmixer_driven` begin as torch's default has them, from which it trains faster here than from Flax's;
+`tsmixer` trains alike from both (docs/baselines.md).
+
 Neurons are mixed, so the first step's derivative by the last activity is a map between neurons.
 """
 
@@ -19,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from baselines.direct import DirectMethod
+from baselines.layers import Layer, flax_dense, torch_dense
 
 BLOCKS = 2
 HIDDEN_C4 = 256
@@ -30,10 +34,12 @@ NORM_EPSILON = 1e-5
 class TimeMix(nn.Module):
     """A linear map over steps, shared by the channels, with ReLU and residual."""
 
+    layer: Layer
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map [B, T, F] to [B, T, F]."""
-        return x + nn.relu(nn.Dense(x.shape[1])(x.swapaxes(1, 2))).swapaxes(1, 2)
+        return x + nn.relu(self.layer(x.swapaxes(1, 2), x.shape[1], None)).swapaxes(1, 2)
 
 
 class FeatureMix(nn.Module):
@@ -41,12 +47,13 @@ class FeatureMix(nn.Module):
 
     hidden: int
     out: int
+    layer: Layer
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map [B, T, F] to [B, T, out]."""
-        mixed = nn.Dense(self.out, name="second")(nn.relu(nn.Dense(self.hidden, name="first")(x)))
-        return mixed + (x if x.shape[-1] == self.out else nn.Dense(self.out, name="skip")(x))
+        mixed = self.layer(nn.relu(self.layer(x, self.hidden, "first")), self.out, "second")
+        return mixed + (x if x.shape[-1] == self.out else self.layer(x, self.out, "skip"))
 
 
 class TSMixer(nn.Module):
@@ -69,8 +76,8 @@ class TSMixer(nn.Module):
             shift = self.param("shift", nn.initializers.zeros, (N,))
             x = (past - mean) / sd * gain + shift
         for _ in range(BLOCKS):
-            x = FeatureMix(self.hidden, N)(TimeMix()(x))
-        forecast = nn.Dense(self.horizon, name="temporal_projection")(x.swapaxes(1, 2)).swapaxes(1, 2)
+            x = FeatureMix(self.hidden, N, flax_dense)(TimeMix(flax_dense)(x))
+        forecast = flax_dense(x.swapaxes(1, 2), self.horizon, "temporal_projection").swapaxes(1, 2)
         return (forecast - shift) / gain * sd + mean if self.instance_norm else forecast
 
 
@@ -85,13 +92,13 @@ class TSMixerExt(nn.Module):
         """Map [B, C, N] and [B, C + H, D] to [B, H, N]."""
         C, N = past.shape[1:]
         history = jnp.concatenate([past, drive[:, :C]], axis=-1).swapaxes(1, 2)  # [B, N + D, C]
-        aligned = nn.Dense(self.horizon, name="temporal_projection")(history).swapaxes(1, 2)  # [B, H, N + D]
-        x = FeatureMix(self.hidden, self.hidden, name="history")(aligned)
-        future = FeatureMix(self.hidden, self.hidden, name="future")(drive[:, C:])
+        aligned = torch_dense(history, self.horizon, "temporal_projection").swapaxes(1, 2)  # [B, H, N + D]
+        x = FeatureMix(self.hidden, self.hidden, torch_dense, name="history")(aligned)
+        future = FeatureMix(self.hidden, self.hidden, torch_dense, name="future")(drive[:, C:])
         x = jnp.concatenate([x, future], axis=-1)  # [B, H, 2 hidden]
         for _ in range(BLOCKS):
-            x = FeatureMix(self.hidden, self.hidden)(TimeMix()(x))
-        return nn.Dense(N, name="output")(x)
+            x = FeatureMix(self.hidden, self.hidden, torch_dense)(TimeMix(torch_dense)(x))
+        return torch_dense(x, N, "output")
 
 
 tsmixer_c4 = DirectMethod(partial(TSMixer, hidden=HIDDEN_C4, instance_norm=False), context=4, one_step_map=True)

@@ -208,16 +208,17 @@ def train_theirs(network, task, method: DirectMethod, seed):
 @pytest.mark.slow
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize(
-    ("method", "theirs"),
+    ("method", "theirs", "alike"),
     [
-        (nlinear_c256, TheirNLinear),
-        (tsmixer_c256, TheirTSMixer),
-        (tsmixer_driven_c256, TheirTSMixerx),
-        (tide_driven_c256, TheirTiDE),
+        (nlinear_c256, TheirNLinear, True),
+        (tsmixer_c256, TheirTSMixer, True),
+        (tsmixer_driven_c256, TheirTSMixerx, False),
+        (tide_driven_c256, TheirTiDE, True),
     ],
     ids=["nlinear", "tsmixer", "tsmixer_driven", "tide_driven"],
 )
-def test_both_are_equally_good_after_the_same_training(method, theirs, driven, record_property):
+def test_both_are_equally_good_after_the_same_training(method, theirs, alike, driven, record_property):
+    """Theirs of TSMixer-Ext holds a copy of the drive for each neuron, other weights to train: ours must be no worse."""
     test = load_judge("zfish-tiny/driven").sealed.test
     past, drive = test.inputs.context[:, -method.context :], test.inputs.drive
     our_errors, their_errors = [], []
@@ -233,4 +234,5 @@ def test_both_are_equally_good_after_the_same_training(method, theirs, driven, r
     record_property("theirs", their_errors)
     print(method, "ours", np.round(our_errors, 4), "theirs", np.round(their_errors, 4))  # noqa: T201
     spread = max(np.std(our_errors, ddof=1), np.std(their_errors, ddof=1))
-    assert abs(np.mean(our_errors) - np.mean(their_errors)) <= 2 * spread
+    worse = np.mean(our_errors) - np.mean(their_errors)
+    assert (abs(worse) if alike else worse) <= 2 * spread
