@@ -114,29 +114,13 @@ def test_outcome_is_what_was_evaluated(tmp_path):
     assert outcome.best.evaluation.loss == min(losses)
     assert [s.evaluation.loss for s in outcome.top(3)] == sorted(losses)[:3]
     assert outcome.counts.failed == 12 - len(losses) > 0
-    numbers, incumbents = zip(*outcome.incumbents, strict=True)
-    assert numbers[0] == 1
-    assert incumbents[-1] == outcome.best
-    improving = [s.evaluation.loss for s in incumbents]
-    assert improving == sorted(improving, reverse=True)
-    assert all(outcome.evaluated[n - 1] == s for n, s in outcome.incumbents)
     assert outcome.reason == "budget"
-
-
-def test_incumbent_is_the_running_minimum(tmp_path):
-    outcome = search(tmp_path / "log", budget=Budget(evaluations=40))
-    best, expected = float("inf"), []
-    for number, scored in enumerate(outcome.evaluated, start=1):
-        if scored.evaluation.ok and scored.evaluation.loss < best:
-            best = scored.evaluation.loss
-            expected.append((number, scored))
-    assert list(outcome.incumbents) == expected
 
 
 def test_budget_of_nothing_evaluates_nothing(tmp_path):
     evaluate = Distance()
     outcome = search(tmp_path / "log", evaluate=evaluate, budget=Budget(evaluations=0))
-    assert (evaluate.calls, outcome.best, outcome.evaluated, outcome.incumbents) == ([], None, (), ())
+    assert (evaluate.calls, outcome.best, outcome.evaluated) == ([], None, ())
     assert outcome.reason == "budget"
 
 
