@@ -292,12 +292,14 @@ def test_finished_search_returns_its_outcome_without_work(tmp_path):
 def test_wall_time_of_earlier_processes_counts(tmp_path):
     path, budget = tmp_path / "log", Budget(wall_seconds=50.0)
     ticks = iter(range(10**6))
-    search(path, budget=budget, clock=lambda: float(next(ticks)))
+    before = search(path, budget=budget, clock=lambda: float(next(ticks)))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
-    evaluate = Distance()
-    outcome = search(path, budget=budget, evaluate=evaluate, clock=lambda: 7.0)
-    assert outcome.spend.wall_seconds > 40
+    evaluate, ticks = Distance(), iter(range(10**6))
+    outcome = search(path, budget=budget, evaluate=evaluate, clock=lambda: float(next(ticks)))
+    assert before.counts.evaluated > 2 > len(evaluate.calls)  # hardly any time was left
+    assert outcome.reason == "budget"
+    assert outcome.spend.wall_seconds >= 50
 
 
 def test_request_that_there_is_no_time_left_for_is_given_up_for_good(tmp_path):
