@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from zfbench.cli import read_settings
 from zfbench.errors import UnknownNameError, ZfbenchError
 
 
@@ -18,6 +19,9 @@ def study(
     proposer: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Repeatable: DISCOVERER.NAME=JSON, as modelsmc.particles=10.")
+    ] = None,
+    proposer_setting: Annotated[
+        list[str] | None, typer.Option("--proposer-set", help="Repeatable, as of `zfbench run`; of the one proposer.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ... of each pair.")] = 5,
     budget: Annotated[list[str] | None, typer.Option(help="Repeatable, as of `zfbench run`; of each run.")] = None,
@@ -42,9 +46,13 @@ def study(
 
     limits = Limits(updates=updates, seconds=seconds)
     shared = Budget.parse(budget or ["evaluations=40", "updates=400"])
-    plan = Plan(task, "", "", shared, 0, limits, finalists=finalists, fast_path=fast_path)
+    proposers = proposer or ["grammar"]
+    own = read_settings(proposer_setting or [])
+    if own and len(proposers) > 1:
+        raise ZfbenchError("--proposer-set needs a single --proposer; make a study of each, in folders of their own.")
+    plan = Plan(task, "", "", shared, 0, limits, proposer_settings=own, finalists=finalists, fast_path=fast_path)
     methods = discoverer or ["random_search", "puct", "modelsmc", "n1", "funsearch"]
-    grid = Grid(plan, methods, proposer or ["grammar"], range(seeds), _settings(setting or [], methods))
+    grid = Grid(plan, methods, proposers, range(seeds), _settings(setting or [], methods))
     with activity(f"study on {task}") as bar:
         runs = run_study(grid, out, lambda p: bar.stage(f"{p.discoverer} + {p.proposer}, seed {p.seed}"))
     table = summary(runs)

@@ -161,8 +161,8 @@ def run(
         Budget.parse(budget or ["evaluations=20"]),
         seed,
         Limits(updates=updates, seconds=seconds),
-        _settings(setting or []),
-        _settings(proposer_setting or []),
+        read_settings(setting or []),
+        read_settings(proposer_setting or []),
         _ideas(hint or []),
         finalists,
         fast_path,
@@ -172,7 +172,7 @@ def run(
     with choose_sandbox(sandbox, device) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
         place = choose_executor(executor, workers, ray_address)
         outcome, result = search(
-            plan, folder, workers, bar.search_events(plan.budget), bar.stage, place, box, allow_unsafe_programs
+            plan, folder, workers, bar.search_events(plan.budgets[0]), bar.stage, place, box, allow_unsafe_programs
         )
     report_search(outcome, result, folder)
 
@@ -242,13 +242,14 @@ def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
     picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs here (PNG).")] = None,
 ) -> None:
-    """Print a result: scores, spend, and the program; or a run: what was best when, and its programs as a tree."""
+    """Print a result: scores, spend, and the program; or a run: what was best when, its tree, and its population."""
     from zfbench.results import read
     from zfbench.runs import LOG, POPULATION, RESULT, progress_of
 
     if not path.is_dir():
         _print_result(read(path), whole=True)
         return
+    from zfbench.search import population
     from zfbench.search.eventlog import read_journal
     from zfbench.search.family import draw_picture, draw_text, family
 
@@ -268,7 +269,7 @@ def show(
     members = family(read_journal(path / LOG).events)
     typer.echo(draw_text(members))
     if (path / POPULATION).exists():
-        typer.echo(f"\nThe weighted population is in {path / POPULATION}.")
+        typer.echo(f"\n{population.draw_text(population.read(path / POPULATION), members)}")
     if picture is not None:
         draw_picture(members, picture)
         typer.echo(f"\nDrawn in {picture}.")
@@ -408,8 +409,12 @@ def report_search(outcome: SearchOutcome, result: Result | None, folder: Path) -
     typer.echo(f"\nWritten to {folder / RESULT}")
 
 
-def _settings(assignments: list[str]) -> dict[str, object]:
-    """Settings such as `restarts=true`; values are JSON, and plain words are text."""
+def read_settings(assignments: list[str]) -> dict[str, object]:
+    """Settings such as `restarts=true`; values are JSON, and plain words are text.
+
+    Raises:
+        ZfbenchError: a text is not of the form NAME=VALUE.
+    """
     settings: dict[str, object] = {}
     for assignment in assignments:
         name, separator, text = assignment.partition("=")

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 if TYPE_CHECKING:
     from zfbench.search.budget import Budget
     from zfbench.search.eventlog import Event
+    from zfbench.search.types import Spend
 
 console = Console(stderr=True)
 
@@ -37,28 +38,49 @@ class Bar:
         self._progress.update(self._task, completed=1, total=1, stage=note)
 
     def search_events(self, budget: Budget) -> Callable[[Event], None]:
-        """A listener that follows a search: evaluations, failures and the incumbent."""
-        evaluated = failed = 0
-        best: float | None = None
+        """A listener that follows a search: the incumbent, failures, spend, and a bar for what is used up first."""
+        from zfbench.search.trajectory import Course
+
+        course = Course()
 
         def listen(event: Event) -> None:
-            nonlocal evaluated, failed, best
-            if event.kind != "evaluation" or event.body["duplicate"]:
-                return
-            evaluation = event.body["evaluation"]
-            evaluated += 1
-            failed += evaluation["status"] != "ok"
-            if evaluation["loss"] is not None:
-                best = min(evaluation["loss"], best if best is not None else evaluation["loss"])
-            shown = "none yet" if best is None else f"{best:.4f}"
-            self._progress.update(
-                self._task,
-                completed=evaluated,
-                total=budget.evaluations,
-                stage=f"best validation loss {shown}, {failed} failed",
-            )
+            course.follow(event)
+            done, total = _tightest(course.spend, budget)
+            best = "none works yet" if course.best is None else f"best {course.best:.4f}"
+            stage = f"{best}, {course.failed} failed · {_spent(course.spend, budget)}"
+            self._progress.update(self._task, completed=done, total=total, stage=stage)
 
         return listen
+
+
+UNITS = {  # of a budget: how an amount is written
+    "evaluations": "{:,d} evaluations",
+    "device_seconds": "{:,.0f} device s",
+    "wall_seconds": "{:,.0f} wall s",
+    "tokens": "{:,d} tokens",
+    "money": "{:,.2f} money",
+}
+
+
+def _spent(spend: Spend, budget: Budget) -> str:
+    """What was used up, of what; without units that are neither limited nor used, and without unlimited wall time."""
+    parts = []
+    for unit, written in UNITS.items():
+        used, limit = getattr(spend, unit), getattr(budget, unit)
+        if limit is not None:
+            parts.append(f"{written.split()[0].format(used)} of {written.format(limit)}")
+        elif used and unit != "wall_seconds":
+            parts.append(written.format(used))
+    return ", ".join(parts)
+
+
+def _tightest(spend: Spend, budget: Budget) -> tuple[float, float | None]:
+    """Used up and limit of the unit of which the largest share is used up; no limit if there is none above 0."""
+    limits = {unit: limit for unit in UNITS if (limit := getattr(budget, unit))}
+    if not limits:
+        return 0.0, None
+    unit = max(limits, key=lambda unit: getattr(spend, unit) / limits[unit])
+    return getattr(spend, unit), limits[unit]
 
 
 @contextmanager

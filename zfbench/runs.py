@@ -6,7 +6,6 @@ A run's folder holds `log.jsonl` and `finals.jsonl` (the journals, from which it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields
@@ -22,7 +21,7 @@ from zfbench.programs.backends import check_trust, open_sandbox
 from zfbench.programs.process import Sandbox
 from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, read
 from zfbench.results import Spend as SpendRecord
-from zfbench.search import finals, history
+from zfbench.search import finals, history, population
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
 from zfbench.search.discoverer import Discoverer, Generation, Generational, WeightedPopulation
@@ -203,7 +202,7 @@ def search(
             ideas=plan.ideas,
         )
         if isinstance(discoverer, WeightedPopulation):
-            _write_population(discoverer, folder)
+            population.write(discoverer.population, folder / POPULATION)
         if outcome.best is None:
             return outcome, None
         final = None
@@ -378,11 +377,6 @@ def _run_finals(
             executor=executor,
             header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
         )
-
-
-def _write_population(discoverer: WeightedPopulation, folder: Path) -> None:
-    rows = [{"program": program, "weight": weight} for program, weight in discoverer.population]
-    write_text(folder / POPULATION, json.dumps(rows, indent=1) + "\n")
 
 
 def _opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:

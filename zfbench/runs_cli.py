@@ -48,7 +48,7 @@ def resume(
     with choose_sandbox(sandbox, device) as box, activity(f"{plan.discoverer} + {plan.proposer} on {plan.task}") as bar:
         place = choose_executor(executor, workers, ray_address)
         outcome, result = search(
-            plan, run, workers, bar.search_events(plan.budget), bar.stage, place, box, allow_unsafe_programs
+            plan, run, workers, bar.search_events(plan.budgets[0]), bar.stage, place, box, allow_unsafe_programs
         )
     report_search(outcome, result, run)
 
@@ -109,7 +109,7 @@ def serve(
     plan = Plan(task, name, GUEST, Budget.parse(budget or ["evaluations=20"]), seed, limits)
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{name}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{name} on {task}") as bar:
-        listener = bar.search_events(plan.budget)
+        listener = bar.search_events(plan.budgets[0])
         with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as arena:
             if not arena.finished:
                 with Door(arena, port) as door:

@@ -2,8 +2,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from discoverers import study
+from discoverers import cli, study
 from discoverers.cli import _settings
 from discoverers.study import Grid, Run, run_study, summary
 from zfbench.errors import ZfbenchError
@@ -58,6 +60,39 @@ def test_settings_reach_their_own_discoverer_alone():
     ):
         with pytest.raises(ZfbenchError, match=message):
             _settings([wrong], ["a", "b"])
+
+
+@pytest.fixture
+def studied(monkeypatch, tmp_path):
+    """Runs the command without any search; returns the plans that would have been run."""
+
+    def call(*arguments):
+        plans = []
+        monkeypatch.setattr(study, "run_study", lambda grid, folder, started: plans.extend(grid.plans()))
+        monkeypatch.setattr(study, "summary", lambda runs: "")
+        app = typer.Typer()
+        app.command()(cli.study)
+        done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
+        if done.exception is not None:
+            raise done.exception
+        return plans
+
+    return call
+
+
+def test_settings_of_the_proposer_reach_every_run(studied):
+    arguments = ["--proposer", "llm", "--proposer-set", "model=toy", "--proposer-set", "temperature=0.5"]
+    plans = studied(*arguments, "--seeds", "2", "--discoverer", "puct", "--discoverer", "n1")
+    assert len(plans) == 4
+    assert all(plan.proposer_settings == {"model": "toy", "temperature": 0.5} for plan in plans)
+    assert [plan.proposer_settings for plan in studied("--seeds", "1", "--discoverer", "n1")] == [{}]
+
+
+def test_settings_of_one_proposer_are_not_given_to_another(studied):
+    with pytest.raises(ZfbenchError, match="needs a single --proposer"):
+        studied("--proposer", "llm", "--proposer", "grammar", "--proposer-set", "model=toy")
+    with pytest.raises(ZfbenchError, match="not of the form NAME=VALUE"):
+        studied("--proposer", "llm", "--proposer-set", "toy")
 
 
 def test_incumbent_is_the_lowest_loss_so_far():

@@ -3,6 +3,7 @@ from typer.testing import CliRunner
 
 from zfbench.cli import _ideas, app
 from zfbench.errors import ZfbenchError
+from zfbench.search import population
 from zfbench.search.eventlog import EventLog
 from zfbench.search.types import Evaluation, Program, Status
 
@@ -13,8 +14,10 @@ def test_show_prints_the_tree_of_a_run_and_draws_it(tmp_path):
         program, evaluation = Program("x", summary="begins").to_json(), Evaluation(Status.OK, 0.25).to_json()
         log.append("proposal", {"request": 0, "program": program, "failure": None, "spend": {}, "elapsed": 0.0})
         log.append("evaluation", {"request": 0, "evaluation": evaluation, "duplicate": False, "elapsed": 1.0})
+    population.write([(Program("x").id, 1.0)], tmp_path / "population.json")
     shown = CliRunner().invoke(app, ["show", str(tmp_path), "--picture", str(tmp_path / "tree.png")])
     assert shown.exit_code == 0, shown.output
+    assert "1.0000       1  * 1  0.2500  seed: begins" in shown.output
     assert "* 1  0.2500  seed: begins" in shown.output
     assert (tmp_path / "tree.png").exists()
 

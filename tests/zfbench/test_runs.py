@@ -169,6 +169,28 @@ def test_unknown_settings_are_named(tmp_path, judged):
         runs.search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
 
 
+def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
+    pytest.importorskip("openai")
+    from discoverers.proposers.llm.prompting import NAMES, Prompts
+
+    monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "a word")
+    monkeypatch.setattr("discoverers.proposers.llm.client.Endpoint.ask", lambda *_: "no program")
+    own = tmp_path / "prompts"
+    own.mkdir()
+    for name in NAMES:
+        (own / f"{name}.txt").write_text(f"{Prompts.load().texts[name]}\n")
+    settings = {"model": "toy", "prompts": str(own)}
+    plan = replace(PLAN, proposer="llm", proposer_settings=settings, patience=2)
+    _, result = runs.search(plan, tmp_path / "run")
+    sha256 = Prompts.load(str(own)).sha256
+    assert sha256 != Prompts.load().sha256
+    assert read_journal(tmp_path / "run" / "log.jsonl").events[0].body["proposer_identity"]["prompts_sha256"] == sha256
+    assert result.method.settings["proposer"]["prompts_sha256"] == sha256
+    (own / "repair.txt").write_text("again, please")
+    with pytest.raises(ZfbenchError, match="holds a search with proposer_identity"):
+        runs.search(plan, tmp_path / "run")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("discoverer", ["random_search", "puct", "modelsmc", "n1", "funsearch"])
 def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, discoverer):

@@ -36,7 +36,8 @@ class Budget:
         evaluations: programs trained and scored.
         updates: optimiser steps of each candidate (a limit of every evaluation, not a total).
         device_seconds: seconds from the start of a candidate's process to its end, summed over workers.
-        wall_seconds: seconds of the search; no evaluation is begun that could end later.
+        wall_seconds: seconds of the search; no evaluation is begun that could end later. A proposer's answer may
+            come later; it is not evaluated then.
         tokens: of a language model, read and written.
         money: for these tokens, in the currency of the proposer's prices; only where it is given prices.
     """

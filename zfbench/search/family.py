@@ -59,7 +59,7 @@ def draw_text(members: Sequence[Member]) -> str:
     waiting = [(0, member) for member in reversed(children.get(None, []))]
     while waiting:
         depth, member = waiting.pop()
-        lines.append("  " * depth + _line(member, member.number == best))
+        lines.append("  " * depth + line(member, member.number == best))
         waiting.extend((depth + 1, child) for child in reversed(children.get(member.scored.program.id, [])))
     return "\n".join(lines)
 
@@ -70,7 +70,10 @@ def draw_picture(members: Sequence[Member], path: Path) -> None:
 
     from zfbench.files import atomic_write
 
-    top = 1.1 * max((m.scored.evaluation.loss or 0.0 for m in members), default=0.0) or 1.0
+    losses = [loss for m in members if (loss := m.scored.evaluation.loss) is not None] or [1.0]
+    low, high = min(losses), max(losses)
+    positive = low > 0  # errors are; losses of simulator tasks are negative log likelihoods
+    top = 1.1 * high if positive else high + 0.1 * ((high - low) or 1.0)
     at: dict[ProgramId | None, tuple[int, float]] = {}
     for member in members:
         loss = member.scored.evaluation.loss
@@ -84,14 +87,15 @@ def draw_picture(members: Sequence[Member], path: Path) -> None:
         if points:
             numbers, heights = zip(*points, strict=True)
             axes.scatter(numbers, heights, color=colour, marker=marker, s=22, label=label, zorder=2)
-    axes.set(xlabel="evaluation", ylabel="validation loss", yscale="log")
+    axes.set(xlabel="evaluation", ylabel="validation loss", yscale="log" if positive else "linear")
     axes.legend(frameon=False)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=150)
     plt.close(figure)
 
 
-def _line(member: Member, best: bool) -> str:
+def line(member: Member, best: bool) -> str:
+    """Number, loss or status, operator and summary; a star for the best."""
     evaluation = member.scored.evaluation
     score = f"{evaluation.loss:.4f}" if evaluation.loss is not None else str(evaluation.status)
     summary = " ".join(member.scored.program.summary.split())[:LONGEST]

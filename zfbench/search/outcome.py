@@ -58,15 +58,6 @@ class SearchOutcome:
         """The k best working programs, best first, for example to rank them anew at full length."""
         return tuple(sorted((s for s in self.evaluated if s.evaluation.ok), key=_loss)[:k])
 
-    @property
-    def incumbents(self) -> tuple[tuple[int, Scored], ...]:
-        """Each program that was the best so far, with the number of evaluations it took (1, 2, ...)."""
-        found: list[tuple[int, Scored]] = []
-        for number, scored in enumerate(self.evaluated, start=1):
-            if scored.evaluation.ok and (not found or _loss(scored) < _loss(found[-1][1])):
-                found.append((number, scored))
-        return tuple(found)
-
 
 def _loss(scored: Scored) -> float:
     loss = scored.evaluation.loss

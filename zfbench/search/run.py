@@ -183,9 +183,9 @@ class _Loop:
 
     def run(self, patience: int) -> None:
         """Go on from the present state to the end of the search."""
-        closed = not self._reopen()
+        self._reopen()
         while True:
-            stop: Reason | None = "budget" if closed else self._fill(patience)
+            stop = self._fill(patience)
             if not self.history.pending:
                 break
             self._absorb(*self.pool.next_done())
@@ -194,21 +194,16 @@ class _Loop:
         self.history.end(stop)
         self._report(event)
 
-    def _reopen(self) -> bool:
-        """Take up the requests that an earlier process left; False when there is no time for them all.
+    def _reopen(self) -> None:
+        """Take up the requests that an earlier process left, but those that there is no time for.
 
         Only time can have run out meanwhile: in every other unit the room they had is still theirs.
         """
-        in_time = True
         for ticket in list(self.history.pending.values()):
-            if self.history.ledger.in_time(self.bound if ticket.program else self.history.step):
+            if ticket.program is not None or self.history.ledger.in_time(self.history.step):
                 self._dispatch(ticket)
             else:
-                event = self.log.append("lost", {"request": ticket.request.id})
-                self.history.give_up(ticket)
-                self._report(event)
-                in_time = False
-        return in_time
+                self._give_up(ticket)
 
     def _fill(self, patience: int) -> Reason | None:
         """Ask until every worker is busy (None), or say why no more is asked for now."""
@@ -229,7 +224,7 @@ class _Loop:
         return None
 
     def _dispatch(self, ticket: Ticket) -> None:
-        """Do the next thing for a ticket: propose, evaluate, wait for an equal program, or tell."""
+        """Do the next thing for a ticket: propose, evaluate, wait for an equal program, tell, or give it up."""
         request, program = ticket.request, ticket.program
         if program is None and request.operator == "seed":
             self._proposed(ticket, Proposal(self.seed_program.source, self.seed_program.summary))
@@ -237,14 +232,15 @@ class _Loop:
             self.pool.call(request.id, partial(self._propose, request, ticket.context))
         elif ticket.failure is not None:
             self._evaluated(ticket, Evaluation(Status.INVALID, feedback=ticket.failure))
-        elif self.reevaluate:
-            self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
-        elif program.id in self.history.scored:
+        elif program.id in self.history.scored and not self.reevaluate:
             self._evaluated(ticket, self.history.scored[program.id].evaluation, duplicate=True)
         elif program.id in self.running:
             self.running[program.id].append(ticket)
+        elif not self.history.ledger.in_time(self.bound):  # what it took to write the program is in no bound
+            self._give_up(ticket)
         else:
-            self.running[program.id] = [ticket]
+            if not self.reevaluate:
+                self.running[program.id] = [ticket]
             self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
 
     def _propose(self, request: Request, context: Context) -> Proposal | ProposalError:
@@ -291,6 +287,12 @@ class _Loop:
         body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
         event = self.log.append("evaluation", {**body, "elapsed": self.history.ledger.elapsed()})
         self.history.evaluate(ticket, evaluation, duplicate)
+        self._report(event)
+
+    def _give_up(self, ticket: Ticket) -> None:
+        """End a request untold, since there is no time for it; so there is none for another one either."""
+        event = self.log.append("lost", {"request": ticket.request.id, "elapsed": self.history.ledger.elapsed()})
+        self.history.give_up(ticket)
         self._report(event)
 
     def _report(self, event: Event) -> None:

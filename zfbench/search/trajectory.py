@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zfbench.programs.contract import Status
 from zfbench.search.eventlog import Event
@@ -35,37 +35,60 @@ class Point:
     improved: bool
 
 
-def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
-    """One point for each program that was evaluated, in that order; duplicates and missing answers cost no point."""
-    points: list[Point] = []
-    programs: dict[int, Program] = {}
-    failed: set[int] = set()
-    spend, best = NOTHING, None
-    for event in events:
+@dataclass
+class Course:
+    """Where a search has got to, event by event.
+
+    Attributes:
+        spend: everything used up so far, overruns included.
+        evaluated: programs that were evaluated; neither duplicates nor missing answers.
+        failed: of these, the ones that did not work.
+        best: the lowest loss so far, None if no program worked yet.
+    """
+
+    spend: Spend = NOTHING
+    evaluated: int = 0
+    failed: int = 0
+    best: float | None = None
+    _programs: dict[int, Program] = field(default_factory=dict)
+    _unanswered: set[int] = field(default_factory=set)
+
+    def follow(self, event: Event) -> Point | None:
+        """Take the next event of the journal; a point if a program was evaluated."""
         body = event.body
         if event.kind == "proposal":
-            spend += Spend.from_json(body["spend"])
-            programs[body["request"]] = Program.from_json(body["program"])
+            self.spend += Spend.from_json(body["spend"])
+            self._programs[body["request"]] = Program.from_json(body["program"])
             if body["failure"] is not None:
-                failed.add(body["request"])
-        elif event.kind == "evaluation":
-            evaluation = Evaluation.from_json(body["evaluation"])
-            spend = replace(spend + evaluation.spend, wall_seconds=body["elapsed"])
-            if body["duplicate"] or body["request"] in failed:
-                continue
-            improved = evaluation.loss is not None and (best is None or evaluation.loss < best)
-            best = evaluation.loss if improved else best
-            program = programs[body["request"]]
-            points.append(
-                Point(
-                    spend,
-                    program.id,
-                    program.operator,
-                    program.parents,
-                    evaluation.status,
-                    evaluation.loss,
-                    best,
-                    improved,
-                )
-            )
-    return tuple(points)
+                self._unanswered.add(body["request"])
+        if "elapsed" in body:
+            self.spend = replace(self.spend, wall_seconds=body["elapsed"])
+        if event.kind != "evaluation":
+            return None
+        evaluation = Evaluation.from_json(body["evaluation"])
+        self.spend += evaluation.spend
+        if body["duplicate"] or body["request"] in self._unanswered:
+            return None
+        return self._evaluated(self._programs[body["request"]], evaluation)
+
+    def _evaluated(self, program: Program, evaluation: Evaluation) -> Point:
+        self.evaluated += 1
+        self.failed += not evaluation.ok
+        improved = evaluation.loss is not None and (self.best is None or evaluation.loss < self.best)
+        self.best = evaluation.loss if improved else self.best
+        return Point(
+            self.spend,
+            program.id,
+            program.operator,
+            program.parents,
+            evaluation.status,
+            evaluation.loss,
+            self.best,
+            improved,
+        )
+
+
+def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
+    """One point for each program that was evaluated, in that order; duplicates and missing answers cost no point."""
+    course = Course()
+    return tuple(point for event in events if (point := course.follow(event)) is not None)

@@ -51,10 +51,6 @@ class GrammarProposer:
         self.identity: Mapping[str, Any] = {}
         self._interpreters = {recurrent: Interpreter(recurrent) for recurrent in (False, True)}
 
-    def seed_source(self) -> str:
-        """The program of the default genotype."""
-        return render(default_genotype(self._spec))
-
     def interpret(self, program: Program) -> Interpretation | None:
         """The program as genes of the interpreter; None when the grammar did not write it."""
         genotype = parse(program.source, self._spec)

@@ -41,7 +41,7 @@ class Endpoint:
         base_url: of the endpoint; None: the SDK's default.
         temperature: None leaves it to the endpoint.
         answer_tokens: most tokens of an answer.
-        timeout: seconds of one attempt.
+        timeout: seconds of one attempt, from its first byte to its last.
         attempts: at most so many of each call.
         input_price, output_price: of a million tokens read and written; None: unknown, and no money is counted.
         extra: further fields of every request; None as a value leaves a default field out.
@@ -63,15 +63,16 @@ class Endpoint:
         if self.base_url is not None and urlsplit(self.base_url).username is not None:
             raise ZfbenchError(f"Leave the key out of base_url and set {KEYS[0]} in the environment.")
         self._check_prices()
-        key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+        key = next((key for name in KEYS if (key := os.environ.get(name, "").strip())), None)
         if key is None:
             raise ZfbenchError(f"The proposer 'llm' needs a key in {' or '.join(KEYS)}; any word for a local server.")
+        if not (key.isascii() and key.isprintable()):  # the error of an unfit header would quote it
+            raise ZfbenchError("The key of the proposer 'llm' holds characters that no HTTP header can; copy it anew.")
         try:
             import openai
         except ImportError as error:
             raise ZfbenchError("The proposer 'llm' needs the openai package; pip install 'zfbench[llm]'.") from error
-        self._openai = openai
-        self._client = openai.OpenAI(api_key=key, base_url=self.base_url, timeout=self.timeout, max_retries=0)
+        self._openai, self._key = openai, key
 
     def _check_prices(self) -> None:
         prices = (self.input_price, self.output_price)
@@ -95,33 +96,36 @@ class Endpoint:
             ProposalError: the endpoint refused for good, gave no answer in so many attempts, or the next attempt
                 might exceed the account.
         """
+        from discoverers.proposers.llm.attempt import LostAnswerError, complete
+
         worst = self.cost(most_read(messages), self.answer_tokens)
         fields = {"temperature": self.temperature, "max_tokens": self.answer_tokens, "seed": seed, **self.extra}
         body = {name: value for name, value in fields.items() if value is not None}
+        request = {"model": self.model, "messages": messages, "extra_body": body}
         problem = "was not asked"
         for attempt in range(self.attempts):
             account.require(worst)
             try:
-                completion = self._client.chat.completions.create(
-                    model=self.model,
-                    messages=messages,  # type: ignore[arg-type]
-                    extra_body=body,
-                )
+                completion = complete(self._key, self.base_url, self.timeout, request)
             except self._openai.APIStatusError as error:
                 problem = f"answered {error.status_code}"
                 if error.status_code not in (408, 409, 429) and error.status_code < 500:
-                    raise account.failure(f"The endpoint {problem}: {_brief(error)}.") from error
+                    raise account.failure(f"The endpoint {problem}: {self._brief(error)}.") from error
                 wait = _asked_to_wait(error.response.headers.get("retry-after"))
-            except (self._openai.APIConnectionError, self._openai.APIResponseValidationError, ValueError) as error:
-                # Time-outs, cut streams and bodies that are no JSON: the answer may have been written and billed.
+            except (LostAnswerError, self._openai.APIResponseValidationError, ValueError) as error:
+                # Late, endless and cut answers, and bodies that are no JSON: they may have been written and billed.
                 # A refused connection was not, but cannot be told apart from one that broke later.
                 account.charge(worst)
-                problem, wait = f"gave no whole answer ({_brief(error)})", None
+                problem, wait = f"gave no whole answer ({self._brief(error)})", None
             else:
                 return self._content(completion, worst, account)
             if attempt + 1 < self.attempts:
                 self.sleep(min(2.0**attempt if wait is None else wait, LONGEST_WAIT))
         raise account.failure(f"The endpoint {problem}, {self.attempts} times.")
+
+    def _brief(self, error: Exception) -> str:
+        """What an error says, without the key: endpoints, and libraries too, quote the header that holds it."""
+        return " ".join(str(error).replace(self._key, "[key]").split())[:200] or type(error).__name__
 
     def _content(self, completion: Any, worst: Spend, account: Account) -> str:
         """The text of an answer, its tokens charged; a body that is JSON but no completion has none."""
@@ -175,7 +179,3 @@ def _asked_to_wait(header: str | None) -> float | None:
         return None if header is None else max(float(header), 0.0)
     except ValueError:  # a date: wait as long as by default
         return None
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

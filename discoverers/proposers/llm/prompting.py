@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,9 @@ from zfbench.search.types import Request, Scored
 
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
 ANSWER_LIMIT = 4 * SOURCE_LIMIT  # bytes; what is longer is not read
-FENCE = re.compile(r"^```[ \t]*([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = "```"
+LANGUAGE = re.compile(r"[\w+-]*")
+PYTHON = ("", "python", "py")
 
 
 class AnswerError(ZfbenchError):
@@ -133,15 +135,37 @@ def read_answer(text: str, check: Callable[[str], None] = check_source) -> tuple
         raise AnswerError("it was empty.")
     if len(text.encode(errors="replace")) > ANSWER_LIMIT:
         raise AnswerError(f"it was longer than {ANSWER_LIMIT:,} bytes.")
-    blocks = [match for match in FENCE.finditer(text) if match[1].lower() in ("", "python", "py")]
+    lines = text.split("\n")
+    blocks = [(first, last) for language, first, last in code_blocks(lines) if language.lower() in PYTHON]
     if len(blocks) != 1:
         raise AnswerError(f"it has {len(blocks) or 'no'} complete code blocks instead of one.")
-    source = blocks[0][2]
+    first, last = blocks[0]
+    source = "".join(f"{line}\n" for line in lines[first + 1 : last])
     try:
         check(source)
     except CandidateError as error:
         raise AnswerError(error.message) from error
-    return source, _summary(text[: blocks[0].start()]) or _first_line(source)
+    return source, _summary("\n".join(lines[:first])) or _first_line(source)
+
+
+def code_blocks(lines: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    """Language, number of the opening and of the closing fence of each complete code block.
+
+    Each line is looked at once: an answer of nothing but opening fences takes no longer than another one.
+
+    Args:
+        lines: of an answer, without line ends.
+    """
+    opened: tuple[str, int] | None = None
+    for number, line in enumerate(lines):
+        if not line.startswith(FENCE):
+            continue
+        language = line.removeprefix(FENCE).strip(" \t")
+        if opened is None and LANGUAGE.fullmatch(language):
+            opened = language, number
+        elif opened is not None and not language:
+            yield *opened, number
+            opened = None
 
 
 def _summary(prose: str) -> str:

@@ -423,7 +423,7 @@ def proposed(operator, ctx, seed=0, hints=(), spec=SPEC):
 
 
 def test_equal_generators_give_equal_proposals():
-    ctx = context(GrammarProposer(SPEC).seed_source())
+    ctx = context(render(default_genotype(SPEC)))
     assert proposed("mutate", ctx, seed=3)[1] == proposed("mutate", ctx, seed=3)[1]
     assert len({proposed("mutate", ctx, seed=s)[1].source for s in range(30)}) > 10
 
@@ -450,9 +450,9 @@ def test_foreign_parent_counts_as_the_default_genotype():
 
 
 def test_known_programs_are_avoided():
-    ctx = context(GrammarProposer(SPEC).seed_source())
+    ctx = context(render(default_genotype(SPEC)))
     known = [Program(proposed("mutate", ctx, seed)[1].source).id for seed in range(10)]
-    again = context(GrammarProposer(SPEC).seed_source(), known=known)
+    again = context(render(default_genotype(SPEC)), known=known)
     for seed in range(10):
         assert Program(proposed("mutate", again, seed)[1].source).id not in again.known
 
@@ -482,7 +482,7 @@ def test_recombination_of_equal_parents_mutates():
 
 
 def test_hints_turn_attention_to_the_groups_to_blame():
-    ctx = context(GrammarProposer(SPEC).seed_source())
+    ctx = context(render(default_genotype(SPEC)))
     touched = dict.fromkeys("ABC", 0)
     for seed in range(300):
         _, proposal = proposed("mutate", ctx, seed, hints=("blame:B=1.0",))
@@ -494,7 +494,7 @@ def test_hints_turn_attention_to_the_groups_to_blame():
 def test_autonomous_tasks_have_no_modulation_gene():
     assert "modulation" in block_genes(SPEC)
     assert "modulation" not in block_genes(AUTONOMOUS)
-    ctx = context(GrammarProposer(AUTONOMOUS).seed_source(), spec=AUTONOMOUS)
+    ctx = context(render(default_genotype(AUTONOMOUS)), spec=AUTONOMOUS)
     for seed in range(60):
         child, _ = proposed("rewrite", ctx, seed, spec=AUTONOMOUS)
         assert all(block.modulation == "none" for _, block in child.blocks)

@@ -1,5 +1,6 @@
 """The language model here is a local server that answers, and misbehaves, as each test says."""
 
+import gzip
 import json
 import re
 import threading
@@ -8,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from discoverers.proposers.replay import ReplayProposer
 from discoverers.puct import Puct
@@ -28,7 +31,7 @@ from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
 from discoverers.proposers.llm.client import Account, Endpoint, most_read
-from discoverers.proposers.llm.prompting import NAMES, AnswerError, Prompts, read_answer
+from discoverers.proposers.llm.prompting import ANSWER_LIMIT, NAMES, AnswerError, Prompts, code_blocks, read_answer
 from discoverers.proposers.llm.proposer import LlmProposer
 
 SPEC = TaskSpec(
@@ -46,6 +49,8 @@ PARENT = Scored(Program("old = {1: 2}", summary="the old one"), Evaluation(Statu
 BROKEN = Scored(Program("broken = 1"), Evaluation(Status.ERROR, feedback="ValueError at line 7"))
 CONTEXT = Context(SPEC, (BROKEN, PARENT), frozenset())
 GOOD = f"SUMMARY\n- leak\n- sigmoid\n\n```python\n{EXAMPLE}```\n"
+LATE_SOURCE = f"{EXAMPLE}# late\n"
+LATE = GOOD.replace(EXAMPLE, LATE_SOURCE)
 KEY = "secret-key-of-the-test"
 
 
@@ -118,6 +123,29 @@ def no_json(handler):
     handler.send_header("content-type", "application/json")
     handler.end_headers()
     handler.wfile.write(b"<html>gateway</html>")
+
+
+def endless(handler):
+    send(handler, 200, completion(LATE + " " * 10 * 2**20))
+
+
+def endless_refusal(handler):
+    send(handler, 400, {"error": {"message": "no" * 5 * 2**20}})
+
+
+def drip(before, after):
+    """Sends a byte now and then for seconds, and in the end an answer that is whole."""
+
+    def answer(handler):
+        body = json.dumps(completion(LATE)).encode()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + before)
+        for _ in range(60):
+            handler.wfile.write(b" ")
+            if handler.server.released.wait(0.05):
+                return
+        handler.wfile.write(after + body)
+
+    return answer
 
 
 @pytest.fixture
@@ -211,7 +239,7 @@ def test_critique_is_asked_for_by_hint_and_shown_to_the_writer(model, server):
         ("```python\nimport jax", "no complete code blocks"),
         ("```python\nx = 1\n```", "must define a class `Model`"),
         ("```python\ndef (\n```", "does not parse"),
-        (GOOD.replace(EXAMPLE, EXAMPLE + "# x\n" * 10**6), "longer than"),
+        (GOOD.replace(EXAMPLE, EXAMPLE + "# x\n" * 10**5), "longer than"),
     ],
 )
 def test_malformed_answer_is_repaired_once(model, server, malformed, complaint):
@@ -255,6 +283,95 @@ def test_answer_that_was_lost_is_charged_at_its_worst_and_tried_again(model, ser
     spent = propose(proposer).spend.tokens
     lost = most_read(server.requests[0][2]["messages"]) + 5_000
     assert spent == 100 + lost
+
+
+drips = [drip(b"x: ", b"\r\nconnection: close\r\n\r\n"), drip(b"connection: close\r\n\r\n", b"")]
+
+
+@pytest.mark.parametrize("trouble", drips, ids=["headers", "body"])
+def test_timeout_is_for_the_whole_attempt_however_often_a_byte_comes(model, trouble):
+    assert propose(model(trouble, timeout=20.0)).source == LATE_SOURCE  # such an answer is whole in the end
+    assert propose(model(trouble, GOOD, timeout=0.5)).source == EXAMPLE
+
+
+def test_answer_of_ten_megabytes_is_not_read_and_charged_at_its_worst(model, server):
+    proposer = model(endless, GOOD, timeout=60.0)
+    proposal = propose(proposer)
+    assert proposal.source == EXAMPLE
+    assert proposal.spend.tokens == 100 + most_read(server.requests[0][2]["messages"]) + 8_000
+    with pytest.raises(ProposalError, match=r"gave no whole answer \(its body exceeds 4,194,304 bytes\)"):
+        propose(model(endless, timeout=60.0, attempts=1))
+
+
+def test_refusal_of_ten_megabytes_is_not_read_either(model):
+    with pytest.raises(ProposalError, match="exceeds"):
+        propose(model(endless_refusal, timeout=60.0, attempts=1))
+
+
+def test_compressed_answers_are_measured_unpacked(model):
+    def packed(text):
+        def answer(handler):
+            body = gzip.compress(json.dumps(completion(text)).encode())
+            handler.send_response(200)
+            for name, value in (("content-type", "application/json"), ("content-encoding", "gzip")):
+                handler.send_header(name, value)
+            handler.send_header("content-length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        return answer
+
+    assert propose(model(packed(GOOD))).source == EXAMPLE
+    with pytest.raises(ProposalError, match="exceeds"):
+        propose(model(packed(" " * 10 * 2**20), timeout=60.0, attempts=1))
+
+
+def quoting(code, fill=""):
+    """An endpoint that quotes the header that holds the key."""
+
+    def answer(handler):
+        said = f"{fill}{handler.headers['authorization']} is not known"
+        send(handler, code, {"error": {"message": said, "code": said}})
+
+    return answer
+
+
+@pytest.mark.parametrize("fill", ["", "x" * 140])  # the second cuts the quotation in the middle of the key
+def test_key_that_an_endpoint_quotes_reaches_neither_error_nor_journal(model, tmp_path, fill):
+    with pytest.raises(ProposalError, match="answered 401") as caught:
+        propose(model(quoting(401, fill)))
+    assert "secret-key" not in str(caught.value)
+    proposer = model(quoting(401, fill))
+    with EventLog(tmp_path / "log") as log:
+        run_search(
+            Puct(1, Program("seed")),
+            proposer,
+            lambda program, seed: Evaluation(Status.OK, 0.5),
+            spec=SPEC,
+            seed_program=Program("seed"),
+            budget=Budget(evaluations=2),
+            log=log,
+            seed=1,
+            patience=2,
+        )
+    written = (tmp_path / "log").read_text()
+    assert "answered 401" in written
+    assert "secret-key" not in written
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY} "])
+def test_blanks_around_a_key_are_left_out(model, server, monkeypatch, key):
+    monkeypatch.setenv("ZFBENCH_LLM_API_KEY", key)
+    propose(model(GOOD))
+    assert server.requests[0][1]["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("key", ["secret-key\rbroken", "secret-kéy"])
+def test_key_that_no_header_can_hold_is_refused_and_not_quoted(model, monkeypatch, key):
+    monkeypatch.setenv("ZFBENCH_LLM_API_KEY", key)
+    with pytest.raises(ZfbenchError, match="no HTTP header can") as caught:
+        model(GOOD)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("code", [400, 401, 404])
@@ -443,6 +560,33 @@ def test_code_block_in_another_language_does_not_count():
     assert read_answer(f"```text\nnotes\n```\n\n{GOOD}")[0] == EXAMPLE
     with pytest.raises(AnswerError):
         read_answer("```bash\nls\n```")
+
+
+FENCED = re.compile(r"^```[ \t]*([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)  # what a block is
+pieces = st.sampled_from(["```", "``", "`", "python", "c++", "x = 1", "é", " ", "\t", "\r", "\n", "\n\n", "\n```"])
+
+
+@given(st.lists(pieces, max_size=30).map("".join))
+@settings(max_examples=500)
+def test_code_blocks_are_those_of_the_definition(text):
+    lines = text.split("\n")
+    found = [(language, "".join(f"{line}\n" for line in lines[a + 1 : b])) for language, a, b in code_blocks(lines)]
+    assert found == [(match[1], match[2]) for match in FENCED.finditer(text)]
+
+
+@pytest.mark.parametrize("line", ["```python", "```", "```python" + " " * 1_000 + "!", "```" + "a" * 1_000 + "!"])
+def test_each_line_of_an_answer_is_looked_at_once(line):
+    class Line(str):
+        looks = 0
+
+        def startswith(self, *args):
+            Line.looks += 1
+            return super().startswith(*args)
+
+    count = ANSWER_LIMIT // (len(line) + 1)
+    blocks = list(code_blocks(Line(line) for _ in range(count)))
+    assert Line.looks == count
+    assert len(blocks) == (count // 2 if line == "```" else 0)
 
 
 def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():

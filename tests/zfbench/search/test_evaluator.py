@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
+from zfbench.forecaster import Limits, roll
 from zfbench.programs.contract import EXAMPLE, Status
+from zfbench.programs.report import TrainingReport
 from zfbench.programs.sandbox import fit_program
 from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator
 from zfbench.search.types import Program
+from zfbench.tasks.zfish import true_model
 
 BRIEF = Limits(updates=20, seconds=120)
 
@@ -43,6 +45,50 @@ def test_spend_counts_one_evaluation_and_its_updates(evaluation):
     assert evaluation.spend.evaluations == 1
     assert evaluation.spend.updates == 20
     assert evaluation.spend.device_seconds > 0
+
+
+class TrueButFor:
+    """The true circuit, but for one group's neurons, which lose a tenth of their activity at every step."""
+
+    report = TrainingReport("one_step", 0.1, 0, False, 20, 20, 1.0, False, (), ())
+    stdout = ""
+
+    def __init__(self, task, group):
+        self.truth, self.wrong = true_model(task.spec.name), list(task.spec.indices(group))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def step(self, activity, drive):
+        context, drive = activity[:, None], np.stack([drive, drive], axis=1)
+        after = self.truth.rollout(context, drive, None)[:, 0].copy()
+        after[:, self.wrong] *= 0.9
+        return after
+
+    def rollout(self, context, drive, clamp=None):
+        return roll(self.step, context, drive, clamp)
+
+    forecast = rollout
+
+
+@pytest.mark.parametrize("group", ["PT", "MN"])
+def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, group))
+    blame = {name.removeprefix("blame/"): v for name, v in evaluation.metrics.items() if name.startswith("blame/")}
+    assert blame.keys() == set(driven.spec.groups)
+    assert blame.pop(group) > 1e-3
+    assert max(blame.values()) < 1e-4
+    assert f"follow the recording, worst first: {group} " in evaluation.feedback
+
+
+def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven):
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, "PT"))
+    reached = [g for g in set(driven.spec.groups) - {"PT"} if evaluation.metrics[f"mae/group/{g}"] > 0.01]
+    assert reached
+    assert all(evaluation.metrics[f"blame/{g}"] < 1e-4 for g in reached)
 
 
 @pytest.mark.parametrize(

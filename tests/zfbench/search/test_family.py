@@ -1,3 +1,5 @@
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from zfbench.errors import ZfbenchError
@@ -46,6 +48,44 @@ def test_chains_of_any_length_are_drawn():
 def test_picture_is_written(tmp_path, run):
     draw_picture(family(run), tmp_path / "tree.png")
     assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """The axes of a picture, which are gone otherwise once it is written."""
+
+    def draw(*losses):
+        figures = []
+        monkeypatch.setattr(plt, "close", figures.append)
+        draw_picture(family(events(*((str(k), (), loss) for k, loss in enumerate(losses)))), tmp_path / "tree.png")
+        monkeypatch.undo()
+        (axes,) = figures[0].axes
+        plt.close(figures[0])
+        return axes
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("losses", "scale"),
+    [
+        ((0.5, 0.01), "log"),
+        ((-300.0, -200.0), "linear"),
+        ((-1.0, 2.0, None), "linear"),
+        ((0.0, None), "linear"),
+        ((-3.0, None, None), "linear"),
+        ((None,), "log"),
+    ],
+)
+def test_every_program_is_in_the_picture_whatever_the_sign_of_its_loss(drawn, losses, scale):
+    axes = drawn(*losses)
+    assert axes.get_yscale() == scale
+    points = np.concatenate([found.get_offsets() for found in axes.collections])
+    assert len(points) == len(losses)
+    low, high = axes.get_ylim()
+    assert all(low < height < high for height in points[:, 1])
+    failed = [height for number, height in points if losses[int(number) - 1] is None]
+    assert all(height > loss for height in failed for loss in losses if loss is not None)
 
 
 def test_run_without_evaluations_is_explained():

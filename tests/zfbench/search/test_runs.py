@@ -162,8 +162,9 @@ def test_points_add_up_to_the_spend_of_the_search(victim, tmp_path):
     assert [p.loss for p in points] == [s.evaluation.loss for s in outcome.evaluated]
     assert [p.spend.evaluations for p in points] == list(range(1, 13))
     losses = [float("inf") if p.loss is None else p.loss for p in points]
-    assert [p.best for p in points] == [b if b < float("inf") else None for b in itertools.accumulate(losses, min)]
-    assert [n for n, p in enumerate(points, 1) if p.improved] == [n for n, _ in outcome.incumbents]
+    lowest = list(itertools.accumulate(losses, min))
+    assert [p.best for p in points] == [b if b < float("inf") else None for b in lowest]
+    assert [p.improved for p in points] == [a < b for a, b in zip(lowest, [float("inf"), *lowest], strict=False)]
     for unit in ("device_seconds", "wall_seconds", "tokens"):
         spent = [getattr(p.spend, unit) for p in points]
         assert spent == sorted(spent)
