@@ -218,7 +218,7 @@ def train_theirs(network, task, method: DirectMethod, seed):
     ids=["nlinear", "tsmixer", "tsmixer_driven", "tide_driven"],
 )
 def test_both_are_equally_good_after_the_same_training(method, theirs, alike, driven, record_property):
-    """Of TSMixer-Ext, theirs has other weights to train (a copy of the drive for each neuron): ours must be no worse."""
+    """TSMixer-Ext: theirs has other weights to train (a copy of the drive for each neuron); ours must be no worse."""
     test = load_judge("zfish-tiny/driven").sealed.test
     past, drive = test.inputs.context[:, -method.context :], test.inputs.drive
     our_errors, their_errors = [], []
