@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discoverers.ranks import rank_scores
+from discoverers.settings import COUNT, POSITIVE, SHARE
 from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
 
 Signature = tuple[str, ...]
@@ -65,6 +66,9 @@ class FunSearch:
         reset_every: evaluations between two resets (4 hours in FunSearch).
         tests: prefix of the metrics that are a program's test scores.
         digits: significant digits of the test scores that make a signature.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(
@@ -81,6 +85,10 @@ class FunSearch:
         tests: str = "mae/condition/",
         digits: int = 2,
     ) -> None:
+        COUNT.check("FunSearch", islands=islands, parents=parents, samples=samples, period=period)
+        COUNT.check("FunSearch", reset_every=reset_every, digits=digits)
+        SHARE.check("FunSearch", recombine=recombine)
+        POSITIVE.check("FunSearch", temperature=temperature)
         self._rng = np.random.default_rng(seed)
         self._seed_id = seed_program.id
         self._parents, self._samples, self._recombine = parents, samples, recombine

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discoverers.ranks import rank_scores
+from discoverers.settings import COUNT, NOT_NEGATIVE, SHARE
 from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
 
 
@@ -47,8 +48,11 @@ class Puct:
         seed_program: the root.
         c: weight of exploration.
         recombine: share of the requests that join the two nodes of highest PUCT.
-        rewrite: share of the requests that ask for more than a small change.
+        rewrite: share of the requests that ask for more than a small change; joining goes before it.
         nodes: requests after which the search has finished.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(
@@ -60,6 +64,9 @@ class Puct:
         rewrite: float = 0.1,
         nodes: int = 500,
     ) -> None:
+        NOT_NEGATIVE.check("PUCT", c=c)
+        SHARE.check("PUCT", recombine=recombine, rewrite=rewrite)
+        COUNT.check("PUCT", nodes=nodes)
         self._rng = np.random.default_rng(seed)
         self._c, self._recombine, self._rewrite, self._limit = c, recombine, rewrite, nodes
         self._asked = 0
