@@ -32,17 +32,29 @@ class Member:
 
 @dataclass
 class Island:
-    """Clusters of programs; `added` counts all programs since the island began."""
+    """Clusters of programs, each program in one; `added` counts all programs since the island began."""
 
     clusters: dict[Signature, list[Member]] = field(default_factory=dict)
     added: int = 0
 
     def add(self, signature: Signature, member: Member) -> None:
-        """Register a program, unless it is there."""
-        cluster = self.clusters.setdefault(signature, [])
-        if member not in cluster:
-            cluster.append(member)
+        """Register a program; one that is there, and was evaluated again, counts with its latest score alone."""
+        if member in self.clusters.get(signature, ()):
+            return
+        if not self._drop(member.id):
             self.added += 1
+        self.clusters.setdefault(signature, []).append(member)
+
+    def _drop(self, program: ProgramId) -> bool:
+        """Remove a program; whether it was there."""
+        for signature, cluster in self.clusters.items():
+            left = [member for member in cluster if member.id != program]
+            if len(left) < len(cluster):
+                self.clusters[signature] = left
+                if not left:
+                    del self.clusters[signature]
+                return True
+        return False
 
     def best(self) -> tuple[Signature, Member]:
         """The program of lowest loss, with its cluster's signature."""
@@ -96,7 +108,8 @@ class FunSearch:
         self._tests, self._digits = tests, digits
         self._islands = [Island() for _ in range(islands)]
         self._home: dict[int, int] = {}  # island of each pending request
-        self._asked = self._told = 0
+        self._asked = self._evaluated = 0
+        self._begun = False  # whether the seed program was told
         self._prompt: tuple[int, tuple[ProgramId, ...]] = (0, ())  # island and parents of the request
         self._left = 0  # requests that it still stands for
 
@@ -105,7 +118,7 @@ class FunSearch:
         if self._asked == 0:
             self._asked = 1
             return Request(0, "seed")
-        if self._told == 0:
+        if not self._begun:
             return None
         if self._left == 0:
             self._prompt, self._left = self._draw_prompt(), self._samples
@@ -117,15 +130,20 @@ class FunSearch:
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """A working program joins the island that it was asked for; the seed program joins all."""
-        self._told += 1
+        """A working program joins the island that it was asked for; the seed program joins all.
+
+        A program that is evaluated again and fails this time keeps its place.
+        """
+        self._begun = True
         homes = self._islands if request.id == 0 else [self._islands[self._home.pop(request.id)]]
         if program.source and evaluation.loss is not None:
             member = Member(program.id, len(program.source), evaluation.loss)
             for island in homes:
                 island.add(self._signature(evaluation), member)
-        if self._told % self._reset_every == 0:
-            self._reset()
+        if evaluation.spend.evaluations:  # not a duplicate's answer, and not a request without one
+            self._evaluated += 1
+            if self._evaluated % self._reset_every == 0:
+                self._reset()
 
     def _operator(self, parents: tuple[ProgramId, ...]) -> Operator:
         if not parents:

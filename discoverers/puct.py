@@ -84,8 +84,15 @@ class Puct:
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """Add a node; a missing answer or a program that is known adds none, but has cost its parents a visit."""
-        if not program.source or program.id in self._nodes:
+        """Add a node; a missing answer or a program that is known adds none, but has cost its parents a visit.
+
+        A known program that was evaluated again counts with its latest loss; one that fails this time keeps its own.
+        """
+        if not program.source:
+            return
+        if program.id in self._nodes:
+            if evaluation.ok:
+                self._nodes[program.id].loss = evaluation.loss
             return
         self._nodes[program.id] = Node(request.parents, evaluation.loss)
         if not evaluation.ok and request.operator != "repair":
