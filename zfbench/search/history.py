@@ -49,7 +49,9 @@ class History:
         step: the most that one request may use up, from asking to telling.
         pending: tickets by request id, in order of asking.
         scored: every different program that was evaluated, in order.
-        fruitless: latest requests in a row that brought no new working program.
+        fruitless: latest requests in a row that brought no working program which was evaluated for them. Where
+            repeats are evaluated again, each is paid for and says something new, so it counts as fruit: such a
+            search reaches its generations, and its budget ends it.
         ended: why the search ended, None while it goes on.
     """
 

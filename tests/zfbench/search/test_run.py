@@ -178,6 +178,17 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
 
 
+@pytest.mark.parametrize(("seven", "reason", "told"), [(False, "budget", 30), (True, "stalled", 9)])
+def test_repeats_that_are_paid_for_do_not_end_a_search_unless_they_fail(tmp_path, seven, reason, told):
+    seed_program = Program("77" if seven else "100")
+    discoverer, budget = Generations(0, seed_program), Budget(evaluations=30)
+    same = Numbers(failing=0.0, spread=0)
+    options = {"budget": budget, "reevaluate": True, "patience": 9, "seed_program": seed_program}
+    outcome = search(tmp_path / "log", discoverer, same, **options)
+    assert (outcome.reason, len(discoverer.told)) == (reason, told)
+    assert outcome.counts.evaluated == 1
+
+
 def test_duplicates_are_told_their_earlier_evaluation_for_free(tmp_path):
     discoverer, evaluate = Generations(0, SEED_PROGRAM), Distance()
     outcome = search(tmp_path / "log", discoverer, Numbers(spread=2), evaluate)
