@@ -280,9 +280,10 @@ class _Loop:
         source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
         program = Program(source, ticket.request.parents, ticket.request.operator, summary)
         body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
+        body |= {"critique": answer.critique} if answer.critique else {}
         elapsed = self.history.ledger.elapsed()
         event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
-        self.history.propose(ticket, program, failure, answer.spend)
+        self.history.propose(ticket, program, failure, answer.spend, answer.critique)
         self._report(event)
         self._dispatch(ticket)
 
