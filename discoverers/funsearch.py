@@ -10,12 +10,15 @@ FunSearch's T0 = 0.1 assumes scores that differ by about one: here they are rank
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discoverers.ranks import rank_scores
-from discoverers.settings import COUNT, POSITIVE, SHARE
+from discoverers.settings import COUNT, POSITIVE, SHARE, check_choice
+from zfbench.errors import ZfbenchError
+from zfbench.search.discoverer import FITTED
 from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
 
 Signature = tuple[str, ...]
@@ -23,7 +26,7 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Member:
-    """A working program of an island: id, length of its source, loss."""
+    """A working program of an island: id, length of its source, loss (what it is ranked by)."""
 
     id: ProgramId
     length: int
@@ -75,6 +78,9 @@ class FunSearch:
             change of the best, the others in sight. A language model may do either whatever it is asked.
         temperature: T0.
         period: P, in programs.
+        score: what programs are ranked by: the `loss` that all methods share (for simulators, minus the log marginal
+            likelihood), or minus the log likelihood at `fitted` parameters, as in FunSearch+ on simulators. Where
+            programs are trained, their constants are fitted by that, and the loss is the score.
         reset_every: evaluations between two resets (4 hours in FunSearch).
         tests: prefix of the metrics that are a program's test scores.
         digits: significant digits of the test scores that make a signature.
@@ -96,11 +102,14 @@ class FunSearch:
         reset_every: int = 200,
         tests: str = "mae/condition/",
         digits: int = 2,
+        score: Literal["loss", "fitted"] = "loss",
     ) -> None:
         COUNT.check("FunSearch", islands=islands, parents=parents, samples=samples, period=period)
         COUNT.check("FunSearch", reset_every=reset_every, digits=digits)
         SHARE.check("FunSearch", recombine=recombine)
         POSITIVE.check("FunSearch", temperature=temperature)
+        check_choice("FunSearch", ("loss", "fitted"), score=score)
+        self.wants_fitted = score == "fitted"
         self._rng = np.random.default_rng(seed)
         self._seed_id = seed_program.id
         self._parents, self._samples, self._recombine = parents, samples, recombine
@@ -136,14 +145,23 @@ class FunSearch:
         """
         self._begun = True
         homes = self._islands if request.id == 0 else [self._islands[self._home.pop(request.id)]]
-        if program.source and evaluation.loss is not None:
-            member = Member(program.id, len(program.source), evaluation.loss)
+        if program.source and evaluation.ok:
+            member = Member(program.id, len(program.source), self._loss(evaluation))
             for island in homes:
                 island.add(self._signature(evaluation), member)
         if evaluation.spend.evaluations:  # not a duplicate's answer, and not a request without one
             self._evaluated += 1
             if self._evaluated % self._reset_every == 0:
                 self._reset()
+
+    def _loss(self, evaluation: Evaluation) -> float:
+        """What a working program is ranked by, lower is better."""
+        if not self.wants_fitted:
+            assert evaluation.loss is not None  # it works
+            return evaluation.loss
+        if FITTED not in evaluation.metrics:
+            raise ZfbenchError("The task measures no likelihood at fitted parameters; run FunSearch with score=loss.")
+        return -evaluation.metrics[FITTED]
 
     def _operator(self, parents: tuple[ProgramId, ...]) -> Operator:
         if not parents:
@@ -170,8 +188,7 @@ class FunSearch:
 
     def _signature(self, evaluation: Evaluation) -> Signature:
         scores = [value for name, value in sorted(evaluation.metrics.items()) if name.startswith(self._tests)]
-        if not scores and evaluation.loss is not None:
-            scores = [evaluation.loss]
+        scores = scores or [self._loss(evaluation)]
         return tuple(f"{score:.{self._digits - 1}e}" for score in scores)
 
     def _reset(self) -> None:

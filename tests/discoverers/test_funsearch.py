@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from discoverers.funsearch import FunSearch
+from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import Status
 from zfbench.search.types import NOTHING, Evaluation, Program, Spend
 
@@ -170,6 +171,30 @@ def test_program_that_is_evaluated_again_leaves_its_cluster_to_the_others():
         grow(search, name, ok(loss))
     members = [[m.id for m in cluster] for cluster in search._islands[0].clusters.values()]
     assert sorted(members) == sorted([[SEED.id], [Program("b").id], [Program("a").id]])
+
+
+def test_fitted_score_replaces_the_loss_where_it_is_wished_for():
+    def parents(**settings):
+        search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, parents=1, temperature=1e-3, **settings)
+        grow(search, "small loss", ok(0.1, log_fitted=-5.0))
+        grow(search, "fits well", ok(0.5, log_fitted=-1.0))
+        return {search.ask().parents for _ in range(20)}
+
+    assert parents() == {(Program("small loss").id,)}
+    assert parents(score="fitted") == {(Program("fits well").id,)}
+    assert not FunSearch(0, SEED).wants_fitted
+
+
+def test_fitted_score_makes_the_clusters_too():
+    search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, score="fitted")
+    for k in range(4):
+        grow(search, f"{k}", ok(0.1 * k, log_fitted=-5.0))
+    assert len(search._islands[0].clusters) == 2
+
+
+def test_fitted_score_that_the_task_does_not_measure_is_explained():
+    with pytest.raises(ZfbenchError, match="score=loss"):
+        begun(ok(1.0), score="fitted")
 
 
 def test_broken_seed_program_is_repaired():

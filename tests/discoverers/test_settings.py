@@ -35,6 +35,7 @@ REFUSED = {
         **dict.fromkeys(("islands", "parents", "samples", "period", "reset_every", "digits"), NO_COUNT),
         "recombine": NO_SHARE,
         "temperature": NOT_ABOVE_0,
+        "score": ["marginal", None],
     },
 }
 REFUSED["n1"] = REFUSED["modelsmc"]
