@@ -47,12 +47,11 @@ class SimulatorEvaluator(SandboxUser):
         """An evaluator that measures the likelihood at fitted parameters too, the metric `FITTED`.
 
         Raises:
-            ZfbenchError: the task has nothing simulated that a posterior could be learned from.
+            ZfbenchError: the task has no parameters, or simulates nothing that a posterior could be learned from.
         """
-        if self._task.likelihood == "exact":
+        if self._task.likelihood == "exact" or not self._task.spec.parameters:
             raise ZfbenchError(
-                f"The task '{self._task.spec.name}' states its likelihoods and simulates nothing to fit parameters by; "
-                "leave out score=fitted."
+                f"The task '{self._task.spec.name}' fits no parameters by simulation; leave out score=fitted."
             )
         return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=True)
 

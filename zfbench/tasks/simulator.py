@@ -119,8 +119,8 @@ class SimulatorSpec:
     def supports(self, parameters: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether parameters [n, P] are possible under their priors: [n]."""
         bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
-        inside: NDArray[np.bool_] = ((parameters >= bounds[:, 0]) & (parameters <= bounds[:, 1])).all(axis=1)
-        return inside
+        inside: NDArray[np.bool_] = np.logical_and(parameters >= bounds[:, 0], parameters <= bounds[:, 1])  # [n, P]
+        return np.logical_and.reduce(inside, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
