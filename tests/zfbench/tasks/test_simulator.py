@@ -299,6 +299,13 @@ def test_fitted_score_is_refused_where_nothing_is_simulated_to_fit_by(request, t
         search(plan, tmp_path / "run")
 
 
+def test_fitted_score_is_refused_without_parameters():
+    task = FAMILY.load("growth-tiny")
+    bare = replace(task, spec=replace(task.spec, parameters=()))
+    with pytest.raises(ZfbenchError, match="fits no parameters"):
+        bare.evaluator(LIMITS, None).with_fitted()
+
+
 def test_squared_error_is_that_of_all_pairs_in_units_of_each_statistics_variance():
     rng = np.random.default_rng(0)
     simulated, x = rng.normal(2, 3, (7, 3)), rng.normal(size=(5, 3))
