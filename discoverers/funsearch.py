@@ -10,11 +10,15 @@ FunSearch's T0 = 0.1 assumes scores that differ by about one: here they are rank
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discoverers.ranks import rank_scores
+from discoverers.settings import COUNT, POSITIVE, SHARE, check_choice
+from zfbench.errors import ZfbenchError
+from zfbench.search.discoverer import FITTED
 from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
 
 Signature = tuple[str, ...]
@@ -22,7 +26,7 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Member:
-    """A working program of an island: id, length of its source, loss."""
+    """A working program of an island: id, length of its source, loss (what it is ranked by)."""
 
     id: ProgramId
     length: int
@@ -31,17 +35,29 @@ class Member:
 
 @dataclass
 class Island:
-    """Clusters of programs; `added` counts all programs since the island began."""
+    """Clusters of programs, each program in one; `added` counts all programs since the island began."""
 
     clusters: dict[Signature, list[Member]] = field(default_factory=dict)
     added: int = 0
 
     def add(self, signature: Signature, member: Member) -> None:
-        """Register a program, unless it is there."""
-        cluster = self.clusters.setdefault(signature, [])
-        if member not in cluster:
-            cluster.append(member)
+        """Register a program; one that is there, and was evaluated again, counts with its latest score alone."""
+        if member in self.clusters.get(signature, ()):
+            return
+        if not self._drop(member.id):
             self.added += 1
+        self.clusters.setdefault(signature, []).append(member)
+
+    def _drop(self, program: ProgramId) -> bool:
+        """Remove a program; whether it was there."""
+        for signature, cluster in self.clusters.items():
+            left = [member for member in cluster if member.id != program]
+            if len(left) < len(cluster):
+                self.clusters[signature] = left
+                if not left:
+                    del self.clusters[signature]
+                return True
+        return False
 
     def best(self) -> tuple[Signature, Member]:
         """The program of lowest loss, with its cluster's signature."""
@@ -62,9 +78,15 @@ class FunSearch:
             change of the best, the others in sight. A language model may do either whatever it is asked.
         temperature: T0.
         period: P, in programs.
+        score: what programs are ranked by: the `loss` that all methods share (for simulators, minus the log marginal
+            likelihood), or minus the log likelihood at `fitted` parameters, as in FunSearch+ on simulators. Where
+            programs are trained, their constants are fitted by that, and the loss is the score.
         reset_every: evaluations between two resets (4 hours in FunSearch).
         tests: prefix of the metrics that are a program's test scores.
         digits: significant digits of the test scores that make a signature.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(
@@ -80,7 +102,14 @@ class FunSearch:
         reset_every: int = 200,
         tests: str = "mae/condition/",
         digits: int = 2,
+        score: Literal["loss", "fitted"] = "loss",
     ) -> None:
+        COUNT.check("FunSearch", islands=islands, parents=parents, samples=samples, period=period)
+        COUNT.check("FunSearch", reset_every=reset_every, digits=digits)
+        SHARE.check("FunSearch", recombine=recombine)
+        POSITIVE.check("FunSearch", temperature=temperature)
+        check_choice("FunSearch", ("loss", "fitted"), score=score)
+        self.wants_fitted = score == "fitted"
         self._rng = np.random.default_rng(seed)
         self._seed_id = seed_program.id
         self._parents, self._samples, self._recombine = parents, samples, recombine
@@ -88,7 +117,8 @@ class FunSearch:
         self._tests, self._digits = tests, digits
         self._islands = [Island() for _ in range(islands)]
         self._home: dict[int, int] = {}  # island of each pending request
-        self._asked = self._told = 0
+        self._asked = self._evaluated = 0
+        self._begun = False  # whether the seed program was told
         self._prompt: tuple[int, tuple[ProgramId, ...]] = (0, ())  # island and parents of the request
         self._left = 0  # requests that it still stands for
 
@@ -97,7 +127,7 @@ class FunSearch:
         if self._asked == 0:
             self._asked = 1
             return Request(0, "seed")
-        if self._told == 0:
+        if not self._begun:
             return None
         if self._left == 0:
             self._prompt, self._left = self._draw_prompt(), self._samples
@@ -109,15 +139,29 @@ class FunSearch:
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """A working program joins the island that it was asked for; the seed program joins all."""
-        self._told += 1
+        """A working program joins the island that it was asked for; the seed program joins all.
+
+        A program that is evaluated again and fails this time keeps its place.
+        """
+        self._begun = True
         homes = self._islands if request.id == 0 else [self._islands[self._home.pop(request.id)]]
-        if program.source and evaluation.loss is not None:
-            member = Member(program.id, len(program.source), evaluation.loss)
+        if program.source and evaluation.ok:
+            member = Member(program.id, len(program.source), self._loss(evaluation))
             for island in homes:
                 island.add(self._signature(evaluation), member)
-        if self._told % self._reset_every == 0:
-            self._reset()
+        if evaluation.spend.evaluations:  # not a duplicate's answer, and not a request without one
+            self._evaluated += 1
+            if self._evaluated % self._reset_every == 0:
+                self._reset()
+
+    def _loss(self, evaluation: Evaluation) -> float:
+        """What a working program is ranked by, lower is better."""
+        if not self.wants_fitted:
+            assert evaluation.loss is not None  # it works
+            return evaluation.loss
+        if FITTED not in evaluation.metrics:
+            raise ZfbenchError("The task measures no likelihood at fitted parameters; run FunSearch with score=loss.")
+        return -evaluation.metrics[FITTED]
 
     def _operator(self, parents: tuple[ProgramId, ...]) -> Operator:
         if not parents:
@@ -144,8 +188,7 @@ class FunSearch:
 
     def _signature(self, evaluation: Evaluation) -> Signature:
         scores = [value for name, value in sorted(evaluation.metrics.items()) if name.startswith(self._tests)]
-        if not scores and evaluation.loss is not None:
-            scores = [evaluation.loss]
+        scores = scores or [self._loss(evaluation)]
         return tuple(f"{score:.{self._digits - 1}e}" for score in scores)
 
     def _reset(self) -> None:

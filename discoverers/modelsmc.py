@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
 from zfbench.errors import ZfbenchError
 from zfbench.search.discoverer import Generation
 from zfbench.search.hints import CRITIQUE
@@ -61,6 +62,9 @@ class ModelSMC:
         tempering: raise the likelihood to the power k / K in generation k.
         critique: have the proposer criticise a program before it writes the next, if it can.
         start: the first population: N copies of the `seed` program, or N `proposals` made from it.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(
@@ -77,12 +81,13 @@ class ModelSMC:
         critique: bool = True,
         start: Literal["seed", "proposals"] = "seed",
     ) -> None:
-        if weights not in ("likelihood", "mse"):
-            raise ZfbenchError(f"ModelSMC has no weights '{weights}'; choose likelihood or mse.")
-        if start not in ("seed", "proposals"):
-            raise ZfbenchError(f"ModelSMC has no start '{start}'; choose seed or proposals.")
-        if particles < 1 or not 0 <= alpha <= 1 or tau <= 0:
-            raise ZfbenchError("ModelSMC needs particles of at least 1, alpha in [0, 1] and a positive tau.")
+        COUNT.check("ModelSMC", particles=particles, generations=generations)
+        SHARE.check("ModelSMC", alpha=alpha)
+        POSITIVE.check("ModelSMC", tau=tau)
+        NOT_NEGATIVE.check("ModelSMC", threshold=threshold)
+        check_choice("ModelSMC", ("likelihood", "mse"), weights=weights)
+        check_choice("ModelSMC", ("seed", "proposals"), start=start)
+        check_choice("ModelSMC", FLAG, tempering=tempering, critique=critique)
         self._rng = np.random.default_rng(seed)
         self._size, self._generations, self._alpha, self._tau = particles, generations, alpha, tau
         self._threshold, self._weights_by, self._tempering = threshold, weights, tempering

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discoverers.ranks import rank_scores
+from discoverers.settings import COUNT, NOT_NEGATIVE, SHARE
 from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
 
 
@@ -47,8 +48,11 @@ class Puct:
         seed_program: the root.
         c: weight of exploration.
         recombine: share of the requests that join the two nodes of highest PUCT.
-        rewrite: share of the requests that ask for more than a small change.
+        rewrite: share of the requests that ask for more than a small change; joining goes before it.
         nodes: requests after which the search has finished.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(
@@ -60,6 +64,9 @@ class Puct:
         rewrite: float = 0.1,
         nodes: int = 500,
     ) -> None:
+        NOT_NEGATIVE.check("PUCT", c=c)
+        SHARE.check("PUCT", recombine=recombine, rewrite=rewrite)
+        COUNT.check("PUCT", nodes=nodes)
         self._rng = np.random.default_rng(seed)
         self._c, self._recombine, self._rewrite, self._limit = c, recombine, rewrite, nodes
         self._asked = 0
@@ -77,8 +84,15 @@ class Puct:
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """Add a node; a missing answer or a program that is known adds none, but has cost its parents a visit."""
-        if not program.source or program.id in self._nodes:
+        """Add a node; a missing answer or a program that is known adds none, but has cost its parents a visit.
+
+        A known program that was evaluated again counts with its latest loss; one that fails this time keeps its own.
+        """
+        if not program.source:
+            return
+        if program.id in self._nodes:
+            if evaluation.ok:
+                self._nodes[program.id].loss = evaluation.loss
             return
         self._nodes[program.id] = Node(request.parents, evaluation.loss)
         if not evaluation.ok and request.operator != "repair":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from discoverers.settings import FLAG, check_choice
 from zfbench.search.types import Evaluation, Program, ProgramId, Request
 
 
@@ -18,9 +19,13 @@ class RandomSearch:
         seed: of the draws of parents.
         seed_program: where every search begins.
         restarts: draw the parent from all working programs instead of taking the seed program.
+
+    Raises:
+        ZfbenchError: a setting is out of its range.
     """
 
     def __init__(self, seed: int, seed_program: Program, restarts: bool = False) -> None:
+        check_choice("Random search", FLAG, restarts=restarts)
         self._rng = np.random.default_rng(seed)
         self._seed_id = seed_program.id
         self._restarts = restarts

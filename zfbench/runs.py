@@ -24,7 +24,7 @@ from zfbench.results import Spend as SpendRecord
 from zfbench.search import finals, history, population
 from zfbench.search.arena import Arena, Guest
 from zfbench.search.budget import Budget
-from zfbench.search.discoverer import Discoverer, Generation, Generational, WeightedPopulation
+from zfbench.search.discoverer import Discoverer, Fitting, Generation, Generational, WeightedPopulation
 from zfbench.search.evaluator import InterpretedEvaluator, ProgramEvaluator, bound
 from zfbench.search.eventlog import Event, EventLog, read_journal
 from zfbench.search.executors import Evaluate, ExecutorFactory
@@ -32,6 +32,7 @@ from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
 from zfbench.search.proposer import Interpretable, Proposer
 from zfbench.search.run import PATIENCE, run_search
+from zfbench.search.simulator_evaluator import SimulatorEvaluator
 from zfbench.search.trajectory import Point, trajectory
 from zfbench.search.types import Program, ProgramId, Scored, Spend
 from zfbench.tasks.sealed import PopulationJudge
@@ -181,6 +182,8 @@ def search(
         box, log = held.enter_context(_opened(sandbox)), held.enter_context(EventLog(folder / LOG))
         check_trust(box, plan.proposer, getattr(proposer, "trusted", False), allow_unsafe)
         evaluate = task.evaluator(plan.candidate, box)
+        if isinstance(discoverer, Fitting) and discoverer.wants_fitted:
+            evaluate = _fitted(plan, evaluate)
         if plan.fast_path:
             evaluate = held.enter_context(_interpreted(plan, evaluate, proposer))
         outcome = run_search(
@@ -328,6 +331,20 @@ def _make(kind: str, name: str, settings: dict[str, Any], *arguments: Any) -> An
         return factory(*arguments, **settings)
     except TypeError as error:
         raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
+
+
+def _fitted(plan: Plan, evaluate: Evaluate) -> Evaluate:
+    """The evaluator, with parameters fitted to the observations.
+
+    Raises:
+        ZfbenchError: the task's programs are no simulators with parameters.
+    """
+    if not isinstance(evaluate, SimulatorEvaluator):
+        raise ZfbenchError(
+            f"{plan.task} fits no parameters by simulation (constants of programs that forecast are trained anyway); "
+            "leave out score=fitted."
+        )
+    return evaluate.with_fitted()
 
 
 @contextmanager

@@ -66,10 +66,10 @@ class ReplayProposer:
         answer = self._answers.get(_key(request))
         if answer is None:
             raise ProposalError(f"Request {request.id} ({request.operator}) is not in the recorded search.")
-        spend = Spend.from_json(answer["spend"])
+        spend, critique = Spend.from_json(answer["spend"]), answer.get("critique", "")
         if answer["failure"] is not None:
-            raise ProposalError(answer["failure"], spend)
-        return Proposal(answer["program"]["source"], answer["program"]["summary"], spend)
+            raise ProposalError(answer["failure"], spend, critique)
+        return Proposal(answer["program"]["source"], answer["program"]["summary"], spend, critique)
 
 
 def _key(request: Request) -> tuple[int, str, tuple[str, ...]]:

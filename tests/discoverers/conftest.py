@@ -1,23 +1,24 @@
 """A world without models: programs are words, and a rule says how each fares."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from zfbench.programs.contract import Status
-from zfbench.search.types import Evaluation, Program
+from zfbench.search.types import NOTHING, Evaluation, Program, Spend
 
 SEED = Program("seed")
+PAID = Spend(evaluations=1)
 
 
 def scored(loss):
     """A working evaluation with all that a discoverer may ask for."""
     metrics = {"mae/condition/left": loss, "mae/condition/right": 2 * loss, "standardised_mse": loss**2}
-    return Evaluation(Status.OK, loss, -100 * loss, metrics)
+    return Evaluation(Status.OK, loss, -100 * loss, metrics, spend=PAID)
 
 
-FAILED = Evaluation(Status.ERROR, feedback="it broke")
+FAILED = Evaluation(Status.ERROR, feedback="it broke", spend=PAID)
 
 
 @dataclass
@@ -76,7 +77,7 @@ class World:
         if draw[1] > 1 - self.failing / 2:
             known = list(self.told)[int(rng.integers(len(self.told)))]
             source = "seed" if known == SEED.id else self._source(known)
-            return Program(source, request.parents, request.operator), self.told[known]
+            return Program(source, request.parents, request.operator), replace(self.told[known], spend=NOTHING)
         program = Program(f"program {request.id}", request.parents, request.operator)
         return program, FAILED if draw[0] < self.failing else scored(loss)
 

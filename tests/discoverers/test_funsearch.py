@@ -1,15 +1,21 @@
 from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
 
 from discoverers.funsearch import FunSearch
+from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import Status
-from zfbench.search.types import Evaluation, Program
+from zfbench.search.types import NOTHING, Evaluation, Program, Spend
 
 SEED = Program("seed")
-FAILED = Evaluation(Status.ERROR)
+PAID = Spend(evaluations=1)
+FAILED = Evaluation(Status.ERROR, spend=PAID)
 
 
 def ok(loss, **metrics):
-    return Evaluation(Status.OK, loss, metrics=metrics)
+    return Evaluation(Status.OK, loss, metrics=metrics, spend=PAID)
 
 
 def begun(evaluation=None, **settings):
@@ -96,6 +102,99 @@ def test_reset_counts_evaluations_and_keeps_the_better_half():
     after = sorted(island.best()[1].loss for island in search._islands)
     assert after[-1] <= before[1]
     assert after[0] == before[0]
+
+
+@pytest.mark.parametrize("answer", [(SEED, replace(ok(1.0), spend=NOTHING)), (Program(""), Evaluation(Status.INVALID))])
+def test_reset_does_not_count_duplicates_and_requests_without_an_answer(answer):
+    search = begun(islands=4, samples=1, reset_every=20)
+    for k in range(18):
+        grow(search, f"{k}", ok(0.9 - k / 100))
+    islands = list(search._islands)
+    for _ in range(30):
+        search.tell(search.ask(), *answer)
+    assert all(a is b for a, b in zip(islands, search._islands, strict=True))
+    grow(search, "the twentieth", ok(0.95))
+    assert sum(a is b for a, b in zip(islands, search._islands, strict=True)) == 2
+    again = list(search._islands)
+    search.tell(search.ask(), *answer)
+    assert all(a is b for a, b in zip(again, search._islands, strict=True))
+
+
+def test_default_resets_leave_a_search_of_forty_evaluations_alone():
+    search = begun()
+    islands = list(search._islands)
+    for k in range(40):
+        grow(search, f"{k}", ok(0.9 - k / 100))
+    assert all(a is b for a, b in zip(islands, search._islands, strict=True))
+
+
+@pytest.mark.parametrize(("period", "heat"), [(1_000, 0.996), (8, 0.5), (5, 0.2), (4, 1.0)])
+def test_temperature_falls_with_the_programs_of_an_island_and_begins_anew_after_a_period(period, heat):
+    search = begun(islands=1, samples=1, parents=1, temperature=1.0, period=period)
+    for k, loss in enumerate((0.8, 0.6, 0.4)):  # with the seed program, n = 4
+        grow(search, f"{k}", ok(loss))
+    parents = Counter(search.ask().parents[0] for _ in range(2_000))
+    logits = np.array([0, 1, 2, 3]) / 3 / heat
+    expected = np.exp(logits[-1]) / np.exp(logits).sum()
+    assert abs(parents[Program("2").id] / 2_000 - expected) < 5 * np.sqrt(expected * (1 - expected) / 2_000)
+
+
+def test_programs_are_ranked_within_their_island():
+    """An island of mediocre programs prefers its own best as clearly as any other island does."""
+    search = begun(ok(100.0), islands=2, samples=1, parents=1, temperature=0.5)
+    losses = {0: iter([1.0, 2.0, 3.0, 4.0]), 1: iter([50.0, 60.0])}
+    while sum(island.added for island in search._islands) < 8:
+        request = search.ask()
+        loss = next(losses[search._home[request.id]], None)
+        search.tell(request, Program(f"{loss}"), FAILED if loss is None else ok(loss))
+    parents = Counter(search.ask().parents[0] for _ in range(2_000))
+    good, worse, seed = (parents[program.id] for program in (Program("50.0"), Program("60.0"), SEED))
+    assert good / worse == pytest.approx(np.exp(0.5 / 0.5), rel=0.25)
+    assert good + worse + seed > 900
+
+
+def test_program_that_is_evaluated_again_belongs_to_its_island_once_with_its_latest_score():
+    search = begun(islands=1, samples=1, parents=1)
+    for loss in (0.5, 0.9, 0.3):
+        grow(search, "a", ok(loss))
+    grow(search, "a", FAILED)
+    (island,) = search._islands
+    members = [member for cluster in island.clusters.values() for member in cluster]
+    assert sorted((m.id, m.loss) for m in members) == sorted([(SEED.id, 1.0), (Program("a").id, 0.3)])
+    assert island.added == 2
+    assert all(island.clusters.values())
+
+
+def test_program_that_is_evaluated_again_leaves_its_cluster_to_the_others():
+    search = begun(islands=1, samples=1, parents=1)
+    for name, loss in (("a", 0.5), ("b", 0.5), ("a", 0.3)):
+        grow(search, name, ok(loss))
+    members = [[m.id for m in cluster] for cluster in search._islands[0].clusters.values()]
+    assert sorted(members) == sorted([[SEED.id], [Program("b").id], [Program("a").id]])
+
+
+def test_fitted_score_replaces_the_loss_where_it_is_wished_for():
+    def parents(**settings):
+        search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, parents=1, temperature=1e-3, **settings)
+        grow(search, "small loss", ok(0.1, log_fitted=-5.0))
+        grow(search, "fits well", ok(0.5, log_fitted=-1.0))
+        return {search.ask().parents for _ in range(20)}
+
+    assert parents() == {(Program("small loss").id,)}
+    assert parents(score="fitted") == {(Program("fits well").id,)}
+    assert not FunSearch(0, SEED).wants_fitted
+
+
+def test_fitted_score_makes_the_clusters_too():
+    search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, score="fitted")
+    for k in range(4):
+        grow(search, f"{k}", ok(0.1 * k, log_fitted=-5.0))
+    assert len(search._islands[0].clusters) == 2
+
+
+def test_fitted_score_that_the_task_does_not_measure_is_explained():
+    with pytest.raises(ZfbenchError, match="score=loss"):
+        begun(ok(1.0), score="fitted")
 
 
 def test_broken_seed_program_is_repaired():

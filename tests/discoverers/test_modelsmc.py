@@ -7,6 +7,7 @@ import pytest
 from discoverers.modelsmc import ModelSMC, effective_size, n1, systematic_resample
 from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import Status
+from zfbench.search.hints import CRITIQUE
 from zfbench.search.types import Evaluation, Program
 
 SEED = Program("seed")
@@ -116,6 +117,32 @@ def test_resampling_happens_below_the_threshold_alone():
 
     assert survivors(math.log(3)) == 10  # ESS = 144 / 18 = 8
     assert survivors(50.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("working", "particles", "threshold", "resampled"),
+    [
+        (2, 4, 0.5, False),  # ESS / N = threshold exactly: not below
+        (15, 32, 0.5, True),
+        (16, 32, 0.5, False),
+        (11, 20, 0.6, True),
+        (12, 20, 0.55, False),
+    ],
+)
+def test_resampling_happens_strictly_below_the_threshold_relative_to_n(working, particles, threshold, resampled):
+    """Of N particles, w work and weigh the same: ESS = w."""
+    settings = {} if threshold == 0.5 else {"threshold": threshold}
+    search = begun(particles=particles, generations=2, alpha=0.0, **settings)
+    generation(search, lambda r: (Program(str(r.id)), ok(0.0) if r.id <= working else FAILED))
+    search.ask()
+    assert search.generations[-1].resampled is resampled
+
+
+def test_requests_ask_for_a_critique_unless_told_otherwise():
+    for settings, hints in (({}, (CRITIQUE,)), ({"critique": False}, ())):
+        search = begun(particles=3, generations=2, alpha=0.0, **settings)
+        requests = generation(search, numbered(lambda k: 0.0)) + generation(search, numbered(lambda k: 0.0))
+        assert [request.hints for request in requests] == [hints] * 6
 
 
 def test_proposer_sees_the_last_three_of_a_line_oldest_first():

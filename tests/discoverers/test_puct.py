@@ -113,6 +113,18 @@ def test_deep_trees_need_no_recursion():
     assert search._nodes[SEED.id].visits == 3_001
 
 
+def test_node_that_is_evaluated_again_counts_with_its_latest_loss():
+    search = begun(c=0.0)
+    grow(search, "a", ok(0.5))
+    grow(search, "b", ok(0.4))
+    assert search.ask().parents == (Program("b").id,)
+    grow(search, "b", ok(0.9))
+    assert search.ask().parents == (Program("a").id,)
+    grow(search, "a", FAILED)
+    assert search.ask().parents == (Program("a").id,)  # one that fails when it is evaluated again is not repaired
+    assert len(search._nodes) == 3
+
+
 def test_search_finishes_at_its_number_of_nodes():
     search = begun(nodes=3)
     grow(search, "a", ok(1.0))

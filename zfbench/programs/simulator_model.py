@@ -14,14 +14,15 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator import simulate_program
-from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
-from zfbench.scoring.neural import Training, fit_likelihood
+from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, Posterior, log_fitted, log_marginal_prior
+from zfbench.scoring.neural import Training, fit_likelihood, fit_posterior
 from zfbench.search.types import normalise
 
 if TYPE_CHECKING:
     from zfbench.tasks.simulator import Observed, SimulatorTask
 
 BATCH = 200  # simulations of one update of the density estimator
+FITTED_DRAWS = 10_000  # from the posterior of each observation, the best of which are its fitted parameters
 AGAIN = 2**31  # apart from the numbers of all other streams
 
 
@@ -31,7 +32,7 @@ class SimulationReport:
 
     Attributes:
         simulations: trajectories of the program.
-        updates: most optimiser steps that the density estimator may have taken; 0 where the likelihood is exact.
+        updates: most optimiser steps that the density estimators may have taken; 0 where the likelihood is exact.
         seconds: wall-clock time.
     """
 
@@ -51,13 +52,27 @@ class SimulatorModel:
         source: the program.
         report: how its likelihood was learned, once it is.
         simulated: [n, K], the statistics it was learned from; empty where the likelihood is exact.
+        posterior: of the parameters, once it is learned.
     """
 
     report: SimulationReport
     simulated: NDArray[np.float64]
+    posterior: Posterior | None = None
 
-    def __init__(self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, invert: bool = False
+    ) -> None:
+        """A program that is not run yet.
+
+        Args:
+            source: the program.
+            task: what it is for.
+            seed: of all draws and fits.
+            sandbox: runs it; without one, it opens its own.
+            invert: learn the posterior of its parameters too, for `log_fitted`.
+        """
         self.source = source
+        self._invert = invert
         self._task = task
         self._seed = seed
         self._sandbox = sandbox
@@ -68,7 +83,7 @@ class SimulatorModel:
         """Simulate from the priors, and learn the likelihood of the statistics.
 
         Args:
-            limits: seconds of simulating; updates of the density estimator, in whole passes over the simulations.
+            limits: seconds of simulating; updates of each density estimator, in whole passes over the simulations.
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
@@ -86,8 +101,11 @@ class SimulatorModel:
         steps = -(-n // BATCH)  # of a pass, at most; sbi sets a tenth aside
         training = Training(epochs=max(1, limits.updates // steps), batch=BATCH)
         self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        if self._invert:
+            self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
         self.simulated = x
-        self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
+        updates = (1 + self._invert) * training.epochs * steps
+        self.report = SimulationReport(n, updates, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
         """Log marginal likelihood of each observation, averaged over draws from the prior.
@@ -96,14 +114,30 @@ class SimulatorModel:
             CandidateError: non_finite; the likelihood is zero or undefined for an observation.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
-        theta = self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)  # [B, P]
         try:
-            marginal = log_marginal_prior(self._likelihood, observed.statistics, theta, observed.contexts)
+            marginal = log_marginal_prior(self._likelihood, observed.statistics, self._prior_draws(), observed.contexts)
         except ZfbenchError as error:
             raise CandidateError(Status.NON_FINITE, str(error)) from error
         if not np.isfinite(marginal.total):
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
         return marginal
+
+    def log_fitted(self, observed: Observed) -> float:
+        """Log likelihood of the observations, each at the parameters that its posterior fits to it.
+
+        Raises:
+            CandidateError: non_finite; an observation is impossible under its fitted parameters.
+        """
+        assert self._likelihood is not None, "fit the program before it is scored"
+        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `invert`"
+        spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
+        prior = self._prior_draws()
+        total = log_fitted(
+            self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
+        ).sum()
+        if not np.isfinite(total):
+            raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
+        return float(total)
 
     def again(self, number: int) -> SimulatorModel:
         """The same program simulated and learned anew, with the fresh seeds of that number.
@@ -132,8 +166,12 @@ class SimulatorModel:
             raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
         return theta, contexts, x
 
+    def _prior_draws(self) -> NDArray[np.float64]:
+        """Parameters [B, P] from their priors."""
+        return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
+
     def _stream(self, number: int) -> int:
-        """A seed of its own for parameters, trajectories, estimator and prior draws."""
+        """A seed of its own for parameters, trajectories, likelihood, prior draws, posterior and its draws."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
 
 

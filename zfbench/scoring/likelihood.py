@@ -149,6 +149,48 @@ def log_marginal_importance(
     return average(log_terms, shared=False)
 
 
+def log_fitted(
+    likelihood: Likelihood,
+    x: ArrayLike,
+    posterior: Posterior,
+    inside: Callable[[Array], NDArray[np.bool_]],
+    theta_prior: ArrayLike,
+    draws: int,
+    seed: int,
+    context: ArrayLike | None = None,
+) -> Array:
+    """Log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
+
+    theta_j is the most probable under q(theta | x_j, c_j) of its own draws inside the prior's support (the score of
+    FunSearch+ in Wahl et al. 2026); where q has left the support altogether, of the draws from the prior.
+
+    Args:
+        likelihood: p(x | theta, c).
+        x: observations, [M, K].
+        posterior: q, drawn from anew for each observation.
+        inside: whether parameters [n, P] are in the prior's support, [n].
+        theta_prior: draws from the prior, [B, P].
+        draws: from q, for each observation.
+        seed: of the draws from q.
+        context: [M, C], of each observation.
+
+    Raises:
+        ZfbenchError: shapes disagree, or an observation or a draw from the prior is not finite.
+    """
+    x, context = _observations(x, context)
+    prior = finite(theta_prior, "prior sample", ("draw", "parameter"))
+    seeds = np.random.SeedSequence(seed).generate_state(len(x))
+    fitted = np.empty(len(x))
+    for j, own in enumerate(x):
+        c = None if context is None else context[j]
+        theta = posterior.sample(own, draws, int(seeds[j]), c)
+        theta = theta[inside(theta)]
+        theta = theta if len(theta) else prior
+        best = theta[[np.argmax(posterior.log_prob(theta, own, c))]]  # [1, P]
+        fitted[j] = likelihood.log_prob(own[None], best, None if c is None else c[None])[0, 0]
+    return fitted
+
+
 def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
     """Log of the mean over draws, with its error.
 

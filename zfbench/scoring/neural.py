@@ -128,11 +128,6 @@ class PosteriorEstimator:
         with _quiet_torch(), torch.no_grad():
             return self._density.log_prob(_tensor(theta)[:, None], self._given(x, context)[None])[:, 0].double().numpy()
 
-    def mode(self, x: ArrayLike, n: int, seed: int, context: ArrayLike | None = None) -> Array:
-        """The most probable of n draws, [P]: the maximum a posteriori estimate over samples."""
-        theta = self.sample(x, n, seed, context)
-        return theta[np.argmax(self.log_prob(theta, x, context))]
-
     def _given(self, x: ArrayLike, context: ArrayLike | None) -> Any:
         parts = [finite(x, "observation", ("statistic",))]
         if context is not None:

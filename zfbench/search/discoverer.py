@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from zfbench.search.types import Evaluation, Program, ProgramId, Request
 
+FITTED = "log_fitted"  # metric: log likelihood of the observations, each at the parameters fitted to it
+
 
 class Discoverer(Protocol):
     """A state machine that selects; deterministic given its seed and the sequence of asks and tells.
@@ -67,6 +69,17 @@ class Generational(Protocol):
     def generations(self) -> Sequence[Generation]:
         """The first population, then one a generation."""
         ...
+
+
+@runtime_checkable
+class Fitting(Protocol):
+    """What a method has that may rank simulators by their likelihood at fitted parameters.
+
+    Attributes:
+        wants_fitted: whether it does; evaluations then have the metric `FITTED`, beside all others.
+    """
+
+    wants_fitted: bool
 
 
 class DiscovererFactory(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zfbench.errors import DamagedFileError, ZfbenchError
@@ -48,8 +48,10 @@ class History:
         ledger: the account of the search.
         step: the most that one request may use up, from asking to telling.
         pending: tickets by request id, in order of asking.
-        scored: every different program that was evaluated, in order.
-        fruitless: latest requests in a row that brought no new working program.
+        scored: every different program that was evaluated, in order, with the first critique of it.
+        fruitless: latest requests in a row that brought no working program which was evaluated for them. Where
+            repeats are evaluated again, each is paid for and says something new, so it counts as fruit: such a
+            search reaches its generations, and its budget ends it.
         ended: why the search ended, None while it goes on.
     """
 
@@ -84,12 +86,15 @@ class History:
         self._asked += 1
         return ticket
 
-    def propose(self, ticket: Ticket, program: Program, failure: str | None, spend: Spend) -> None:
-        """A request was answered, or it turned out that it has no answer."""
+    def propose(self, ticket: Ticket, program: Program, failure: str | None, spend: Spend, critique: str = "") -> None:
+        """A request was answered, or it turned out that it has no answer; its last parent may have been criticised."""
         self.ledger.charge(ticket.reservation, spend)
         ticket.program, ticket.failure = program, failure
         if failure is None:
             self._known.add(program.id)
+        if critique and ticket.request.parents:
+            parent = self.scored[ticket.request.parents[-1]]
+            self.scored[parent.program.id] = replace(parent, critique=parent.critique or critique)
 
     def evaluate(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool) -> None:
         """The answer was evaluated, or found to have been evaluated before; the discoverer is told."""
@@ -102,7 +107,8 @@ class History:
         self._unanswered += ticket.failure is not None
         new = not duplicate and ticket.failure is None
         if new:
-            self.scored[program.id] = Scored(program, evaluation)
+            known = self.scored.get(program.id)
+            self.scored[program.id] = Scored(program, evaluation, known.critique if known else "")
         self.fruitless = 0 if new and evaluation.ok else self.fruitless + 1
         self.discoverer.tell(ticket.request, program, evaluation)
 
@@ -142,7 +148,8 @@ class History:
         elif event.kind == "proposal":
             program = Program.from_json(body["program"])
             spend = Spend.from_json(body["spend"])
-            self.propose(self.pending[body["request"]], program, body["failure"], spend)
+            critique = body.get("critique", "")
+            self.propose(self.pending[body["request"]], program, body["failure"], spend, critique)
         elif event.kind == "evaluation":
             evaluation = Evaluation.from_json(body["evaluation"])
             self.evaluate(self.pending[body["request"]], evaluation, body["duplicate"])

@@ -20,7 +20,7 @@ class Context:
 
     Attributes:
         spec: the task, without any data.
-        parents: the request's parents, in its order, each with evaluation and feedback.
+        parents: the request's parents, in its order, each with evaluation, feedback and, where there is one, critique.
         known: ids of all programs proposed when the request was made, so that a cheap proposer can avoid
             them.
         history: every program that was evaluated when the request was made, in order, so that a proposer can
@@ -38,11 +38,13 @@ class ProposalError(ZfbenchError):
 
     Attributes:
         spend: what the attempt used up nonetheless.
+        critique: see `Proposal`; it may have been had before the attempt failed.
     """
 
-    def __init__(self, message: str, spend: Spend = NOTHING) -> None:
+    def __init__(self, message: str, spend: Spend = NOTHING, critique: str = "") -> None:
         super().__init__(message)
         self.spend = spend
+        self.critique = critique
 
 
 class Proposer(Protocol):

@@ -73,7 +73,8 @@ def run_search(
         executor: where programs are evaluated; by default here, in as many processes as there are workers.
         header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming.
         on_event: called after each event took effect, those of an earlier process included.
-        patience: end after this many requests in a row without a new working program.
+        patience: end after this many requests in a row without a new working program. It is there for searches
+            whose budget free repeats would never spend; with `reevaluate` a working repeat is no reason to end.
         reevaluate: evaluate a program again, with another seed and at a price, whenever it is proposed again;
             otherwise its first evaluation stands, and is free.
         ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
@@ -275,9 +276,10 @@ class _Loop:
         source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
         program = Program(source, ticket.request.parents, ticket.request.operator, summary)
         body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
+        body |= {"critique": answer.critique} if answer.critique else {}
         elapsed = self.history.ledger.elapsed()
         event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
-        self.history.propose(ticket, program, failure, answer.spend)
+        self.history.propose(ticket, program, failure, answer.spend, answer.critique)
         self._report(event)
         self._dispatch(ticket)
 

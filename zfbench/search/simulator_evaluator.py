@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator_model import SimulatorModel
 from zfbench.scoring.likelihood import MarginalLikelihood
+from zfbench.search.discoverer import FITTED
 from zfbench.search.evaluator import SandboxUser
 from zfbench.search.types import Evaluation, Program, Spend
 
@@ -30,24 +32,41 @@ class SimulatorEvaluator(SandboxUser):
         task: what the candidates attempt.
         limits: of each candidate.
         sandbox: runs the candidates; without one, each opens its own.
+        fitted: measure `FITTED` too, which takes as many updates again.
     """
 
-    def __init__(self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None, fitted: bool = False
+    ) -> None:
         self._task = task
         self._limits = limits
         self._sandbox = sandbox
+        self._fitted = fitted
+
+    def with_fitted(self) -> SimulatorEvaluator:
+        """An evaluator that measures the likelihood at fitted parameters too, the metric `FITTED`.
+
+        Raises:
+            ZfbenchError: the task has no parameters, or simulates nothing that a posterior could be learned from.
+        """
+        if self._task.likelihood == "exact" or not self._task.spec.parameters:
+            raise ZfbenchError(
+                f"The task '{self._task.spec.name}' fits no parameters by simulation; leave out score=fitted."
+            )
+        return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=True)
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""
         if self._sandbox is not None and self._task.likelihood == "surrogate":
             self._sandbox.start()  # at no candidate's expense
         began = time.monotonic()
-        model = SimulatorModel(program.source, self._task, seed, self._sandbox)
+        model = SimulatorModel(program.source, self._task, seed, self._sandbox, invert=self._fitted)
         updates = 0
         try:
             model.fit(self._limits)
             updates = model.report.updates
             marginal = model.log_marginal(self._task.observed)
+            fitted = {FITTED: model.log_fitted(self._task.observed)} if self._fitted else {}
         except CandidateError as error:
             said = f"\nIt printed: {error.printed[-1_000:]}" if error.printed else ""
             return Evaluation(error.status, feedback=str(error) + said, spend=_spend(began, updates))
@@ -59,6 +78,7 @@ class SimulatorEvaluator(SandboxUser):
                 "log_marginal_se": marginal.total_standard_error,
                 "log_marginal_mean": marginal.total / len(marginal.log_evidence),
                 **_squared_error(model.simulated, self._task.observed),
+                **fitted,
             },
             feedback=feedback(marginal, model.simulated, self._task.observed, self._task.spec.statistics),
             spend=_spend(began, updates),

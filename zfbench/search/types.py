@@ -103,11 +103,13 @@ class Proposal:
         source: the new program.
         summary: one or a few lines on what it changes and why.
         spend: what writing it used up, tokens above all.
+        critique: of the last parent, if one was had on the way; it is kept with that program, for its other children.
     """
 
     source: str
     summary: str
     spend: Spend = NOTHING
+    critique: str = ""
 
 
 def normalise(source: str) -> str:
@@ -221,7 +223,8 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Scored:
-    """A program together with its evaluation."""
+    """A program together with its evaluation, and with the critique of it, if a proposer has written one."""
 
     program: Program
     evaluation: Evaluation
+    critique: str = ""

@@ -116,6 +116,12 @@ class SimulatorSpec:
         bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
         return rng.uniform(bounds[:, 0], bounds[:, 1], (n, len(bounds)))
 
+    def supports(self, parameters: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether parameters [n, P] are possible under their priors: [n]."""
+        bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
+        inside: NDArray[np.bool_] = np.logical_and(parameters >= bounds[:, 0], parameters <= bounds[:, 1])  # [n, P]
+        return np.logical_and.reduce(inside, axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class Observed:

@@ -53,8 +53,8 @@ class Prompts:
             raise ZfbenchError(f"Cannot read the prompts in {folder}: {error}; it needs {', '.join(NAMES)}.") from error
         return cls(texts, hashlib.sha256("\0".join(texts.values()).encode()).hexdigest())
 
-    def proposal(self, request: Request, context: Context, count: int, critique: str = "") -> str:
-        """The prompt for a new program that shows the last `count` parents.
+    def proposal(self, request: Request, context: Context, count: int) -> str:
+        """The prompt for a new program that shows the last `count` parents, each with its feedback and critique.
 
         The task's name is never in it; its description is, which an anonymous task keeps free of names.
         """
@@ -63,8 +63,6 @@ class Prompts:
         if shares := blame(request.hints):
             worst = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:5])
             hints.append(f"Most of the error is these groups' own: {worst}.")
-        if critique:
-            hints.append(f"A review of the last program:\n{critique}")
         return self._fill(
             "propose",
             description=spec.description,
@@ -89,6 +87,7 @@ class Prompts:
             loss = scored.evaluation.loss
             score = f"Status: {scored.evaluation.status}." if loss is None else f"Validation error {loss:.5f}."
             role = ", the one to start from" if number == len(parents) > 1 else ""
+            review = f"\n\nReview:\n{scored.critique}" if scored.critique else ""
             shown.append(
                 self._fill(
                     "parent",
@@ -98,7 +97,7 @@ class Prompts:
                     score=score,
                     summary=scored.program.summary or "none",
                     source=scored.program.source.strip(),
-                    feedback=scored.evaluation.feedback or "none",
+                    feedback=(scored.evaluation.feedback or "none") + review,
                 )
             )
         return "\n".join(shown) or "none yet"

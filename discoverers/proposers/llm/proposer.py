@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from discoverers.proposers.llm.client import OVERHEAD, Account, Endpoint, Messag
 from discoverers.proposers.llm.prompting import AnswerError, Prompts, read_answer
 from zfbench.errors import ZfbenchError
 from zfbench.search.hints import CRITIQUE
-from zfbench.search.proposer import Context
+from zfbench.search.proposer import Context, ProposalError
 from zfbench.search.types import Program, Proposal, Request
 from zfbench.tasks.task import Spec
 
@@ -74,39 +75,54 @@ class LlmProposer:
         """
         account = Account(self.bound)
         first, second, third = (int(seed) for seed in rng.integers(2**31, size=CALLS))
-        critique = ""
-        if CRITIQUE in request.hints and context.parents:
-            prompt = self._prompts.critique(context)
-            if self._fits(prompt):
-                critique = _cut(self._endpoint.ask(self._chat(prompt), first, account), CRITIQUE_BYTES)
-        messages = self._chat(self._longest_that_fits(request, context, critique, account))
-        answer = self._endpoint.ask(messages, second, account)
+        critique = self._critique(request, context, first, account)
+        if critique:
+            *older, last = context.parents
+            context = replace(context, parents=(*older, replace(last, critique=critique)))
         try:
-            return self._proposal(answer, context, account)
+            source, summary = self._write(request, context, (second, third), account)
+        except ProposalError as error:
+            error.critique = critique  # it was paid for
+            raise
+        return Proposal(source, summary, account.spent, critique)
+
+    def _critique(self, request: Request, context: Context, seed: int, account: Account) -> str:
+        """A critique of the last parent, if one is wished for and there is none yet."""
+        if CRITIQUE not in request.hints or not context.parents or context.parents[-1].critique:
+            return ""
+        prompt = self._prompts.critique(context)
+        return _cut(self._endpoint.ask(self._chat(prompt), seed, account), CRITIQUE_BYTES) if self._fits(prompt) else ""
+
+    def _write(self, request: Request, context: Context, seeds: tuple[int, int], account: Account) -> tuple[str, str]:
+        """A new program and its summary, repaired once if need be."""
+        messages = self._chat(self._longest_that_fits(request, context, account))
+        answer = self._endpoint.ask(messages, seeds[0], account)
+        try:
+            return self._read(answer, context)
         except AnswerError as error:
             messages += [
                 {"role": "assistant", "content": _cut(answer, self._quoted) or "(nothing)"},
                 {"role": "user", "content": _cut(self._prompts.repair(str(error)), COMPLAINT)},
             ]
-        answer = self._endpoint.ask(messages, third, account)
+        answer = self._endpoint.ask(messages, seeds[1], account)
         try:
-            return self._proposal(answer, context, account)
+            return self._read(answer, context)
         except AnswerError as error:
             raise account.failure(f"The model's answer could not be used, also when asked again: {error}") from error
 
-    def _proposal(self, answer: str, context: Context, account: Account) -> Proposal:
+    def _read(self, answer: str, context: Context) -> tuple[str, str]:
         source, summary = read_answer(answer, context.spec.check)
         if any(Program(source).id == parent.program.id for parent in context.parents):
             raise AnswerError("it repeats one of the programs unchanged.")
-        return Proposal(source, summary, account.spent)
+        return source, summary
 
     def _chat(self, prompt: str) -> list[Message]:
         return [{"role": "system", "content": self._prompts.texts["system"]}, {"role": "user", "content": prompt}]
 
-    def _longest_that_fits(self, request: Request, context: Context, critique: str, account: Account) -> str:
+    def _longest_that_fits(self, request: Request, context: Context, account: Account) -> str:
         """The prompt with as many of the last parents as its limit has room for."""
         for count in range(len(context.parents), -1, -1):
-            prompt = self._prompts.proposal(request, context, count, critique)
+            prompt = self._prompts.proposal(request, context, count)
             if self._fits(prompt):
                 return prompt
         raise account.failure(f"The prompt exceeds {self._prompt_bytes:,} bytes without parents; raise prompt_bytes.")

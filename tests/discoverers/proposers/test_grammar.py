@@ -85,14 +85,18 @@ def noisy(params, seed=0):
     return jax.tree.map(lambda p: np.asarray(p) + rng.normal(0, 0.5, p.shape).astype(np.float32), params)
 
 
-@settings(max_examples=300)
-@given(genotypes)
-def test_genotype_travels_in_the_source(genotype):
+def assert_travels(genotype):
     source = render(genotype)
     check_source(source)
     assert render(genotype) == source
     assert parse(source, SPEC) == genotype
     assert Genotype.from_json(genotype.to_json()) == genotype
+
+
+@settings(max_examples=300)
+@given(genotypes)
+def test_genotype_travels_in_the_source(genotype):
+    assert_travels(genotype)
 
 
 @settings(max_examples=200)
@@ -101,9 +105,7 @@ def test_different_genotypes_are_different_programs(a, b):
     assert (Program(render(a)).id == Program(render(b)).id) == (a == b)
 
 
-@settings(max_examples=40, deadline=None)
-@given(genotypes, st.sampled_from([SPEC, MASKED, AUTONOMOUS]))
-def test_every_program_has_the_shapes_of_the_contract(genotype, spec):
+def assert_has_the_shapes_of_the_contract(genotype, spec):
     model, training = load(render(genotype), spec)
     assert TrainingChoice.parse(training) == TrainingChoice(genotype.loss, genotype.learning_rate)
     state = model.initial_state(B)
@@ -116,6 +118,22 @@ def test_every_program_has_the_shapes_of_the_contract(genotype, spec):
     assert (after.shape, after.dtype) == ((B, N), np.float32)
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(state)]
     assert [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(later)] == described
+
+
+@settings(max_examples=40, deadline=None)
+@given(genotypes, st.sampled_from([SPEC, MASKED, AUTONOMOUS]))
+def test_every_program_has_the_shapes_of_the_contract(genotype, spec):
+    assert_has_the_shapes_of_the_contract(genotype, spec)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("spec", [SPEC, MASKED, AUTONOMOUS], ids=["driven", "masked", "autonomous"])
+def test_thousands_of_programs_travel_in_their_source_and_have_the_shapes_of_the_contract(spec):
+    for seed in range(1_000):
+        genotype = random_genotype(seed)
+        assert_travels(genotype)
+        assert_has_the_shapes_of_the_contract(genotype, spec)
 
 
 @pytest.mark.parametrize("seed", range(6))

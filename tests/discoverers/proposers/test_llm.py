@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discoverers.modelsmc import ModelSMC
 from discoverers.proposers.replay import ReplayProposer
 from discoverers.puct import Puct
 from zfbench.errors import ZfbenchError
@@ -226,8 +227,101 @@ def test_critique_is_asked_for_by_hint_and_shown_to_the_writer(model, server):
     proposal = propose(model("Too linear.", GOOD), hints=(CRITIQUE,))
     assert "under review" in prompt(server, 0)
     assert "broken = 1" not in prompt(server, 0)
-    assert "A review of the last program:\nToo linear." in prompt(server, 1)
+    assert "A is wrong.\n\nReview:\nToo linear." in prompt(server, 1)
+    assert prompt(server, 1).count("Review:") == 1
     assert proposal.spend.tokens == 200
+    assert proposal.critique == "Too linear."
+
+
+def test_critique_that_is_there_is_not_asked_for_again_and_shown_with_those_of_ancestors(model, server):
+    parents = replace(BROKEN, critique="Divides by zero."), replace(PARENT, critique="Too linear.")
+    proposal = propose(model(GOOD), hints=(CRITIQUE,), context=Context(SPEC, parents, frozenset()))
+    assert (len(server.requests), proposal.spend.tokens, proposal.critique) == (1, 100, "")
+    assert "ValueError at line 7\n\nReview:\nDivides by zero." in prompt(server)
+    assert "A is wrong.\n\nReview:\nToo linear." in prompt(server)
+
+
+def test_critique_is_kept_when_no_program_comes_of_the_proposal(model):
+    with pytest.raises(ProposalError, match="could not be used") as caught:
+        propose(model("Too linear.", ""), hints=(CRITIQUE,))
+    assert caught.value.critique == "Too linear."
+
+
+def reviewer(server, broken=()):
+    """Criticises what is under review by its number, and writes numbered programs; some answers are useless."""
+
+    def answer(handler):
+        text, written = prompt(server), len(written_prompts(server))
+        subject = re.search(r"# (\d+)\n```", text)
+        if "under review" in text:
+            send(handler, 200, completion(f"Critique of {subject[1] if subject else 'the seed'}."))
+        else:
+            useless = written in broken
+            send(handler, 200, completion("" if useless else GOOD.replace(EXAMPLE, f"{EXAMPLE}# {written}\n")))
+
+    return answer
+
+
+def written_prompts(server):
+    return [text for k in range(len(server.requests)) if "under review" not in (text := prompt(server, k))]
+
+
+def critiques(server):
+    return [text for k in range(len(server.requests)) if "under review" in (text := prompt(server, k))]
+
+
+def particles(path, proposer, generations=2):
+    """Two particles, both written anew in every generation; nothing is resampled."""
+    with EventLog(path) as log:
+        return run_search(
+            ModelSMC(1, Program("seed"), particles=2, generations=generations, alpha=0.0, threshold=0.0),
+            proposer,
+            lambda program, seed: Evaluation(Status.OK, 1.0, 0.0, feedback="It errs."),
+            spec=SPEC,
+            seed_program=Program("seed"),
+            budget=Budget(evaluations=20),
+            log=log,
+            seed=1,
+            clock=lambda: 0.0,
+        )
+
+
+def test_program_is_criticised_once_whoever_builds_on_it(model, server, tmp_path):
+    outcome = particles(tmp_path / "log", model(reviewer(server)))
+    assert outcome.counts.evaluated == 5  # the seed program, two children, a child of each
+    assert len(critiques(server)) == len(set(critiques(server))) == 3
+    assert outcome.spend.tokens == 100 * len(server.requests) == 700
+    first, second, *grandchildren = written_prompts(server)
+    assert first.count("Critique of the seed.") == second.count("Critique of the seed.") == 1
+    for number, text in enumerate(grandchildren, start=1):
+        assert text.index("Critique of the seed.") < text.index(f"Critique of {number}.")
+    kept = [scored.critique for scored in outcome.evaluated]
+    assert kept == ["Critique of the seed.", "Critique of 1.", "Critique of 2.", "", ""]
+
+
+@pytest.mark.parametrize("broken", [(), (1, 2)], ids=["written", "without an answer"])
+def test_critique_is_not_paid_again_after_a_resume(model, server, tmp_path, broken):
+    proposer = model(reviewer(server, broken))
+    whole = particles(tmp_path / "whole", proposer)
+    lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
+    paid = next(k for k, line in enumerate(lines, start=1) if b'"critique":"Critique of the seed' in line)
+    (tmp_path / "cut").write_bytes(b"".join(lines[:paid]))
+    before = len(critiques(server))
+    asked = len(server.requests)
+    outcome = particles(tmp_path / "cut", proposer)
+    assert len(critiques(server)) == 2 * before - 1
+    assert all("Critique of the seed." in text for text in written_prompts(server)[-2:])
+    assert outcome.counts == whole.counts
+    assert outcome.spend.tokens == whole.spend.tokens
+    assert len(server.requests) < 2 * asked
+
+
+def test_replay_gives_the_critiques_too(model, server, tmp_path):
+    recorded = particles(tmp_path / "log", model(reviewer(server, broken=(1, 2))))
+    assert (recorded.counts.unanswered, recorded.evaluated[0].critique) == (1, "Critique of the seed.")
+    server.requests.clear()
+    assert particles(tmp_path / "again", ReplayProposer(SPEC, str(tmp_path / "log"))) == recorded
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zfbench.errors import ZfbenchError
-from zfbench.scoring.likelihood import average, log_marginal_importance, log_marginal_prior
+from zfbench.scoring.likelihood import average, log_fitted, log_marginal_importance, log_marginal_prior
 
 LOGS = arrays(float, (3, 7), elements=st.floats(-500, 500))
 
@@ -146,3 +146,41 @@ def test_misshapen_input_is_explained():
     model.log_prob = lambda *_: np.zeros((3, 6))
     with pytest.raises(ZfbenchError, match="one log density"):
         log_marginal_prior(model, x, model.prior(rng, 3))
+
+
+def everywhere(theta):
+    return np.ones(len(theta), bool)
+
+
+def test_fitted_likelihood_is_that_of_the_posteriors_mode():
+    model, x, rng = linear_gaussian()
+    prior = model.prior(rng, 5)
+    found = log_fitted(model, x, model.posterior(), everywhere, prior, 20_000, 0)
+    exact = [model.log_prob(own[None], (model.posterior().gain @ own)[None])[0, 0] for own in x]
+    assert found == pytest.approx(exact, abs=0.3)
+    assert (found > log_marginal_prior(model, x, model.prior(rng, 1_000)).log_evidence).all()
+    np.testing.assert_array_equal(found, log_fitted(model, x, model.posterior(), everywhere, prior, 20_000, 0))
+
+
+class Around:
+    """A posterior around a number, whatever is observed; it may say so of each observation's context."""
+
+    def __init__(self, centre):
+        self.centre = centre
+
+    def sample(self, x, n, seed, context=None):
+        return np.random.default_rng(seed).normal(self.centre, 0.3, (n, 1))
+
+    def log_prob(self, theta, x, context=None):
+        return -np.square(theta[:, 0] - self.centre)
+
+
+@pytest.mark.parametrize(("centre", "fitted"), [(0.4, 0.4), (1.4, 1.0), (50.0, 0.7)])
+def test_parameters_are_fitted_within_the_priors_support(centre, fitted):
+    """The most probable draw inside; of the draws from the prior where the posterior has left the support."""
+    model, x, trials = beta_binomial()
+    unit = lambda theta: ((theta >= 0) & (theta <= 1)).all(axis=1)  # noqa: E731
+    found = log_fitted(model, x, Around(centre), unit, np.array([[0.2], [0.7], [0.6]]), 10_000, 0, trials)
+    near = [model.log_prob(x, np.array([[theta]]), trials)[:, 0] for theta in (fitted - 0.003, fitted)]
+    assert (found >= np.minimum(*near) - 1e-9).all()
+    assert (found <= np.maximum(*near) + 0.2).all()

@@ -8,7 +8,7 @@ from closed_forms import LinearGaussian
 
 from zfbench.errors import ZfbenchError
 from zfbench.scoring import neural
-from zfbench.scoring.likelihood import log_marginal_importance, log_marginal_prior
+from zfbench.scoring.likelihood import log_fitted, log_marginal_importance, log_marginal_prior
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
@@ -64,8 +64,26 @@ def test_neural_posterior_has_the_posteriors_moments_and_mode(world, posterior):
     draws = posterior.sample(x, 4_000, 0)
     assert draws.mean(axis=0) == pytest.approx(true.gain @ x, abs=0.15)
     assert np.cov(draws.T) == pytest.approx(true.covariance, abs=0.15)
-    assert posterior.mode(x, 2_000, 0) == pytest.approx(true.gain @ x, abs=0.3)
     assert np.exp(posterior.log_prob(draws, x) - true.log_prob(draws, x)).mean() == pytest.approx(1, abs=0.3)
+
+
+def test_fitted_score_comes_near_the_likelihood_at_its_maximum():
+    """Under a flat prior the most probable parameters are those of greatest likelihood, in closed form."""
+    model, rng = LinearGaussian(parameters=2, statistics=3), np.random.default_rng(0)
+    theta = rng.uniform(-3, 3, (4_000, 2))
+    x = model.simulate(rng, theta)
+    learned = [fit(theta, x, 0, training=ENOUGH) for fit in (neural.fit_likelihood, neural.fit_posterior)]
+    seen = model.simulate(rng, rng.uniform(-1.5, 1.5, (20, 2)))
+    best = np.linalg.lstsq(model.A, seen.T, rcond=None)[0].T  # [20, 2]
+    exact = model.log_prob(seen, best).diagonal()
+
+    def score(seed):
+        return log_fitted(learned[0], seen, learned[1], lambda t: (abs(t) <= 3).all(axis=1), theta, 2_000, seed)
+
+    assert score(0).mean() == pytest.approx(exact.mean(), abs=0.3)
+    assert np.corrcoef(score(0), exact)[0, 1] > 0.8
+    assert np.array_equal(score(0), score(0))
+    assert not np.array_equal(score(0), score(1))
 
 
 def test_context_shifts_the_density(world):

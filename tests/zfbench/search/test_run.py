@@ -162,6 +162,30 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
 
 
+@pytest.mark.parametrize(("seven", "reason", "told"), [(False, "budget", 30), (True, "stalled", 9)])
+def test_repeats_that_are_paid_for_do_not_end_a_search_unless_they_fail(tmp_path, seven, reason, told):
+    seed_program = Program("77" if seven else "100")
+    discoverer, budget = Generations(0, seed_program), Budget(evaluations=30)
+    same = Numbers(failing=0.0, spread=0)
+    options = {"budget": budget, "reevaluate": True, "patience": 9, "seed_program": seed_program}
+    outcome = search(tmp_path / "log", discoverer, same, **options)
+    assert (outcome.reason, len(discoverer.told)) == (reason, told)
+    assert outcome.counts.evaluated == 1
+
+
+def test_critique_of_a_program_stays_with_it_the_first_one_and_when_it_is_evaluated_again(tmp_path):
+    class Critic(Numbers):
+        def propose(self, request, context, rng):
+            self.contexts[request.id] = context
+            return Proposal(context.parents[-1].program.source, "", critique=f"critique {request.id}")
+
+    critic = Critic()
+    budget, one = Budget(evaluations=4), RandomSearch(5, SEED_PROGRAM)
+    outcome = search(tmp_path / "log", one, critic, budget=budget, reevaluate=True)
+    assert [s.critique for s in outcome.evaluated] == ["critique 1"]
+    assert [critic.contexts[k].parents[-1].critique for k in (1, 2, 3)] == ["", "critique 1", "critique 1"]
+
+
 def test_duplicates_are_told_their_earlier_evaluation_for_free(tmp_path):
     discoverer, evaluate = Generations(0, SEED_PROGRAM), Distance()
     outcome = search(tmp_path / "log", discoverer, Numbers(spread=2), evaluate)

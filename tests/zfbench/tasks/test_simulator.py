@@ -20,8 +20,9 @@ from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.simulator_contract import EXAMPLE
 from zfbench.programs.simulator_model import SimulatorModel
 from zfbench.results import MethodRecord
-from zfbench.runs import Plan, search
+from zfbench.runs import Plan, replay, search
 from zfbench.search.budget import Budget
+from zfbench.search.discoverer import FITTED
 from zfbench.search.simulator_evaluator import SimulatorEvaluator, _squared_error
 from zfbench.search.types import Program
 from zfbench.tasks.sealed import Sealed, TaskJudge
@@ -237,6 +238,72 @@ def test_every_discoverer_searches_it_and_its_optimism_is_measured(registered, t
     gap = believed - result.metrics["likelihood/log_marginal_selection"]
     assert result.metrics["likelihood/optimism"] == pytest.approx(gap)
     assert search(plan, tmp_path / "run")[1] == result  # a second time nothing is run
+
+
+def test_supports_are_the_boxes_of_the_priors():
+    spec = replace(problem().spec, parameters=(Parameter("a", 0.0, 1.0), Parameter("b", -2.0, 5.0)))
+    theta = np.array([[0.0, 5.0], [0.5, 0.0], [1.1, 0.0], [0.5, -2.1], [np.nan, 0.0]])
+    assert spec.supports(theta).tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.torch
+def test_fitted_score_is_the_likelihood_at_fitted_parameters_beside_unchanged_scores(sandbox):
+    pytest.importorskip("sbi")
+    plain = FAMILY.load("growth-tiny").evaluator(Limits(updates=200), sandbox)
+    evaluate = plain.with_fitted()
+    usual, truth = plain(Program(EXAMPLE), 1), evaluate(Program(EXAMPLE), 1)
+    fitted = truth.metrics[FITTED]
+    assert truth.metrics == {**usual.metrics, FITTED: fitted}
+    assert (truth.loss, truth.feedback) == (usual.loss, usual.feedback)
+    assert truth.spend.updates == 2 * usual.spend.updates
+    known = KnownGrowth().log_prob(
+        problem().selection.statistics, np.linspace(0, 1, 1_001)[:, None], problem().selection.contexts
+    )
+    assert fitted == pytest.approx(known.max(axis=1).sum(), abs=6)  # of six observations
+    assert truth.log_likelihood < fitted
+    assert evaluate(Program(EXAMPLE), 1).metrics == truth.metrics
+    assert pickle.loads(pickle.dumps(evaluate))(Program(EXAMPLE), 1).metrics == truth.metrics
+
+
+@pytest.mark.torch
+def test_funsearch_plus_searches_by_the_fitted_score(registered, tmp_path):
+    pytest.importorskip("sbi")
+    (tmp_path / "grows.py").write_text(EXAMPLE)
+    plan = Plan(
+        "growth-tiny",
+        "funsearch",
+        "finite",
+        Budget(evaluations=2, updates=60),
+        0,
+        LIMITS,
+        settings={"score": "fitted", "islands": 1},
+        proposer_settings={"programs": str(tmp_path)},
+        finalists=0,
+    )
+    outcome, result = search(plan, tmp_path / "run")
+    assert result.status == "ok"
+    seed, grows = (scored.evaluation.metrics[FITTED] for scored in outcome.evaluated)
+    assert grows > seed
+    assert result.method.settings["score"] == "fitted"
+    assert replay(tmp_path / "run").evaluated == outcome.evaluated
+
+
+@pytest.mark.parametrize("name", ["exact-growth", "mixtures/exact@target:0", "zfish-tiny/masked"])
+def test_fitted_score_is_refused_where_nothing_is_simulated_to_fit_by(request, tmp_path, name):
+    request.getfixturevalue("registered" if name == "exact-growth" else "data_cache")
+    proposer, settings = ("grammar", {}) if name.startswith("zfish") else ("finite", {"programs": str(tmp_path)})
+    (tmp_path / "grows.py").write_text(EXAMPLE)
+    budget, chosen = Budget(evaluations=2), {"score": "fitted"}
+    plan = Plan(name, "funsearch", proposer, budget, 0, LIMITS, chosen, proposer_settings=settings, finalists=0)
+    with pytest.raises(ZfbenchError, match="leave out score=fitted"):
+        search(plan, tmp_path / "run")
+
+
+def test_fitted_score_is_refused_without_parameters():
+    task = FAMILY.load("growth-tiny")
+    bare = replace(task, spec=replace(task.spec, parameters=()))
+    with pytest.raises(ZfbenchError, match="fits no parameters"):
+        bare.evaluator(LIMITS, None).with_fitted()
 
 
 def test_squared_error_is_that_of_all_pairs_in_units_of_each_statistics_variance():
