@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator import simulate_program
-from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
+from zfbench.scoring.likelihood import DensityError, Likelihood, MarginalLikelihood, log_marginal_prior
 from zfbench.scoring.neural import Training, fit_likelihood
 from zfbench.search.types import normalise
 
@@ -72,7 +74,7 @@ class SimulatorModel:
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
-            ZfbenchError: the extra `inference` is not installed.
+            ZfbenchError: the extra `inference` is not installed, or the task's `statistics` are misshapen.
         """
         began = time.monotonic()
         self._limits = limits
@@ -85,7 +87,8 @@ class SimulatorModel:
         n = len(theta)
         steps = -(-n // BATCH)  # of a pass, at most; sbi sets a tenth aside
         training = Training(epochs=max(1, limits.updates // steps), batch=BATCH)
-        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        with blaming_the_program():
+            self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
         self.simulated = x
         self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
 
@@ -97,10 +100,8 @@ class SimulatorModel:
         """
         assert self._likelihood is not None, "fit the program before it is scored"
         theta = self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)  # [B, P]
-        try:
+        with blaming_the_program():
             marginal = log_marginal_prior(self._likelihood, observed.statistics, theta, observed.contexts)
-        except ZfbenchError as error:
-            raise CandidateError(Status.NON_FINITE, str(error)) from error
         if not np.isfinite(marginal.total):
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
         return marginal
@@ -127,6 +128,12 @@ class SimulatorModel:
         contexts = task.contexts(rng, task.simulations)
         path = simulate_program(self.source, task.spec, theta, contexts, limits, self._stream(1), self._sandbox)
         x = task.statistics(path, contexts, rng)
+        expected = (len(path), len(task.spec.statistics))
+        if x.shape != expected:
+            raise ZfbenchError(
+                f"The `statistics` of the task '{task.spec.name}' gave an array of shape {x.shape}; its author should "
+                f"make it {expected}, a row for each trajectory and a column for each name in the specification."
+            )
         if not np.isfinite(x).all():
             name = task.spec.statistics[np.argwhere(~np.isfinite(x))[0, 1]]
             raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
@@ -135,6 +142,15 @@ class SimulatorModel:
     def _stream(self, number: int) -> int:
         """A seed of its own for parameters, trajectories, estimator and prior draws."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
+
+
+@contextmanager
+def blaming_the_program() -> Iterator[None]:
+    """A density that its simulations make unlearnable or undefined is the program's failure, not the run's."""
+    try:
+        yield
+    except DensityError as error:
+        raise CandidateError(Status.NON_FINITE, str(error)) from error
 
 
 def exact_likelihood(task: SimulatorTask, source: str) -> Likelihood:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from growth import CONSTANT, FAMILY, KnownGrowth, problem
 
+from leaderboard.load import add, load, load_folder
 from zfbench import plugins
 from zfbench.assess import assess_baseline, assess_program, load_judge, load_recordings
 from zfbench.errors import UnknownNameError, ZfbenchError
@@ -25,7 +26,7 @@ from zfbench.search.budget import Budget
 from zfbench.search.simulator_evaluator import SimulatorEvaluator, _squared_error
 from zfbench.search.types import Program
 from zfbench.tasks.sealed import Sealed, TaskJudge
-from zfbench.tasks.simulator import Observed, Parameter, SimulatorFamily, SimulatorSpec
+from zfbench.tasks.simulator import Observed, Parameter, SealedSimulator, SimulatorFamily, SimulatorSpec
 from zfbench.tasks.task import SearchTask, Spec
 
 LIMITS = Limits(updates=60, seconds=60.0)
@@ -196,6 +197,74 @@ def test_judged_program_that_fails_has_its_status(registered):
     assert result.status == "invalid"
     assert result.metrics == {}
     assert "initial_state" in result.notes[0]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("x", [np.full((300, 2), 1e15), 1e38 * np.random.default_rng(0).normal(size=(300, 2))])
+def test_simulations_that_no_density_can_be_learned_from_are_the_programs_failure(registered, monkeypatch, x):
+    """Not the end of the search, nor of the judging."""
+    pytest.importorskip("sbi")
+    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    rng = np.random.default_rng(0)
+    simulated = rng.random((300, 1)), rng.random((300, 1)), x
+    monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: simulated)
+    evaluation = task.evaluator(LIMITS, None)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.NON_FINITE
+    assert "No density can be learned" in evaluation.feedback
+    assert "\n" not in evaluation.feedback
+    result = assess_program(EXAMPLE, MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS)
+    assert (result.status, result.metrics) == ("non_finite", {})
+    assert "No density" in result.notes[0]
+
+
+@pytest.fixture
+def fails_when_judged(monkeypatch):
+    """A program that is fitted once and never again."""
+
+    def fail(self, number):
+        raise CandidateError(Status.TIMEOUT, "It took too long.")
+
+    monkeypatch.setattr(SimulatorModel, "again", fail)
+    return assess_program(
+        EXAMPLE,
+        MethodRecord(name="p", kind="program"),
+        exact_problem().task,
+        SealedSimulator(exact_problem(), "tiny").judge(),
+        0,
+        LIMITS,
+    )
+
+
+def test_a_program_that_fails_when_evaluated_again_leaves_a_file_that_can_be_read(fails_when_judged, tmp_path):
+    assert fails_when_judged.notes == ("no likelihood scores: It took too long.",)
+    assert set(fails_when_judged.metrics) == {"likelihood/selection_loss"}
+    path = add(tmp_path, fails_when_judged)
+    assert load_folder(tmp_path) == [load(path)]
+
+
+def test_misshapen_statistics_are_the_tasks_fault_and_not_the_programs(monkeypatch):
+    toy = replace(problem(), statistics=lambda path, contexts, rng: np.zeros((len(path), 3)))
+    path = np.ones((300, growth.STEPS // 2 + 1, 1), np.float32)
+    monkeypatch.setattr(simulator_model, "simulate_program", lambda *_: path)
+    with pytest.raises(ZfbenchError, match=r"`statistics` of the task 'growth-tiny' .* \(300, 3\); .* \(300, 2\)"):
+        SimulatorEvaluator(toy.task, LIMITS)(Program(EXAMPLE), 0)
+
+
+def test_a_misshapen_exact_likelihood_is_the_tasks_fault_and_one_without_a_value_the_programs():
+    class Answers:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def log_prob(self, x, theta, context=None):
+            return self.answer
+
+    toy = exact_problem()
+    short, undefined = (Answers(a) for a in (np.zeros((1, 1)), np.full((len(toy.selection), toy.draws), np.nan)))
+    with pytest.raises(ZfbenchError, match="answered with shape"):
+        SimulatorEvaluator(replace(toy.task, exact={EXAMPLE: short}), LIMITS)(Program(EXAMPLE), 0)
+    evaluation = SimulatorEvaluator(replace(toy.task, exact={EXAMPLE: undefined}), LIMITS)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.NON_FINITE
+    assert "is nan" in evaluation.feedback
 
 
 def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
