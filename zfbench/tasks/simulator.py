@@ -217,7 +217,10 @@ class Problem:
     @cached_property
     def data_sha256(self) -> str:
         """Hash of the observations, the specification and how much is simulated: of all that decides scores."""
-        digest = hashlib.sha256(json.dumps([self.spec.to_json(), self.simulations, self.draws]).encode())
+        settings: list[Any] = [self.spec.to_json(), self.simulations, self.draws]
+        if self.likelihood != "surrogate":  # what most tasks have is not written down
+            settings.append(self.likelihood)
+        digest = hashlib.sha256(json.dumps(settings).encode())
         for observed in (self.selection, self.held_out):
             for array in (observed.contexts, observed.statistics):
                 digest.update(np.ascontiguousarray(array, "<f8").tobytes())

@@ -25,6 +25,7 @@ from zfbench.runs import Plan, search
 from zfbench.search.budget import Budget
 from zfbench.search.simulator_evaluator import SimulatorEvaluator, _squared_error
 from zfbench.search.types import Program
+from zfbench.tasks import hodgkin_huxley
 from zfbench.tasks.sealed import Sealed, TaskJudge
 from zfbench.tasks.simulator import Observed, Parameter, SealedSimulator, SimulatorFamily, SimulatorSpec
 from zfbench.tasks.task import SearchTask, Spec
@@ -94,11 +95,16 @@ def test_the_data_hash_follows_every_number_that_decides_scores():
     changed = [
         replace(toy, draws=501),
         replace(toy, simulations=301),
+        replace(toy, likelihood="exact"),
         replace(toy, spec=replace(toy.spec, parameters=(Parameter("rate", 0.0, 1.5),))),
         replace(toy, held_out=Observed(toy.held_out.contexts, toy.held_out.statistics + 1e-9)),
     ]
-    assert len({toy.data_sha256, *(p.data_sha256 for p in changed)}) == 5
+    assert len({toy.data_sha256, *(p.data_sha256 for p in changed)}) == 1 + len(changed)
     assert problem().data_sha256 == toy.data_sha256
+
+
+def test_the_data_hash_of_a_shipped_task_stays_what_published_results_name():
+    assert hodgkin_huxley.PROBLEMS["hodgkin_huxley"]().data_sha256.startswith("e43880c4a4d6")
 
 
 def test_definitions_that_make_no_sense_are_refused():
