@@ -16,8 +16,15 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator import simulate_program
-from zfbench.scoring.likelihood import DensityError, Likelihood, MarginalLikelihood, log_marginal_prior
-from zfbench.scoring.neural import Training, fit_likelihood
+from zfbench.scoring.likelihood import (
+    DensityError,
+    Likelihood,
+    MarginalLikelihood,
+    Posterior,
+    log_marginal_importance,
+    log_marginal_prior,
+)
+from zfbench.scoring.neural import Training, fit_likelihood, fit_posterior, pfn_likelihood, pfn_posterior
 from zfbench.search.types import normalise
 
 if TYPE_CHECKING:
@@ -65,6 +72,7 @@ class SimulatorModel:
         self._sandbox = sandbox
         self._limits: Limits | None = None
         self._likelihood: Likelihood | None = None
+        self._posterior: Posterior | None = None  # where the evidence is averaged over its draws
 
     def fit(self, limits: Limits) -> None:
         """Simulate from the priors, and learn the likelihood of the statistics.
@@ -85,23 +93,31 @@ class SimulatorModel:
             return
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
-        steps = -(-n // BATCH)  # of a pass, at most; sbi sets a tenth aside
-        training = Training(epochs=max(1, limits.updates // steps), batch=BATCH)
+        networks = 0 if self._task.estimator == "nle-pfn" else 1 + (self._task.evidence == "importance")
+        steps = networks * -(-n // BATCH)  # of a pass of all, at most; sbi sets a tenth aside
+        training = Training(epochs=max(1, limits.updates // max(steps, 1)), batch=BATCH)
         with blaming_the_program():
-            self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+            self._learn(theta, contexts, x, training)
         self.simulated = x
         self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
-        """Log marginal likelihood of each observation, averaged over draws from the prior.
+        """Log marginal likelihood of each observation, averaged over draws from the prior or from its posterior.
 
         Raises:
             CandidateError: non_finite; the likelihood is zero or undefined for an observation.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
-        theta = self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)  # [B, P]
+        spec, draws, seed = self._task.spec, self._task.draws, self._stream(3)
+        x, contexts = observed.statistics, observed.contexts
         with blaming_the_program():
-            marginal = log_marginal_prior(self._likelihood, observed.statistics, theta, observed.contexts)
+            if self._posterior is None:
+                theta = spec.draw_parameters(np.random.default_rng(seed), draws)  # [B, P]
+                marginal = log_marginal_prior(self._likelihood, x, theta, contexts)
+            else:
+                marginal = log_marginal_importance(
+                    self._likelihood, x, self._posterior, spec.log_prior, draws, seed, contexts
+                )
         if not np.isfinite(marginal.total):
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
         return marginal
@@ -139,8 +155,25 @@ class SimulatorModel:
             raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
         return theta, contexts, x
 
+    def _learn(
+        self,
+        theta: NDArray[np.float64],
+        contexts: NDArray[np.float64],
+        x: NDArray[np.float64],
+        training: Training,
+    ) -> None:
+        """The densities that the task's evidence needs, by its kind of estimator."""
+        importance = self._task.evidence == "importance"
+        if self._task.estimator == "nle-pfn":
+            self._likelihood = pfn_likelihood(theta, x, context=contexts)
+            self._posterior = pfn_posterior(theta, x, context=contexts) if importance else None
+            return
+        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        if importance:
+            self._posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
+
     def _stream(self, number: int) -> int:
-        """A seed of its own for parameters, trajectories, estimator and prior draws."""
+        """A seed of its own for parameters, trajectories, likelihood, draws and posterior."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
 
 

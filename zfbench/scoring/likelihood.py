@@ -131,7 +131,7 @@ def log_marginal_importance(
         context: [M, C], of each observation.
 
     Raises:
-        DensityError: a log density is NaN or +inf, or q is zero at one of its own draws.
+        DensityError: a log density is NaN or +inf, a draw is not finite, or q is zero at one of its own draws.
         ZfbenchError: shapes disagree.
     """
     x, context = _observations(x, context)
@@ -139,7 +139,9 @@ def log_marginal_importance(
     log_terms = np.full((len(x), draws), -np.inf)
     for j, own in enumerate(x):
         c = None if context is None else context[j]
-        theta = finite(posterior.sample(own, draws, int(seeds[j]), c), "posterior sample", ("draw", "parameter"))
+        theta = np.asarray(posterior.sample(own, draws, int(seeds[j]), c), np.float64)  # [B, P]
+        if not np.isfinite(theta).all():
+            raise DensityError("A draw from the posterior is not finite; it is no density.")
         prior = np.asarray(log_prior(theta), np.float64)  # [B]
         inside = prior > -np.inf
         if np.isnan(prior).any():

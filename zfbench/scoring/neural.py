@@ -195,6 +195,7 @@ def pfn_likelihood(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None 
     """NLE-PFN: p(x | theta, c) read off the simulations by TabPFN, at most 10,000 of them.
 
     Raises:
+        DensityError: TabPFN refuses the simulations.
         ZfbenchError: sbi, tabpfn or its weights are missing, or shapes disagree.
     """
     theta, x, context = _simulations(theta, x, context)
@@ -250,6 +251,8 @@ def _pfn(inputs: Array, given: Array) -> Any:
             density = TabPFNFlow(*shapes).set_context(_tensor(inputs), _tensor(given))
             density.log_prob(_tensor(inputs[:1])[None], _tensor(given[:1]))
         except _tabpfn_failures() as error:  # weights are fetched on first use
+            if isinstance(error, ValueError) and not isinstance(error, OSError):  # what a file lacks may be both
+                raise DensityError(f"TabPFN refuses these simulations ({_first_line(error)}).") from error
             raise ZfbenchError(
                 f"TabPFN cannot be used here ({_first_line(error)}); install it, accept its licence and fetch its "
                 "weights once, or use NLE and NPE."

@@ -96,6 +96,8 @@ def test_the_data_hash_follows_every_number_that_decides_scores():
         replace(toy, draws=501),
         replace(toy, simulations=301),
         replace(toy, likelihood="exact"),
+        replace(toy, estimator="nle-pfn"),
+        replace(toy, evidence="importance"),
         replace(toy, spec=replace(toy.spec, parameters=(Parameter("rate", 0.0, 1.5),))),
         replace(toy, held_out=Observed(toy.held_out.contexts, toy.held_out.statistics + 1e-9)),
     ]
@@ -116,6 +118,8 @@ def test_definitions_that_make_no_sense_are_refused():
         Observed(np.zeros((1, 1)), np.full((1, 2), np.nan))
     with pytest.raises(ValueError, match="contexts and statistics"):
         replace(problem(), selection=Observed(np.zeros((2, 1)), np.zeros((2, 3))))
+    with pytest.raises(ValueError, match="nothing to learn a posterior from"):
+        replace(problem("exact"), evidence="importance")
 
 
 def test_exact_evaluation_is_the_marginal_likelihood_of_the_selection_data():
@@ -142,6 +146,58 @@ def test_a_limit_of_updates_is_kept_by_every_number_of_simulations(simulations, 
     model.fit(LIMITS)
     assert model.report.updates == LIMITS.updates
     assert trained[0].epochs * int(np.ceil(simulations / trained[0].batch)) == LIMITS.updates
+
+
+def test_the_prior_is_uniform_within_its_bounds():
+    spec = replace(problem().spec, parameters=(Parameter("a", -1.0, 1.0), Parameter("b", 0.0, 4.0)))
+    inside, outside = np.array([[0.5, 4.0], [-1.0, 0.0]]), np.array([[0.5, 4.1], [-1.1, 1.0]])
+    assert spec.log_prior(inside) == pytest.approx(np.log([1 / 8, 1 / 8]))
+    assert (spec.log_prior(outside) == -np.inf).all()
+    drawn = spec.draw_parameters(np.random.default_rng(0), 1_000)
+    assert np.isfinite(spec.log_prior(drawn)).all()
+    assert drawn.max(axis=0) == pytest.approx([1.0, 4.0], abs=0.05)
+
+
+def grown(task, seed, n):
+    """Parameters, contexts and statistics of the true program, without its process."""
+    rng = np.random.default_rng(seed)
+    theta, contexts = task.spec.draw_parameters(rng, n), growth.contexts(rng, n)
+    noise = 0.1 * rng.standard_normal((n, growth.STEPS)).cumsum(axis=1)[:, 1::2]
+    x = np.log(contexts) + theta * np.array([2.0, 4.0]) + noise + growth.NOISE * rng.standard_normal((n, 2))
+    return theta, contexts, x
+
+
+@pytest.mark.torch
+def test_evidence_by_importance_sampling_is_that_by_the_prior_and_shares_the_updates(monkeypatch):
+    pytest.importorskip("sbi")
+    by_prior = replace(problem(), simulations=1_000).task
+    found = {}
+    for evidence in ("prior", "importance"):
+        task = replace(by_prior, evidence=evidence)
+        monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits, task=task: grown(task, 0, 1_000))
+        model = SimulatorModel(EXAMPLE, task, 0)
+        model.fit(Limits(updates=400))
+        found[evidence] = model.log_marginal(task.observed)
+        assert model.report.updates == 400
+    x, contexts = by_prior.observed.statistics, by_prior.observed.contexts
+    known = KnownGrowth().log_prob(x, np.linspace(0, 1, 2_001)[:, None], contexts)
+    truth = np.log(np.exp(known).mean(axis=1))
+    for marginal in found.values():
+        assert marginal.log_evidence == pytest.approx(truth, abs=0.7)
+    assert found["importance"].effective_size.mean() > 2 * found["prior"].effective_size.mean()
+
+
+@pytest.mark.parametrize("evidence", ["prior", "importance"])
+def test_tabpfn_is_asked_where_the_problem_chose_it_and_takes_no_updates(monkeypatch, evidence):
+    task = replace(problem(), estimator="nle-pfn", evidence=evidence).task
+    asked = []
+    monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: grown(task, 0, 300))
+    for name in ("pfn_likelihood", "pfn_posterior", "fit_likelihood", "fit_posterior"):
+        monkeypatch.setattr(simulator_model, name, lambda *_, name=name, **__: asked.append(name))
+    model = SimulatorModel(EXAMPLE, task, 0)
+    model.fit(LIMITS)
+    assert asked == (["pfn_likelihood", "pfn_posterior"] if evidence == "importance" else ["pfn_likelihood"])
+    assert model.report.updates == 0
 
 
 def test_no_candidate_pays_for_the_start_of_the_sandbox():
