@@ -19,9 +19,10 @@ is no one-step map between neurons.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -86,6 +87,19 @@ deepar_c256 = DeepARMethod(context=256)
 deepar_driven_c256 = DeepARMethod(context=256, needs=("drive",))
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Steps this small gain nothing from a second thread, which waits for its work busily; others may."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class DeepAR:
     """DeepAR on one task; a `Forecaster`, `Probabilistic`, `Direct`, `Metered` and `Storable`."""
 
@@ -98,6 +112,7 @@ class DeepAR:
         self._stride = math.gcd(STRIDE, method.context, spec.horizon)
         self._network = _network(method, spec, self._stride, seed)
 
+    @_one_thread()
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
         """Train until the updates, the seconds or the patience run out; keep the best validation likelihood.
 
@@ -140,6 +155,7 @@ class DeepAR:
         """The median of `sample`; see `zfbench.forecaster.Forecaster.forecast`."""
         return np.median(self.sample(context, drive), axis=0)
 
+    @_one_thread()
     def sample(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `zfbench.forecaster.Probabilistic.sample`; S = `SAMPLES`."""
         import torch
@@ -266,7 +282,6 @@ def _network(method: DeepARMethod, spec: TaskSpec, stride: int, seed: int) -> An
         raise ZfbenchError(
             f"DeepAR needs gluonts ({error}); install the extra: pip install 'zfbench[forecast]'."
         ) from error
-    torch.set_num_threads(1)  # steps this small gain nothing from a second thread, which waits for its work busily
     with _INITIALISING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return DeepARModel(

@@ -32,7 +32,7 @@ WEIGHT_DECAY = 1e-4
 BATCH = 8  # windows, each of all neurons
 VALIDATE_EVERY = 250  # updates
 PATIENCE = 20  # validations without an improvement
-MIN_DELTA = 1e-4  # a smaller gain in MAE is no improvement
+MIN_DELTA = 1e-4  # a smaller gain in MAE since the last improvement is none
 
 UPDATES_PER_CALL = 25  # between two looks at the clock
 WINDOWS_PER_CALL = 32  # forecast at once; the last chunk is padded, so that one shape compiles
@@ -119,7 +119,8 @@ class DirectForecaster:
         advance = self._advance(train, optimiser)
 
         curve: list[tuple[int, float]] = []
-        best, best_update, patience, done, late = np.inf, 0, PATIENCE, 0, False
+        best, best_update, done, late = np.inf, 0, 0, False
+        reference, patience = np.inf, PATIENCE  # small gains add up until they count
         while done < limits.updates and patience > 0 and not late:
             stop = min(done + UPDATES_PER_CALL, (done // VALIDATE_EVERY + 1) * VALIDATE_EVERY, limits.updates)
             params, optimiser_state = advance(params, optimiser_state, batch_key, done, stop)
@@ -128,7 +129,9 @@ class DirectForecaster:
             if done % VALIDATE_EVERY == 0 or done == limits.updates or late:
                 error = self._mae(params, validation)
                 curve.append((done, error))
-                patience = PATIENCE if error < best - MIN_DELTA else patience - 1
+                patience -= 1
+                if error < reference - MIN_DELTA:
+                    reference, patience = error, PATIENCE
                 if error < best:
                     best, best_update, self._params = error, done, params
         if not np.isfinite(best):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from baselines.checks import check_data
 from zfbench.forecaster import Clamp, Limits, roll
+from zfbench.programs.contract import CandidateError, Status
 from zfbench.tasks.task import LabelledWindows, Recording, Task, one_step_pairs
 
 RIDGES = (1e-6, 1e-4, 1e-2)  # relative to the mean eigenvalue of the inputs' second moment
@@ -32,7 +33,12 @@ class Linear:
         self._weights = np.zeros((N, N + D + 1))  # [N, (A | B | c)]
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Solve the normal equations once for each ridge strength; keep the best validation MAE."""
+        """Solve the normal equations once for each ridge strength; keep the best validation MAE.
+
+        Raises:
+            ZfbenchError: the data are unfit; see `check_data`.
+            CandidateError: non_finite; with no ridge strength the validation forecasts stay finite.
+        """
         del limits  # closed form
         check_data(train, validation, self._spec)
         pairs = list(one_step_pairs(train))
@@ -46,11 +52,13 @@ class Linear:
             candidate = self._solve(second_moment, cross, ridge)
             previous, self._weights = self._weights, candidate
             forecast = self.forecast(validation.inputs.context, validation.inputs.drive)
-            error = float(np.abs(np.nan_to_num(forecast, nan=np.inf) - validation.target).mean())
-            if error < best:
+            error = float(np.abs(forecast - validation.target).mean())
+            if error < best:  # never where a forecast diverged
                 best = error
             else:
                 self._weights = previous
+        if best == np.inf:
+            raise CandidateError(Status.NON_FINITE, "The linear map's validation forecasts diverge with every ridge.")
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `zfbench.forecaster.Forecaster.forecast`."""

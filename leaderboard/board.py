@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from leaderboard.columns import TIME, Column, columns_of, rank
+from leaderboard.drive import SHOWN, given_future_drive
 from leaderboard.load import own_settings
 from leaderboard.statistics import Interval, mean_interval
 from zfbench.results import Result, to_json
@@ -97,6 +98,11 @@ class Row:
         """The method's name with its proposer and settings."""
         return method_name(self.runs[0])
 
+    @cached_property
+    def future_drive(self) -> bool | None:
+        """Whether the method is given the drive of the horizon; None where nobody can say."""
+        return given_future_drive(self.runs[0])
+
     @property
     def failures(self) -> tuple[str, ...]:
         """The status of every run that failed."""
@@ -128,6 +134,11 @@ class Board:
     def columns(self) -> tuple[Column, ...]:
         """What its tables show."""
         return columns_of(run for row in self.rows for run in row.runs)
+
+    @property
+    def about_drive(self) -> bool:
+        """Whether some task of it has a drive, which a method may be given."""
+        return any(row.track in SHOWN for row in self.rows)
 
     @property
     def title(self) -> str:

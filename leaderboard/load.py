@@ -75,9 +75,11 @@ def add(folder: Path, result: Result, name: str | None = None) -> Path:
         The new file.
 
     Raises:
+        DamagedFileError: `load` would refuse the file.
         ZfbenchError: the folder has a result of this run, or cannot be written.
     """
     path = folder / (name or file_name(result))
+    _refuse_faults(path, result)
     with atomic_write(path, overwrite=False) as temporary:
         temporary.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return path
@@ -108,8 +110,7 @@ def load(path: Path) -> Result:
         raise _damaged(path, field, first["msg"], MENDS.get(first["type"], OTHERWISE)) from error
     if isinstance(content.get("schema_version"), bool):  # to Python, and so to pydantic, true equals 1
         raise _damaged(path, "schema_version", "it is no number", OTHERWISE)
-    for fault in _faults(result):
-        raise _damaged(path, fault.field, fault.what, fault.mend)
+    _refuse_faults(path, result)
     return result
 
 
@@ -158,6 +159,11 @@ class _Fault:
     field: str
     what: str
     mend: str
+
+
+def _refuse_faults(path: Path, result: Result) -> None:
+    for fault in _faults(result):
+        raise _damaged(path, fault.field, fault.what, fault.mend)
 
 
 def _faults(result: Result) -> Iterable[_Fault]:

@@ -32,6 +32,8 @@ LEGENDS = {  # what the columns of a family of scores mean
     "search believed of its winner minus what is found afresh. Exact and surrogate error: of one held-out observation.",
     "population": "Target share: of the population, on the target model.",
 }
+DRIVE = "future drive"
+DRIVE_LEGEND = "Future drive: whether the method is given the drive of the horizon; compare rows that agree in it."
 UNCERTAINTY = (
     "a ± b: mean over seeds with the half-width of its 95 % interval (Student's below 10 seeds, else bootstrap).\n"
     '"-": the method cannot be asked, the score is undefined, or a seed failed.'
@@ -41,7 +43,8 @@ UNCERTAINTY = (
 def legend(found: Sequence[Board]) -> str:
     """What the columns of these boards mean, a line for each family of scores."""
     families = dict.fromkeys(column.family for board in found for column in board.columns)
-    return "\n".join([*(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
+    drive = [DRIVE_LEGEND] if any(board.about_drive for board in found) else []
+    return "\n".join([*drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -76,6 +79,11 @@ def _places(width: float) -> int:
 def label(row: Row) -> str:
     """The method, with what went wrong."""
     return row.method if not row.failures else f"{row.method} ({', '.join(dict.fromkeys(row.failures))})"
+
+
+def future_drive(row: Row) -> str:
+    """Whether the method is given the drive of the horizon, for people."""
+    return {True: "yes", False: "no", None: MISSING}[row.future_drive]
 
 
 def frame(board: Board) -> pd.DataFrame:
@@ -139,6 +147,7 @@ def _records(board: Board) -> list[dict[str, object]]:
             "track": row.track,
             "method": row.method,
             "kind": row.kind,
+            "future_drive": row.future_drive,
             "seeds": len(row.runs),
             "failed": len(row.failures),
         }
@@ -158,12 +167,14 @@ def _grid(board: Board, style: str) -> str:
             row.track or MISSING,
             label(row),
             row.kind,
+            *([future_drive(row)] if board.about_drive else []),
             row.seeds,
             *(show(row.scores.get(c.score), c.decimals) for c in board.columns),
         ]
         for row in board.rows
     ]
-    headings = ["track", "method", "kind", "seeds", *(c.heading for c in board.columns)]
+    drive = [DRIVE] if board.about_drive else []
+    headings = ["track", "method", "kind", *drive, "seeds", *(c.heading for c in board.columns)]
     return tabulate(cells, headings, tablefmt=style, disable_numparse=True, stralign="right")
 
 
@@ -195,6 +206,7 @@ def _board_json(board: Board) -> dict[str, object]:
                 "track": row.track,
                 "method": row.method,
                 "kind": row.kind,
+                "future_drive": row.future_drive,
                 "seeds": [run.seed for run in row.runs],
                 "failures": row.failures,
                 "scores": {

@@ -42,7 +42,7 @@ class SimulatorJudge:
 
     def score(self, model: SimulatorModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
         """All scores of a program that the task has fitted."""
-        scores = Scores()
+        scores = Scores(metric_versions={"likelihood": scoring.VERSIONS["likelihood"]})  # of the loss too, if alone
         progress("likelihood")
         problem = self.sealed.problem
         try:
@@ -65,7 +65,6 @@ class SimulatorJudge:
             },
         )
         self._exact(held_out, model, scores)
-        scores.metric_versions["likelihood"] = scoring.VERSIONS["likelihood"]
         return scores
 
     def _exact(self, surrogate: Sequence[MarginalLikelihood], model: SimulatorModel, scores: Scores) -> None:

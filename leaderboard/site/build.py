@@ -13,7 +13,7 @@ import numpy as np
 from leaderboard.board import CEILING, Board, Row
 from leaderboard.columns import TIME
 from leaderboard.statistics import performance_profile
-from leaderboard.tables import MISSING, as_csv, as_json, label, legend, show
+from leaderboard.tables import MISSING, as_csv, as_json, future_drive, label, legend, show
 from zfbench.errors import ZfbenchError
 from zfbench.files import write_text
 from zfbench.results import Result
@@ -110,7 +110,7 @@ def _row(row: Row, board: Board, link: str) -> dict[str, Any]:
     for column in board.columns:
         score = row.scores.get(column.score)
         cells.append({"text": show(score, column.decimals), "value": "" if score is None else repr(score.estimate)})
-    return {"row": row, "name": label(row), "link": link, "cells": cells}
+    return {"row": row, "name": label(row), "link": link, "drive": future_drive(row), "cells": cells}
 
 
 def _shortcut(board: Board, number: int) -> Markup:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from baselines.linear import Linear
 from zfbench import plugins, storage
 from zfbench.assess import assess_baseline, load_judge, load_task
 from zfbench.errors import DamagedFileError, ZfbenchError
@@ -190,6 +191,13 @@ def test_linear_recovers_a_linear_system_exactly(driven):
     np.testing.assert_allclose(
         model.forecast(window.context, window.drive), validation.target, atol=1e-3 * np.abs(validation.target).max()
     )
+
+
+def test_linear_says_so_where_no_ridge_gives_a_stable_map(driven, driven_judge, monkeypatch):
+    monkeypatch.setattr(Linear, "_solve", lambda self, *_: np.full_like(self._weights, 10.0))
+    result = assess_baseline("linear", driven, driven_judge, 0, BRIEF)
+    assert (result.status, result.metrics) == ("non_finite", {})
+    assert result.notes == ("The linear map's validation forecasts diverge with every ridge.",)
 
 
 def test_linear_reads_allowed_inputs_only(masked):

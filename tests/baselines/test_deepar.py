@@ -1,19 +1,20 @@
 """DeepAR's own training and sampling around gluonts' network, on systems whose predictive distribution is known."""
 
 from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="the extra `forecast` is not installed")
-pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")
-
-from baselines.deepar import SAMPLES, STRIDE, DeepARMethod
+from baselines import deepar
+from baselines.deepar import PATIENCE, SAMPLES, STRIDE, DeepAR, DeepARMethod
 from zfbench.errors import ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
 
+torch = pytest.importorskip("torch", reason="the extra `forecast` is not installed")
+pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")
 pytestmark = pytest.mark.torch
 
 C, H = 4 * STRIDE, 4 * STRIDE
@@ -115,6 +116,36 @@ def test_the_best_validated_parameters_are_kept_and_updates_counted(task):
     assert report.updates == 300
     assert [at for at, _ in report.validation_curve] == [250, 300]
     assert report.best_update == min(report.validation_curve, key=lambda point: point[1])[0]
+
+
+@pytest.mark.parametrize(("gain", "lasts"), [(1e-9, True), (0.0, False)])
+def test_patience_ends_a_fit_that_no_longer_improves_and_no_other(task, monkeypatch, gain, lasts):
+    losses = (1.0 - gain * k for k in count())
+    validated = DeepAR._loss
+
+    def loss(self, *batch):
+        return validated(self, *batch) if torch.is_grad_enabled() else next(losses)
+
+    monkeypatch.setattr(DeepAR, "_loss", loss)
+    monkeypatch.setattr(deepar, "VALIDATE_EVERY", 1)
+    updates = 2 * PATIENCE
+    report = fit(PLAIN, task, updates).report
+    assert report.updates == (updates if lasts else 1 + PATIENCE)
+    assert report.best_update == (updates if lasts else 1)
+
+
+def test_the_threads_of_torch_are_left_as_they_were(task):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        inputs = task.validation.inputs
+        fit(PLAIN, task, 1).sample(inputs.context[:1], inputs.drive[:1])
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ZfbenchError):
+            fit(DeepARMethod(context=2 * C), task, 5)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_time_limit_ends_a_fit_and_is_reported(task):

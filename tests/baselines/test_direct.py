@@ -1,11 +1,13 @@
 """The shared trainer of direct forecasters, and what each network is: a linear map, a mixer, a channel-wise net."""
 
+from itertools import count
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from baselines.direct import PATIENCE, DirectMethod
+from baselines import direct
+from baselines.direct import PATIENCE, DirectForecaster, DirectMethod
 from baselines.nlinear import NLinear, nlinear_c4, nlinear_plain_c4
 from baselines.tide import tide_driven_c4
 from baselines.tsmixer import tsmixer_c4, tsmixer_driven_c4
@@ -137,13 +139,23 @@ def test_the_time_limit_ends_a_fit_and_is_reported():
 
 
 def test_patience_ends_a_fit_that_no_longer_improves(monkeypatch):
-    from baselines import direct
-
     monkeypatch.setattr(direct, "LEARNING_RATE", 0.0)
     monkeypatch.setattr(direct, "VALIDATE_EVERY", 1)
     model = fit(nlinear_c4, make_task(), 1_000)
     assert model.report.updates == 1 + PATIENCE - 1 + 1  # one improves on nothing, then patience runs out
     assert not model.report.stopped_early
+
+
+@pytest.mark.parametrize(("gain", "lasts"), [(0.9, True), (0.04, False)])
+def test_small_gains_add_up_and_only_those_too_small_even_together_end_a_fit(monkeypatch, gain, lasts):
+    """Gains are in units of the smallest that counts; 20 validations of .04 of it are less than one."""
+    errors = (1.0 - gain * direct.MIN_DELTA * k for k in count())
+    monkeypatch.setattr(direct, "VALIDATE_EVERY", 1)
+    monkeypatch.setattr(DirectForecaster, "_mae", lambda self, params, windows: next(errors))
+    updates = 3 * PATIENCE
+    report = fit(nlinear_c4, make_task(), updates).report
+    assert report.updates == (updates if lasts else 1 + PATIENCE)
+    assert report.best_update == report.updates  # every gain counts for what is kept
 
 
 def test_a_longer_context_is_cut_and_a_shorter_window_refused():

@@ -1,9 +1,14 @@
+import json
+from types import SimpleNamespace
+
 import pytest
 
+from discoverers import families
 from discoverers.families import evidence, table
 from discoverers.proposers.slots.channels import GRAMMAR
 from zfbench.errors import ZfbenchError
 from zfbench.programs.contract import Status
+from zfbench.runs import POPULATION
 from zfbench.search.types import Evaluation, Program, Scored
 from zfbench.tasks.hodgkin_huxley_programs import SEED_PROGRAM
 
@@ -39,6 +44,22 @@ def test_programs_that_the_grammar_did_not_write_do_not_count_as_the_base_model(
     assert (found["none"].masses, found["other"].masses) == ((0.25,), (0.75,))
     assert found["none"].log_marginals == found["other"].log_marginals == (-5.0,)
     assert "other" not in evidence([[seed]], [None])
+
+
+def test_the_table_reads_runs_and_their_populations_and_puts_the_highest_median_first(tmp_path, monkeypatch):
+    m, ih, broken = scored("M", "none", -10.0), scored("Ih", "none", -20.0), scored("A", "none", None)
+    runs = {tmp_path / "first": [m, ih, broken], tmp_path / "second": [m, ih]}
+    monkeypatch.setattr(families, "replay", lambda folder: SimpleNamespace(evaluated=runs[folder]))
+    (tmp_path / "first").mkdir()
+    weights = [(m, 0.5), (m, 0.25), (ih, 0.25)]  # two particles are one program
+    rows = [{"program": s.program.id, "weight": weight} for s, weight in weights]
+    (tmp_path / "first" / POPULATION).write_text(json.dumps(rows))
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in table(runs).splitlines()]
+    assert found[0] == ["family", "mean mass", "programs", "median log p", "best log p"]
+    assert found[2:4] == [["M", "0.75", "2", "-10.0", "-10.0"], ["Ih", "0.25", "2", "-20.0", "-20.0"]]
+    assert ["A", "0.00", "0", "-", "-"] in found
+    without = [line.split("|")[2].strip() for line in table([tmp_path / "second"]).splitlines()[2:]]
+    assert set(without) == {"-"}  # that search kept no population
 
 
 def test_without_a_run_there_is_no_table():

@@ -1,12 +1,17 @@
 """ModelSMC on 20 known models, beside what is published: see `discoverers.validation`."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from discoverers import validation
 from discoverers.modelsmc import ModelSMC
 from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE_INTERVALS, SETTINGS, plans, run_validation, summary
+from zfbench.cli import _add_commands, app
+from zfbench.errors import UnknownNameError
 from zfbench.programs.contract import Status
 from zfbench.scoring.population import concentration
 from zfbench.search.types import Evaluation, Program
@@ -69,6 +74,35 @@ def test_plans_are_the_published_settings_for_every_seed_and_target():
 def test_summary_stands_beside_the_published_figures():
     assert "0.811 (0.038)" in summary([])
     assert "4: 111" in summary([])
+
+
+def test_the_command_writes_the_table_and_the_picture_of_a_small_run(tmp_path, monkeypatch):
+    """One target, one seed, exact likelihoods averaged over few draws, three generations."""
+    monkeypatch.setenv("ZFBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("zfbench.tasks.mixtures.DRAWS", {"exact": 30})
+    monkeypatch.setattr(validation, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+    monkeypatch.setattr(validation, "GENERATIONS", 3)
+    monkeypatch.setattr(validation, "SETTINGS", {**SETTINGS, "generations": 3})
+    out = tmp_path / "out"
+    options = ["--mode", "exact", "--targets", "1", "--seeds", "1", "--workers", "1", "--out", str(out)]
+    _add_commands()
+    done = CliRunner().invoke(app, ["mixtures", *options])
+    assert done.exit_code == 0, done.output
+    written = (out / "mixtures.md").read_text()
+    row = next(line for line in written.splitlines() if line.startswith("| exact"))
+    assert row in done.output
+    runs, first = (cell.strip() for cell in row.split("|")[2:4])
+    assert runs == "1"
+    assert float(first.split()[0]) == pytest.approx(0.81, abs=4 * 0.038)
+    assert "Wahl et al. 2026" in written
+    assert (out / "mixtures.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_knows_its_modes(tmp_path):
+    _add_commands()
+    done = CliRunner().invoke(app, ["mixtures", "--mode", "exakt", "--out", str(tmp_path / "out")])
+    assert isinstance(done.exception, UnknownNameError)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 import pytest
+from typer.testing import CliRunner
 
 from leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
+from leaderboard.load import load_folder
+from zfbench.cli import _add_commands, app
 from zfbench.errors import UnknownNameError, ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.results import Machine, MethodRecord, Result, TaskRecord
@@ -50,3 +53,20 @@ def test_a_method_that_the_task_does_not_suit_is_refused():
         jobs("zfish-tiny/autonomous", ["stimulus"], [0], Limits())
     with pytest.raises(UnknownNameError, match="did you mean 'mean'"):
         jobs("zfish-tiny/driven", ["meann"], [0], Limits())
+
+
+def test_the_command_measures_three_seeds_and_prints_one_table(tmp_path, data_cache):
+    _add_commands()
+    methods = ["--method", "mean", "--method", "last_value"]
+    done = CliRunner().invoke(app, ["baselines", "--task", "zfish-tiny/driven", *methods, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    results = load_folder(tmp_path)
+    assert sorted((r.method.name, r.seed) for r in results) == [
+        (m, s) for m in ("last_value", "mean") for s in range(3)
+    ]
+    assert {r.limits["updates"] for r in results} == {500}
+    rows = {line.split()[0]: line for line in done.output.splitlines() if line.split()[1:3] == ["no", "3"]}
+    assert set(rows) == {"mean", "last_value"}
+    (error,) = {r.metrics["forecast/id/mae"] for r in results if r.method.name == "last_value"}
+    assert f"{error:.4f} ± 0" in rows["last_value"]
+    assert "Future drive" in done.output

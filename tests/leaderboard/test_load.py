@@ -61,6 +61,12 @@ def test_what_was_added_is_read_back_and_never_overwritten(tmp_path, make):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]  # nothing temporary is left
 
 
+def test_what_could_not_be_read_back_is_not_added(tmp_path, make):
+    with pytest.raises(DamagedFileError, match="family has no entry in metric_versions"):
+        add(tmp_path, make(metrics={"taste/salt": 0.5}))
+    assert not list(tmp_path.iterdir())
+
+
 def _add(folder, result):
     try:
         add(folder, result)

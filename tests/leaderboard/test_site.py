@@ -86,6 +86,20 @@ def test_there_is_a_page_for_each_method_and_the_numbers_beside_it(site):
     assert (folder / "zfbench.bib").read_text().startswith("@software{zfbench")
 
 
+def test_the_page_says_which_methods_know_the_future_drive(site):
+    index = site[0].read_text()
+    assert 'data-key="future drive"' in index
+    rows = {re.search(r'data-method="([^"]*)"', row)[1]: row for row in index.split("<tr class=")[2:]}
+    assert ['<td data-value="yes">yes</td>' in rows[name] for name in ("puct + grammar", "last_value")] == [True, False]
+    assert '<td data-value="no">no</td>' in rows["last_value"]
+    assert '<td data-value="">-</td>' in rows["mask_only"]
+    heads, cells = index.split("<thead>")[1].split("</thead>")[0], rows["last_value"].split("</tr>")[0]
+    assert heads.count("<th ") == cells.count("<td ") + cells.count("<th ")
+    pages = {p.name: p.read_text() for p in site if p.suffix == ".html"}
+    assert any("not given the future drive" in text for name, text in pages.items() if "last_value" in name)
+    assert all("s, given the future drive" in text for name, text in pages.items() if "net" in name)
+
+
 def test_every_link_leads_to_a_file_of_the_site(site):
     for page in (p for p in site if p.suffix == ".html"):
         for link in re.findall(r'href="([^"]+)"', page.read_text()):

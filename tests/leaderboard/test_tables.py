@@ -32,21 +32,21 @@ def searched(make, evaluations, **changes):
 
 def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
     row = rows([make(metrics={"forecast/id/mae": 0.0})])["mean"]
-    assert row[:5] == ["driven", "mean", "baseline", "1", "0.0000"]
-    assert row[5:] == ["-"] * (len(columns_of([make()])) - 1)
+    assert row[:6] == ["driven", "mean", "baseline", "no", "1", "0.0000"]
+    assert row[6:] == ["-"] * (len(columns_of([make()])) - 1)
 
 
 def test_seeds_become_a_mean_with_students_interval(make):
     values = [0.20, 0.22, 0.27]
     results = [make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)]
     half = t_interval(values).half_width
-    assert rows(results)["mean"][3:5] == ["3", f"0.23 ± {half:.2f}"]
+    assert rows(results)["mean"][4:6] == ["3", f"0.23 ± {half:.2f}"]
 
 
 def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
     results = [make(seed=0), make(seed=1, status="timeout", metrics={})]
     row = rows(results)["mean (timeout)"]
-    assert row[3:5] == ["1/2", "-"]
+    assert row[4:6] == ["1/2", "-"]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,41 @@ def test_long_settings_tell_methods_apart_by_a_hash(make):
 )
 def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
     assert show(Interval(mean, mean - half, mean + half, 5), 4) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "track", "shown"),
+    [
+        ("linear", "baseline", "driven", "yes"),
+        ("tide-c4", "baseline", "driven", "no"),
+        ("tide_driven-c4", "baseline", "masked", "yes"),
+        ("linear", "baseline", "autonomous", "no"),
+        ("oracle", "control", "driven", "yes"),
+        ("oracle", "control", "autonomous", "no"),  # it is told the mean drive
+        ("no_effect", "control", "driven", "no"),
+        ("mask_only", "control", "masked", "-"),
+        ("somebody's", "baseline", "driven", "-"),
+        ("mean", "program", "driven", "yes"),  # a program by the name of a baseline
+        ("mine", "program", "masked", "yes"),
+        ("mine", "program", "autonomous", "no"),
+        ("puct", "search", "masked", "yes"),
+        ("puct", "search", "autonomous", "no"),
+    ],
+)
+def test_every_row_says_whether_it_knows_the_future_drive(make, name, kind, track, shown):
+    found = boards([make(name, kind=kind, track=track)])
+    heading, _, row = as_text(found).splitlines()[2:5]
+    assert re.split(r"\s{2,}", heading.strip())[3] == "future drive"
+    assert re.split(r"\s{2,}", row.strip())[3] == shown
+    said = {"yes": True, "no": False, "-": None}[shown]
+    assert json.loads(FORMATS["json"](found))[0]["rows"][0]["future_drive"] is said
+    assert "compare rows that agree in it" in as_text(found)
+
+
+def test_a_board_of_tasks_without_drive_has_no_column_for_it(make):
+    task = TaskRecord(name="sir", track="simulator", tier="tiny", data_sha256="cd" * 32)
+    found = boards([make(task=task, metrics={"likelihood/log_marginal": 1.0})])
+    assert "uture drive" not in as_text(found)
 
 
 def test_the_oracle_comes_first_then_the_smallest_held_out_error(make):

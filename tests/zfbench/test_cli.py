@@ -35,6 +35,21 @@ def test_help_imports_nothing_heavy():
     assert output.splitlines()[-1] == "[]"
 
 
+def test_no_extra_is_imported_before_it_is_needed():
+    """Not by loading all that is registered, nor by loading a task."""
+    code = (
+        "import sys\n"
+        "import zfbench.assess, zfbench.runs, zfbench.scoring.neural\n"
+        "from zfbench import plugins\n"
+        "for kind in plugins.KINDS:\n"
+        "    for name in plugins.names(kind): plugins.load(kind, name)\n"
+        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'): zfbench.assess.load_task(task)\n"
+        "print(sorted({'torch', 'sbi', 'gluonts', 'tabpfn', 'openai', 'ray', 'jinja2'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+
+
 def test_list_names_everything_registered():
     listing = json.loads(run("list", "--json").output)
     assert "zfish-tiny/masked" in listing["tasks"]

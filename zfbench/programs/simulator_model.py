@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,16 @@ from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator import simulate_program
-from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, Posterior, log_fitted, log_marginal_prior
-from zfbench.scoring.neural import Training, fit_likelihood, fit_posterior
+from zfbench.scoring.likelihood import (
+    DensityError,
+    Likelihood,
+    MarginalLikelihood,
+    Posterior,
+    log_fitted,
+    log_marginal_importance,
+    log_marginal_prior,
+)
+from zfbench.scoring.neural import Training, fit_likelihood, fit_posterior, pfn_likelihood, pfn_posterior
 from zfbench.search.types import normalise
 
 if TYPE_CHECKING:
@@ -83,11 +93,11 @@ class SimulatorModel:
         """Simulate from the priors, and learn the likelihood of the statistics.
 
         Args:
-            limits: seconds of simulating; updates of each density estimator, in whole passes over the simulations.
+            limits: seconds of simulating; updates of all density estimators, in whole passes over the simulations.
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
-            ZfbenchError: the extra `inference` is not installed.
+            ZfbenchError: the extra `inference` is not installed, or the task's `statistics` are misshapen.
         """
         began = time.monotonic()
         self._limits = limits
@@ -98,26 +108,29 @@ class SimulatorModel:
             return
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
-        steps = -(-n // BATCH)  # of a pass, at most; sbi sets a tenth aside
-        training = Training(epochs=max(1, limits.updates // steps), batch=BATCH)
-        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
-        if self._invert:
-            self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
+        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._inverts
+        steps = networks * -(-n // BATCH)  # of a pass of all, at most; sbi sets a tenth aside
+        training = Training(epochs=max(1, limits.updates // max(steps, 1)), batch=BATCH)
+        with blaming_the_program():
+            self._learn(theta, contexts, x, training)
         self.simulated = x
-        updates = (1 + self._invert) * training.epochs * steps
-        self.report = SimulationReport(n, updates, time.monotonic() - began)
+        self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
-        """Log marginal likelihood of each observation, averaged over draws from the prior.
+        """Log marginal likelihood of each observation, averaged over draws from the prior or from its posterior.
 
         Raises:
             CandidateError: non_finite; the likelihood is zero or undefined for an observation.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
-        try:
-            marginal = log_marginal_prior(self._likelihood, observed.statistics, self._prior_draws(), observed.contexts)
-        except ZfbenchError as error:
-            raise CandidateError(Status.NON_FINITE, str(error)) from error
+        spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
+        with blaming_the_program():
+            if self._task.evidence == "importance" and self.posterior is not None:
+                marginal = log_marginal_importance(
+                    self._likelihood, x, self.posterior, spec.log_prior, self._task.draws, self._stream(3), contexts
+                )
+            else:
+                marginal = log_marginal_prior(self._likelihood, x, self._prior_draws(), contexts)
         if not np.isfinite(marginal.total):
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
         return marginal
@@ -132,9 +145,10 @@ class SimulatorModel:
         assert self.posterior is not None, "a program is fitted to observations by its posterior; set `invert`"
         spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
         prior = self._prior_draws()
-        total = log_fitted(
-            self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
-        ).sum()
+        with blaming_the_program():
+            total = log_fitted(
+                self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
+            ).sum()
         if not np.isfinite(total):
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
         return float(total)
@@ -161,10 +175,37 @@ class SimulatorModel:
         contexts = task.contexts(rng, task.simulations)
         path = simulate_program(self.source, task.spec, theta, contexts, limits, self._stream(1), self._sandbox)
         x = task.statistics(path, contexts, rng)
+        expected = (len(path), len(task.spec.statistics))
+        if x.shape != expected:
+            raise ZfbenchError(
+                f"The `statistics` of the task '{task.spec.name}' gave an array of shape {x.shape}; its author should "
+                f"make it {expected}, a row for each trajectory and a column for each name in the specification."
+            )
         if not np.isfinite(x).all():
             name = task.spec.statistics[np.argwhere(~np.isfinite(x))[0, 1]]
             raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
         return theta, contexts, x
+
+    @property
+    def _inverts(self) -> bool:
+        """Whether the posterior is learned too."""
+        return self._invert or self._task.evidence == "importance"
+
+    def _learn(
+        self,
+        theta: NDArray[np.float64],
+        contexts: NDArray[np.float64],
+        x: NDArray[np.float64],
+        training: Training,
+    ) -> None:
+        """The densities that are asked for, by the task's kind of estimator."""
+        if self._task.estimator == "nle-pfn":
+            self._likelihood = pfn_likelihood(theta, x, context=contexts)
+            self.posterior = pfn_posterior(theta, x, context=contexts) if self._inverts else None
+            return
+        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        if self._inverts:
+            self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
 
     def _prior_draws(self) -> NDArray[np.float64]:
         """Parameters [B, P] from their priors."""
@@ -173,6 +214,15 @@ class SimulatorModel:
     def _stream(self, number: int) -> int:
         """A seed of its own for parameters, trajectories, likelihood, prior draws, posterior and its draws."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
+
+
+@contextmanager
+def blaming_the_program() -> Iterator[None]:
+    """A density that its simulations make unlearnable or undefined is the program's failure, not the run's."""
+    try:
+        yield
+    except DensityError as error:
+        raise CandidateError(Status.NON_FINITE, str(error)) from error
 
 
 def exact_likelihood(task: SimulatorTask, source: str) -> Likelihood:

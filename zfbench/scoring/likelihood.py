@@ -29,6 +29,10 @@ from zfbench.scoring.arrays import finite
 Array = NDArray[np.float64]
 
 
+class DensityError(ZfbenchError):
+    """A density that cannot be learned or is undefined where it is asked: the fault of what was simulated."""
+
+
 class Likelihood(Protocol):
     """p(x | theta, c): a simulator's density, exact or estimated."""
 
@@ -89,7 +93,8 @@ def log_marginal_prior(
         context: [M, C], of each observation.
 
     Raises:
-        ZfbenchError: shapes disagree, or a log density is NaN or +inf.
+        DensityError: a log density is NaN or +inf.
+        ZfbenchError: shapes disagree.
     """
     x, context = _observations(x, context)
     theta = finite(theta_prior, "prior sample", ("draw", "parameter"))
@@ -126,14 +131,17 @@ def log_marginal_importance(
         context: [M, C], of each observation.
 
     Raises:
-        ZfbenchError: shapes disagree, a log density is NaN or +inf, or q is zero at one of its own draws.
+        DensityError: a log density is NaN or +inf, a draw is not finite, or q is zero at one of its own draws.
+        ZfbenchError: shapes disagree.
     """
     x, context = _observations(x, context)
     seeds = np.random.SeedSequence(seed).generate_state(len(x))
     log_terms = np.full((len(x), draws), -np.inf)
     for j, own in enumerate(x):
         c = None if context is None else context[j]
-        theta = finite(posterior.sample(own, draws, int(seeds[j]), c), "posterior sample", ("draw", "parameter"))
+        theta = np.asarray(posterior.sample(own, draws, int(seeds[j]), c), np.float64)  # [B, P]
+        if not np.isfinite(theta).all():
+            raise DensityError("A draw from the posterior is not finite; it is no density.")
         prior = np.asarray(log_prior(theta), np.float64)  # [B]
         inside = prior > -np.inf
         if np.isnan(prior).any():
@@ -142,7 +150,7 @@ def log_marginal_importance(
             continue
         proposal = np.asarray(posterior.log_prob(theta[inside], own, c), np.float64)  # [inside]
         if not np.isfinite(proposal).all():
-            raise ZfbenchError("The posterior's log density is not finite at its own draws; it is no density.")
+            raise DensityError("The posterior's log density is not finite at its own draws; it is no density.")
         rows = None if c is None else c[None]
         density = np.asarray(likelihood.log_prob(own[None], theta[inside], rows), np.float64)[0]  # [inside]
         log_terms[j, inside] = density + prior[inside] - proposal
@@ -202,14 +210,15 @@ def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
         shared: whether column b is the same draw for every observation.
 
     Raises:
-        ZfbenchError: a term is NaN or +inf, or there are too few.
+        DensityError: a term is NaN or +inf.
+        ZfbenchError: there are too few.
     """
     if log_terms.ndim != 2 or log_terms.shape[1] < 2:
         raise ZfbenchError(f"A Monte Carlo average needs at least 2 draws, got terms of shape {log_terms.shape}.")
     wrong = np.isnan(log_terms) | (log_terms == np.inf)
     if wrong.any():
         j, b = np.argwhere(wrong)[0]
-        raise ZfbenchError(
+        raise DensityError(
             f"The log density of observation {j} at draw {b} is {log_terms[j, b]}; return a finite number, or -inf "
             "where the observation is impossible."
         )

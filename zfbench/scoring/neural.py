@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zfbench.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
+from zfbench.scoring.likelihood import DensityError
 
 Array = NDArray[np.float64]
 
@@ -150,6 +151,7 @@ def fit_likelihood(
         training: limits and sizes; by default the paper's.
 
     Raises:
+        DensityError: nothing can be learned from these numbers; they are too large, say.
         ZfbenchError: sbi is not installed, shapes disagree, or a simulation is not finite.
     """
     theta, x, context = _simulations(theta, x, context)
@@ -188,6 +190,7 @@ def pfn_likelihood(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None 
     """NLE-PFN: p(x | theta, c) read off the simulations by TabPFN, at most 10,000 of them.
 
     Raises:
+        DensityError: TabPFN refuses the simulations.
         ZfbenchError: sbi, tabpfn or its weights are missing, or shapes disagree.
     """
     theta, x, context = _simulations(theta, x, context)
@@ -211,13 +214,20 @@ def _train(method: str, theta: Array, x: Array, seed: int, training: Training | 
     network = builder("maf", hidden_features=limits.hidden, num_transforms=limits.transforms)
     with _quiet_torch(seed):
         trainer = getattr(inference, method)(density_estimator=network, tracker=_NoTracker(), show_progress_bars=False)
-        trainer.append_simulations(_tensor(theta), _tensor(x))
-        return trainer.train(
-            training_batch_size=limits.batch,
-            learning_rate=limits.learning_rate,
-            stop_after_epochs=limits.patience,
-            max_num_epochs=limits.epochs,
-        ).eval()
+        try:
+            trainer.append_simulations(_tensor(theta), _tensor(x))
+            density = trainer.train(
+                training_batch_size=limits.batch,
+                learning_rate=limits.learning_rate,
+                stop_after_epochs=limits.patience,
+                max_num_epochs=limits.epochs,
+            )
+        except (ValueError, AssertionError) as error:  # how sbi refuses numbers and losses that are not finite
+            raise DensityError(
+                f"No density can be learned from these simulations ({_first_line(error)}); keep their numbers within "
+                "the range of float32 and let each of them vary."
+            ) from error
+        return density.eval()
 
 
 def _pfn(inputs: Array, given: Array) -> Any:
@@ -232,15 +242,27 @@ def _pfn(inputs: Array, given: Array) -> Any:
         raise ZfbenchError(f"TabPFN reads at most {PFN_CONTEXT:,} simulations, not {len(inputs):,}; give it fewer.")
     shapes = torch.Size(inputs.shape[1:]), torch.Size(given.shape[1:])
     with _quiet_torch():
-        density = TabPFNFlow(*shapes).set_context(_tensor(inputs), _tensor(given))
         try:
+            density = TabPFNFlow(*shapes).set_context(_tensor(inputs), _tensor(given))
             density.log_prob(_tensor(inputs[:1])[None], _tensor(given[:1]))
-        except (OSError, RuntimeError) as error:  # weights are fetched on first use
+        except _tabpfn_failures() as error:  # weights are fetched on first use
+            if isinstance(error, ValueError) and not isinstance(error, OSError):  # what a file lacks may be both
+                raise DensityError(f"TabPFN refuses these simulations ({_first_line(error)}).") from error
             raise ZfbenchError(
-                f"TabPFN has no weights here ({_first_line(error)}); accept its licence and fetch them once, or use "
-                "NLE and NPE."
+                f"TabPFN cannot be used here ({_first_line(error)}); install it, accept its licence and fetch its "
+                "weights once, or use NLE and NPE."
             ) from error
     return density
+
+
+def _tabpfn_failures() -> tuple[type[Exception], ...]:
+    """What it raises where it is torn, or its weights are gated, out of reach or damaged."""
+    failures: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError)
+    with contextlib.suppress(ImportError):
+        from tabpfn.errors import TabPFNError
+
+        failures += (TabPFNError,)
+    return failures
 
 
 class _NoTracker:

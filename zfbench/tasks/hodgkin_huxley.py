@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
@@ -118,6 +119,7 @@ def read_recordings(folder: Path) -> tuple[Observed, Observed]:
     The folder holds `recordings.csv` with the columns file, current (uA/cm2) and use (`selection` or `held_out`), and
     for each row a text file with one voltage in mV a line: 7,251 lines, one every 0.2 ms from 0 to 1,450 ms, with the
     current on from 100 to 1,100 ms. A recording made otherwise is resampled and cut to that first.
+    No file is in two rows.
 
     Raises:
         ZfbenchError: something is missing or not of that form; says what.
@@ -138,23 +140,28 @@ def read_recordings(folder: Path) -> tuple[Observed, Observed]:
 def _index(folder: Path) -> list[dict[str, str]]:
     path = folder / INDEX
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets put a mark first
             reader = csv.DictReader(stream)
             rows = list(reader)
     except (OSError, UnicodeDecodeError) as error:
         raise ZfbenchError(f"Cannot read {path} ({error}); set {FOLDER} to a folder with that file.") from error
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise ZfbenchError(f"The first line of {path} is not '{','.join(COLUMNS)}'; correct it.")
-    for row in rows:
+    for line, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise ZfbenchError(f"Row {line} of {path} has not {len(COLUMNS)} fields; write {','.join(COLUMNS)}.")
         if row["use"] not in USES:
             raise ZfbenchError(f"{path} uses {row['file']} as '{row['use']}'; write {' or '.join(USES)}.")
+    for name, times in Counter(str((folder / row["file"]).resolve()) for row in rows).items():
+        if times > 1:
+            raise ZfbenchError(f"{path} names {name} in {times} rows; a recording is selected on or held out, once.")
     return rows
 
 
 def _voltage(path: Path) -> Array:
     """One recording, [T']."""
     try:
-        lines = path.read_text(encoding="utf-8").split()
+        lines = path.read_text(encoding="utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as error:
         raise ZfbenchError(f"Cannot read the recording {path}: {error}; correct its row in {INDEX}.") from error
     expected = round(DURATION / SAMPLE) + 1

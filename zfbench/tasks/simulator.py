@@ -113,8 +113,20 @@ class SimulatorSpec:
 
     def draw_parameters(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         """Parameters [n, P] from their priors."""
+        low, high = self._bounds
+        return rng.uniform(low, high, (n, len(low)))
+
+    def log_prior(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log density [n] of parameters [n, P] under their priors; -inf outside."""
+        low, high = self._bounds
+        inside = ((theta >= low) & (theta <= high)).all(axis=1)
+        return np.where(inside, -np.log(high - low).sum(), -np.inf)
+
+    @property
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest parameters, [P] each."""
         bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
-        return rng.uniform(bounds[:, 0], bounds[:, 1], (n, len(bounds)))
+        return bounds[:, 0], bounds[:, 1]
 
     def supports(self, parameters: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether parameters [n, P] are possible under their priors: [n]."""
@@ -160,6 +172,9 @@ class SimulatorTask:
         exact: the likelihood of programs for which it is known, by normalised source.
         likelihood: `surrogate`, learned from simulations, or `exact`; then other programs than those of `exact` are
             invalid.
+        estimator: of the surrogate: `nle`, a flow trained on the simulations, or `nle-pfn`, TabPFN, which reads them.
+        evidence: how parameters are integrated out: `prior`, by draws from the prior, or `importance`, by draws from
+            each observation's posterior, which is learned too, by the same kind of estimator.
     """
 
     spec: SimulatorSpec
@@ -172,6 +187,8 @@ class SimulatorTask:
     draws: int = 5_000
     exact: Mapping[str, Likelihood] = field(default_factory=dict)
     likelihood: Literal["surrogate", "exact"] = "surrogate"
+    estimator: Literal["nle", "nle-pfn"] = "nle"
+    evidence: Literal["prior", "importance"] = "prior"
 
     def evaluator(self, limits: Limits, sandbox: Sandbox | None) -> SimulatorEvaluator:
         """See `SearchTask.evaluator`."""
@@ -195,7 +212,8 @@ class Problem:
     """All of a simulator task, as its author states it; the family gives methods and judge their parts.
 
     Attributes:
-        spec, statistics, contexts, seed_program, simulations, draws, exact, likelihood: see `SimulatorTask`.
+        spec, statistics, contexts, seed_program, simulations, draws: see `SimulatorTask`.
+        exact, likelihood, estimator, evidence: see `SimulatorTask`.
         selection: the observations to select on.
         held_out: those that the judge alone scores on.
         controls: programs that show what scores mean, by name: `oracle` is the truth, where it is known.
@@ -210,10 +228,14 @@ class Problem:
     controls: Mapping[str, str] = field(default_factory=dict)
     exact: Mapping[str, Likelihood] = field(default_factory=dict)
     likelihood: Literal["surrogate", "exact"] = "surrogate"
+    estimator: Literal["nle", "nle-pfn"] = "nle"
+    evidence: Literal["prior", "importance"] = "prior"
     simulations: int = 1_000
     draws: int = 5_000
 
     def __post_init__(self) -> None:
+        if self.likelihood == "exact" and (self.estimator, self.evidence) != ("nle", "prior"):
+            raise ValueError("an exact likelihood has no estimator, and nothing to learn a posterior from")
         shape = (len(self.spec.context), len(self.spec.statistics))
         for observed in (self.selection, self.held_out):
             found = (observed.contexts.shape[1], observed.statistics.shape[1])
@@ -222,8 +244,12 @@ class Problem:
 
     @cached_property
     def data_sha256(self) -> str:
-        """Hash of the observations, the specification and how much is simulated: of all that decides scores."""
-        digest = hashlib.sha256(json.dumps([self.spec.to_json(), self.simulations, self.draws]).encode())
+        """Hash of the observations, the specification, how much is simulated and how it is scored."""
+        settings = [self.spec.to_json(), self.simulations, self.draws]
+        defaults = ("surrogate", "nle", "prior")  # not written down: the hashes of tasks without a choice stay
+        chosen = (self.likelihood, self.estimator, self.evidence)
+        settings += [own for own, default in zip(chosen, defaults, strict=True) if own != default]
+        digest = hashlib.sha256(json.dumps(settings).encode())
         for observed in (self.selection, self.held_out):
             for array in (observed.contexts, observed.statistics):
                 digest.update(np.ascontiguousarray(array, "<f8").tobytes())
@@ -243,6 +269,8 @@ class Problem:
             draws=self.draws,
             exact=self.exact,
             likelihood=self.likelihood,
+            estimator=self.estimator,
+            evidence=self.evidence,
         )
 
 

@@ -6,13 +6,22 @@ from hypothesis import strategies as st
 from discoverers.proposers.slots import channels, epidemics
 from discoverers.proposers.slots.proposer import SlotProposer, channel_proposer, epidemic_proposer
 from zfbench.errors import ZfbenchError
+from zfbench.forecaster import Limits
+from zfbench.programs.backends import open_sandbox
 from zfbench.programs.contract import Status
+from zfbench.programs.simulator import simulate_program
 from zfbench.search.proposer import Context
 from zfbench.search.types import Evaluation, Program, Request, Scored
-from zfbench.tasks.sir import PROBLEMS
+from zfbench.tasks.sir import PROBLEMS, draw_contexts
 
 GRAMMARS = [epidemics.GRAMMAR, channels.GRAMMAR]
 SPEC = PROBLEMS["sir-tiny"]().spec
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with open_sandbox() as box:
+        yield box
 
 
 def choices(grammar):
@@ -109,3 +118,29 @@ def test_the_grammar_holds_the_hidden_current_and_the_base_model():
     hidden = channels.GRAMMAR.render(("none", "1", "bell", "M", "1", "bell"))
     assert body(hidden).replace("gate**1", "gate") == body(TRUTH)
     assert body(channels.GRAMMAR.render(channels.GRAMMAR.plainest)) == body(SEED_PROGRAM)
+
+
+@pytest.mark.parametrize(
+    "choices",  # together every alternative of every slot
+    [
+        ("none", "rate", "none", "none", "binomial"),
+        ("frequency", "crowded", "third", "slow", "binomial"),
+        ("density", "none", "fast", "none", "expected"),
+        ("constant", "rate", "none", "slow", "expected"),
+        ("saturating", "rate", "third", "none", "binomial"),
+    ],
+)
+def test_epidemics_run_and_nobody_is_lost_or_made(sandbox, choices):
+    infection, recovery, incubation, waning, chance = choices
+    rng = np.random.default_rng(0)
+    theta, contexts = SPEC.draw_parameters(rng, 20), draw_contexts(rng, 20)
+    source = epidemics.GRAMMAR.render(choices)
+    path = simulate_program(source, SPEC, theta, contexts, Limits(seconds=120), 0, sandbox)  # [20, 61, 3]
+    people, S, R = path.sum(axis=2), path[..., 0], path[..., 2]
+    assert (path >= 0).all()
+    assert (people <= contexts.sum(axis=1)[:, None] + 1e-3).all()
+    assert np.allclose(people, contexts.sum(axis=1)[:, None], atol=1e-3) == (incubation == "none")
+    assert (S[:, -1] < S[:, 0]).any() == (infection != "none")
+    assert (R > 0).any() == (recovery != "none")
+    assert (np.diff(R) < 0).any() == (waning != "none")
+    assert (path == path.round()).all() == (chance == "binomial")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zfbench.errors import ZfbenchError
-from zfbench.scoring.likelihood import average, log_fitted, log_marginal_importance, log_marginal_prior
+from zfbench.scoring.likelihood import DensityError, average, log_fitted, log_marginal_importance, log_marginal_prior
 
 LOGS = arrays(float, (3, 7), elements=st.floats(-500, 500))
 
@@ -88,6 +88,16 @@ def test_posterior_outside_the_prior_leaves_no_evidence():
     found = log_marginal_importance(model, x, WidePosterior(), lambda t: np.full(len(t), -np.inf), 10, 0, trials)
     assert (found.log_evidence == -np.inf).all()
     assert found.total == -np.inf
+
+
+def test_a_posterior_whose_draws_are_not_finite_is_refused_as_a_density():
+    class Broken(WidePosterior):
+        def sample(self, x, n, seed, context=None):
+            return np.full((n, 1), np.nan)
+
+    model, x, trials = beta_binomial()
+    with pytest.raises(DensityError, match="A draw from the posterior is not finite"):
+        log_marginal_importance(model, x, Broken(), model.log_prior, 10, 0, trials)
 
 
 def test_equal_seeds_give_equal_importance_averages():

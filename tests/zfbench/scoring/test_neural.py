@@ -1,6 +1,8 @@
 import importlib.util
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from closed_forms import LinearGaussian
 
 from zfbench.errors import ZfbenchError
 from zfbench.scoring import neural
-from zfbench.scoring.likelihood import log_fitted, log_marginal_importance, log_marginal_prior
+from zfbench.scoring.likelihood import DensityError, log_fitted, log_marginal_importance, log_marginal_prior
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
@@ -116,6 +118,15 @@ def test_seed_decides_and_torch_is_left_as_it_was(world, capsys, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("scale", [1e38, 1e39, 1e300])
+@pytest.mark.parametrize("fit", [neural.fit_likelihood, neural.fit_posterior])
+def test_numbers_too_large_for_a_network_are_one_sentence(world, scale, fit):
+    _, theta, x = world
+    with pytest.raises(DensityError, match="No density can be learned") as refused:
+        fit(theta[:300], scale * x[:300], 0, training=QUICK)
+    assert "\n" not in str(refused.value)
+
+
 def test_misshapen_simulations_are_explained(world, likelihood):
     _, theta, x = world
     with pytest.raises(ZfbenchError, match="one row of each"):
@@ -132,6 +143,40 @@ def test_missing_tabpfn_is_explained(world):
     for pfn in (neural.pfn_likelihood, neural.pfn_posterior):
         with pytest.raises(ZfbenchError, match="need tabpfn"):
             pfn(theta, x)
+
+
+class GatedError(Exception):
+    """What tabpfn raises where its weights were not agreed to derives from nothing else."""
+
+
+@pytest.mark.parametrize("stage", ["made", "asked"])
+@pytest.mark.parametrize("failure", [GatedError, OSError, RuntimeError, ImportError, ValueError])
+def test_every_way_in_which_tabpfn_can_be_unusable_is_one_sentence(world, monkeypatch, stage, failure):
+    class Flow:
+        def __init__(self, *shapes):
+            self.fail("made")
+
+        def fail(self, now):
+            if stage == now:
+                raise failure("Its weights are gated.\nDo this and that.")
+
+        def set_context(self, *pairs):
+            return self
+
+        def log_prob(self, *pairs):
+            self.fail("asked")
+
+    package, errors = ModuleType("tabpfn"), ModuleType("tabpfn.errors")
+    package.__spec__, errors.TabPFNError = ModuleSpec("tabpfn", None), GatedError
+    monkeypatch.setitem(sys.modules, "tabpfn", package)
+    monkeypatch.setitem(sys.modules, "tabpfn.errors", errors)
+    monkeypatch.setattr("sbi.neural_nets.estimators.tabpfn_flow.TabPFNFlow", Flow)
+    _, theta, x = world
+    for pfn in (neural.pfn_likelihood, neural.pfn_posterior):
+        with pytest.raises(ZfbenchError, match=r"TabPFN .* \(Its weights are gated") as refused:
+            pfn(theta[:5], x[:5])
+        assert isinstance(refused.value, DensityError) == (failure is ValueError)  # the simulations' fault, or not
+        assert "\n" not in str(refused.value)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tabpfn") is None, reason="tabpfn is not installed")

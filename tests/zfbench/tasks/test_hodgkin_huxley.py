@@ -62,6 +62,22 @@ def test_both_stand_ins_are_loaded_and_only_one_has_the_current():
     assert counts["hodgkin_huxley-without"] > counts["hodgkin_huxley"] + 10  # the M-current slows firing
 
 
+def test_priors_are_those_of_the_paper(task):
+    """Wahl et al. 2026, the table of the Hodgkin-Huxley task's parameters, free ones included."""
+    assert {p.name: (p.low, p.high) for p in task.spec.parameters} == {
+        "gNa": (0.5, 80.0),
+        "gK": (1e-4, 15.0),
+        "gleak": (1e-4, 0.6),
+        "Eleak": (35.0, 100.0),
+        "Vt": (40.0, 90.0),
+        "noise": (1e-4, 0.15),
+        "gX1": (1e-4, 10.0),
+        "gX2": (1e-4, 120.0),
+        "p_i": (1e-4, 150.0),
+        "p_j": (1e-4, 3_000.0),
+    }
+
+
 def test_contexts_are_like_those_observed(task):
     drawn = task.contexts(np.random.default_rng(0), 500)
     assert drawn.shape == (500, 2)
@@ -128,15 +144,30 @@ def test_own_recordings_become_a_task(tmp_path, monkeypatch):
     [
         ([("a.txt", "3", "selection")], {"a.txt": trace(1)}, "no recording with use 'held_out'"),
         ([("a.txt", "3", "train")], {}, "write selection or held_out"),
-        ([("a.txt", "much", "selection"), ("a.txt", "3", "held_out")], {"a.txt": trace(1)}, "'much' where a number"),
-        ([("a.txt", "3", "selection"), ("a.txt", "3", "held_out")], {"a.txt": [1.0]}, "1 voltages, not 7251"),
-        ([("b.txt", "3", "selection"), ("b.txt", "3", "held_out")], {}, "Cannot read the recording"),
+        ([("a.txt", "much", "selection"), ("b.txt", "3", "held_out")], {"a.txt": trace(1)}, "'much' where a number"),
+        ([("a.txt", "3", "selection"), ("b.txt", "3", "held_out")], {"a.txt": [1.0]}, "1 voltages, not 7251"),
+        ([("b.txt", "3", "selection"), ("c.txt", "3", "held_out")], {}, "Cannot read the recording"),
+        ([("a.txt", "3", "selection"), ("./a.txt", "3", "held_out")], {"a.txt": trace(1)}, "a.txt in 2 rows"),
+        ([("a.txt", "3", "selection,x"), ("b.txt", "3", "held_out")], {}, "Row 2 .* has not 3 fields"),
+        ([("a.txt", "3", "selection"), ("b.txt", "3,4", "held_out")], {}, "Row 3 .* has not 3 fields"),
     ],
 )
 def test_bad_recordings_are_told_in_one_sentence(tmp_path, rows, traces, said):
     folder(tmp_path, rows, traces)
     with pytest.raises(ZfbenchError, match=said):
         hh.read_recordings(tmp_path)
+
+
+def test_files_that_a_spreadsheet_wrote_are_read(tmp_path):
+    """They begin with a byte order mark and end lines in two characters."""
+    rows = [("a.txt", "3.0", "selection"), ("b.txt", "4.0", "held_out")]
+    folder(tmp_path, rows, {"a.txt": trace(5), "b.txt": trace(9)})
+    plain = hh.read_recordings(tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode("utf-8-sig"))
+    for use, same in zip(hh.read_recordings(tmp_path), plain, strict=True):
+        np.testing.assert_array_equal(use.contexts, same.contexts)
+        np.testing.assert_array_equal(use.statistics, same.statistics)
 
 
 def test_a_folder_without_an_index_or_with_another_is_refused(tmp_path, monkeypatch):

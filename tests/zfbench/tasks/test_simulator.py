@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from growth import CONSTANT, FAMILY, KnownGrowth, problem
 
+from leaderboard.load import add, load, load_folder
 from zfbench import plugins
 from zfbench.assess import assess_baseline, assess_program, load_judge, load_recordings
 from zfbench.errors import UnknownNameError, ZfbenchError
@@ -25,8 +26,9 @@ from zfbench.search.budget import Budget
 from zfbench.search.discoverer import FITTED
 from zfbench.search.simulator_evaluator import SimulatorEvaluator, _squared_error
 from zfbench.search.types import Program
+from zfbench.tasks import hodgkin_huxley
 from zfbench.tasks.sealed import Sealed, TaskJudge
-from zfbench.tasks.simulator import Observed, Parameter, SimulatorFamily, SimulatorSpec
+from zfbench.tasks.simulator import Observed, Parameter, SealedSimulator, SimulatorFamily, SimulatorSpec
 from zfbench.tasks.task import SearchTask, Spec
 
 LIMITS = Limits(updates=60, seconds=60.0)
@@ -94,11 +96,18 @@ def test_the_data_hash_follows_every_number_that_decides_scores():
     changed = [
         replace(toy, draws=501),
         replace(toy, simulations=301),
+        replace(toy, likelihood="exact"),
+        replace(toy, estimator="nle-pfn"),
+        replace(toy, evidence="importance"),
         replace(toy, spec=replace(toy.spec, parameters=(Parameter("rate", 0.0, 1.5),))),
         replace(toy, held_out=Observed(toy.held_out.contexts, toy.held_out.statistics + 1e-9)),
     ]
-    assert len({toy.data_sha256, *(p.data_sha256 for p in changed)}) == 5
+    assert len({toy.data_sha256, *(p.data_sha256 for p in changed)}) == 1 + len(changed)
     assert problem().data_sha256 == toy.data_sha256
+
+
+def test_the_data_hash_of_a_shipped_task_stays_what_published_results_name():
+    assert hodgkin_huxley.PROBLEMS["hodgkin_huxley"]().data_sha256.startswith("e43880c4a4d6")
 
 
 def test_definitions_that_make_no_sense_are_refused():
@@ -110,6 +119,8 @@ def test_definitions_that_make_no_sense_are_refused():
         Observed(np.zeros((1, 1)), np.full((1, 2), np.nan))
     with pytest.raises(ValueError, match="contexts and statistics"):
         replace(problem(), selection=Observed(np.zeros((2, 1)), np.zeros((2, 3))))
+    with pytest.raises(ValueError, match="nothing to learn a posterior from"):
+        replace(problem("exact"), evidence="importance")
 
 
 def test_exact_evaluation_is_the_marginal_likelihood_of_the_selection_data():
@@ -136,6 +147,58 @@ def test_a_limit_of_updates_is_kept_by_every_number_of_simulations(simulations, 
     model.fit(LIMITS)
     assert model.report.updates == LIMITS.updates
     assert trained[0].epochs * int(np.ceil(simulations / trained[0].batch)) == LIMITS.updates
+
+
+def test_the_prior_is_uniform_within_its_bounds():
+    spec = replace(problem().spec, parameters=(Parameter("a", -1.0, 1.0), Parameter("b", 0.0, 4.0)))
+    inside, outside = np.array([[0.5, 4.0], [-1.0, 0.0]]), np.array([[0.5, 4.1], [-1.1, 1.0]])
+    assert spec.log_prior(inside) == pytest.approx(np.log([1 / 8, 1 / 8]))
+    assert (spec.log_prior(outside) == -np.inf).all()
+    drawn = spec.draw_parameters(np.random.default_rng(0), 1_000)
+    assert np.isfinite(spec.log_prior(drawn)).all()
+    assert drawn.max(axis=0) == pytest.approx([1.0, 4.0], abs=0.05)
+
+
+def grown(task, seed, n):
+    """Parameters, contexts and statistics of the true program, without its process."""
+    rng = np.random.default_rng(seed)
+    theta, contexts = task.spec.draw_parameters(rng, n), growth.contexts(rng, n)
+    noise = 0.1 * rng.standard_normal((n, growth.STEPS)).cumsum(axis=1)[:, 1::2]
+    x = np.log(contexts) + theta * np.array([2.0, 4.0]) + noise + growth.NOISE * rng.standard_normal((n, 2))
+    return theta, contexts, x
+
+
+@pytest.mark.torch
+def test_evidence_by_importance_sampling_is_that_by_the_prior_and_shares_the_updates(monkeypatch):
+    pytest.importorskip("sbi")
+    by_prior = replace(problem(), simulations=1_000).task
+    found = {}
+    for evidence in ("prior", "importance"):
+        task = replace(by_prior, evidence=evidence)
+        monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits, task=task: grown(task, 0, 1_000))
+        model = SimulatorModel(EXAMPLE, task, 0)
+        model.fit(Limits(updates=400))
+        found[evidence] = model.log_marginal(task.observed)
+        assert model.report.updates == 400
+    x, contexts = by_prior.observed.statistics, by_prior.observed.contexts
+    known = KnownGrowth().log_prob(x, np.linspace(0, 1, 2_001)[:, None], contexts)
+    truth = np.log(np.exp(known).mean(axis=1))
+    for marginal in found.values():
+        assert marginal.log_evidence == pytest.approx(truth, abs=0.7)
+    assert found["importance"].effective_size.mean() > 2 * found["prior"].effective_size.mean()
+
+
+@pytest.mark.parametrize("evidence", ["prior", "importance"])
+def test_tabpfn_is_asked_where_the_problem_chose_it_and_takes_no_updates(monkeypatch, evidence):
+    task = replace(problem(), estimator="nle-pfn", evidence=evidence).task
+    asked = []
+    monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: grown(task, 0, 300))
+    for name in ("pfn_likelihood", "pfn_posterior", "fit_likelihood", "fit_posterior"):
+        monkeypatch.setattr(simulator_model, name, lambda *_, name=name, **__: asked.append(name))
+    model = SimulatorModel(EXAMPLE, task, 0)
+    model.fit(LIMITS)
+    assert asked == (["pfn_likelihood", "pfn_posterior"] if evidence == "importance" else ["pfn_likelihood"])
+    assert model.report.updates == 0
 
 
 def test_no_candidate_pays_for_the_start_of_the_sandbox():
@@ -197,6 +260,74 @@ def test_judged_program_that_fails_has_its_status(registered):
     assert result.status == "invalid"
     assert result.metrics == {}
     assert "initial_state" in result.notes[0]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("x", [np.full((300, 2), 1e15), 1e38 * np.random.default_rng(0).normal(size=(300, 2))])
+def test_simulations_that_no_density_can_be_learned_from_are_the_programs_failure(registered, monkeypatch, x):
+    """Not the end of the search, nor of the judging."""
+    pytest.importorskip("sbi")
+    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    rng = np.random.default_rng(0)
+    simulated = rng.random((300, 1)), rng.random((300, 1)), x
+    monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: simulated)
+    evaluation = task.evaluator(LIMITS, None)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.NON_FINITE
+    assert "No density can be learned" in evaluation.feedback
+    assert "\n" not in evaluation.feedback
+    result = assess_program(EXAMPLE, MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS)
+    assert (result.status, result.metrics) == ("non_finite", {})
+    assert "No density" in result.notes[0]
+
+
+@pytest.fixture
+def fails_when_judged(monkeypatch):
+    """A program that is fitted once and never again."""
+
+    def fail(self, number):
+        raise CandidateError(Status.TIMEOUT, "It took too long.")
+
+    monkeypatch.setattr(SimulatorModel, "again", fail)
+    return assess_program(
+        EXAMPLE,
+        MethodRecord(name="p", kind="program"),
+        exact_problem().task,
+        SealedSimulator(exact_problem(), "tiny").judge(),
+        0,
+        LIMITS,
+    )
+
+
+def test_a_program_that_fails_when_evaluated_again_leaves_a_file_that_can_be_read(fails_when_judged, tmp_path):
+    assert fails_when_judged.notes == ("no likelihood scores: It took too long.",)
+    assert set(fails_when_judged.metrics) == {"likelihood/selection_loss"}
+    path = add(tmp_path, fails_when_judged)
+    assert load_folder(tmp_path) == [load(path)]
+
+
+def test_misshapen_statistics_are_the_tasks_fault_and_not_the_programs(monkeypatch):
+    toy = replace(problem(), statistics=lambda path, contexts, rng: np.zeros((len(path), 3)))
+    path = np.ones((300, growth.STEPS // 2 + 1, 1), np.float32)
+    monkeypatch.setattr(simulator_model, "simulate_program", lambda *_: path)
+    with pytest.raises(ZfbenchError, match=r"`statistics` of the task 'growth-tiny' .* \(300, 3\); .* \(300, 2\)"):
+        SimulatorEvaluator(toy.task, LIMITS)(Program(EXAMPLE), 0)
+
+
+def test_a_misshapen_exact_likelihood_is_the_tasks_fault_and_one_without_a_value_the_programs():
+    class Answers:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def log_prob(self, x, theta, context=None):
+            return self.answer
+
+    toy = exact_problem()
+    short, undefined = (Answers(a) for a in (np.zeros((1, 1)), np.full((len(toy.selection), toy.draws), np.nan)))
+    with pytest.raises(ZfbenchError, match="answered with shape"):
+        SimulatorEvaluator(replace(toy.task, exact={EXAMPLE: short}), LIMITS)(Program(EXAMPLE), 0)
+    evaluation = SimulatorEvaluator(replace(toy.task, exact={EXAMPLE: undefined}), LIMITS)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.NON_FINITE
+    assert "is nan" in evaluation.feedback
 
 
 def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
