@@ -380,8 +380,9 @@ def test_supports_are_the_boxes_of_the_priors():
 @pytest.mark.torch
 def test_fitted_score_is_the_likelihood_at_fitted_parameters_beside_unchanged_scores(sandbox):
     pytest.importorskip("sbi")
-    plain = FAMILY.load("growth-tiny").evaluator(Limits(updates=200), sandbox)
-    evaluate = plain.with_fitted()
+    task = FAMILY.load("growth-tiny")
+    plain = task.evaluator(Limits(updates=200), sandbox)
+    evaluate = task.evaluator(Limits(updates=400), sandbox).with_fitted()  # two networks share the limit
     usual, truth = plain(Program(EXAMPLE), 1), evaluate(Program(EXAMPLE), 1)
     fitted = truth.metrics[FITTED]
     assert truth.metrics == {**usual.metrics, FITTED: fitted}
