@@ -32,7 +32,7 @@ class SimulatorEvaluator(SandboxUser):
         task: what the candidates attempt.
         limits: of each candidate.
         sandbox: runs the candidates; without one, each opens its own.
-        fitted: measure `FITTED` too, which takes as many updates again.
+        fitted: measure `FITTED` too, by a posterior that shares the limit of updates.
     """
 
     def __init__(
