@@ -7,8 +7,8 @@ instance norm, at C = 256 one of 128 and reversible instance norm; ReLU, no drop
 `tsmixer_driven` has two blocks as well, of 64 channels, since it mixes over the horizon whatever the context; and no
 instance norm: a neuron that is silent in the context could not be made to speak by the drive.
 
-Weights of `tsmixer_driven` begin as torch's default has them, from which it trains faster here than from Flax's;
-`tsmixer` trains alike from both (docs/baselines.md).
+Weights of `tsmixer_driven` begin as torch's default has them, from which it trains faster here than from Flax's; those
+of `tsmixer` begin as Flax's (docs/baselines.md).
 
 Neurons are mixed, so the first step's derivative by the last activity is a map between neurons.
 """

@@ -22,3 +22,7 @@ class UnknownNameError(ZfbenchError):
 
 class DamagedFileError(ZfbenchError):
     """A file that zfbench wrote, or should be able to read, is not what it must be."""
+
+
+class DensityError(ZfbenchError):
+    """A density that cannot be learned or is undefined where it is asked: the fault of what was simulated."""

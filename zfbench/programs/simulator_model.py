@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.errors import ZfbenchError
+from zfbench.errors import DensityError, ZfbenchError
 from zfbench.forecaster import Limits
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator import simulate_program
 from zfbench.scoring.likelihood import (
-    DensityError,
     Likelihood,
     MarginalLikelihood,
     Posterior,

@@ -23,14 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from zfbench.errors import ZfbenchError
+from zfbench.errors import DensityError, ZfbenchError
 from zfbench.scoring.arrays import finite
 
 Array = NDArray[np.float64]
-
-
-class DensityError(ZfbenchError):
-    """A density that cannot be learned or is undefined where it is asked: the fault of what was simulated."""
 
 
 class Likelihood(Protocol):

@@ -24,9 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zfbench.errors import ZfbenchError
+from zfbench.errors import DensityError, ZfbenchError
 from zfbench.scoring.arrays import finite
-from zfbench.scoring.likelihood import DensityError
 
 Array = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from closed_forms import LinearGaussian
 
-from zfbench.errors import ZfbenchError
+from zfbench.errors import DensityError, ZfbenchError
 from zfbench.scoring import neural
-from zfbench.scoring.likelihood import DensityError, log_fitted, log_marginal_importance, log_marginal_prior
+from zfbench.scoring.likelihood import log_fitted, log_marginal_importance, log_marginal_prior
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
