@@ -339,7 +339,8 @@ def test_what_the_committed_results_say_about_the_shipped_claims():
     results = load_folder(SHIPPED.parent / "results")
     answers = {a.claim.id: a for a in (check(c, results) for c in read_claims(SHIPPED))}
     assert answers["drive-is-necessary"].verdict == "supported"
-    assert answers["puct-beats-random"].verdict == "undecided"
+    assert answers["puct-beats-random"].verdict == "refuted"
+    assert answers["marginal-likelihood-beats-mse-weights"].verdict == "undecided"
     for answer in answers.values():
         for finding in answer.findings:
             assert (finding.verdict == "undecided") == bool(finding.reason)

@@ -731,12 +731,12 @@ def test_no_published_name_occurs_in_feedback_and_prompts_of_an_anonymous_task(a
     program = Program(anonymous.seed_program.replace("n = len(", step), summary="leak")
     evaluation = ProgramEvaluator(anonymous, Limits(updates=4, seconds=120))(program, 0)
     assert evaluation.status == status, evaluation.feedback
-    parents = (Scored(program, evaluation),)
+    parents = (Scored(program, evaluation, "good"),)
     context = Context(anonymous.spec, parents, frozenset())
     hints = (*advice(anonymous.spec, parents), "an idea", CRITIQUE)
     prompts = Prompts.load()
     sent = [prompts.critique(context), prompts.texts["system"], prompts.repair("it was empty")]
-    sent += [prompts.proposal(Request(1, op, hints=hints), context, 1, "good") for op in OPERATORS if op != "seed"]
+    sent += [prompts.proposal(Request(1, op, hints=hints), context, 1) for op in OPERATORS if op != "seed"]
     assert {"ok": "group01 ", "mask_violation": "'neuron01'", "error": "group01"}.get(status, "") in evaluation.feedback
     assert published_names("\n".join(sent)) == []
     assert published_names(" ".join([evaluation.feedback, *evaluation.metrics, *hints])) == []
