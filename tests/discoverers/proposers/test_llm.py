@@ -5,148 +5,31 @@ import json
 import re
 import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from llm_cases import BROKEN, CONTEXT, GOOD, LATE_SOURCE, PARENT, SPEC
+from llm_server import Server, completion, cut, drip, endless, endless_refusal, hang, no_json, send, status
 
 from discoverers.modelsmc import ModelSMC
 from discoverers.proposers.replay import ReplayProposer
 from discoverers.puct import Puct
 from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
 from zfbench.programs.contract import EXAMPLE, Status
 from zfbench.search.budget import Budget
-from zfbench.search.evaluator import ProgramEvaluator
 from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.hints import CRITIQUE, advice
+from zfbench.search.hints import CRITIQUE
 from zfbench.search.proposer import Context, ProposalError
 from zfbench.search.run import run_search
 from zfbench.search.trajectory import trajectory
-from zfbench.search.types import OPERATORS, Evaluation, Program, Request, Scored, Spend
-from zfbench.tasks.task import TaskSpec
-from zfbench.tasks.zfish import MAIN_CONDITIONS, ZFISH, ZfishName, _spec
-from zfbench.testbed.published import load
+from zfbench.search.types import Evaluation, Program, Request, Scored, Spend
 
 pytest.importorskip("openai")
 from discoverers.proposers.llm.client import Account, Endpoint, most_read
-from discoverers.proposers.llm.prompting import ANSWER_LIMIT, NAMES, AnswerError, Prompts, code_blocks, read_answer
+from discoverers.proposers.llm.prompting import NAMES, Prompts
 from discoverers.proposers.llm.proposer import LlmProposer
 
-SPEC = TaskSpec(
-    name="zfish-tiny/masked",
-    description="Two units.",
-    contract="Define Model.",
-    dt_ms=1.0,
-    horizon=4,
-    context=4,
-    neurons=("a", "b"),
-    groups=("A", "B"),
-    drive=("x",),
-)
-PARENT = Scored(Program("old = {1: 2}", summary="the old one"), Evaluation(Status.OK, 0.25, feedback="A is wrong."))
-BROKEN = Scored(Program("broken = 1"), Evaluation(Status.ERROR, feedback="ValueError at line 7"))
-CONTEXT = Context(SPEC, (BROKEN, PARENT), frozenset())
-GOOD = f"SUMMARY\n- leak\n- sigmoid\n\n```python\n{EXAMPLE}```\n"
-LATE_SOURCE = f"{EXAMPLE}# late\n"
-LATE = GOOD.replace(EXAMPLE, LATE_SOURCE)
 KEY = "secret-key-of-the-test"
-
-
-class Server(ThreadingHTTPServer):
-    """Plays a list of answers in order, the last one for ever; keeps what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.requests, self.released = [], [], threading.Event()
-
-    def next_answer(self):
-        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
-
-    def handle_error(self, request, client_address):
-        """A client that hung up is no news."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        length = int(self.headers["content-length"])
-        body = json.loads(self.rfile.read(length))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append((self.path, headers, body))
-        answer = self.server.next_answer()
-        if callable(answer):
-            answer(self)
-        else:
-            send(self, 200, completion(answer))
-
-    def log_message(self, *args):
-        pass
-
-
-def completion(text, usage=True):
-    tokens = {"usage": {"prompt_tokens": 70, "completion_tokens": 30, "total_tokens": 100}} if usage else {}
-    message = {"role": "assistant", "content": text}
-    choice = {"index": 0, "finish_reason": "stop", "message": message}
-    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], **tokens}
-
-
-def send(handler, status, content, **headers):
-    body = json.dumps(content).encode()
-    handler.send_response(status)
-    for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def status(code, **headers):
-    return lambda handler: send(handler, code, {"error": {"message": f"no: {code}"}}, **headers)
-
-
-def hang(handler):
-    handler.server.released.wait(20)
-
-
-def cut(handler):
-    handler.send_response(200)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"id": "1", "choices": [')
-
-
-def no_json(handler):
-    handler.send_response(200)
-    handler.send_header("content-type", "application/json")
-    handler.end_headers()
-    handler.wfile.write(b"<html>gateway</html>")
-
-
-def endless(handler):
-    send(handler, 200, completion(LATE + " " * 10 * 2**20))
-
-
-def endless_refusal(handler):
-    send(handler, 400, {"error": {"message": "no" * 5 * 2**20}})
-
-
-def drip(before, after):
-    """Sends a byte now and then for seconds, and in the end an answer that is whole."""
-
-    def answer(handler):
-        body = json.dumps(completion(LATE)).encode()
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + before)
-        for _ in range(60):
-            handler.wfile.write(b" ")
-            if handler.server.released.wait(0.05):
-                return
-        handler.wfile.write(after + body)
-
-    return answer
 
 
 @pytest.fixture
@@ -630,121 +513,6 @@ def test_key_comes_from_the_environment_alone(monkeypatch):
         LlmProposer(SPEC, "m", "http://user:pass@localhost/v1")
     with pytest.raises(ZfbenchError, match="needs a model"):
         LlmProposer(SPEC)
-
-
-def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
-    with pytest.raises(ZfbenchError, match=r"cannot|Cannot read the prompts"):
-        Prompts.load(str(tmp_path))
-    for name in NAMES:
-        (tmp_path / f"{name}.txt").write_text("{nonsense}")
-    with pytest.raises(ZfbenchError, match=r"unknown place \{nonsense\}"):
-        Prompts.load(str(tmp_path)).repair("x")
-
-
-def test_summary_falls_back_to_the_docstring():
-    assert read_answer(f"```\n{EXAMPLE}```")[1].startswith("Each neuron leaks")
-
-
-def test_braces_of_programs_survive_the_prompt():
-    context = Context(SPEC, (Scored(Program("x = {source}"), PARENT.evaluation),), frozenset())
-    assert "x = {source}" in Prompts.load().proposal(Request(1, "mutate"), context, 1)
-
-
-def test_code_block_in_another_language_does_not_count():
-    assert read_answer(f"```text\nnotes\n```\n\n{GOOD}")[0] == EXAMPLE
-    with pytest.raises(AnswerError):
-        read_answer("```bash\nls\n```")
-
-
-FENCED = re.compile(r"^```[ \t]*([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)  # what a block is
-pieces = st.sampled_from(["```", "``", "`", "python", "c++", "x = 1", "é", " ", "\t", "\r", "\n", "\n\n", "\n```"])
-
-
-@given(st.lists(pieces, max_size=30).map("".join))
-@settings(max_examples=500)
-def test_code_blocks_are_those_of_the_definition(text):
-    lines = text.split("\n")
-    found = [(language, "".join(f"{line}\n" for line in lines[a + 1 : b])) for language, a, b in code_blocks(lines)]
-    assert found == [(match[1], match[2]) for match in FENCED.finditer(text)]
-
-
-@pytest.mark.parametrize("line", ["```python", "```", "```python" + " " * 1_000 + "!", "```" + "a" * 1_000 + "!"])
-def test_each_line_of_an_answer_is_looked_at_once(line):
-    class Line(str):
-        looks = 0
-
-        def startswith(self, *args):
-            Line.looks += 1
-            return super().startswith(*args)
-
-    count = ANSWER_LIMIT // (len(line) + 1)
-    blocks = list(code_blocks(Line(line) for _ in range(count)))
-    assert Line.looks == count
-    assert len(blocks) == (count // 2 if line == "```" else 0)
-
-
-def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():
-    name = ZfishName("tiny", "masked", "redrawn:1")
-    text = Prompts.load().proposal(Request(1, "mutate"), Context(_spec(name, load("published")), (), frozenset()), 0)
-    assert "54 neurons of a simulated animal" in text
-    assert published_names(text) == []
-
-
-def published_names(text):
-    """Words of a text by which the published larva could be recognised."""
-    circuit = load("published")
-    names = {*circuit.neurons, *circuit.groups, *circuit.drive, *circuit.drive_groups, *MAIN_CONDITIONS}
-    names -= {"B", "S"}  # cell types, but also the batch axis of every shape
-    names |= {
-        "zebrafish",
-        "zfish",
-        "larva",
-        "larval",
-        "fish",
-        "retinal",
-        "optomotor",
-        "pretectum",
-        "published",
-        "paper",
-    }
-    return [name for name in names if re.search(rf"(?<![a-z]){re.escape(name)}(?![a-z])", text, re.IGNORECASE)]
-
-
-def test_names_that_give_the_larva_away_are_found(masked):
-    spec = masked.spec
-    assert {"zebrafish", "larval", "retina"} & set(published_names(spec.description))
-    for name in ("nMLF_L", "retina_L0", "oB"):
-        assert name in published_names(" ".join(spec.facts().values()) + f" blame: {spec.neurons}")
-
-
-@pytest.mark.parametrize(
-    ("step", "status"),
-    [
-        ("print(self.spec)", Status.OK),  # what a program prints is fed back
-        ("activity = activity.at[:, 0].set(jnp.nan)", Status.NON_FINITE),
-        ("activity = activity.at[:, 0].set(activity.sum(1))", Status.MASK_VIOLATION),
-        ("raise ValueError(f'{self.spec.name} {self.spec.groups} {self.spec.drive}')", Status.ERROR),
-    ],
-)
-def test_no_published_name_occurs_in_feedback_and_prompts_of_an_anonymous_task(anonymous, step, status):
-    step = f"import jax.numpy as jnp; {step}; n = len("
-    program = Program(anonymous.seed_program.replace("n = len(", step), summary="leak")
-    evaluation = ProgramEvaluator(anonymous, Limits(updates=4, seconds=120))(program, 0)
-    assert evaluation.status == status, evaluation.feedback
-    parents = (Scored(program, evaluation, "good"),)
-    context = Context(anonymous.spec, parents, frozenset())
-    hints = (*advice(anonymous.spec, parents), "an idea", CRITIQUE)
-    prompts = Prompts.load()
-    sent = [prompts.critique(context), prompts.texts["system"], prompts.repair("it was empty")]
-    sent += [prompts.proposal(Request(1, op, hints=hints), context, 1) for op in OPERATORS if op != "seed"]
-    assert {"ok": "group01 ", "mask_violation": "'neuron01'", "error": "group01"}.get(status, "") in evaluation.feedback
-    assert published_names("\n".join(sent)) == []
-    assert published_names(" ".join([evaluation.feedback, *evaluation.metrics, *hints])) == []
-
-
-@pytest.fixture(scope="module")
-def anonymous(data_cache):
-    return ZFISH.load("zfish-tiny/masked@anonymous")
 
 
 def test_replay_repeats_a_search_with_a_language_model_without_the_model(model, server, tmp_path):
