@@ -116,23 +116,22 @@ class SimulatorSpec:
         low, high = self._bounds
         return rng.uniform(low, high, (n, len(low)))
 
+    def supports(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether parameters [n, P] are possible under their priors: [n]."""
+        low, high = self._bounds
+        inside: NDArray[np.bool_] = np.logical_and(theta >= low, theta <= high).all(axis=1)
+        return inside
+
     def log_prior(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log density [n] of parameters [n, P] under their priors; -inf outside."""
         low, high = self._bounds
-        inside = ((theta >= low) & (theta <= high)).all(axis=1)
-        return np.where(inside, -np.log(high - low).sum(), -np.inf)
+        return np.where(self.supports(theta), -np.log(high - low).sum(), -np.inf)
 
     @property
     def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest parameters, [P] each."""
         bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
         return bounds[:, 0], bounds[:, 1]
-
-    def supports(self, parameters: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Whether parameters [n, P] are possible under their priors: [n]."""
-        bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
-        inside: NDArray[np.bool_] = np.logical_and(parameters >= bounds[:, 0], parameters <= bounds[:, 1])  # [n, P]
-        return np.logical_and.reduce(inside, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
