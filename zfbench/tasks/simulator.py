@@ -119,8 +119,8 @@ class SimulatorSpec:
     def supports(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether parameters [n, P] are possible under their priors: [n]."""
         low, high = self._bounds
-        inside: NDArray[np.bool_] = np.logical_and(theta >= low, theta <= high).all(axis=1)
-        return inside
+        inside: NDArray[np.bool_] = np.logical_and(theta >= low, theta <= high)  # [n, P]
+        return np.logical_and.reduce(inside, axis=1)
 
     def log_prior(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log density [n] of parameters [n, P] under their priors; -inf outside."""
