@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLE, JACOBIAN = "forecast/ood/example/", "connectivity/mean_jacobian"
-IMPULSE = "dynamics/impulse/example/"
+IMPULSE, SHARE = "dynamics/impulse/example/", "population/target_share"
 BY_GROUP = {
     "Held-out error, in standard deviations": ("forecast/ood/mae_sd/group/", None),
     "Impulse-response error (1: predicts no effect)": ("dynamics/impulse/error/group/", 1.0),
@@ -155,12 +155,14 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         "row": row,
         "name": label(row),
         "header": board.header,
+        "families": _families(board),
         "scores": [
             (c, show(row.scores.get(c.score), c.decimals), _by_seed(row, c.score))
             for c in board.columns
             if c.score != TIME
         ],
         "searches": method_context(row, board),
+        "shares": _shares(row),
         "horizon": {split: _horizon(row, board, split) for split in ("id", "ood")},
         "traces": _traces(first, truth, EXAMPLE),
         "impulses": _traces(first, truth, IMPULSE),
@@ -181,6 +183,12 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         "finals": [_final(entry) for entry in first.finals],
         "runs": row.runs,
     }
+
+
+def _families(board: Board) -> set[str]:
+    """The families of scores that some run of a board has; the pages of its methods have no headings for others."""
+    runs = [run for row in board.rows for run in row.runs]
+    return {name.split("/")[0] for run in runs for name in (*run.metrics, *run.curves)}
 
 
 def _final(entry: dict[str, Any]) -> dict[str, str]:
@@ -212,6 +220,18 @@ def _course(row: Row, name: str, style: str) -> Line:
     steps = list(range(1, curves.shape[1] + 1))
     low, high = curves.min(axis=0).tolist(), curves.max(axis=0).tolist()
     return Line(row.method, style, steps, curves.mean(axis=0).tolist(), low, high)
+
+
+def _shares(row: Row) -> Markup:
+    """The target's share of the population after every generation, a line for each seed."""
+    from leaderboard.site.svg import Line, lines
+
+    curves = {run.seed: run.curves[SHARE] for run in row.runs if SHARE in run.curves}
+    shown = [
+        Line(f"seed {seed}", f"line-{number % 16}", list(range(len(curve))), curve)
+        for number, (seed, curve) in enumerate(curves.items())
+    ]
+    return lines(shown, "generation", "target's share", height=300, y_range=(0, 1))
 
 
 def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:

@@ -202,7 +202,13 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
     results = [
         make("good", task=task, metrics={"likelihood/log_marginal": -5.0}, metric_versions=versions),
         make("bad", task=task, metrics={"likelihood/log_marginal": -9.0, "taste/salt": 0.5}, metric_versions=versions),
-        make("odd", task=task, metrics={"population/target_share": 0.8}, metric_versions=versions),
+        make(
+            "odd",
+            task=task,
+            metrics={"population/target_share": 0.8},
+            curves={"population/target_share": [0.05, 0.8]},
+            metric_versions=versions,
+        ),
         make(),
     ]
     pages = build(boards(results), tmp_path)
@@ -211,6 +217,11 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
     assert keys[4:] == ["likelihood/log_marginal", "population/target_share", "taste/salt", "seconds"]
     assert re.findall(r'data-method="(\w+)"', section) == ["good", "bad", "odd"]
     assert "<figure" not in section
+    own = {name: next(p for p in pages if f"sir-{name}" in p.name).read_text() for name in ("good", "odd")}
+    for heading in ("Error over the horizon", "One window", "Connectivity", "Impulse responses"):
+        assert all(heading not in page for page in own.values())
+    assert "The target among the particles" not in own["good"]
+    assert re.search(r"The target among the particles.*<polyline", own["odd"], re.DOTALL)
     text = as_text(boards(results))
     assert "log p held out" in text
     assert re.search(r"- +odd +baseline +1 +- +0.80 +- +-", text)
