@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from zfbench.scoring.likelihood import Likelihood
 from zfbench.search.types import normalise
+from zfbench.tasks.epidemics import Compartments, all_models
 from zfbench.tasks.simulator import Observed, Parameter, Problem, SimulatorFamily, SimulatorSpec
 
 STEPS = 60
@@ -85,6 +87,9 @@ def observe(state):
 '''
 
 
+TRUE_MODEL = Compartments(infection="frequency", recovery="rate")
+
+
 def draw_contexts(rng: np.random.Generator, n: int) -> Array:
     """S0 and I0 of n trajectories, [n, 2]."""
     return np.stack([rng.integers(50, 101, n), rng.integers(1, 6, n)], axis=1).astype(float)
@@ -96,20 +101,13 @@ def statistics(path: NDArray[np.floating], contexts: NDArray[np.floating], rng: 
     return (counts + NOISE * rng.standard_normal(counts.shape)).reshape(len(path), -1)
 
 
-def chain(state: Array, beta: Array | float, gamma: Array | float, rng: np.random.Generator) -> Array:
-    """One step of the true chain for states [..., 3]; rates broadcast against [...]."""
-    S, I, R = np.moveaxis(state, -1, 0)  # noqa: E741
-    infected = rng.binomial(S.astype(int), 1 - np.exp(-beta * I / (S + I + R)))
-    recovered = rng.binomial(I.astype(int), gamma)
-    return np.stack([S - infected, I + infected - recovered, R + recovered], axis=-1)
-
-
 def simulate(contexts: Array, rng: np.random.Generator) -> Array:
     """True trajectories [n, 61, 3]."""
-    path = [np.concatenate([contexts, np.zeros((len(contexts), 1))], axis=1)]
+    beta, gamma = np.array(BETA), np.array(GAMMA)
+    path = [np.concatenate([contexts, np.zeros((len(contexts), 2))], axis=1)]
     for _ in range(STEPS):
-        path.append(chain(path[-1], BETA, GAMMA, rng))
-    return np.stack(path, axis=1)
+        path.append(TRUE_MODEL.step(path[-1], beta, gamma, rng))
+    return np.stack(path, axis=1)[..., :3]
 
 
 def observe(seed: int, n: int) -> Observed:
@@ -120,15 +118,15 @@ def observe(seed: int, n: int) -> Observed:
 
 
 class ParticleFilter:
-    """The likelihood of the true chain's statistics, by a bootstrap particle filter (Gordon et al. 1993).
+    """The likelihood of a chain's statistics, by a bootstrap particle filter (Gordon et al. 1993).
 
     Particles follow the chain to each of `TIMES`, are weighted by the density of the noise there, and are resampled.
     The product of the mean weights is an unbiased estimate of the likelihood, so that its mean over prior draws is an
     unbiased estimate of the marginal likelihood too.
     """
 
-    def __init__(self, particles: int = PARTICLES, seed: int = 0) -> None:
-        self._particles, self._seed = particles, seed
+    def __init__(self, model: Compartments = TRUE_MODEL, particles: int = PARTICLES, seed: int = 0) -> None:
+        self._model, self._particles, self._seed = model, particles, seed
 
     def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
         """See `zfbench.scoring.likelihood.Likelihood.log_prob`: x [M, 10], theta [B, 2], context [M, 2] to [M, B]."""
@@ -140,11 +138,11 @@ class ParticleFilter:
         """Log-likelihoods [B] of one observation."""
         seen = dict(zip(TIMES, x.reshape(-1, 2), strict=True))
         B, Q = len(theta), self._particles
-        state = np.broadcast_to(np.append(context, 0.0), (B, Q, 3))
+        state = np.broadcast_to(np.append(context, (0.0, 0.0)), (B, Q, 4))
         beta, gamma = theta[:, :1], theta[:, 1:]  # [B, 1]
         log_likelihood = np.zeros(B)
         for t in range(1, STEPS + 1):
-            state = chain(state, beta, gamma, rng)  # [B, Q, 3]
+            state = self._model.step(state, beta, gamma, rng)  # [B, Q, 4]
             if t in seen:
                 log_weight = _log_noise(seen[t] - state[..., [0, 2]])  # [B, Q]
                 log_likelihood += logsumexp(log_weight, axis=1) - np.log(Q)
@@ -169,13 +167,19 @@ def _log_noise(error: Array) -> Array:
 
 
 def _resample(state: Array, log_weight: Array, rng: np.random.Generator) -> Array:
-    """Systematic resampling in every row of states [B, Q, 3] by weights [B, Q]."""
+    """Systematic resampling in every row of states [B, Q, 4] by weights [B, Q]."""
     B, Q = log_weight.shape
     weight = np.exp(log_weight - logsumexp(log_weight, axis=1, keepdims=True))
     edges = weight.cumsum(axis=1)
     grid = (np.arange(Q) + rng.random((B, 1))) / Q
     chosen = (grid[:, :, None] > edges[:, None, :]).sum(axis=2).clip(max=Q - 1)  # [B, Q]
     return np.take_along_axis(state, chosen[..., None], axis=1)
+
+
+def known_likelihoods() -> dict[str, Likelihood]:
+    """The exact likelihoods of the truth, of the seed program, and of all models of the proposer `epidemics`."""
+    models: dict[str, Likelihood] = {normalise(model.titled): ParticleFilter(model) for model in all_models()}
+    return models | {normalise(TRUTH): ParticleFilter(), normalise(SEED_PROGRAM): Constant()}
 
 
 def problem(name: str, simulations: int, observations: int) -> Problem:
@@ -196,7 +200,7 @@ def problem(name: str, simulations: int, observations: int) -> Problem:
         contexts=draw_contexts,
         seed_program=SEED_PROGRAM,
         controls={"oracle": TRUTH, "seed_program": SEED_PROGRAM},
-        exact={normalise(TRUTH): ParticleFilter(), normalise(SEED_PROGRAM): Constant()},
+        exact=known_likelihoods(),
         simulations=simulations,
     )
 

@@ -31,11 +31,13 @@ def check_result(outcome, result, folder):
 
 
 @pytest.mark.torch
-def test_an_epidemic_is_searched_and_judged(tmp_path):
+def test_an_epidemic_is_searched_and_judged(tmp_path, monkeypatch):
     pytest.importorskip("sbi")
+    monkeypatch.setattr("zfbench.simulator_judge.EXACT_DRAWS", 200)
     outcome, result = searched(tmp_path, "sir-tiny", "epidemics")
     check_result(outcome, result, tmp_path)
     assert result.task.name == "sir-tiny"
+    assert "likelihood/exact_per_observation" in result.metrics
 
 
 @pytest.mark.torch
