@@ -19,17 +19,17 @@ from zfbench.runs import Plan, search
 from zfbench.search.outcome import SearchOutcome
 
 CONTROL = "random_search"  # what every other method is compared with, seed by seed
-SCORES = {
+SCORES = {  # of the winner, by heading
     "ID MAE": "forecast/id/mae",
     "OOD MAE": "forecast/ood/mae",
     "sign acc.": "connectivity/wiring/sign_accuracy",
     "impulse error": "dynamics/impulse/error",
     "interv. error": "intervention/error",
-}
-LIKELIHOODS = {
     "log p held out": "likelihood/log_marginal",
     "eval. sd": "likelihood/evaluation_sd",
     "optimism": "likelihood/optimism",
+    "exact log p each": "likelihood/exact_per_observation",
+    "surrogate error each": "likelihood/surrogate_error_per_observation",
 }
 
 
@@ -99,7 +99,7 @@ def summary(runs: Sequence[Run]) -> str:
     """A table, best median incumbent first: median [lowest, highest] over seeds.
 
     Columns: the incumbent's validation error at a quarter, a half and all of the evaluations; in how many seeds it
-    ends below random search with the same proposer; failures; those of the winner's sealed scores that the task has.
+    ends below random search with the same proposer; failures; those of the winner's sealed scores that some run has.
     """
     total = max(len(run.outcome.evaluated) for run in runs)
     marks = sorted({max(total // 4, 1), max(total // 2, 1), total})
@@ -107,7 +107,7 @@ def summary(runs: Sequence[Run]) -> str:
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
     measured = {key for run in runs if run.result is not None for key in run.result.metrics}
-    shown = SCORES if measured.isdisjoint(LIKELIHOODS.values()) else LIKELIHOODS
+    shown = {heading: key for heading, key in SCORES.items() if key in measured}
     rows = []
     for method in sorted(by_method, key=lambda m: float(np.median([run.incumbent(total) for run in by_method[m]]))):
         cells = by_method[method]

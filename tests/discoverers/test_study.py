@@ -113,10 +113,6 @@ def test_table_shows_median_and_range_wins_and_failures():
         "2 of 3",
         "3",
         "0.5000 [0.5000, 0.5000]",
-        "-",
-        "-",
-        "-",
-        "-",
     ]
     assert cells(table, "random_search")[5] == "-"
     assert table.index("puct +") < table.index("random_search +")  # the better median first
@@ -145,5 +141,12 @@ def test_on_a_simulator_task_the_table_shows_evidence_and_optimism():
         result=SimpleNamespace(metrics={"likelihood/log_marginal": -3.0, "likelihood/optimism": 2.0}),
     )
     table = summary([searched])
-    assert cells(table, "puct")[-3:] == ["-3.0000 [-3.0000, -3.0000]", "-", "2.0000 [2.0000, 2.0000]"]
+    assert cells(table, "puct")[-3:] == ["0", "-3.0000 [-3.0000, -3.0000]", "2.0000 [2.0000, 2.0000]"]
     assert "ID MAE" not in table
+
+
+def test_a_score_that_only_some_have_is_a_dash_for_the_others():
+    one = replace(run("puct", 0, 0.5), result=SimpleNamespace(metrics={"likelihood/exact_per_observation": -3.0}))
+    other = replace(run("n1", 0, 0.5), result=SimpleNamespace(metrics={}))
+    table = summary([one, other])
+    assert [cells(table, method)[-1] for method in ("puct", "n1")] == ["-3.0000 [-3.0000, -3.0000]", "-"]
