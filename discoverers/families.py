@@ -7,7 +7,6 @@ evaluations is high for a family that was merely tried often.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from tabulate import tabulate
 from discoverers.proposers.slots.channels import FAMILIES, families
 from zfbench.errors import ZfbenchError
 from zfbench.runs import POPULATION, replay
+from zfbench.search import population
 from zfbench.search.types import Scored
 
 BASE = "none"  # programs without a further channel
@@ -55,10 +55,10 @@ def evidence(
             for s in run
             if s.evaluation.log_likelihood is not None and _has(s.program.source, family)
         ]
-        for run, population in zip(runs, populations, strict=True):
-            if population is not None:
+        for run, weights in zip(runs, populations, strict=True):
+            if weights is not None:
                 holders = {s.program.id for s in run if _has(s.program.source, family)}
-                masses.append(sum(weight for program, weight in population.items() if program in holders))
+                masses.append(sum(weight for program, weight in weights.items() if program in holders))
         if family != OTHER or log_marginals:
             found[family] = Evidence(tuple(masses), tuple(log_marginals))
     return found
@@ -68,7 +68,7 @@ def table(folders: Iterable[Path]) -> str:
     """A row for each family over the runs in these folders, the highest median first.
 
     Raises:
-        ZfbenchError: a folder holds no search.
+        ZfbenchError: a folder holds no search, or a damaged population.
     """
     runs, populations = [], []
     for folder in folders:
@@ -98,8 +98,8 @@ def _population(path: Path) -> dict[str, float] | None:
     if not path.exists():
         return None
     weights: dict[str, float] = {}
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        weights[row["program"]] = weights.get(row["program"], 0.0) + row["weight"]
+    for program, weight in population.read(path):
+        weights[program] = weights.get(program, 0.0) + weight
     return weights
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -127,12 +127,12 @@ class ModelSMC:
             self._wishes.extend(range(self._first_wishes))
             return
         slot = self._pending.pop(request.id)
-        ancestors = self._pool[slot].lineage
+        particle = self._pool[slot]
         if program.source:
-            lineage = (*ancestors, program.id)[-ANCESTRY:]
+            lineage = (*particle.lineage, program.id)[-ANCESTRY:]
             self._pool[slot] = Particle(lineage, log_weight, not evaluation.ok)
-        else:
-            self._pool[slot] = Particle(ancestors, log_weight)
+        else:  # nothing was written: its own program is what it was
+            self._pool[slot] = replace(particle, log_weight=log_weight)
 
     @property
     def population(self) -> tuple[tuple[ProgramId, float], ...]:

@@ -57,7 +57,7 @@ COLUMNS = (
     Column("eval. sd", "likelihood/evaluation_sd", 1, "lower"),
     Column("optimism", "likelihood/optimism", 1, "lower"),
     Column("exact log p each", "likelihood/exact_per_observation", 2, "higher"),
-    Column("surrogate error each", "likelihood/surrogate_error_per_observation", 2, "lower"),
+    Column("surrogate error each", "likelihood/surrogate_error_per_observation", 2, ""),
     Column("target share", "population/target_share", 2, "higher"),
     Column("time s", TIME, 0, "lower"),
 )

@@ -43,36 +43,57 @@ class SimulatorJudge:
     def score(self, model: SimulatorModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
         """All scores of a program that the task has fitted."""
         scores = Scores(metric_versions={"likelihood": scoring.VERSIONS["likelihood"]})  # of the loss too, if alone
-        progress("likelihood")
-        problem = self.sealed.problem
-        try:
-            models = [model, *(model.again(k) for k in range(1, REPEATS))]
-            held_out = [m.log_marginal(problem.held_out) for m in models]
-            selection = [m.log_marginal(problem.selection) for m in models]
-        except CandidateError as error:
-            scores.notes.append(f"no likelihood scores: {error}")
+        held_out, selection = self._repeat(model, scores, progress)
+        if not held_out:
             return scores
-        M = len(problem.held_out)
+        M = len(self.sealed.problem.held_out)
         total = float(np.mean([m.total for m in held_out]))
+        variance = np.mean([m.total_standard_error**2 for m in held_out]) / len(held_out)
         scores.add_all(
             "likelihood",
             {
                 "log_marginal": total,
-                "log_marginal_se": float(np.sqrt(np.mean([m.total_standard_error**2 for m in held_out]) / REPEATS)),
+                "log_marginal_se": float(np.sqrt(variance)),
                 "log_marginal_per_observation": total / M,
                 "log_marginal_selection": float(np.mean([m.total for m in selection])),
-                "evaluation_sd": float(np.std([m.total for m in selection], ddof=1)),
+                "effective_draws": float(np.median([m.effective_size for m in held_out])),
             },
         )
-        self._exact(held_out, model, scores)
+        if len(selection) > 1:
+            scores.add("likelihood/evaluation_sd", float(np.std([m.total for m in selection], ddof=1)))
+        self._exact(held_out, model, scores, progress)
         return scores
 
-    def _exact(self, surrogate: Sequence[MarginalLikelihood], model: SimulatorModel, scores: Scores) -> None:
+    def _repeat(
+        self, model: SimulatorModel, scores: Scores, progress: Callable[[str], None]
+    ) -> tuple[list[MarginalLikelihood], list[MarginalLikelihood]]:
+        """The evaluations that worked, on the held-out observations and on those to select on; others are noted."""
+        held_out, selection = [], []
+        for k in range(REPEATS):
+            progress(f"likelihood, evaluation {k + 1} of {REPEATS}")
+            try:
+                evaluated = model if k == 0 else model.again(k)
+                own = [evaluated.log_marginal(x) for x in (self.sealed.problem.held_out, self.sealed.problem.selection)]
+            except CandidateError as error:
+                scores.notes.append(f"evaluation {k + 1} of {REPEATS} failed: {error}")
+                continue
+            held_out.append(own[0])
+            selection.append(own[1])
+        return held_out, selection
+
+    def _exact(
+        self,
+        surrogate: Sequence[MarginalLikelihood],
+        model: SimulatorModel,
+        scores: Scores,
+        progress: Callable[[str], None],
+    ) -> None:
         """What the surrogate is off by, where the program's likelihood is known."""
         problem = self.sealed.problem
         exact = problem.exact.get(normalise(model.source))
         if exact is None:
             return
+        progress("exact likelihood")
         some = problem.held_out.take(EXACT_OBSERVATIONS)
         theta = problem.spec.draw_parameters(np.random.default_rng(0), EXACT_DRAWS)
         truth = log_marginal_prior(exact, some.statistics, theta, some.contexts)

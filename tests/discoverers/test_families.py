@@ -6,7 +6,7 @@ import pytest
 from discoverers import families
 from discoverers.families import evidence, table
 from discoverers.proposers.slots.channels import GRAMMAR
-from zfbench.errors import ZfbenchError
+from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.programs.contract import Status
 from zfbench.runs import POPULATION
 from zfbench.search.types import Evaluation, Program, Scored
@@ -60,6 +60,13 @@ def test_the_table_reads_runs_and_their_populations_and_puts_the_highest_median_
     assert ["A", "0.00", "0", "-", "-"] in found
     without = [line.split("|")[2].strip() for line in table([tmp_path / "second"]).splitlines()[2:]]
     assert set(without) == {"-"}  # that search kept no population
+
+
+def test_a_damaged_population_is_said_to_be_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("discoverers.families.replay", lambda folder: SimpleNamespace(evaluated=()))
+    (tmp_path / POPULATION).write_text('[{"program": "a"')
+    with pytest.raises(DamagedFileError, match="holds no population"):
+        table([tmp_path])
 
 
 def test_without_a_run_there_is_no_table():

@@ -162,6 +162,14 @@ def test_failures_weigh_nothing_and_are_repaired_when_nothing_is_resampled():
     assert len(requests) == 4
 
 
+def test_a_failure_that_nobody_repaired_is_still_to_be_repaired():
+    search = begun(particles=1, generations=9, alpha=0.0)
+    generation(search, lambda r: (Program("broken"), FAILED))
+    for _ in range(2):
+        (request,) = generation(search, lambda r: (Program(""), FAILED))  # a model that did not answer
+        assert (request.operator, request.parents[-1]) == ("repair", Program("broken").id)
+
+
 def test_generation_of_failures_weighs_alike():
     search = begun(FAILED, particles=4, generations=3, alpha=0.0)
     generation(search, lambda r: (Program(str(r.id)), FAILED))

@@ -92,7 +92,8 @@ class SimulatorModel:
         """Simulate from the priors, and learn the likelihood of the statistics.
 
         Args:
-            limits: seconds of simulating; updates of all density estimators, in whole passes over the simulations.
+            limits: seconds of simulating; updates of all density estimators, in whole passes over the simulations, of
+                which there are two at least.
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
@@ -108,12 +109,12 @@ class SimulatorModel:
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
         networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._inverts
-        steps = networks * -(-n // BATCH)  # of a pass of all, at most; sbi sets a tenth aside
-        training = Training(epochs=max(1, limits.updates // max(steps, 1)), batch=BATCH)
+        training = Training(batch=BATCH).within(limits.updates, n, max(networks, 1))
         with blaming_the_program():
             self._learn(theta, contexts, x, training)
         self.simulated = x
-        self.report = SimulationReport(n, training.epochs * steps, time.monotonic() - began)
+        updates = networks * training.epochs * training.steps(n)
+        self.report = SimulationReport(n, updates, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
         """Log marginal likelihood of each observation, averaged over draws from the prior or from its posterior.
@@ -126,7 +127,7 @@ class SimulatorModel:
         with blaming_the_program():
             if self._task.evidence == "importance" and self.posterior is not None:
                 marginal = log_marginal_importance(
-                    self._likelihood, x, self.posterior, spec.log_prior, self._task.draws, self._stream(3), contexts
+                    self._likelihood, x, self.posterior, spec.log_prior, self._prior_draws(), self._stream(6), contexts
                 )
             else:
                 marginal = log_marginal_prior(self._likelihood, x, self._prior_draws(), contexts)
@@ -211,7 +212,7 @@ class SimulatorModel:
         return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
 
     def _stream(self, number: int) -> int:
-        """A seed of its own for parameters, trajectories, likelihood, prior draws, posterior and its draws."""
+        """A seed of its own, by what is drawn: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4 to 6 posterior."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
 
 

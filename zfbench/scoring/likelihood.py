@@ -108,7 +108,7 @@ def log_marginal_importance(
     x: ArrayLike,
     posterior: Posterior,
     log_prior: Callable[[Array], Array],
-    draws: int,
+    theta_prior: ArrayLike,
     seed: int,
     context: ArrayLike | None = None,
 ) -> MarginalLikelihood:
@@ -116,14 +116,16 @@ def log_marginal_importance(
 
     Draws outside the prior's support have weight p / q = 0 and stay in the average. That is the renormalisation of q to
     the support: dropping them instead would divide by too few draws and add -log(share inside) to the log evidence.
+    Where q has left the support altogether, it has missed the observation, which says nothing of the simulator: that
+    observation is averaged over draws from the prior.
 
     Args:
         likelihood: p(x | theta, c).
         x: observations, [M, K].
         posterior: q, drawn from anew for each observation.
         log_prior: log density [n] of parameters [n, P], -inf outside the support.
-        draws: B, at least 2.
-        seed: of the draws.
+        theta_prior: draws from the prior, [B, P], B at least 2; as many are drawn from q.
+        seed: of the draws from q.
         context: [M, C], of each observation.
 
     Raises:
@@ -131,11 +133,13 @@ def log_marginal_importance(
         ZfbenchError: shapes disagree.
     """
     x, context = _observations(x, context)
+    from_prior = finite(theta_prior, "prior sample", ("draw", "parameter"))
     seeds = np.random.SeedSequence(seed).generate_state(len(x))
-    log_terms = np.full((len(x), draws), -np.inf)
+    log_terms = np.full((len(x), len(from_prior)), -np.inf)
     for j, own in enumerate(x):
         c = None if context is None else context[j]
-        theta = np.asarray(posterior.sample(own, draws, int(seeds[j]), c), np.float64)  # [B, P]
+        rows = None if c is None else c[None]
+        theta = np.asarray(posterior.sample(own, len(from_prior), int(seeds[j]), c), np.float64)  # [B, P]
         if not np.isfinite(theta).all():
             raise DensityError("A draw from the posterior is not finite; it is no density.")
         prior = np.asarray(log_prior(theta), np.float64)  # [B]
@@ -143,11 +147,11 @@ def log_marginal_importance(
         if np.isnan(prior).any():
             raise ZfbenchError("The log prior is NaN at a posterior draw; return -inf outside its support.")
         if not inside.any():
+            log_terms[j] = likelihood.log_prob(own[None], from_prior, rows)[0]
             continue
         proposal = np.asarray(posterior.log_prob(theta[inside], own, c), np.float64)  # [inside]
         if not np.isfinite(proposal).all():
             raise DensityError("The posterior's log density is not finite at its own draws; it is no density.")
-        rows = None if c is None else c[None]
         density = np.asarray(likelihood.log_prob(own[None], theta[inside], rows), np.float64)[0]  # [inside]
         log_terms[j, inside] = density + prior[inside] - proposal
     return average(log_terms, shared=False)

@@ -18,7 +18,8 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ Array = NDArray[np.float64]
 
 ROWS = 8_192  # pairs (x, theta) in one pass through a network: its layers stay in the processor's cache
 PFN_ROWS = 2_000  # likewise through TabPFN
+VALIDATION = 0.1  # share of the simulations that tells when training has converged
+LEAST_EPOCHS = 2  # sbi trains one epoch more than it is told, and refuses to be told none
 PFN_CONTEXT = 10_000  # simulations that TabPFN can read
 
 _TURN = threading.RLock()  # torch's generator and number of threads, standard output and warnings are the process's
@@ -41,7 +44,7 @@ class Training:
     """How long a flow is trained, and how large it is; the rest are sbi's defaults.
 
     Attributes:
-        epochs: at most so many (the paper's 500).
+        epochs: at most so many, and two at least (the paper's 500).
         patience: end after so many epochs without a better validation loss.
         batch: simulations in a step.
         learning_rate: Adam's.
@@ -55,6 +58,22 @@ class Training:
     learning_rate: float = 5e-4
     hidden: int = 50
     transforms: int = 5
+
+    def steps(self, simulations: int) -> int:
+        """Optimiser steps of an epoch: sbi sets a tenth of the simulations aside, and drops the last, smaller batch."""
+        trained_on = simulations - int(VALIDATION * simulations)
+        return trained_on // min(self.batch, trained_on)
+
+    def within(self, updates: int, simulations: int, networks: int = 1) -> Training:
+        """As many epochs as a limit of updates allows, and two at least; see `LEAST_EPOCHS`.
+
+        Args:
+            updates: optimiser steps of all networks together.
+            simulations: that each learns from.
+            networks: how many are trained.
+        """
+        epochs = updates // (networks * self.steps(simulations))
+        return replace(self, epochs=min(max(epochs, LEAST_EPOCHS), self.epochs))
 
 
 class LikelihoodEstimator:
@@ -81,16 +100,17 @@ class LikelihoodEstimator:
         _check_width("x", x.shape[1], self._size[0])
         _check_width("theta with its context", theta.shape[1] + own.shape[1], self._size[1])
         log_density = np.empty((M, B))
-        step = max(self._rows // max(B, 1), 1)
+        wide = max(min(B, self._rows), 1)  # draws in one pass
+        high = max(self._rows // wide, 1)  # observations in one pass
         with _quiet_torch(), torch.no_grad():
-            for first in range(0, M, step):
-                rows = slice(first, first + step)
-                m = len(x[rows])
+            for top, left in product(range(0, M, high), range(0, B, wide)):
+                rows, columns = slice(top, top + high), slice(left, left + wide)
+                m, b = len(x[rows]), len(theta[columns])
                 given = np.concatenate(
-                    [np.tile(theta, (m, 1)), np.repeat(own[rows], B, axis=0)], axis=1
-                )  # [m B, P + C]
-                pairs = _tensor(np.repeat(x[rows], B, axis=0))[None], _tensor(given)
-                log_density[rows] = self._density.log_prob(*pairs)[0].double().numpy().reshape(m, B)
+                    [np.tile(theta[columns], (m, 1)), np.repeat(own[rows], b, axis=0)], axis=1
+                )  # [m b, P + C]
+                pairs = _tensor(np.repeat(x[rows], b, axis=0))[None], _tensor(given)
+                log_density[rows, columns] = self._density.log_prob(*pairs)[0].double().numpy().reshape(m, b)
         return log_density
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -219,7 +239,8 @@ def _train(method: str, theta: Array, x: Array, seed: int, training: Training | 
                 training_batch_size=limits.batch,
                 learning_rate=limits.learning_rate,
                 stop_after_epochs=limits.patience,
-                max_num_epochs=limits.epochs,
+                validation_fraction=VALIDATION,
+                max_num_epochs=max(limits.epochs, LEAST_EPOCHS) - 1,
             )
         except (ValueError, AssertionError) as error:  # how sbi refuses numbers and losses that are not finite
             raise DensityError(

@@ -76,7 +76,6 @@ class SimulatorEvaluator(SandboxUser):
             log_likelihood=marginal.total,
             metrics={
                 "log_marginal_se": marginal.total_standard_error,
-                "log_marginal_mean": marginal.total / len(marginal.log_evidence),
                 **_squared_error(model.simulated, self._task.observed),
                 **fitted,
             },

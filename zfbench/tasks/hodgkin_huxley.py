@@ -8,7 +8,7 @@ parameters with uniform priors; the context is (I, V0). Seven statistics of the 
 The recordings of the paper are not redistributable. Two stand-ins are shipped, each of 10 + 10 simulated cells whose
 parameters scatter around those of a regularly spiking neuron: `hodgkin_huxley` has a slow M-current in its second slot,
 `hodgkin_huxley-without` has not, so that a method which always finds a channel is caught. Own recordings:
-`hodgkin_huxley@recordings`, see `read_recordings`. `hodgkin_huxley-tiny` is the first with few short-lived simulations.
+`hodgkin_huxley@recordings`, see `read_recordings`. `hodgkin_huxley-tiny` is the first with a tenth of the simulations.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SAMPLE = DT * EVERY  # ms
 ONSET, OFFSET = 100.0, 1_100.0  # ms, of the current step
 SPIKE = -10.0  # mV; an upward crossing is a spike
 COUNT_NOISE = 0.3  # spikes; sd of the noise that gives the spike count a density
+TOLERANCE = (0.1, 1.0)  # uA/cm2 and mV; the least width of the contexts' kernels
 FLOOR = 1e-3  # mV; a standard deviation below it counts as this
 
 FOLDER = "ZFBENCH_RECORDINGS"  # environment variable: the folder of the user's recordings
@@ -100,9 +101,14 @@ def statistics(path: NDArray[np.floating], contexts: NDArray[np.floating], rng: 
 
 
 def like_observed(observed: Array, rng: np.random.Generator, n: int) -> Array:
-    """Contexts [n, 2] to simulate under: those of the observations [M, 2], with replacement and moved a little."""
+    """Contexts [n, 2] to simulate under: a kernel estimate of where those of the observations [M, 2] come from.
+
+    The bandwidths are Scott's (1992), M^(-1/6) of the standard deviations, so that other cells of the kind, held-out
+    ones too, lie among the simulations; they are at least `TOLERANCE`, for cells recorded under one current.
+    """
     chosen = observed[rng.integers(len(observed), size=n)]
-    return chosen + rng.normal(0.0, (0.1, 1.0), (n, 2))
+    bandwidth = np.maximum(observed.std(axis=0) * len(observed) ** (-1 / 6), TOLERANCE)
+    return chosen + bandwidth * rng.standard_normal((n, 2))
 
 
 def standin(name: str) -> tuple[Observed, Observed]:
@@ -125,6 +131,7 @@ def read_recordings(folder: Path) -> tuple[Observed, Observed]:
         ZfbenchError: something is missing or not of that form; says what.
     """
     rows = _index(folder)
+    rng = np.random.default_rng(0)  # of the noise on spike counts
     found = []
     for use in USES:
         own = [row for row in rows if row["use"] == use]
@@ -133,7 +140,7 @@ def read_recordings(folder: Path) -> tuple[Observed, Observed]:
         voltages = np.stack([_voltage(folder / row["file"]) for row in own])  # [M, T']
         currents = [_number(row["current"], folder / INDEX) for row in own]
         contexts = np.stack([np.array(currents), voltages[:, 0]], axis=1)
-        found.append(Observed(contexts, statistics(voltages[:, :, None], contexts, np.random.default_rng(0))))
+        found.append(Observed(contexts, statistics(voltages[:, :, None], contexts, rng)))
     return found[0], found[1]
 
 

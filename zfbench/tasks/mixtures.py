@@ -18,7 +18,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -33,6 +33,7 @@ from zfbench.forecaster import Limits
 from zfbench.judge import Scores
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
+from zfbench.programs.simulator_model import blaming_the_program
 from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
 from zfbench.scoring.neural import LikelihoodEstimator, Training, fit_likelihood, restore_likelihood
 from zfbench.scoring.population import concentration
@@ -58,10 +59,9 @@ CANDIDATES = 20
 OBSERVATIONS = 1_000
 SIMULATIONS = 5_000
 DRAWS = {"exact": 2_000, "cached": 500, "refit": 2_000}  # B, of the prior; the paper's 2,000 but for the quick mode
-BATCH = 100  # simulations in a step
-EPOCHS = 500  # at most, as the paper's
-RATE = 2e-3
-VERSION = 1  # of what is cached; rises when the candidates, the data or the estimator change
+TRAINING = Training(batch=100, learning_rate=2e-3)  # so that a short fit goes far; the published is of up to 500 epochs
+VERSION = 1  # of candidates and data
+ESTIMATOR = 2  # of what is cached; rises when the estimator changes
 
 SEED_PROGRAM = Mixture(
     np.ones(1), np.zeros((1, DIMENSIONS)), 5.0 * np.eye(DIMENSIONS)[None], tuple(range(SHIFTED))
@@ -158,26 +158,33 @@ class MixtureModel:
             limits: updates of the density estimator, in whole epochs.
 
         Raises:
-            CandidateError: the program is invalid.
+            CandidateError: the program is invalid, or no density can be learned of it.
             ZfbenchError: the extra `inference` is not installed.
         """
         began = time.monotonic()
         self.mixture = _read(self.source)
-        steps = -(-SIMULATIONS * 9 // 10 // BATCH)  # of an epoch; sbi sets a tenth aside
-        self._epochs = 0 if self._mode == "exact" else min(max(limits.updates // steps, 1), EPOCHS)
+        training = TRAINING.within(limits.updates, SIMULATIONS)
+        self._epochs = 0 if self._mode == "exact" else training.epochs
         if self._mode == "refit":
-            self._fitted = self._learn(self._seed)
-        self.report = FitReport(self._epochs * steps, time.monotonic() - began)
+            with blaming_the_program():
+                self._fitted = self._learn(self._seed)
+        self.report = FitReport(self._epochs * training.steps(SIMULATIONS), time.monotonic() - began)
 
     def log_marginal(self, x: Array) -> MarginalLikelihood:
-        """Log marginal likelihood of observations [M, D], by the mode's likelihood."""
+        """Log marginal likelihood of observations [M, D], by the mode's likelihood.
+
+        Raises:
+            CandidateError: non_finite; the likelihood is undefined for an observation.
+        """
         if self._mode == "refit":
-            return self._average(self._likelihood(), x, self._seed)
+            with blaming_the_program():
+                return self._average(self._likelihood(), x, self._seed)
         key = self._key | {
             "x": hashlib.sha256(np.ascontiguousarray(x, "<f8").tobytes()).hexdigest(),
             "draws": DRAWS[self._mode],
         }
-        found = remembered("mixtures", key, lambda: _arrays(self._average(self._likelihood(), x, 0)))
+        with blaming_the_program():
+            found = remembered("mixtures", key, lambda: _arrays(self._average(self._likelihood(), x, 0)))
         return MarginalLikelihood(
             found["log_evidence"],
             found["standard_error"],
@@ -192,7 +199,7 @@ class MixtureModel:
     @property
     def _key(self) -> dict[str, Any]:
         """What a likelihood that is kept depends on."""
-        key: dict[str, Any] = {"version": VERSION, "mode": self._mode, "program": self._id}
+        key: dict[str, Any] = {"version": [VERSION, ESTIMATOR], "mode": self._mode, "program": self._id}
         if self._mode == "cached":
             key |= {"epochs": self._epochs, "libraries": {name: _version(name) for name in ("sbi", "torch")}}
         return key
@@ -207,7 +214,7 @@ class MixtureModel:
 
     @property
     def _training(self) -> Training:
-        return Training(epochs=self._epochs, batch=BATCH, learning_rate=RATE)
+        return replace(TRAINING, epochs=self._epochs)
 
     def _learn(self, seed: int) -> LikelihoodEstimator:
         """A neural likelihood from fresh simulations."""

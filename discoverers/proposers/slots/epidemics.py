@@ -1,6 +1,6 @@
 """Compartment models: how people fall ill, how they recover, what follows, and whether by chance.
 
-180 choices; the chain that made the data of the task `sir` is one of them (frequency, rate, none, none, binomial).
+156 models; the chain that made the data of the task `sir` is one of them (frequency, rate, none, none, binomial).
 """
 
 from __future__ import annotations

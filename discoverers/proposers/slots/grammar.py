@@ -37,11 +37,6 @@ class Grammar:
         """The first alternative everywhere."""
         return tuple(alternatives[0] for alternatives in self.slots.values())
 
-    @property
-    def size(self) -> int:
-        """How many choices there are, equal programs counted each."""
-        return int(np.prod([len(alternatives) for alternatives in self.slots.values()]))
-
     def render(self, choices: Choices) -> str:
         """The program of these choices."""
         named = dict(zip(self.slots, self.canonical(choices), strict=True))

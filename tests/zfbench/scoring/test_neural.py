@@ -39,6 +39,37 @@ def posterior(world):
     return neural.fit_posterior(theta, x, 0, training=ENOUGH)
 
 
+def test_training_takes_as_many_steps_as_it_says(monkeypatch):
+    """Counted at the optimiser; patience is longer than the training."""
+    taken = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self, *a, **k: (taken.append(1), step(self, *a, **k))[1])
+    rng = np.random.default_rng(0)
+    for simulations, batch in ((500, 200), (120, 200), (95, 30)):
+        theta = rng.standard_normal((simulations, 2))
+        x = theta + rng.standard_normal((simulations, 2))
+        for epochs in (1, 2, 4):
+            training = neural.Training(epochs=epochs, batch=batch, hidden=4, transforms=1)
+            taken.clear()
+            neural.fit_likelihood(theta, x, 0, training=training)
+            assert len(taken) == max(epochs, neural.LEAST_EPOCHS) * training.steps(simulations)
+
+
+@pytest.mark.parametrize(
+    ("updates", "networks", "epochs"), [(40, 1, 10), (43, 1, 10), (40, 2, 5), (1, 1, 2), (10**6, 1, 500)]
+)
+def test_a_limit_of_updates_is_turned_into_whole_epochs(updates, networks, epochs):
+    training = neural.Training(batch=200)  # 900 of 1,000 simulations are trained on, 4 batches
+    assert training.within(updates, 1_000, networks).epochs == epochs
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 20])
+def test_few_rows_in_a_pass_change_nothing(world, likelihood, rows):
+    _, theta, x = world
+    small = neural.LikelihoodEstimator(likelihood._density, likelihood._size, rows)
+    assert small.log_prob(x[:4], theta[:7]) == pytest.approx(likelihood.log_prob(x[:4], theta[:7]), abs=1e-4)
+
+
 def test_neural_likelihood_comes_near_the_density(world, likelihood):
     model, theta, x = world
     own = [likelihood.log_prob(x[[j]], theta[[j]])[0, 0] for j in range(100)]
@@ -54,7 +85,7 @@ def test_evidence_by_neural_likelihood_is_near_the_closed_form(world, likelihood
     exact = model.log_evidence(x).mean()
     by_prior = log_marginal_prior(likelihood, x, model.prior(rng, 1_000))
     assert by_prior.log_evidence.mean() == pytest.approx(exact, abs=0.1)
-    by_importance = log_marginal_importance(likelihood, x[:20], posterior, model.log_prior, 500, 0)
+    by_importance = log_marginal_importance(likelihood, x[:20], posterior, model.log_prior, model.prior(rng, 500), 0)
     assert by_importance.log_evidence == pytest.approx(by_prior.log_evidence[:20], abs=0.3)
     assert np.median(by_importance.effective_size) > 100
 

@@ -98,6 +98,21 @@ def test_simulated_neurons_fire_in_the_step_and_rest_before_it(task, sandbox):
     assert path[2, 0] == -60
 
 
+@pytest.mark.parametrize("name", ["hodgkin_huxley", "hodgkin_huxley-without"])
+def test_cells_that_judge_lie_among_the_contexts_that_are_simulated(name):
+    """A likelihood that is learned under other contexts only extrapolates to them."""
+    made = hh.PROBLEMS[name]()
+    drawn = made.contexts(np.random.default_rng(0), 1_000)
+    for context in made.held_out.contexts:
+        assert (np.abs(drawn - context) < (0.5, 2.0)).all(axis=1).sum() >= 10
+
+
+def test_cells_of_one_current_are_simulated_near_it():
+    drawn = hh.like_observed(np.array([[3.0, -70.0]] * 4), np.random.default_rng(0), 1_000)
+    assert drawn.mean(axis=0) == pytest.approx([3.0, -70.0], abs=0.2)
+    assert drawn.std(axis=0) == pytest.approx(hh.TOLERANCE, rel=0.1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_finite_all_over_the_prior(task, sandbox, family):

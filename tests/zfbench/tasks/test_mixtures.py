@@ -5,7 +5,7 @@ import pytest
 
 from zfbench import runs
 from zfbench.assess import load_judge, load_task
-from zfbench.errors import UnknownNameError
+from zfbench.errors import DensityError, UnknownNameError
 from zfbench.forecaster import Limits
 from zfbench.programs.backends import open_sandbox
 from zfbench.programs.contract import CandidateError, Status
@@ -142,6 +142,19 @@ def test_a_winner_that_fails_before_the_judge_has_no_scores_of_its_population_ei
     monkeypatch.setattr(MixtureTask, "fit", fail)
     _, result = run(plan(discoverer="modelsmc", budget=Budget(evaluations=3)), tmp_path / "run")
     assert (result.status, result.metrics) == ("error", {})  # as every result that is read back must be
+
+
+@pytest.mark.parametrize("mode", mixtures.MODES)
+def test_a_density_that_cannot_be_learned_or_is_undefined_is_the_programs_failure(mode, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise DensityError("It is no density.")
+
+    monkeypatch.setattr(mixtures, "fit_likelihood", fail)
+    monkeypatch.setattr(mixtures, "log_marginal_prior", fail)
+    outcome, result = run(plan(mode, "random_search", budget=Budget(evaluations=3, updates=45)), tmp_path / "run")
+    assert result is None
+    assert {s.evaluation.status for s in outcome.evaluated} == {Status.NON_FINITE}
+    assert all("no density" in s.evaluation.feedback for s in outcome.evaluated)
 
 
 @pytest.mark.torch
