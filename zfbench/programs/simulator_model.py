@@ -212,7 +212,7 @@ class SimulatorModel:
         return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
 
     def _stream(self, number: int) -> int:
-        """A seed of its own, by what is drawn: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4 to 6 posterior."""
+        """A seed of its own, by what is drawn: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4-6 posterior."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
 
 
