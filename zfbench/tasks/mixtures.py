@@ -7,7 +7,7 @@ likelihood of the draws, averaged over scale and shift. What the likelihood is d
 
     mixtures/exact@target:0    the mixture's own density
     mixtures/cached@target:0   a neural estimate from 5,000 simulations, fitted once for each program
-    mixtures/refit@target:0    a neural estimate fitted anew whenever the program is proposed: the paper's
+    mixtures/refit@target:0    a neural estimate fitted anew whenever the program is proposed: the paper's way
 
 All five targets have the same candidates. What `exact` and `cached` compute is kept on disk.
 """
