@@ -60,7 +60,7 @@ class ReferenceMethod:
         return self.model(self.program, task, seed)
 
 
-# one hidden layer from all activity and drive to the change of all activity
+# two hidden layers from all activity and drive to a target that all activity leaks to
 driven_mlp = ReferenceMethod("driven_mlp")
 # the same on mirror-augmented training data
 driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)

@@ -35,13 +35,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leaderboard.board import boards
+from leaderboard.load import run_of
 from leaderboard.statistics import Interval, mean_interval, paired_permutation
 from zfbench.errors import ZfbenchError
 from zfbench.results import Result
 
 Verdict = Literal["supported", "refuted", "undecided"]
 EVERY_SEED = -1  # the key of a score that does not depend on the seed
-DETERMINISTIC = ("control", "baseline")  # one run of these stands for every seed
 
 Array = NDArray[np.float64]
 
@@ -105,12 +105,13 @@ class Comparison(_Strict):
 
 
 class Claim(_Strict):
-    """What a source claims, and how our results decide it."""
+    """What a source claims, and how our results decide it; `command` measures it where no suite and no search does."""
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     source: str = Field(min_length=1)
     text: str = Field(min_length=1)
     tests: tuple[Comparison, ...] = Field(min_length=1)
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _missing(test: Comparison, results: Sequence[Result]) -> tuple[Missing, ...]
         if not isinstance(side, Side) or any(side.is_like(other) for other, _ in known):
             continue
         runs = [r for r in results if side.fits(r)]
-        if not (len(runs) == 1 and runs[0].method.kind in DETERMINISTIC):  # one such run stands for every seed
+        if not _stands_for_all(runs):
             known.append((side, {r.seed for r in runs}))
     candidates = set(range(test.seeds)).union(*(seeds for _, seeds in known))
     cost = {seed: sum(seed not in seeds for _, seeds in known) for seed in candidates}
@@ -249,16 +250,23 @@ def _values(side: Side, test: Comparison, results: Sequence[Result]) -> tuple[di
     metric = side.metric or test.metric
     if not runs:
         return {}, f"no results of {side.describe()}"
-    seeds = [r.seed for r in runs]
-    if len(set(seeds)) < len(seeds):
+    if len({run_of(r)[:-1] for r in runs}) > 1:  # all but the seed
         return {}, f"{side.describe()} ran with several settings, budgets or data sets; name one or give their folder"
     broken = [r for r in runs if r.status != "ok" or metric not in r.metrics]
     if broken:
         return {}, f"{len(broken)} of {len(runs)} seeds of {side.describe()} have no {metric}"
     values = {r.seed: r.metrics[metric] for r in runs}
-    if len(runs) == 1 and runs[0].method.kind in DETERMINISTIC:
+    if _stands_for_all(runs):
         return {EVERY_SEED: next(iter(values.values()))}, ""
     return values, ""
+
+
+def _stands_for_all(runs: Sequence[Result]) -> bool:
+    """Whether these runs are a single one that every seed would repeat: of a control, or of a fit without training."""
+    if len(runs) != 1:
+        return False
+    (run,) = runs
+    return run.method.kind == "control" or (run.method.kind == "baseline" and run.spend.updates == 0)
 
 
 def _differences(left: dict[int, float], right: dict[int, float]) -> Array:

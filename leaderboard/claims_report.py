@@ -19,7 +19,7 @@ def as_text(answers: Sequence[Answer]) -> str:
         lines = [f"{answer.verdict.upper():<10} {answer.claim.id}", f"  {answer.claim.text} [{answer.claim.source}]"]
         for finding in answer.findings:
             lines += [f"  - {finding.verdict}: {finding.test.describe()}", f"    {evidence(finding)}"]
-            lines += [f"    {line}" for line in describe(finding.missing)]
+            lines += [f"    {line}" for line in describe(finding.missing, answer.claim.command)]
         paragraphs.append("\n".join(lines))
     counts = Counter(answer.verdict for answer in answers)
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("supported", "refuted", "undecided"))
@@ -58,7 +58,11 @@ def as_json(answers: Sequence[Answer]) -> str:
                         "p": finding.p,
                         "reason": finding.reason,
                         "missing": [
-                            {"side": m.side.model_dump(mode="json"), "seeds": m.seeds, "command": command(m)}
+                            {
+                                "side": m.side.model_dump(mode="json"),
+                                "seeds": m.seeds,
+                                "command": answer.claim.command or command(m),
+                            }
                             for m in finding.missing
                         ],
                     }

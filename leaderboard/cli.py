@@ -260,6 +260,7 @@ def baselines(
     seconds: Annotated[float, typer.Option(min=1, help="Time limit of each fit.")] = 600.0,
     workers: Annotated[int, typer.Option(min=1, help="Rows measured at once.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the result files.")] = Path("zfbench-baselines"),
+    refresh: Annotated[bool, typer.Option(help="Replace results that other limits, data or versions gave.")] = False,
     style: Annotated[str, typer.Option(help="A table format of tabulate, such as simple or github.")] = "simple",
 ) -> None:
     """Fit and judge the forecasting baselines of one task with several seeds: one table.
@@ -272,13 +273,20 @@ def baselines(
     from leaderboard.load import load
     from leaderboard.suite import Runner
     from zfbench.assess import load_recordings
+    from zfbench.errors import ZfbenchError
     from zfbench.forecaster import Limits
 
     wanted = jobs(task, method or (), range(seeds), Limits(updates=updates, seconds=seconds))
     runner = Runner(out)
+    stale = [job for job in wanted if runner.state(job) == "stale"]
+    if stale and not refresh:
+        raise ZfbenchError(
+            f"{out} has results of {stale[0].describe()}{f' and {len(stale) - 1} others' if len(stale) > 1 else ''} "
+            "with other limits, data or versions; give another --out, or --refresh to replace them."
+        )
     with _watching(len(wanted), workers) as watch:
-        runner.run([job for job in wanted if runner.state(job) != "stale"], workers, watch)
-        runner.run([job for job in wanted if runner.state(job) == "stale"], workers, watch, refresh=True)
+        runner.run([job for job in wanted if job not in stale], workers, watch)
+        runner.run(stale, workers, watch, refresh=True)
     results = [load(runner.path(job)) for job in wanted]
     typer.echo(f"\n{task}, {results[0].task.holdout} held out, data {results[0].task.data_sha256[:12]}\n")
     typer.echo(spread_table(results, load_recordings(task).spec, style))

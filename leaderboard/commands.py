@@ -9,6 +9,7 @@ from pathlib import Path
 
 from leaderboard.claims import Missing, Side
 from leaderboard.suite import Job, read_suite
+from zfbench.search.budget import written
 
 SUITES = Path(__file__).parent / "suites"
 
@@ -45,12 +46,18 @@ def _search(side: Side) -> str:
     words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
     for name, value in (side.settings or {}).items():
         if name == "budget" and isinstance(value, dict):
-            words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={limit:g}")]
+            words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={written(limit)}")]
         elif name == "fast_path":
             words += ["--fast-path"] if value else []
+        elif name == "proposer" and isinstance(value, dict):
+            words += [word for own, set_to in value.items() for word in ("--proposer-set", _assigned(own, set_to))]
         else:
-            words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+            words += ["--set", _assigned(name, value)]
     return shlex.join(words)
+
+
+def _assigned(name: str, value: object) -> str:
+    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _short(path: Path) -> str:
@@ -58,11 +65,12 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def describe(missing: Sequence[Missing]) -> list[str]:
-    """What is missing and how to measure it, a line each."""
+def describe(missing: Sequence[Missing], own: str = "") -> list[str]:
+    """What is missing and how to measure it, a line each; by the claim's `own` command where it names one."""
     lines = []
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        lines.append(f"  {command(entry) or 'no suite here has these runs: add a block for them to one, and run it'}")
+        how = own or command(entry) or "no suite here has these runs: add a block for them to one, and run it"
+        lines.append(f"  {how}")
     return lines

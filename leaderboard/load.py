@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from zfbench.errors import DamagedFileError, ZfbenchError
 from zfbench.files import atomic_write
 from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, Spend, to_json
+from zfbench.search import population
 from zfbench.search.types import Program
 
 MENDS = {  # what to do about a kind of validation error; anything else: judge the method again
@@ -128,17 +129,21 @@ def load_folder(path: Path) -> list[Result]:
 
 
 def result_files(path: Path) -> list[Path]:
-    """The result files at a path; temporary files (hidden ones) are left out.
+    """The result files at a path, those of searches in their folders included; what is hidden is left out.
 
     Raises:
         ZfbenchError: there are none.
     """
     if path.is_file():
         return [path]
-    paths = sorted(p for p in path.rglob("*.json") if not p.name.startswith(".")) if path.is_dir() else []
+    paths = [p for p in sorted(path.rglob("*.json")) if _may_be_result(p.relative_to(path))] if path.is_dir() else []
     if not paths:
         raise ZfbenchError(f"There are no results in {path}; `zfbench suite run SUITE.toml` makes some.")
     return paths
+
+
+def _may_be_result(path: Path) -> bool:
+    return path.name != population.FILE and not any(part.startswith(".") for part in path.parts)
 
 
 def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:

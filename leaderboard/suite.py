@@ -5,6 +5,7 @@ A suite that was interrupted goes on where it was: runs whose file is there and 
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -143,7 +144,7 @@ def read_suite(path: Path) -> tuple[list[Job], Path]:
     limits = Limits(updates=suite.limits.updates, seconds=suite.limits.seconds)
     jobs = []
     for block in suite.block:
-        budget = None if block.budget is None else Budget.parse([f"{k}={v:g}" for k, v in block.budget.items()])
+        budget = None if block.budget is None else Budget.of(block.budget)
         if (budget is None) != (block.proposer is None):
             raise ZfbenchError(f"A block of the suite {path} has only one of proposer and budget; a search needs both.")
         if budget is None and (block.settings or block.proposer_settings or block.fast_path):
@@ -197,11 +198,13 @@ class Runner:
                 (report.kept if state == "current" else report.stale).append(job)
                 watch(job, "done")
                 return
-            result = self.measure(job, lambda stage: watch(job, stage))
+            begun = self.folder / f".{path.stem}"  # of a search: kept until its result is, so that it can be resumed
+            result = self.measure(job, lambda stage: watch(job, stage), begun)
             if path.exists():
                 result.write(path)
             else:
                 add(self.folder, result, path.name)
+            shutil.rmtree(begun, ignore_errors=True)
             report.measured.append(job)
             if result.status != "ok":
                 report.failed.append(job)
@@ -222,7 +225,8 @@ class Runner:
         report = Report()
 
         def one(job: Job) -> None:
-            again = self.measure(job, lambda stage: watch(job, stage))
+            with tempfile.TemporaryDirectory() as afresh:
+                again = self.measure(job, lambda stage: watch(job, stage), Path(afresh))
             report.measured.append(job)
             if fields := differences(load(self.path(job)).comparable(), again.comparable()):
                 report.changed[job] = fields
@@ -246,17 +250,17 @@ class Runner:
             return "stale"
         return "current" if is_current(known, self._load(job.task)[0], job) else "stale"
 
-    def measure(self, job: Job, stage: Callable[[str], None]) -> Result:
-        """The job's result, without the curves that would bloat the folder."""
+    def measure(self, job: Job, stage: Callable[[str], None], begun: Path) -> Result:
+        """The job's result, without the curves that would bloat the folder; a search goes on in the folder `begun`."""
         stage("data")
         task, judge = self._load(job.task)
         if job.budget is None or job.proposer is None:
             result = assess_baseline(job.method, task, judge, job.seed, job.limits, stage)
         else:
-            result = self._search(job, job.proposer, job.budget, stage)
+            result = self._search(job, job.proposer, job.budget, stage, begun)
         return slim(result, job.keeps_examples)
 
-    def _search(self, job: Job, proposer: str, budget: Budget, stage: Callable[[str], None]) -> Result:
+    def _search(self, job: Job, proposer: str, budget: Budget, stage: Callable[[str], None], begun: Path) -> Result:
         plan = Plan(
             job.task,
             job.method,
@@ -268,8 +272,7 @@ class Runner:
             job.proposer_settings,
             fast_path=job.fast_path,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            _, result = search(plan, Path(folder), progress=stage)
+        _, result = search(plan, begun, progress=stage)
         if result is None:
             raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
         return result

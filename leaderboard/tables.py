@@ -32,6 +32,7 @@ LEGENDS = {  # what the columns of a family of scores mean
     "search believed of its winner minus what is found afresh. Exact and surrogate error: of one held-out observation.",
     "population": "Target share: of the population, on the target model.",
 }
+LIMITS = ("updates", "seconds")  # fields of a board's header
 DRIVE = "future drive"
 DRIVE_LEGEND = "Future drive: whether the method is given the drive of the horizon; compare rows that agree in it."
 UNCERTAINTY = (
@@ -110,11 +111,16 @@ def as_latex(found: Sequence[Board]) -> str:
 
 
 def as_csv(found: Sequence[Board]) -> str:
-    """One CSV of all boards at full precision; the header's fields are columns."""
+    """One CSV of all boards at full precision; the header's fields are columns, its limits `limit:updates` and such."""
     import pandas as pd
 
-    records = [record | board.header.to_json() for board in found for record in _records(board)]
+    records = [record | _header_columns(board) for board in found for record in _records(board)]
     return pd.DataFrame.from_records(records).to_csv(index=False)
+
+
+def _header_columns(board: Board) -> dict[str, object]:
+    """What all rows of a board share; a limit of seconds is not the seconds that a row took."""
+    return {f"limit:{name}" if name in LIMITS else name: v for name, v in board.header.to_json().items()}
 
 
 def as_json(found: Sequence[Board]) -> str:

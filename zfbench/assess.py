@@ -153,29 +153,32 @@ def _assess(model: Any, run: _Run, task: SearchTask, judge: TaskJudge, progress:
             fitted = time.monotonic()
             loss = task.selection_loss(model)
         except CandidateError as error:
-            run = _with_program(run, model, None)
+            run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
         run = _with_program(run, model, loss)
         scores = judge.score(model, progress)
         scores.add(judge.selection_score, loss)
         scored = time.monotonic()
-        timings = (("fit", fitted - began), ("judge", scored - fitted))
-        spend = run.spend.model_copy(
-            update={
-                "updates": run.spend.updates + _updates(model),
-                "device_seconds": run.spend.device_seconds + fitted - began,
-                "wall_seconds": run.spend.wall_seconds + scored - began,
-            }
-        )
-        return _result(replace(run, spend=spend, timings=timings), judge, scores)
+        run = _spent(run, model, fitted - began, scored - fitted)
+        return _result(run, judge, scores)
     finally:
         close = getattr(model, "close", None)
         if close is not None:
             close()
 
 
-def _updates(model: Any) -> int:
-    return model.report.updates if isinstance(model, Metered) else 0
+def _spent(run: _Run, model: Any, fit: float, judging: float | None = None) -> _Run:
+    """The run with what a fit, and judging where it came to that, used up; seconds."""
+    report = getattr(model, "report", None) if isinstance(model, Metered) else None  # a fit that failed may have none
+    spend = run.spend.model_copy(
+        update={
+            "updates": run.spend.updates + (0 if report is None else report.updates),
+            "device_seconds": run.spend.device_seconds + fit,
+            "wall_seconds": run.spend.wall_seconds + fit + (judging or 0.0),
+        }
+    )
+    timings = (("fit", fit), *([] if judging is None else [("judge", judging)]))
+    return replace(run, spend=spend, timings=timings)
 
 
 def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:

@@ -302,14 +302,14 @@ def data_verify(tier: TierOption = "tiny") -> None:
         typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.what}: {check.detail}")
     if not all(check.passed for check in checks):
         fail(
-            f"The data of tier {tier} are not the canonical ones; "
-            f"`zfbench data build --tier {tier} --force` rebuilds them."
+            f"The data of tier {tier} are not the canonical ones. `zfbench data build --tier {tier} --force` rebuilds "
+            "them; where that does not help, install zfbench anew."
         )
 
 
 @data_app.command("show")
 def data_show(tier: TierOption = "tiny") -> None:
-    """Describe a data set: conditions, lengths, windows, hashes, size on disk."""
+    """Describe a data set: conditions, lengths, hashes, size on disk."""
     from zfbench.testbed import data
 
     typer.echo(data.describe(tier))

@@ -74,6 +74,13 @@ class Scores:
         for name, value in values.items():
             self.add(f"{prefix}/{name}", value)
 
+    def join(self, others: Scores) -> None:
+        """Record what others hold."""
+        self.metrics |= others.metrics
+        self.curves |= others.curves
+        self.metric_versions |= others.metric_versions
+        self.notes += others.notes
+
 
 @dataclass(frozen=True, eq=False)
 class ProbeStates:
@@ -115,7 +122,7 @@ class Judge:
         Returns:
             Scores, with a note for each family that the model's predictions made impossible (not finite, say).
         """
-        scores = Scores()
+        scores = Scores(metric_versions={"forecast": scoring.VERSIONS["forecast"]})  # of the validation loss, if alone
         stages: dict[str, Callable[[Scores], None]] = {"forecast": lambda s: self._forecast(model, s)}
         if isinstance(model, Simulator) or (isinstance(model, Direct) and model.one_step_map):
             stages["connectivity"] = lambda s: self._connectivity(model, s)
@@ -127,9 +134,10 @@ class Judge:
             }
         for name, stage in stages.items():
             progress(name)
+            own = Scores(metric_versions={name: scoring.VERSIONS[name]})
             try:
-                stage(scores)
-                scores.metric_versions[name] = scoring.VERSIONS[name]
+                stage(own)
+                scores.join(own)  # all of a family or nothing
             except CandidateError as error:  # its process has ended: it can be asked nothing more
                 scores.notes.append(f"no {name} scores nor later ones: {error}")
                 break

@@ -38,7 +38,8 @@ from zfbench.search.types import Program, ProgramId, Scored, Spend
 from zfbench.tasks.sealed import PopulationJudge
 from zfbench.tasks.task import SearchTask
 
-LOG, FINALS, BEST, POPULATION, RESULT = "log.jsonl", "finals.jsonl", "best.py", "population.json", "result.json"
+LOG, FINALS, BEST, RESULT = "log.jsonl", "finals.jsonl", "best.py", "result.json"
+POPULATION = population.FILE
 GUEST = "guest"  # the proposer of a search whose programs come through the second door
 
 
@@ -283,10 +284,12 @@ def replay_finals(folder: Path, outcome: SearchOutcome) -> SearchOutcome | None:
     """The outcome of a run's finals, from their journal; None if it has none. Errors as of `replay`."""
     if not (folder / FINALS).exists():
         return None
+    events = read_journal(folder / FINALS).events
+    if not events:  # the process ended before it wrote a line
+        return None
     plan = Plan.read(folder)
     spec = load_task(plan.task).spec
     roster = finals.Roster(outcome.top(plan.final_count))
-    events = read_journal(folder / FINALS).events
     return history.replay(events, folder / FINALS, roster, spec, clock=lambda: 0.0).outcome()
 
 
@@ -443,6 +446,10 @@ def _judge(
         settings["ideas"] = list(plan.ideas)
     if plan.fast_path:
         settings["fast_path"] = True
+    if plan.proposer != GUEST and plan.final_count != finals.default_finalists(plan.budget):
+        settings["finalists"] = plan.final_count
+    if plan.patience != PATIENCE:
+        settings["patience"] = plan.patience
     judge = load_judge(plan.task)
     result = assess_program(
         winner.program.source,

@@ -17,7 +17,7 @@ VERSIONS = {
     "intervention": 1,
     "isolation": 1,
     "laplace": 1,
-    "likelihood": 2,
+    "likelihood": 1,
     "population": 1,
     "probabilistic": 1,
 }

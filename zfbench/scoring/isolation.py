@@ -25,7 +25,7 @@ class IsolationProbes:
     Attributes:
         context: [B * G, C, N].
         mask: bool [B * G, N], the neurons that are made to follow the recording: all but the row's group.
-        value: [B * G, H, N], the recording.
+        value: [B * G, H, N], the recording; zero for the row's group.
     """
 
     context: NDArray[np.float32]
@@ -45,9 +45,9 @@ def isolation_probes(
     """
     names = list(dict.fromkeys(groups))
     led = np.array([[group != name for group in groups] for name in names])  # [G, N]
-    return IsolationProbes(
-        np.repeat(context, len(names), axis=0), np.tile(led, (len(context), 1)), np.repeat(target, len(names), axis=0)
-    )
+    mask = np.tile(led, (len(context), 1))  # [B * G, N]
+    value = np.where(mask[:, None], np.repeat(target, len(names), axis=0), 0)  # a free group's future is not given
+    return IsolationProbes(np.repeat(context, len(names), axis=0), mask, value)
 
 
 def isolated_errors(paths: ArrayLike, target: ArrayLike, groups: Sequence[str]) -> dict[str, float]:

@@ -30,6 +30,7 @@ from zfbench.scoring.arrays import finite
 
 Array = NDArray[np.float64]
 
+VERSION = 2  # of how densities are trained; rises when estimates can change, and is part of the hash of a task's data
 ROWS = 8_192  # pairs (x, theta) in one pass through a network: its layers stay in the processor's cache
 PFN_ROWS = 2_000  # likewise through TabPFN
 VALIDATION = 0.1  # share of the simulations that tells when training has converged

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from zfbench.errors import ZfbenchError
-from zfbench.search.budget import Budget
+from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
 from zfbench.search.executors import Evaluate
 from zfbench.search.history import OnEvent, Ticket, replay
@@ -144,7 +144,11 @@ class Arena:
         if self.finished:
             raise BudgetSpentError("This search was finished; start another one in a new folder.")
         known = program.id in self._history.scored or program.id in self._running
-        reservation = self._history.ledger.reserve(spend if known else self._history.step + spend)
+        ledger = self._history.ledger
+        if known and spend == NOTHING:  # answered whatever is left
+            reservation: Reservation | None = ledger.restore(NOTHING)
+        else:
+            reservation = ledger.reserve(spend if known else self._history.step + spend)
         if reservation is None:
             budget = ", ".join(f"{unit}={limit:g}" for unit, limit in self._history.ledger.budget.to_json().items())
             raise BudgetSpentError(f"The budget ({budget}) has no room for another evaluation; finish the search.")
@@ -153,7 +157,9 @@ class Arena:
         event = self._log.append("ask", request.to_json())
         ticket = self._history.ask(request, reservation)
         self._report(event)
+        held = reservation.held.to_json()  # a known program's is less than a step's
         body = {"request": request.id, "program": program.to_json(), "failure": None, "spend": spend.to_json()}
+        body["held"] = held
         event = self._append("proposal", body)
         self._history.propose(ticket, program, None, spend)
         self._report(event)
@@ -189,6 +195,8 @@ class Arena:
         announced = self._running[program.id]
         try:
             with self._slots:
+                if not self._history.ledger.in_time(self._history.step):  # it may have waited long for its turn
+                    raise BudgetSpentError("The time is spent; finish the search.")
                 evaluation = self._evaluate(program, program_seed(self._seed, program))
             evaluation = replace(evaluation, spend=replace(evaluation.spend, evaluations=1))
             with self._lock:

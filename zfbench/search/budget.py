@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
 from zfbench.errors import UnknownNameError, ZfbenchError
@@ -18,6 +18,11 @@ from zfbench.search.types import NOTHING, Spend
 
 METERED = ("evaluations", "device_seconds", "tokens", "money")
 COUNTS = ("evaluations", "updates", "tokens")
+
+
+def written(limit: float) -> str:
+    """A limit as `Budget.parse` reads it, without loss."""
+    return str(int(limit)) if float(limit).is_integer() else repr(limit)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,11 @@ class Budget:
                 number = "whole number" if unit in COUNTS else "number"
                 raise ZfbenchError(f"The budget {unit}={text} needs a {number} after the equals sign.") from error
         return cls(**limits)  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, limits: Mapping[str, float]) -> Budget:
+        """The budget of these limits, whole numbers given as floats included; errors as of `parse`."""
+        return cls.parse(f"{unit}={written(limit)}" for unit, limit in limits.items())
 
     def to_json(self) -> dict[str, int | float]:
         """JSON-compatible form; unlimited units are left out."""

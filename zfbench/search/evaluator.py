@@ -103,7 +103,8 @@ class ProgramEvaluator(SandboxUser):
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
                 if spec.masked:
                     verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
-                blame, printed = self._blame(fitted), fitted.stdout
+                printed = fitted.stdout  # before recordings of validation lead the program: it may print those
+                blame = self._blame(fitted)
         except CandidateError as error:
             return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
         return self._score(prediction, blame, report, printed, _spend(began, updates))

@@ -149,7 +149,10 @@ class History:
             program = Program.from_json(body["program"])
             spend = Spend.from_json(body["spend"])
             critique = body.get("critique", "")
-            self.propose(self.pending[body["request"]], program, body["failure"], spend, critique)
+            ticket = self.pending[body["request"]]
+            if "held" in body:
+                ticket.reservation.held = Spend.from_json(body["held"])
+            self.propose(ticket, program, body["failure"], spend, critique)
         elif event.kind == "evaluation":
             evaluation = Evaluation.from_json(body["evaluation"])
             self.evaluate(self.pending[body["request"]], evaluation, body["duplicate"])

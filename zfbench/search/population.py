@@ -11,6 +11,7 @@ from zfbench.files import write_text
 from zfbench.search.family import Member, best_number, line
 from zfbench.search.types import ProgramId
 
+FILE = "population.json"  # in a run's folder
 SHOWN = 10  # programs in the table
 
 

@@ -34,6 +34,7 @@ from zfbench.judge import Scores
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator_model import blaming_the_program
+from zfbench.scoring import neural
 from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
 from zfbench.scoring.neural import LikelihoodEstimator, Training, fit_likelihood, restore_likelihood
 from zfbench.scoring.population import concentration
@@ -61,7 +62,6 @@ SIMULATIONS = 5_000
 DRAWS = {"exact": 2_000, "cached": 500, "refit": 2_000}  # B, of the prior; the paper's 2,000 but for the quick mode
 TRAINING = Training(batch=100, learning_rate=2e-3)  # so that a short fit goes far; the published is of up to 500 epochs
 VERSION = 1  # of candidates and data
-ESTIMATOR = 2  # of what is cached; rises when the estimator changes
 
 SEED_PROGRAM = Mixture(
     np.ones(1), np.zeros((1, DIMENSIONS)), 5.0 * np.eye(DIMENSIONS)[None], tuple(range(SHIFTED))
@@ -199,7 +199,7 @@ class MixtureModel:
     @property
     def _key(self) -> dict[str, Any]:
         """What a likelihood that is kept depends on."""
-        key: dict[str, Any] = {"version": [VERSION, ESTIMATOR], "mode": self._mode, "program": self._id}
+        key: dict[str, Any] = {"version": [VERSION, neural.VERSION], "mode": self._mode, "program": self._id}
         if self._mode == "cached":
             key |= {"epochs": self._epochs, "libraries": {name: _version(name) for name in ("sbi", "torch")}}
         return key
@@ -420,7 +420,8 @@ def _sealed(name: str, mode: str, target: int) -> SealedMixtures:
     rest = np.tile([1.0, *[0.0] * SHIFTED], (OBSERVATIONS, 1))
     selection, held_out = (candidates[target].simulate(rng, rest) for _ in range(2))
     sources = sorted((model.source for model in candidates), key=lambda source: Program(source).id)
-    digest = hashlib.sha256("".join([f"{mode} {SIMULATIONS} {DRAWS[mode]}", *sources]).encode())
+    estimator = "" if mode == "exact" else f" estimator {neural.VERSION}"
+    digest = hashlib.sha256("".join([f"{mode} {SIMULATIONS} {DRAWS[mode]}{estimator}", *sources]).encode())
     for x in (selection, held_out):
         digest.update(np.ascontiguousarray(x, "<f8").tobytes())
     return SealedMixtures(

@@ -28,6 +28,7 @@ from zfbench.forecaster import Limits
 from zfbench.programs.process import Sandbox
 from zfbench.programs.simulator_contract import CONTRACT, check_simulator_source
 from zfbench.programs.simulator_model import SimulatorModel
+from zfbench.scoring import neural
 from zfbench.scoring.likelihood import Likelihood
 from zfbench.search.simulator_evaluator import SimulatorEvaluator
 from zfbench.simulator_judge import SimulatorJudge
@@ -243,8 +244,10 @@ class Problem:
 
     @cached_property
     def data_sha256(self) -> str:
-        """Hash of the observations, the specification, how much is simulated and how it is scored."""
+        """Hash of the observations, the specification, how much is simulated, and how it is scored."""
         settings = [self.spec.to_json(), self.simulations, self.draws]
+        if self.likelihood == "surrogate":
+            settings.append(neural.VERSION)
         defaults = ("surrogate", "nle", "prior")  # not written down: the hashes of tasks without a choice stay
         chosen = (self.likelihood, self.estimator, self.evidence)
         settings += [own for own, default in zip(chosen, defaults, strict=True) if own != default]

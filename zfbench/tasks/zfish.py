@@ -75,7 +75,15 @@ class ZfishName:
         if tier not in TIERS or track not in TRACKS:
             raise UnknownNameError("task", name, canonical_names())
         circuit, holdout, anonymous = "published", DEFAULT_HOLDOUT, False
-        for modifier in match["modifiers"].split("@")[1:]:
+        modifiers = match["modifiers"].split("@")[1:]
+        kinds = [m if m == "anonymous" else "holdout" if m.startswith("holdout:") else "circuit" for m in modifiers]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise ZfbenchError(
+                    f"The task '{name}' names {kinds.count(kind)} of the kind {kind}; a name has at most one circuit, "
+                    "one holdout:CONDITION and one anonymous."
+                )
+        for modifier in modifiers:
             if modifier.startswith("holdout:"):
                 holdout = tuple(sorted(modifier.removeprefix("holdout:").split("+")))
                 for condition in holdout:
@@ -119,7 +127,7 @@ class ZfishTask(RecordingTask):
         self.seed_program = SEED_PROGRAM
         visible = len(self.spec.drive)
         self.train = tuple(
-            Recording(name.shown(c), activity, drive[:, :visible])
+            Recording(name.shown(c), activity.copy(), drive[:, :visible].copy())  # a view would lead to what is hidden
             for c in name.trained
             for activity, drive in [dataset.stretch(c, "train")]
         )
@@ -269,4 +277,6 @@ def _windows(dataset: Dataset, name: ZfishName, conditions: tuple[str, ...], spl
 def _hide_drive(windows: LabelledWindows, visible: int) -> LabelledWindows:
     """The same windows with the first `visible` drive channels only: all of them, or none."""
     inputs = windows.inputs
-    return LabelledWindows(Windows(inputs.conditions, inputs.context, inputs.drive[:, :, :visible]), windows.target)
+    return LabelledWindows(
+        Windows(inputs.conditions, inputs.context, inputs.drive[:, :, :visible].copy()), windows.target
+    )
