@@ -167,12 +167,18 @@ def _assess(model: Any, run: _Run, task: SearchTask, judge: TaskJudge, progress:
             close()
 
 
+def _updates(model: Any) -> int:
+    try:
+        return model.report.updates if isinstance(model, Metered) else 0
+    except RuntimeError:  # a program whose fit failed has no report
+        return 0
+
+
 def _spent(run: _Run, model: Any, fit: float, judging: float | None = None) -> _Run:
     """The run with what a fit, and judging where it came to that, used up; seconds."""
-    report = getattr(model, "report", None) if isinstance(model, Metered) else None  # a fit that failed may have none
     spend = run.spend.model_copy(
         update={
-            "updates": run.spend.updates + (0 if report is None else report.updates),
+            "updates": run.spend.updates + _updates(model),
             "device_seconds": run.spend.device_seconds + fit,
             "wall_seconds": run.spend.wall_seconds + fit + (judging or 0.0),
         }

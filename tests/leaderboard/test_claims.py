@@ -11,6 +11,7 @@ from leaderboard.columns import COLUMNS
 from leaderboard.commands import command
 from leaderboard.load import load_folder
 from zfbench.errors import ZfbenchError
+from zfbench.results import Spend
 
 pytest_plugins = ["pytester"]
 METRIC = "forecast/id/skill_last_value"
@@ -124,6 +125,23 @@ def test_one_method_with_two_limits_is_ambiguous(runs):
     assert "several settings, budgets or data sets" in answer.findings[0].reason
 
 
+def test_seeds_of_one_method_with_other_limits_are_ambiguous_too(runs):
+    mixed = runs("new", 9 + SPREAD)
+    mixed[1:] = [r.model_copy(update={"limits": {**r.limits, "updates": 9}}) for r in mixed[1:]]
+    answer = check(claim(), mixed + runs("old", SPREAD))
+    assert (answer.verdict, "several settings, budgets or data sets" in answer.findings[0].reason) == (
+        "undecided",
+        True,
+    )
+
+
+def test_one_training_of_a_baseline_does_not_stand_for_all_seeds(runs, make):
+    once = make("old", metrics={METRIC: 0.1}, spend=Spend(updates=500))
+    (finding,) = check(claim(), [*runs("new", 9 + SPREAD), once]).findings
+    assert (finding.verdict, finding.reason) == ("undecided", "1 of 5 seeds")
+    assert [(m.side.method, m.seeds) for m in finding.missing] == [("old", (1, 2, 3, 4))]
+
+
 def test_the_runs_that_would_decide_are_named(runs, make):
     def missing(*results):
         (finding,) = check(claim(), list(results)).findings
@@ -204,6 +222,12 @@ def side(**changes):
             (0, 1),
             "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
             "--fast-path --budget evaluations=40 --seed $seed; done",
+        ),
+        (
+            side(settings={"proposer": {"in_turn": 100}, "budget": {"tokens": 2_000_000.0}}),
+            (0,),
+            "for seed in 0; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
+            "--proposer-set in_turn=100 --budget tokens=2000000 --seed $seed; done",
         ),
     ],
 )

@@ -153,6 +153,15 @@ def test_two_files_of_one_run_are_refused(tmp_path, make):
         load_folder(tmp_path)
 
 
+def test_what_else_lies_in_the_folders_of_searches_is_no_result(tmp_path, make):
+    run = tmp_path / "run"
+    add(run, make(), "result.json")
+    (run / "population.json").write_text("[]")
+    (tmp_path / ".begun").mkdir()
+    (tmp_path / ".begun" / "result.json").write_text("{}")
+    assert load_folder(tmp_path) == [make()]
+
+
 def test_an_empty_folder_says_how_to_fill_it(tmp_path):
     with pytest.raises(ZfbenchError, match=r"no results in .*suite run"):
         load_folder(tmp_path)

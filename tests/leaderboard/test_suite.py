@@ -190,3 +190,30 @@ def test_measuring_a_committed_row_again_reproduces_its_file(data_cache, method)
     if known.libraries != library_versions():
         pytest.skip("it was measured with other versions of libraries")
     assert not runner.verify([job], 1, quiet).changed
+
+
+def test_a_search_of_a_suite_that_was_interrupted_goes_on_where_it_was(suite_file, make, monkeypatch):
+    suite_file.write_text(TEXT + SEARCH)
+    found = []
+
+    def search(plan, folder, progress):
+        found.append([path.name for path in folder.iterdir()] if folder.exists() else [])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log.jsonl").touch()
+        if len(found) == 1:
+            raise KeyboardInterrupt
+        settings = {**plan.settings, "budget": plan.budget.to_json(), "proposer": plan.proposer_settings}
+        return None, make(method=MethodRecord(name="modelsmc", kind="search", proposer="finite", settings=settings))
+
+    monkeypatch.setattr(suite, "search", search)
+    with pytest.raises(KeyboardInterrupt):
+        run(suite_file, keep=lambda job: job.method == "modelsmc")
+    _, folder = run(suite_file, keep=lambda job: job.method == "modelsmc")
+    assert found == [[], ["log.jsonl"]]
+    assert len(list(folder.iterdir())) == 1  # what was begun is gone once its result is there
+
+
+def test_a_suites_budget_of_many_tokens_is_kept_to_the_last(suite_file):
+    suite_file.write_text(TEXT + SEARCH.replace("evaluations = 4", "tokens = 2000001, device_seconds = 1234567.8"))
+    (job,) = (job for job in read_suite(suite_file)[0] if job.budget is not None)
+    assert (job.budget.tokens, job.budget.device_seconds) == (2_000_001, 1_234_567.8)

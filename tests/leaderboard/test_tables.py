@@ -213,10 +213,13 @@ def test_a_board_shows_the_columns_of_which_it_has_a_score(make):
 def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
     values = [0.201, 0.2234, 0.27]
     other = make("other", metrics={"forecast/ood/mae": 0.5})
-    found = boards([other, *(make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values))])
+    timings = {"fit": 1.0, "judge": 0.5}
+    runs = [make(seed=i, metrics={"forecast/id/mae": v}, timings=timings) for i, v in enumerate(values)]
+    found = boards([other, *runs])
     record = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](found)))}["mean"]
     assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
     assert record["data_sha256"] == "ab" * 32
+    assert (float(record["limit:seconds"]), float(record["seconds"])) == (300, 1.5)
     assert record["forecast/ood/mae"] == ""
     (board,) = json.loads(FORMATS["json"](found))
     (row,) = (r for r in board["rows"] if r["method"] == "mean")

@@ -37,6 +37,8 @@ def test_a_program_that_reads_what_the_mask_forbids_is_a_violation(masked):
     assert result.metrics == {}
     assert len(result.notes) == 1
     assert result.program.source == EXAMPLE
+    assert result.spend.updates == 20  # what failed is paid too
+    assert 0 < result.timings["fit"] == result.spend.device_seconds
 
 
 def test_unknown_names_are_refused(driven, driven_judge):

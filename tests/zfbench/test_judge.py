@@ -156,6 +156,21 @@ def test_predictions_that_are_not_finite_are_noted_and_cost_their_family_only(se
     assert set(scores.metric_versions) == {"forecast", "connectivity", "dynamics"}
 
 
+def test_a_forecast_that_fails_out_of_distribution_leaves_no_half_of_a_family(sealed, system):
+    class Dies(LinearSystem):
+        asked = 0
+
+        def rollout(self, context, drive, clamp=None):
+            self.asked += 1
+            if self.asked == 2:
+                raise CandidateError(Status.TIMEOUT, "It took too long.")
+            return super().rollout(context, drive, clamp)
+
+    scores = Judge(sealed).score(Dies(system.A, system.drive_weights))
+    assert scores.notes == ["no forecast scores nor later ones: It took too long."]
+    assert (scores.metrics, scores.curves) == ({}, {})
+
+
 def test_a_program_whose_process_ended_is_asked_nothing_more(sealed, system):
     class Dies(LinearSystem):
         dead = False

@@ -54,7 +54,16 @@ def test_groups_keep_their_order_and_rows_are_window_major():
     probes = isolation_probes(context, target, GROUPS)
     assert probes.mask[:3].tolist() == probes.mask[3:6].tolist()
     assert [row.tolist().index(False) for row in probes.mask[:3]] == [0, 1, 3]
-    np.testing.assert_array_equal(probes.value[3:6], np.repeat(target[1:2], 3, axis=0))
+    led = np.repeat(target[1:2], 3, axis=0) * probes.mask[3:6, None]
+    np.testing.assert_array_equal(probes.value[3:6], led)
+
+
+def test_the_future_of_a_free_group_is_not_given():
+    context, target = np.zeros((2, 3, 3), np.float32), np.ones((2, 4, 3), np.float32)
+    probes = isolation_probes(context, target, ("A", "A", "B"))
+    free = np.broadcast_to(~probes.mask[:, None], probes.value.shape)
+    assert (probes.value[free] == 0).all()
+    assert (probes.value[~free] == 1).all()
 
 
 def test_groups_that_do_not_fit_are_refused():

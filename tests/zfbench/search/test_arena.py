@@ -166,6 +166,59 @@ def test_program_lost_in_flight_holds_no_room_however_often_the_search_is_reopen
     assert (outcome.spend.evaluations, outcome.overrun) == (3, NOTHING)
 
 
+def test_a_duplicate_in_flight_at_the_end_of_the_budget_is_not_paid_after_reopening(tmp_path):
+    """While it waits it holds nothing; a step's worth, restored, would leave the paid evaluation without room."""
+    going, go = threading.Event(), threading.Event()
+
+    def held(program, seed):
+        going.set()
+        go.wait(10)
+        return Evaluation(Status.OK, 1.0)
+
+    with arena(tmp_path, held, Budget(evaluations=1), workers=2) as door:
+        calls = [threading.Thread(target=door.evaluate, args=("same",)) for _ in range(2)]
+        calls[0].start()
+        going.wait(10)
+        calls[1].start()
+        while len(read_journal(tmp_path / "log").events) < 5:  # header, and both asked and proposed
+            time.sleep(0.01)
+        go.set()
+        for each in calls:
+            each.join()
+        assert (door.remaining(), door.spent) == (Budget(evaluations=0), True)
+    with arena(tmp_path, held, Budget(evaluations=1), workers=2) as door:
+        assert (door.remaining(), door.spent) == (Budget(evaluations=0), True)
+        assert door.finish().overrun == NOTHING
+
+
+def test_a_call_that_waited_until_the_time_was_spent_is_refused_and_known_programs_are_answered(tmp_path):
+    def slow(program, seed):
+        time.sleep(0.5)
+        return Evaluation(Status.OK, 1.0)
+
+    refused = []
+
+    def call(source):
+        try:
+            door.evaluate(source)
+        except BudgetSpentError as error:
+            refused.append(str(error))
+
+    budget = Budget(wall_seconds=0.6)
+    with arena(tmp_path, slow, budget, bound=Spend(wall_seconds=0.4), workers=1) as door:
+        calls = [threading.Thread(target=call, args=(source,)) for source in ("one", "two")]
+        for each in calls:
+            each.start()
+        for each in calls:
+            each.join()
+        assert len(refused) == 1
+        assert "time is spent" in refused[0]
+        (known,) = door._history.scored.values()
+        time.sleep(0.2)
+        assert door.evaluate(known.program.source).loss == 1.0
+        assert door.finish().counts.evaluated == 1
+
+
 def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path):
     failures = [OSError("no more processes")]
 

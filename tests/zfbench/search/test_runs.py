@@ -75,6 +75,11 @@ def test_replay_gives_the_outcome_and_runs_no_program(victim, tmp_path, monkeypa
     assert runs.check(replayed, read(tmp_path / runs.RESULT)) is None
 
 
+def test_finals_that_ended_before_their_first_line_are_none(victim, tmp_path):
+    (tmp_path / runs.FINALS).touch()
+    assert runs.replay_finals(tmp_path, None) is None
+
+
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_replay_of_an_interrupted_search_says_so(victim, tmp_path, cut):
     runs.search(victim.PLAN, tmp_path)

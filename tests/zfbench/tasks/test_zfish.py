@@ -74,6 +74,12 @@ def test_holding_out_everything_is_refused():
         ZfishName.parse("zfish/driven@holdout:inward+left+outward+right")
 
 
+@pytest.mark.parametrize("twice", ["@holdout:left@holdout:inward", "@anonymous@anonymous", "@one@published"])
+def test_what_a_name_says_twice_is_refused(twice):
+    with pytest.raises(ZfbenchError, match="has at most one circuit"):
+        ZfishName.parse(f"zfish-tiny/driven{twice}")
+
+
 def test_an_unknown_circuit_is_refused():
     with pytest.raises(UnknownNameError, match="circuit"):
         ZFISH.load("zfish-tiny/driven@publisched")
@@ -114,6 +120,13 @@ def test_no_path_leads_from_the_task_to_test_or_held_out_recordings(driven):
         if array.dtype == np.float32 and array.shape[-1] == 54:
             rows = array.reshape(-1, 54)
             assert not any(row.tobytes() in markers for row in rows)
+
+
+def test_no_path_leads_from_an_autonomous_task_to_the_drive(driven):
+    hidden = len(driven.spec.drive)
+    found = list(reachable_arrays(ZFISH.load("zfish-tiny/autonomous")))
+    assert len(found) > 5
+    assert all(array.shape[-1:] != (hidden,) for array in found)
 
 
 def test_validation_and_test_lie_after_training_with_room_for_context(driven):
