@@ -1,10 +1,11 @@
-"""How far the surrogate of `sir` is off, model by model: python tests/benchmarks/bench_evidence.py [DRAWS] [FITS]
+"""How far the surrogate of `sir` is off, model by model: python bench_evidence.py [DRAWS] [FITS] [SIMULATIONS]
 
 For the truth and models near it: the log marginal likelihood of a held-out observation by the exact likelihood, its
 difference from the truth's (mean and standard error over the 100 observations), and by the surrogate (each fit).
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,9 +26,9 @@ MODELS = {
 }
 
 
-def main(draws: int, fits: int) -> None:
+def main(draws: int, fits: int, simulations: int) -> None:
     """Print a row for each model."""
-    problem = PROBLEMS["sir"]()
+    problem = replace(PROBLEMS["sir"](), simulations=simulations)
     x, contexts = problem.held_out.statistics, problem.held_out.contexts
     theta = problem.spec.draw_parameters(np.random.default_rng(0), draws)
     truth = None
@@ -50,4 +51,5 @@ def main(draws: int, fits: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in (*sys.argv[1:], "2000", "2")[:2]))
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*given, *(2_000, 2, 1_000)[len(given) :])

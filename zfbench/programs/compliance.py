@@ -20,10 +20,8 @@ from zfbench.forecaster import Clamp, Simulator
 from zfbench.programs.contract import CandidateError, Status
 from zfbench.tasks.task import TaskSpec
 
-EXTREMES = (
-    -0.5,
-    1.5,
-)  # most activity and drive lie in about [0, 1]; what a recording reaches beyond is drawn from its rows alone
+# Most activity and drive lie in about [0, 1]; where a recording reaches further, its own rows are what is tested.
+EXTREMES = (-0.5, 1.5)
 STEP_STATES = 256  # states at which one step is tested, for each set of neurons with the same wiring
 STEP_CONTEXT = 8  # steps of context before them, at most
 PATH_STATES = 4  # states from which a whole horizon is tested after a whole context, likewise
