@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zfbench.errors import ZfbenchError
-from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 
 def check_data(

@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -30,12 +30,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.checks import check_data
-from baselines.direct import DirectReport
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs.contract import CandidateError, Status
-from zfbench.tasks.task import LabelledWindows, Recording, Task, TaskSpec
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines.checks import check_data
+from zfbench.baselines.direct import DirectReport
+from zfbench.forecasting.task import Task
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 if TYPE_CHECKING:
     import torch
@@ -144,20 +145,24 @@ class DeepAR:
                 curve.append((done, error))
                 patience = PATIENCE if error < best else patience - 1
                 if error < best:
-                    best, best_update, best_state = error, done, self.arrays()
+                    best, best_update, best_state = error, done, self._copy_of_weights()
         if not best_state:
             raise CandidateError(Status.NON_FINITE, "The likelihood of the validation windows was never finite.")
-        self.restore(best_state)
+        self._network.load_state_dict(best_state)
         size = sum(p.numel() for p in self._network.parameters())
         self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
 
+    def _copy_of_weights(self) -> dict[str, Any]:
+        """The network's weights as they are now, by name."""
+        return {name: weights.clone() for name, weights in self._network.state_dict().items()}
+
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The median of `sample`; see `zfbench.forecaster.Forecaster.forecast`."""
+        """The median of `sample`; see `zfbench.protocols.models.Forecaster.forecast`."""
         return np.median(self.sample(context, drive), axis=0)
 
     @_one_thread()
     def sample(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Probabilistic.sample`; S = `SAMPLES`."""
+        """See `zfbench.protocols.models.Probabilistic.sample`; S = `SAMPLES`."""
         import torch
 
         C, H = self._method.context, self._spec.horizon
@@ -170,19 +175,6 @@ class DeepAR:
         with torch.no_grad():
             chunks = zip(past.split(WINDOWS_PER_CALL), x.split(WINDOWS_PER_CALL), strict=True)
             return torch.cat([self._sample_windows(*chunk) for chunk in chunks], dim=1).numpy()
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {name: value.detach().numpy().copy() for name, value in self._network.state_dict().items()}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        import torch
-
-        expected = {name: tuple(value.shape) for name, value in self._network.state_dict().items()}
-        if {name: value.shape for name, value in arrays.items()} != expected:
-            raise ValueError("its parameters have other names or shapes")
-        self._network.load_state_dict({name: torch.as_tensor(value) for name, value in arrays.items()})
 
     def _draw(
         self, train: tuple[Recording, ...], rng: np.random.Generator

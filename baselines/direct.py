@@ -8,7 +8,7 @@ recordings, and the parameters that forecast the validation windows best.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -17,14 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.traverse_util import flatten_dict, unflatten_dict
 from numpy.typing import NDArray
 
-from baselines.checks import check_data
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs.contract import CandidateError, Status
-from zfbench.tasks.task import LabelledWindows, Recording, Task, TaskSpec
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines.checks import check_data
+from zfbench.forecasting.task import Task
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 # ZAPBench's training, the same for every model
 LEARNING_RATE = 1e-3
@@ -49,11 +49,12 @@ class DirectMethod:
         network: see `Network`.
         context: C, the steps of the past that it reads.
         needs: ("drive",) for a network that reads the drive; it is then given that of the horizon, too.
-        one_step_map: see `zfbench.forecaster.Direct`.
+        one_step_map: see `zfbench.protocols.models.Direct`.
         batch: windows per update.
     """
 
     kind: ClassVar[Literal["baseline"]] = "baseline"
+    requires: ClassVar[tuple[str, ...]] = ()
     network: Network
     context: int
     needs: tuple[str, ...] = ()
@@ -140,24 +141,12 @@ class DirectForecaster:
         self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`.
+        """See `zfbench.protocols.models.Forecaster.forecast`.
 
         Raises:
             ZfbenchError: the window is shorter than the one it was trained for.
         """
         return self._forecast(self._params, context, drive)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {name: np.asarray(value) for name, value in flatten_dict(self._params, sep="/").items()}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        expected = flatten_dict(jax.eval_shape(self._initial_parameters, jax.random.key(0)), sep="/")
-        shapes = {name: value.shape for name, value in arrays.items()}
-        if shapes != {name: leaf.shape for name, leaf in expected.items()}:
-            raise ValueError("its parameters have other names or shapes")
-        self._params = unflatten_dict({name: jnp.asarray(value) for name, value in arrays.items()}, sep="/")
 
     def _initial_parameters(self, key: jax.Array) -> Any:
         C, H, N, D = self._method.context, self._spec.horizon, len(self._spec.neurons), len(self._spec.drive)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecaster import Clamp, Limits, roll
-from zfbench.tasks.task import LabelledWindows, Recording, Task
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Baseline
+from zfbench.records.clamp import Clamp, roll
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class LastValue:
+class LastValue(Baseline):
     """Persistence. As a one-step map it is the identity, so it can be probed: it has no wiring at all."""
 
-    kind: Literal["baseline"] = "baseline"
+    kind: Literal["baseline", "control", "program"] = "baseline"
 
     def __init__(self, task: Task, seed: int) -> None:
         del task, seed
@@ -24,20 +26,11 @@ class LastValue:
         """Nothing to fit."""
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`."""
+        """See `zfbench.protocols.models.Forecaster.forecast`."""
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Simulator.rollout`."""
+        """See `zfbench.protocols.models.Simulator.rollout`."""
         return roll(lambda activity, _: activity, context, drive, clamp)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        if arrays:
-            raise ValueError("the last value has no fitted state")

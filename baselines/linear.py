@@ -6,24 +6,26 @@ its allowed inputs only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.checks import check_data
-from zfbench.forecaster import Clamp, Limits, roll
-from zfbench.programs.contract import CandidateError, Status
-from zfbench.tasks.task import LabelledWindows, Recording, Task, one_step_pairs
+from zfbench.baselines.checks import check_data
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Baseline
+from zfbench.records.clamp import Clamp, roll
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status
+from zfbench.records.recordings import LabelledWindows, Recording, one_step_pairs
 
 RIDGES = (1e-6, 1e-4, 1e-2)  # relative to the mean eigenvalue of the inputs' second moment
 
 
-class Linear:
+class Linear(Baseline):
     """The best linear one-step map, and nothing else."""
 
-    kind: Literal["baseline"] = "baseline"
+    kind: Literal["baseline", "control", "program"] = "baseline"
     uses_drive = True
 
     def __init__(self, task: Task, seed: int) -> None:
@@ -61,26 +63,16 @@ class Linear:
             raise CandidateError(Status.NON_FINITE, "The linear map's validation forecasts diverge with every ridge.")
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`."""
+        """See `zfbench.protocols.models.Forecaster.forecast`."""
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Simulator.rollout`."""
+        """See `zfbench.protocols.models.Simulator.rollout`."""
         N = len(self._spec.neurons)
         A, B, c = np.split(self._weights, [N, self._weights.shape[1] - 1], axis=1)
         return roll(lambda a, x: a @ A.T + x @ B.T + c[:, 0], context, drive, clamp)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {"weights": self._weights}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        if set(arrays) != {"weights"} or arrays["weights"].shape != self._weights.shape:
-            raise ValueError("they are not weights between these neurons and this drive")
-        self._weights = arrays["weights"]
 
     def _solve(self, second_moment: NDArray, cross: NDArray, ridge: float) -> NDArray:
         """Ridge solution per neuron over its allowed inputs: [N, N + D + 1]."""

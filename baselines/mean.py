@@ -5,21 +5,22 @@ The `mean` baseline of ZAPBench (Lueckmann et al. 2025), with W = 1 .. C chosen 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.checks import check_data
-from zfbench.forecaster import Limits
-from zfbench.tasks.task import LabelledWindows, Recording, Task
+from zfbench.baselines.checks import check_data
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Baseline
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class Mean:
+class Mean(Baseline):
     """Average of the recent past; has no one-step map, so its mechanism cannot be probed."""
 
-    kind: Literal["baseline"] = "baseline"
+    kind: Literal["baseline", "control", "program"] = "baseline"
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed  # deterministic
@@ -38,16 +39,6 @@ class Mean:
         self._window = int(np.argmin(errors)) + 1
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`."""
+        """See `zfbench.protocols.models.Forecaster.forecast`."""
         level = context[:, -self._window :].mean(axis=1, keepdims=True)  # [B, 1, N]
         return np.repeat(level, drive.shape[1] - context.shape[1], axis=1)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {"window": np.array(self._window)}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        if set(arrays) != {"window"} or arrays["window"].shape != ():
-            raise ValueError("it is not a window length")
-        self._window = int(arrays["window"])

@@ -12,7 +12,7 @@ from functools import partial
 import flax.linen as nn
 import jax
 
-from baselines.direct import DirectMethod
+from zfbench.baselines.direct import DirectMethod
 
 
 class NLinear(nn.Module):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecaster import Clamp, Limits, roll
-from zfbench.tasks.task import LabelledWindows, Recording, Task
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Baseline
+from zfbench.records.clamp import Clamp, roll
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class NoEffect:
+class NoEffect(Baseline):
     """Every neuron sits at its mean over the training recordings and responds to nothing."""
 
-    kind: Literal["control"] = "control"
+    kind: Literal["baseline", "control", "program"] = "control"
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed
@@ -27,21 +29,11 @@ class NoEffect:
         self._mean = np.concatenate([r.activity for r in train]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`."""
+        """See `zfbench.protocols.models.Forecaster.forecast`."""
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Simulator.rollout`."""
+        """See `zfbench.protocols.models.Simulator.rollout`."""
         return roll(lambda activity, _: np.broadcast_to(self._mean, activity.shape), context, drive, clamp)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {"mean": self._mean}
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        if set(arrays) != {"mean"} or arrays["mean"].shape != self._mean.shape:
-            raise ValueError("it is not a mean of these neurons")
-        self._mean = arrays["mean"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from baselines.programs import source
-from zfbench.forecaster import Limits
-from zfbench.programs.candidate import ProgramModel
-from zfbench.tasks.task import LabelledWindows, Recording, Task
-from zfbench.tasks.zfish import ZfishTask
+from zfbench.baselines.programs import source
+from zfbench.forecasting.model import ProgramModel
+from zfbench.forecasting.task import Task
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
+from zfbench.tasks.zfish.task import ZfishTask
 
 
 class Reference(ProgramModel):
@@ -50,6 +51,7 @@ class ReferenceMethod:
     """
 
     kind: ClassVar[Literal["program"]] = "program"
+    requires: ClassVar[tuple[str, ...]] = ()
     program: str
     needs: tuple[str, ...] = ()
     model: type[Reference] = Reference

@@ -14,26 +14,27 @@ In an autonomous track there is no drive and this baseline does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.checks import check_data
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.tasks.task import LabelledWindows, Recording, Task
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines.checks import check_data
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Baseline
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
 
 LONGEST = 1024  # steps; phases later than this are one
 BIN_WIDTHS = (1, 4, 16, 64)  # steps of one phase bin; validation chooses
 SMALLEST_COUNT = 20  # steps; a rarer phase takes the mean of its condition
 
 
-class Stimulus:
+class Stimulus(Baseline):
     """A table of mean activity by condition and phase."""
 
-    kind: Literal["baseline"] = "baseline"
+    kind: Literal["baseline", "control", "program"] = "baseline"
     needs = ("drive",)
     uses_drive = True
 
@@ -71,7 +72,7 @@ class Stimulus:
         self._response = tables[self._width]
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.forecaster.Forecaster.forecast`.
+        """See `zfbench.protocols.models.Forecaster.forecast`.
 
         Raises:
             ZfbenchError: there is no drive.
@@ -83,25 +84,6 @@ class Stimulus:
         condition = self._stretch_condition[distance.argmin(axis=1)]  # [B]
         phase = np.stack([self._phase(x)[C:] for x in drive])  # [B, H]
         return self._response[condition[:, None], phase].astype(np.float32)
-
-    def arrays(self) -> dict[str, NDArray]:
-        """See `zfbench.forecaster.Storable.arrays`."""
-        return {
-            "events": self._events,
-            "stretches": self._stretches,
-            "stretch_condition": self._stretch_condition,
-            "response": self._response,
-            "width": np.array(self._width),
-        }
-
-    def restore(self, arrays: Mapping[str, NDArray]) -> None:
-        """See `zfbench.forecaster.Storable.restore`."""
-        N, D = len(self._spec.neurons), len(self._spec.drive)
-        if set(arrays) != set(self.arrays()) or (arrays["response"].shape[-1], arrays["stretches"].shape[-1]) != (N, D):
-            raise ValueError("they are not evoked responses of these neurons to this drive")
-        self._events, self._stretches = arrays["events"], arrays["stretches"]
-        self._stretch_condition, self._response = arrays["stretch_condition"], arrays["response"]
-        self._width = int(arrays["width"])
 
     def _phase(self, drive: NDArray) -> NDArray[np.intp]:
         """The phase bin at each step of a drive [T, D]; a state already on at the start counts from there."""

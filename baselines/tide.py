@@ -18,8 +18,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from baselines.direct import DirectMethod
-from baselines.layers import torch_uniform
+from zfbench.baselines.direct import DirectMethod
+from zfbench.baselines.layers import torch_uniform
 
 HIDDEN = 128  # of encoder, decoder and feature projection; also the size of the encoding
 DECODER_DIM = 8  # p, the decoder's output at each step ahead

@@ -21,8 +21,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from baselines.direct import DirectMethod
-from baselines.layers import Layer, flax_dense, torch_dense
+from zfbench.baselines.direct import DirectMethod
+from zfbench.baselines.layers import Layer, flax_dense, torch_dense
 
 BLOCKS = 2
 HIDDEN_C4 = 256

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from discoverers.proposers.slots.channels import FAMILIES, families
-from zfbench.errors import ZfbenchError
-from zfbench.runs import POPULATION, replay
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.slots.channels import FAMILIES, families
+from zfbench.records.evaluation import Scored
+from zfbench.runs.plan import POPULATION
+from zfbench.runs.replay import replay
 from zfbench.search import population
-from zfbench.search.types import Scored
 
 BASE = "none"  # programs without a further channel
 OTHER = "other"  # programs, such as a language model's, whose channels cannot be read off

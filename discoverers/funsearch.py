@@ -15,11 +15,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from discoverers.ranks import rank_scores
-from discoverers.settings import COUNT, POSITIVE, SHARE, check_choice
-from zfbench.errors import ZfbenchError
-from zfbench.search.discoverer import FITTED
-from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.ranks import rank_scores
+from zfbench.discoverers.settings import COUNT, POSITIVE, SHARE, check_choice
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.records.evaluation import FITTED, Evaluation, Request
+from zfbench.records.program import Operator, Program, ProgramId
 
 Signature = tuple[str, ...]
 
@@ -65,7 +66,7 @@ class Island:
         return min(found, key=lambda pair: pair[1].loss)
 
 
-class FunSearch:
+class FunSearch(Discoverer):
     """A discoverer with islands.
 
     Args:

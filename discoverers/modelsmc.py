@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
-from zfbench.errors import ZfbenchError
-from zfbench.search.discoverer import Generation
-from zfbench.search.hints import CRITIQUE
-from zfbench.search.types import Evaluation, Program, ProgramId, Request
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.records.evaluation import Evaluation, Generation, Request
+from zfbench.records.hints import CRITIQUE
+from zfbench.records.program import Program, ProgramId
 
 ANCESTRY = 3  # programs that the proposer sees, the particle's own included
 MSE = "standardised_mse"  # the metric behind the ablation
@@ -47,7 +48,7 @@ class Particle:
     broken: bool = False
 
 
-class ModelSMC:
+class ModelSMC(Discoverer):
     """A discoverer that holds a weighted population.
 
     Args:

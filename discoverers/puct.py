@@ -17,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discoverers.ranks import rank_scores
-from discoverers.settings import COUNT, NOT_NEGATIVE, SHARE
-from zfbench.search.types import Evaluation, Operator, Program, ProgramId, Request
+from zfbench.discoverers.ranks import rank_scores
+from zfbench.discoverers.settings import COUNT, NOT_NEGATIVE, SHARE
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.records.evaluation import Evaluation, Request
+from zfbench.records.program import Operator, Program, ProgramId
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Node:
     visits: int = 1
 
 
-class Puct:
+class Puct(Discoverer):
     """A discoverer that weighs good programs against programs that were rarely built on.
 
     A visit counts from the moment of asking, so that parallel workers do not all expand one node. A program

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from discoverers.settings import FLAG, check_choice
-from zfbench.search.types import Evaluation, Program, ProgramId, Request
+from zfbench.discoverers.settings import FLAG, check_choice
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.records.evaluation import Evaluation, Request
+from zfbench.records.program import Program, ProgramId
 
 
-class RandomSearch:
+class RandomSearch(Discoverer):
     """A discoverer without selection.
 
     Args:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 
 
 @dataclass(frozen=True)

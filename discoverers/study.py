@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from zfbench.results import Result
-from zfbench.runs import Plan, search
+from zfbench.records.result import Result
+from zfbench.runs.plan import Plan
+from zfbench.runs.search import search
 from zfbench.search.outcome import SearchOutcome
 
 CONTROL = "random_search"  # what every other method is compared with, seed by seed

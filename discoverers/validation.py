@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from zfbench.files import atomic_write
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.results import Result
-from zfbench.runs import Plan, search
+from zfbench.base.files import atomic_write
+from zfbench.records.limits import Limits
+from zfbench.records.result import Result
+from zfbench.runs.plan import Plan
+from zfbench.runs.search import search
+from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
-from zfbench.tasks.mixtures import CANDIDATES, evaluate_all, models, task_name
+from zfbench.tasks.mixtures.family import evaluate_all
+from zfbench.tasks.mixtures.task import CANDIDATES, models, task_name
 
 PARTICLES, GENERATIONS = 100, 20
 SETTINGS = {"particles": PARTICLES, "generations": GENERATIONS, "alpha": 0.8, "tau": 1.0, "threshold": 0.5}

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from leaderboard import columns
-from leaderboard.board import boards
-from leaderboard.columns import Column
-from leaderboard.suite import Job
-from leaderboard.tables import label, show
-from zfbench import plugins
-from zfbench.assess import load_recordings
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits, given_future_drive, missing_packages, suits
-from zfbench.results import Result
-from zfbench.tasks.task import TaskSpec
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.forecasting.baseline import given_future_drive, missing_packages, suits
+from zfbench.leaderboard import columns
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.columns import Column
+from zfbench.leaderboard.suite import Job
+from zfbench.leaderboard.tables import label, show
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.result import Result
+from zfbench.runs.tasks import load_recordings
 
 _BY_HEADING = {column.heading: column for column in columns.COLUMNS}
 COLUMNS = (

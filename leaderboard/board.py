@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from leaderboard.columns import TIME, Column, columns_of, rank
-from leaderboard.drive import SHOWN, given_future_drive
-from leaderboard.load import own_settings
-from leaderboard.statistics import Interval, mean_interval
-from zfbench.results import Result, to_json
+from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
+from zfbench.leaderboard.drive import SHOWN, given_future_drive
+from zfbench.leaderboard.load import own_settings
+from zfbench.leaderboard.statistics import Interval, mean_interval
+from zfbench.records.result import Result, to_json
 
 CEILING = "oracle"
 LONGEST = 30  # characters of a setting in a method's name

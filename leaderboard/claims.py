@@ -34,11 +34,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leaderboard.board import boards
-from leaderboard.load import run_of
-from leaderboard.statistics import Interval, mean_interval, paired_permutation
-from zfbench.errors import ZfbenchError
-from zfbench.results import Result
+from zfbench.base.errors import ZfbenchError
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.load import run_of
+from zfbench.leaderboard.statistics import Interval, mean_interval, paired_permutation
+from zfbench.records.result import Result
 
 Verdict = Literal["supported", "refuted", "undecided"]
 EVERY_SEED = -1  # the key of a score that does not depend on the seed

@@ -7,9 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from leaderboard.claims import Answer, Finding
-from leaderboard.commands import command, describe
-from leaderboard.statistics import Interval
+from zfbench.leaderboard.claims import Answer, Finding
+from zfbench.leaderboard.commands import command, describe
+from zfbench.leaderboard.statistics import Interval
 
 
 def as_text(answers: Sequence[Answer]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zfbench.results import Result
+from zfbench.records.result import Result
 
 TIME = "seconds"  # the one column that is no metric: fit and judging together
 

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from leaderboard.claims import Missing, Side
-from leaderboard.suite import Job, read_suite
+from zfbench.leaderboard.claims import Missing, Side
+from zfbench.leaderboard.suite import Job, read_suite
 from zfbench.search.budget import written
 
 SUITES = Path(__file__).parent / "suites"

@@ -12,19 +12,21 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from leaderboard.load import load
-from leaderboard.pictures import draw_connectivity, draw_scatter, draw_traces
-from leaderboard.suite import Job, is_current
 from zfbench import __version__
-from zfbench.assess import assess_baseline, load_judge, load_recordings
-from zfbench.console import Bar
-from zfbench.errors import DamagedFileError
-from zfbench.forecaster import Limits
-from zfbench.results import Result
-from zfbench.runs import RESULT, Plan, search
+from zfbench.base.errors import DamagedFileError
+from zfbench.cli.console import Bar
+from zfbench.forecasting.task import Task
+from zfbench.leaderboard.load import load
+from zfbench.leaderboard.pictures import draw_connectivity, draw_scatter, draw_traces
+from zfbench.leaderboard.suite import Job, is_current
+from zfbench.protocols.task import TaskJudge
+from zfbench.records.limits import Limits
+from zfbench.records.result import Result
+from zfbench.runs.judge import assess_baseline
+from zfbench.runs.plan import RESULT, Plan
+from zfbench.runs.search import search
+from zfbench.runs.tasks import load_judge, load_recordings
 from zfbench.search.budget import Budget
-from zfbench.tasks.sealed import TaskJudge
-from zfbench.tasks.task import Task
 
 SEED = 0
 LIMITS = Limits(updates=2_000, seconds=240)

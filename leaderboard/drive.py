@@ -5,9 +5,9 @@ Known at display time, from the registry; result files do not say it.
 
 from __future__ import annotations
 
-from zfbench import plugins
-from zfbench.errors import ZfbenchError
-from zfbench.results import Result
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.result import Result
 
 SHOWN = {"autonomous": False, "driven": True, "masked": True}  # whether a track shows the drive
 

@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.files import atomic_write
-from zfbench.results import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, Spend, to_json
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.files import atomic_write
+from zfbench.records.program import Program
+from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, Spend, to_json
 from zfbench.search import population
-from zfbench.search.types import Program
 
 MENDS = {  # what to do about a kind of validation error; anything else: judge the method again
     "missing": "add the field",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaderboard.board import method_name as label
-from zfbench.files import atomic_write
-from zfbench.results import Result
+from zfbench.base.files import atomic_write
+from zfbench.leaderboard.board import method_name as label
+from zfbench.records.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from leaderboard.claims import Answer
+    from zfbench.leaderboard.claims import Answer
 
 OPTION = "--zfbench-results"
 
@@ -48,9 +48,9 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass, skip or fail as the results say."""
-        from leaderboard.claims import check, read_claim
-        from leaderboard.commands import describe
-        from leaderboard.load import load_folder
+        from zfbench.leaderboard.claims import check, read_claim
+        from zfbench.leaderboard.commands import describe
+        from zfbench.leaderboard.load import load_folder
 
         answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
         if answer.verdict == "undecided":
@@ -72,7 +72,7 @@ class ClaimItem(pytest.Item):
 
 
 def _sentence(answer: Answer) -> str:
-    from leaderboard.tables import show
+    from zfbench.leaderboard.tables import show
 
     parts = [
         f"{finding.test.describe()}: difference {show(finding.effect, 3)}, p = {finding.p:.3g}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from leaderboard.board import Board
-from leaderboard.tables import as_markdown
-from zfbench.errors import ZfbenchError
-from zfbench.files import write_text
+from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import write_text
+from zfbench.leaderboard.board import Board
+from zfbench.leaderboard.tables import as_markdown
 
 BEGIN = "<!-- leaderboard: made by `zfbench leaderboard --readme README.md` -->"
 END = "<!-- /leaderboard -->"

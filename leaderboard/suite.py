@@ -18,16 +18,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from leaderboard.load import add, file_name, load
 from zfbench import scoring
-from zfbench.assess import assess_baseline, load_judge, load_task
-from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.results import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
-from zfbench.runs import Plan, search
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.leaderboard.load import add, file_name, load
+from zfbench.protocols.task import SearchTask, TaskJudge
+from zfbench.records.limits import Limits
+from zfbench.records.result import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
+from zfbench.runs.judge import assess_baseline
+from zfbench.runs.plan import Plan
+from zfbench.runs.search import search
+from zfbench.runs.tasks import load_judge, load_task
 from zfbench.search.budget import Budget
-from zfbench.tasks.sealed import TaskJudge
-from zfbench.tasks.task import SearchTask
 
 EXAMPLES, JACOBIAN = "/example/", "connectivity/mean_jacobian"
 IN_DISTRIBUTION = "forecast/id/example/"
@@ -48,7 +49,7 @@ class Block(_Strict):
     Attributes:
         proposer, budget: only for searches; their methods are discoverers.
         settings, proposer_settings: of the discoverers and of the proposer, only for searches.
-        fast_path: of the searches; see `zfbench.runs.Plan`.
+        fast_path: of the searches; see `zfbench.runs.plan.Plan`.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from leaderboard.board import Board, Row
-from leaderboard.statistics import Interval
+from zfbench.leaderboard.board import Board, Row
+from zfbench.leaderboard.statistics import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def as_json(found: Sequence[Board]) -> str:
 
 
 def as_html(found: Sequence[Board]) -> str:
-    """Plain tables to paste into a page; `leaderboard.site` makes a whole one."""
+    """Plain tables to paste into a page; `zfbench.leaderboard.site` makes a whole one."""
     parts = [f"<p>{html.escape(b.header.describe())}</p>\n{_grid(b, 'html')}" for b in found]
     return "\n".join([*parts, f"<p>{html.escape(legend(found))}</p>"])
 

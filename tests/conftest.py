@@ -21,21 +21,29 @@ def data_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def driven(data_cache):
-    from zfbench.assess import load_task
+def loaded_driven(data_cache):
+    from zfbench.runs.tasks import find_task
 
-    return load_task("zfish-tiny/driven")
-
-
-@pytest.fixture(scope="session")
-def masked(data_cache):
-    from zfbench.assess import load_task
-
-    return load_task("zfish-tiny/masked")
+    return find_task("zfish-tiny/driven")
 
 
 @pytest.fixture(scope="session")
-def driven_judge(data_cache):
-    from zfbench.assess import load_judge
+def loaded_masked(data_cache):
+    from zfbench.runs.tasks import find_task
 
-    return load_judge("zfish-tiny/driven")
+    return find_task("zfish-tiny/masked")
+
+
+@pytest.fixture(scope="session")
+def driven(loaded_driven):
+    return loaded_driven.task
+
+
+@pytest.fixture(scope="session")
+def masked(loaded_masked):
+    return loaded_masked.task
+
+
+@pytest.fixture(scope="session")
+def driven_judge(loaded_driven):
+    return loaded_driven.judge

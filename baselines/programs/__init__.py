@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from zfbench.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError
 
 
 def names() -> tuple[str, ...]:

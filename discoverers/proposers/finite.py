@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.errors import ZfbenchError
-from zfbench.search.proposer import Context
-from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import Spec
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.proposer import Context, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.program import Program
+from zfbench.records.spend import NOTHING
 
 
-class FiniteProposer:
+class FiniteProposer(Proposer):
     """Draws one of the programs for every request, whatever its parents; draws repeat.
 
     Args:
@@ -37,7 +39,7 @@ class FiniteProposer:
 
     def __init__(self, spec: Spec, programs: str | Sequence[str] = (), in_turn: int = 0) -> None:
         paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
-        given: Sequence[str] = () if paths else getattr(spec, "candidates", ())
+        given: Sequence[str] = () if paths else spec.candidates
         self._sources = [(path.name, _read(path)) for path in paths]
         self._sources += [(f"candidate {k}", source) for k, source in enumerate(given)]
         if not self._sources:

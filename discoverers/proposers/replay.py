@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.errors import ZfbenchError
-from zfbench.files import sha256
+from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import sha256
+from zfbench.protocols.proposer import Context, ProposalError, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.spend import Spend
 from zfbench.search.eventlog import read_journal
-from zfbench.search.proposer import Context, ProposalError
-from zfbench.search.types import Proposal, Request, Spend
-from zfbench.tasks.task import Spec
 
 SHIPPED = "grammar_random_search.jsonl"  # random search with the grammar on zfish-tiny/masked; see its header
 
 
-class ReplayProposer:
+class ReplayProposer(Proposer):
     """Repeats recorded answers to equal requests; any other request has no answer.
 
     Args:
@@ -37,7 +38,7 @@ class ReplayProposer:
     """
 
     def __init__(self, spec: Spec, log: str | None = None) -> None:  # noqa: ARG002
-        path = Path(str(files("discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
+        path = Path(str(files("zfbench.discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
         events = read_journal(path).events
         if not events:
             raise ZfbenchError(f"{path} holds no recorded search; give `log` the path of a run's log.jsonl.")

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leaderboard.board import CEILING, Board, Row
-from leaderboard.columns import TIME
-from leaderboard.statistics import performance_profile
-from leaderboard.tables import MISSING, as_csv, as_json, future_drive, label, legend, show
-from zfbench.errors import ZfbenchError
-from zfbench.files import write_text
-from zfbench.results import Result
+from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import write_text
+from zfbench.leaderboard.board import CEILING, Board, Row
+from zfbench.leaderboard.columns import TIME
+from zfbench.leaderboard.statistics import performance_profile
+from zfbench.leaderboard.tables import MISSING, as_csv, as_json, future_drive, label, legend, show
+from zfbench.records.result import Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from leaderboard.site.svg import Line
+    from zfbench.leaderboard.site.svg import Line
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLE, JACOBIAN = "forecast/ood/example/", "connectivity/mean_jacobian"
@@ -84,7 +84,7 @@ def _index(found: Sequence[Board]) -> dict[str, Any]:
 
 
 def _section(board: Board, number: int) -> dict[str, Any]:
-    from leaderboard.site.searches import panels, unrecorded
+    from zfbench.leaderboard.site.searches import panels, unrecorded
 
     found = panels(board.rows, board)
     return {
@@ -114,7 +114,7 @@ def _row(row: Row, board: Board, link: str) -> dict[str, Any]:
 
 
 def _shortcut(board: Board, number: int) -> Markup:
-    from leaderboard.site.svg import Point, scatter
+    from zfbench.leaderboard.site.svg import Point, scatter
 
     points = [
         Point(row.method, f"track-{row.track}", row.kind, id_.estimate, ood.estimate, page_of(row, number))
@@ -125,7 +125,7 @@ def _shortcut(board: Board, number: int) -> Markup:
 
 
 def _profile(board: Board) -> Markup:
-    from leaderboard.site.svg import Line, lines
+    from zfbench.leaderboard.site.svg import Line, lines
 
     thresholds = np.linspace(0, 1, 101)
     curves: list[Line] = []
@@ -144,8 +144,8 @@ def _profile(board: Board) -> Markup:
 
 
 def _method(row: Row, board: Board) -> dict[str, Any]:
-    from leaderboard.site.searches import method_context
-    from leaderboard.site.svg import bars, matrix
+    from zfbench.leaderboard.site.searches import method_context
+    from zfbench.leaderboard.site.svg import bars, matrix
 
     first = row.runs[0]
     oracles = [r.runs[0] for r in board.rows if r.method == CEILING and r.track != "autonomous"]
@@ -204,7 +204,7 @@ def _by_seed(row: Row, score: str) -> list[str]:
 
 def _horizon(row: Row, board: Board, split: str) -> Markup:
     """Error at every step ahead: the method's mean and range over seeds, with the last value for comparison."""
-    from leaderboard.site.svg import lines
+    from zfbench.leaderboard.site.svg import lines
 
     name = f"forecast/{split}/mae"
     shown = [(row, "model")]
@@ -214,7 +214,7 @@ def _horizon(row: Row, board: Board, split: str) -> Markup:
 
 
 def _course(row: Row, name: str, style: str) -> Line:
-    from leaderboard.site.svg import Line
+    from zfbench.leaderboard.site.svg import Line
 
     curves = np.array([run.curves[name] for run in row.runs])  # [S, H]
     steps = list(range(1, curves.shape[1] + 1))
@@ -224,7 +224,7 @@ def _course(row: Row, name: str, style: str) -> Line:
 
 def _shares(row: Row) -> Markup:
     """The target's share of the population after every generation, a line for each seed."""
-    from leaderboard.site.svg import Line, lines
+    from zfbench.leaderboard.site.svg import Line, lines
 
     curves = {run.seed: run.curves[SHARE] for run in row.runs if SHARE in run.curves}
     shown = [
@@ -236,7 +236,7 @@ def _shares(row: Row) -> Markup:
 
 def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:
     """Small panels of the curves below a prefix, each over the true one; a response has a range of its own."""
-    from leaderboard.site.svg import trace
+    from zfbench.leaderboard.site.svg import trace
 
     own = {name.removeprefix(prefix): curve for name, curve in result.curves.items() if name.startswith(prefix)}
     true = {} if truth is None else {n: c for n in own if (c := truth.curves.get(prefix + n)) is not None}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.board import Board, Row
-from leaderboard.site.svg import Line, Node, lines, tree
-from leaderboard.statistics import anytime_band, ecdf, incumbent, top
-from zfbench.results import Result
+from zfbench.leaderboard.board import Board, Row
+from zfbench.leaderboard.site.svg import Line, Node, lines, tree
+from zfbench.leaderboard.statistics import anytime_band, ecdf, incumbent, top
+from zfbench.records.result import Result
 
 if TYPE_CHECKING:
     from markupsafe import Markup

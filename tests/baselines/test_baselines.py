@@ -3,22 +3,15 @@
 import numpy as np
 import pytest
 
-from baselines.linear import Linear
-from zfbench import plugins, storage
-from zfbench.assess import assess_baseline, load_judge, load_task
-from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.forecaster import (
-    Direct,
-    Forecaster,
-    Limits,
-    Probabilistic,
-    Simulator,
-    Storable,
-    given_future_drive,
-    missing_packages,
-    suits,
-)
-from zfbench.programs.candidate import ProgramModel
+from zfbench.base import plugins
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.baselines.linear import Linear
+from zfbench.forecasting.baseline import given_future_drive, missing_packages, suits
+from zfbench.forecasting.model import ProgramModel
+from zfbench.protocols.models import Direct, Forecaster, Probabilistic, Simulator, Storable
+from zfbench.records.limits import Limits
+from zfbench.runs.judge import judge_baseline
+from zfbench.runs.tasks import load_judge, load_task
 
 BRIEF = Limits(updates=20, seconds=120)
 
@@ -112,17 +105,17 @@ def test_a_missing_file_is_named(driven, tmp_path):
 
 
 def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(driven, driven_judge):
-    mixer = assess_baseline("tsmixer-c4", driven, driven_judge, 0, BRIEF)
+    mixer = judge_baseline("tsmixer-c4", loaded_driven, 0, BRIEF)
     assert "connectivity/wiring/lift" in mixer.metrics
     assert "connectivity/eigenvalue_distance" not in mixer.metrics
     assert not any(name.startswith(("dynamics", "intervention")) for name in mixer.metrics)
     assert mixer.spend.updates == BRIEF.updates
-    apart = assess_baseline("nlinear-c4", driven, driven_judge, 0, BRIEF)
+    apart = judge_baseline("nlinear-c4", loaded_driven, 0, BRIEF)
     assert not any(name.startswith("connectivity") for name in apart.metrics)
 
 
 def test_the_oracle_is_at_the_ceiling(driven, driven_judge):
-    m = assess_baseline("oracle", driven, driven_judge, 0, BRIEF).metrics
+    m = judge_baseline("oracle", loaded_driven, 0, BRIEF).metrics
     assert m["forecast/id/mae"] < 1e-6
     assert m["forecast/ood/mae"] < 1e-6
     assert m["forecast/validation/mae"] < 1e-6
@@ -134,7 +127,7 @@ def test_the_oracle_is_at_the_ceiling(driven, driven_judge):
 
 
 def test_the_no_effect_control_is_at_the_floor(driven, driven_judge):
-    m = assess_baseline("no_effect", driven, driven_judge, 0, BRIEF).metrics
+    m = judge_baseline("no_effect", loaded_driven, 0, BRIEF).metrics
     assert m["dynamics/impulse/error"] == 1
     assert m["intervention/error"] == 1
     assert m["connectivity/wiring/lift"] == 0
@@ -143,7 +136,7 @@ def test_the_no_effect_control_is_at_the_floor(driven, driven_judge):
 
 
 def test_the_mask_alone_finds_edges_better_than_chance_and_knows_no_signs(masked):
-    result = assess_baseline("mask_only", masked, load_judge("zfish-tiny/masked"), 0, BRIEF)
+    result = judge_baseline("mask_only", masked, load_judge("zfish-tiny/masked"), 0, BRIEF)
     assert 0.1 < result.metrics["connectivity/wiring/lift"] < 0.5
     assert "connectivity/wiring/sign_accuracy" not in result.metrics
     assert result.method.kind == "control"
@@ -151,7 +144,7 @@ def test_the_mask_alone_finds_edges_better_than_chance_and_knows_no_signs(masked
 
 def test_even_the_true_model_fails_without_drive():
     task, judge = load_task("zfish-tiny/autonomous"), load_judge("zfish-tiny/autonomous")
-    blind = assess_baseline("oracle", task, judge, 0, BRIEF).metrics
+    blind = judge_baseline("oracle", task, judge, 0, BRIEF).metrics
     assert blind["forecast/id/mae"] > 0.05
 
 
@@ -167,7 +160,7 @@ def test_mean_chooses_the_window_that_validates_best(driven):
 def test_linear_recovers_a_linear_system_exactly(driven):
     from dataclasses import replace
 
-    from zfbench.tasks.task import LabelledWindows, Recording, Windows
+    from zfbench.records.recordings import LabelledWindows, Recording, Windows
 
     rng = np.random.default_rng(0)
     spec = replace(driven.spec, neurons=("a", "b", "c"), groups=("g",) * 3, drive=("x", "y"))
@@ -195,7 +188,7 @@ def test_linear_recovers_a_linear_system_exactly(driven):
 
 def test_linear_says_so_where_no_ridge_gives_a_stable_map(driven, driven_judge, monkeypatch):
     monkeypatch.setattr(Linear, "_solve", lambda self, *_: np.full_like(self._weights, 10.0))
-    result = assess_baseline("linear", driven, driven_judge, 0, BRIEF)
+    result = judge_baseline("linear", loaded_driven, 0, BRIEF)
     assert (result.status, result.metrics) == ("non_finite", {})
     assert result.notes == ("The linear map's validation forecasts diverge with every ridge.",)
 

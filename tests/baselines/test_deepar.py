@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from baselines import deepar
-from baselines.deepar import PATIENCE, SAMPLES, STRIDE, DeepAR, DeepARMethod
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines import deepar
+from zfbench.baselines.deepar import PATIENCE, SAMPLES, STRIDE, DeepAR, DeepARMethod
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
 
 torch = pytest.importorskip("torch", reason="the extra `forecast` is not installed")
 pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")

@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from baselines import direct
-from baselines.direct import PATIENCE, DirectForecaster, DirectMethod
-from baselines.nlinear import NLinear, nlinear_c4, nlinear_plain_c4
-from baselines.tide import tide_driven_c4
-from baselines.tsmixer import tsmixer_c4, tsmixer_driven_c4
-from zfbench import plugins
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines import direct
+from zfbench.baselines.direct import PATIENCE, DirectForecaster, DirectMethod
+from zfbench.baselines.nlinear import NLinear, nlinear_c4, nlinear_plain_c4
+from zfbench.baselines.tide import tide_driven_c4
+from zfbench.baselines.tsmixer import tsmixer_c4, tsmixer_driven_c4
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
 
 N, D, H, C = 3, 2, 8, 16
 RNG = np.random.default_rng(0)

@@ -3,10 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from baselines.stimulus import Stimulus
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.base.errors import ZfbenchError
+from zfbench.baselines.stimulus import Stimulus
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
 
 C, H, PERIOD = 40, 20, 30
 

@@ -9,9 +9,10 @@ import time
 
 import numpy as np
 
-from zfbench import plugins
-from zfbench.programs.contract import Status
-from zfbench.search.types import Evaluation, Program, Spend
+from zfbench.base import plugins
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
+from zfbench.records.spend import Spend
 
 PROGRAMS = 500
 LIMIT = 1_000  # microseconds

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.simulator_model import SimulatorModel
+from zfbench.records.limits import Limits
+from zfbench.sandbox.choose import open_sandbox
 from zfbench.scoring.likelihood import log_marginal_prior
-from zfbench.tasks.epidemics import Compartments
-from zfbench.tasks.sir import PROBLEMS, ParticleFilter
+from zfbench.simulators.model import SimulatorModel
+from zfbench.tasks.sir.compartments import Compartments
+from zfbench.tasks.sir.task import PROBLEMS, ParticleFilter
 
 MODELS = {
     "truth": Compartments(),

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable
 
-from zfbench.programs.contract import Status
-from zfbench.search.ray_executor import RayExecutor
-from zfbench.search.types import Evaluation, Program
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
+from zfbench.search.executors.ray import RayExecutor
 
 TASKS, IN_FLIGHT = 500, 4
 

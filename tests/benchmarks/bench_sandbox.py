@@ -9,14 +9,14 @@ import time
 
 import numpy as np
 
-from zfbench.forecaster import Limits
-from zfbench.programs.bubblewrap import BubblewrapSandbox
-from zfbench.programs.contract import EXAMPLE, CandidateError
-from zfbench.programs.sandbox import fit_program
-from zfbench.search import executors
-from zfbench.search.executors import ProcessExecutor
-from zfbench.search.types import Program
-from zfbench.tasks.task import Recording, TaskSpec
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.fit import fit_program
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Program
+from zfbench.records.recordings import Recording, TaskSpec
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
+from zfbench.search.executors import local as executors
+from zfbench.search.executors.local import ProcessExecutor
 
 N, D = 12, 3
 SPEC = TaskSpec("toy", "", "", 1.0, 64, 8, tuple("abcdefghijkl"), ("all",) * N, tuple("xyz"))

@@ -7,14 +7,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from discoverers.random_search import RandomSearch
-from zfbench.programs.contract import Status
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.records.evaluation import Evaluation, Proposal
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.spend import NOTHING
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_journal
 from zfbench.search.history import replay
-from zfbench.search.run import run_search
-from zfbench.search.types import NOTHING, Evaluation, Program, Proposal
-from zfbench.tasks.task import TaskSpec
+from zfbench.search.loop import run_search
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 SEED_PROGRAM = Program("0")

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from zfbench.programs.contract import Status
-from zfbench.search.types import NOTHING, Evaluation, Program, Spend
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
+from zfbench.records.spend import NOTHING, Spend
 
 SEED = Program("seed")
 PAID = Spend(evaluations=1)

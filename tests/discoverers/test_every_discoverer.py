@@ -1,12 +1,13 @@
 import pytest
 
-from zfbench import plugins
-from zfbench.programs.contract import Status
+from zfbench.base import plugins
+from zfbench.records.evaluation import Evaluation, Proposal
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.spend import NOTHING
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog
-from zfbench.search.run import run_search
-from zfbench.search.types import NOTHING, Evaluation, Program, Proposal
-from zfbench.tasks.task import TaskSpec
+from zfbench.search.loop import run_search
 
 NAMES = plugins.names("discoverer")
 SEED = Program("seed")

@@ -3,14 +3,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from discoverers import families
-from discoverers.families import evidence, table
-from discoverers.proposers.slots.channels import GRAMMAR
-from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.programs.contract import Status
-from zfbench.runs import POPULATION
-from zfbench.search.types import Evaluation, Program, Scored
-from zfbench.tasks.hodgkin_huxley_programs import SEED_PROGRAM
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.discoverers import families
+from zfbench.discoverers.families import evidence, table
+from zfbench.discoverers.proposers.slots.channels import GRAMMAR
+from zfbench.records.evaluation import Evaluation, Scored
+from zfbench.records.program import Program, Status
+from zfbench.runs.plan import POPULATION
+from zfbench.tasks.hodgkin_huxley.programs import SEED_PROGRAM
 
 
 def scored(first, second, log_marginal):
@@ -63,7 +63,7 @@ def test_the_table_reads_runs_and_their_populations_and_puts_the_highest_median_
 
 
 def test_a_damaged_population_is_said_to_be_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("discoverers.families.replay", lambda folder: SimpleNamespace(evaluated=()))
+    monkeypatch.setattr("zfbench.discoverers.families.replay", lambda folder: SimpleNamespace(evaluated=()))
     (tmp_path / POPULATION).write_text('[{"program": "a"')
     with pytest.raises(DamagedFileError, match="holds no population"):
         table([tmp_path])

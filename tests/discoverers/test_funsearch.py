@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discoverers.funsearch import FunSearch
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import Status
-from zfbench.search.types import NOTHING, Evaluation, Program, Spend
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.funsearch import FunSearch
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
+from zfbench.records.spend import NOTHING, Spend
 
 SEED = Program("seed")
 PAID = Spend(evaluations=1)

@@ -4,11 +4,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from discoverers.modelsmc import ModelSMC, effective_size, n1, systematic_resample
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import Status
-from zfbench.search.hints import CRITIQUE
-from zfbench.search.types import Evaluation, Program
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.modelsmc import ModelSMC, effective_size, n1, systematic_resample
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.hints import CRITIQUE
+from zfbench.records.program import Program, Status
 
 SEED = Program("seed")
 FAILED = Evaluation(Status.ERROR)

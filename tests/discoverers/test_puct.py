@@ -3,9 +3,9 @@ from collections import Counter
 
 import pytest
 
-from discoverers.puct import Puct
-from zfbench.programs.contract import Status
-from zfbench.search.types import Evaluation, Program
+from zfbench.discoverers.puct import Puct
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
 
 SEED = Program("seed")
 FAILED = Evaluation(Status.ERROR)

@@ -1,8 +1,8 @@
 from collections import Counter
 
-from discoverers.random_search import RandomSearch
-from zfbench.programs.contract import Status
-from zfbench.search.types import Evaluation, Program
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
 
 SEED = Program("seed")
 OK = Evaluation(Status.OK, 1.0)

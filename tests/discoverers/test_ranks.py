@@ -1,6 +1,6 @@
 import pytest
 
-from discoverers.ranks import rank_scores
+from zfbench.discoverers.ranks import rank_scores
 
 
 def test_lowest_loss_ranks_one_and_highest_zero():

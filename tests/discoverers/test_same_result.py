@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from zfbench.forecaster import Limits
-from zfbench.runs import RESULT, Plan, search
+from zfbench.records.limits import Limits
+from zfbench.runs.plan import RESULT, Plan
+from zfbench.runs.search import search
 from zfbench.search.budget import Budget
 
 CLOCKS = ("seconds", "timings", "machine", "created")  # fields that may differ, by the end of their names

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
-from zfbench import plugins
-from zfbench.errors import ZfbenchError
-from zfbench.search.types import Program
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
+from zfbench.records.program import Program
 
 SEED = Program("seed")
 NO_COUNT = [0, -3, 2.5, math.nan, math.inf, "7", True, None]

@@ -5,15 +5,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from discoverers import cli, study
-from discoverers.cli import _settings
-from discoverers.study import Grid, Run, run_study, summary
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import Status
-from zfbench.runs import Plan
+from zfbench.base.errors import ZfbenchError
+from zfbench.cli import analyses as cli
+from zfbench.cli.analyses import _settings
+from zfbench.discoverers import study
+from zfbench.discoverers.study import Grid, Run, run_study, summary
+from zfbench.records.evaluation import Evaluation, Scored
+from zfbench.records.program import Program, Status
+from zfbench.records.spend import NOTHING
+from zfbench.runs.plan import Plan
 from zfbench.search.budget import Budget
 from zfbench.search.outcome import Counts, SearchOutcome
-from zfbench.search.types import NOTHING, Evaluation, Program, Scored
 
 PLAN = Plan("zfish-tiny/masked", "", "", Budget(evaluations=4), 0)
 

@@ -1,4 +1,4 @@
-"""ModelSMC on 20 known models, beside what is published: see `discoverers.validation`."""
+"""ModelSMC on 20 known models, beside what is published: see `zfbench.discoverers.validation`."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from discoverers import validation
-from discoverers.modelsmc import ModelSMC
-from discoverers.validation import GENERATIONS, PARTICLES, REFERENCE_INTERVALS, SETTINGS, plans, run_validation, summary
-from zfbench.cli import _add_commands, app
-from zfbench.errors import UnknownNameError
-from zfbench.programs.contract import Status
-from zfbench.scoring.population import concentration
-from zfbench.search.types import Evaluation, Program
+from zfbench.base.errors import UnknownNameError
+from zfbench.cli.app import _add_commands, app
+from zfbench.discoverers import validation
+from zfbench.discoverers.modelsmc import ModelSMC
+from zfbench.discoverers.validation import (
+    GENERATIONS,
+    PARTICLES,
+    REFERENCE_INTERVALS,
+    SETTINGS,
+    plans,
+    run_validation,
+    summary,
+)
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Program, Status
+from zfbench.scoring.concentration import concentration
 
 MODELS = [Program(f"model {k}") for k in range(20)]
 GAP = 3_500.0  # nats between the target and the best of the others
@@ -79,7 +87,7 @@ def test_summary_stands_beside_the_published_figures():
 def test_the_command_writes_the_table_and_the_picture_of_a_small_run(tmp_path, monkeypatch):
     """One target, one seed, exact likelihoods averaged over few draws, three generations."""
     monkeypatch.setenv("ZFBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("zfbench.tasks.mixtures.DRAWS", {"exact": 30})
+    monkeypatch.setattr("zfbench.tasks.mixtures.model.DRAWS", {"exact": 30})
     monkeypatch.setattr(validation, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
     monkeypatch.setattr(validation, "GENERATIONS", 3)
     monkeypatch.setattr(validation, "SETTINGS", {**SETTINGS, "generations": 3})

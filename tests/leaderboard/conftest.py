@@ -2,7 +2,7 @@
 
 import pytest
 
-from zfbench.results import Machine, MethodRecord, Result, TaskRecord
+from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
 
 SHA = "ab" * 32
 

@@ -1,12 +1,12 @@
 import pytest
 from typer.testing import CliRunner
 
-from leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
-from leaderboard.load import load_folder
-from zfbench.cli import _add_commands, app
-from zfbench.errors import UnknownNameError, ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.results import Machine, MethodRecord, Result, TaskRecord
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.cli.app import _add_commands, app
+from zfbench.leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
+from zfbench.leaderboard.load import load_folder
+from zfbench.records.limits import Limits
+from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
 
 
 def make(name="mean", seed=0, mae=0.25, **changes):

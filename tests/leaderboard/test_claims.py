@@ -4,14 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import leaderboard
-from leaderboard.claims import Claim, Missing, Side, check, read_claim, read_claims
-from leaderboard.claims_report import as_json, as_text
-from leaderboard.columns import COLUMNS
-from leaderboard.commands import command
-from leaderboard.load import load_folder
-from zfbench.errors import ZfbenchError
-from zfbench.results import Spend
+from zfbench.base.errors import ZfbenchError
+from zfbench.leaderboard.claims import Claim, Missing, Side, check, read_claim, read_claims
+from zfbench.leaderboard.claims_report import as_json, as_text
+from zfbench.leaderboard.columns import COLUMNS
+from zfbench.leaderboard.commands import command
+from zfbench.leaderboard.load import load_folder
+from zfbench.records.result import Spend
 
 pytest_plugins = ["pytester"]
 METRIC = "forecast/id/skill_last_value"

@@ -3,9 +3,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from leaderboard.load import add
-from zfbench import cli
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.cli import app as cli
+from zfbench.leaderboard.load import add
 
 cli._add_commands()
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard import demo
-from leaderboard.demo import DRIVEN, LIMITS, MASKED, ROWS, SEED, Demo, Row
-from zfbench.assess import assess_baseline
+from zfbench.leaderboard import demo
+from zfbench.leaderboard.demo import DRIVEN, LIMITS, MASKED, ROWS, SEED, Demo, Row
+from zfbench.runs.judge import judge_baseline
 
 
 class Silent:
@@ -25,7 +25,7 @@ def quick(tmp_path):
 
 def test_a_second_run_uses_what_is_there(quick, monkeypatch):
     first = quick.row(Row(DRIVEN, "last_value"), Silent)
-    monkeypatch.setattr(demo, "assess_baseline", None)  # calling it would fail
+    monkeypatch.setattr(demo, "judge_baseline", None)  # calling it would fail
     bar = Silent()
     assert quick.row(Row(DRIVEN, "last_value"), lambda _: bar) == first
     assert bar.notes == ["already measured"]
@@ -56,7 +56,7 @@ def test_rows_are_different_and_cover_every_track():
 
 
 def test_three_pictures_are_drawn_from_results_alone(quick, driven, driven_judge):
-    results = [assess_baseline(name, driven, driven_judge, SEED, LIMITS) for name in ("oracle", "linear")]
+    results = [judge_baseline(name, loaded_driven, SEED, LIMITS) for name in ("oracle", "linear")]
     renamed = results[1].model_copy(update={"method": results[1].method.model_copy(update={"name": "driven_mlp"})})
     paths = quick.draw([results[0], renamed])
     assert [p.name for p in paths] == ["traces.png", "connectivity.png", "id_vs_ood.png"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from zfbench import scoring
-from zfbench.assess import assess_baseline
-from zfbench.forecaster import Limits
-from zfbench.results import BENCHMARK_VERSION
+from zfbench.records.limits import Limits
+from zfbench.records.result import BENCHMARK_VERSION
+from zfbench.runs.judge import judge_baseline
 
 GOLDEN = Path(__file__).with_name("golden.json")
 METHODS = ("oracle", "last_value", "linear", "no_effect")
@@ -43,7 +43,7 @@ def differences(measured, golden):
 @pytest.fixture(scope="module")
 def measured(driven, driven_judge):
     limits = Limits(updates=1, seconds=300)
-    return {name: headline(assess_baseline(name, driven, driven_judge, 0, limits).metrics) for name in METHODS}
+    return {name: headline(judge_baseline(name, loaded_driven, 0, limits).metrics) for name in METHODS}
 
 
 @pytest.fixture(scope="module")

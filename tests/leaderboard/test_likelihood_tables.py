@@ -8,15 +8,15 @@ import growth
 import pytest
 from growth import CONSTANT, EXAMPLE, KnownGrowth
 
-from leaderboard.board import boards
-from leaderboard.columns import COLUMNS
-from leaderboard.load import add, load_folder
-from leaderboard.site.build import build
-from leaderboard.tables import FORMATS, as_text
-from zfbench.assess import assess_program
-from zfbench.forecaster import Limits
-from zfbench.results import Evaluated, MethodRecord, Spend
-from zfbench.tasks.simulator import SimulatorFamily
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.columns import COLUMNS
+from zfbench.leaderboard.load import add, load_folder
+from zfbench.leaderboard.site.build import build
+from zfbench.leaderboard.tables import FORMATS, as_text
+from zfbench.records.limits import Limits
+from zfbench.records.result import Evaluated, MethodRecord, Spend
+from zfbench.runs.judge import judge_program
+from zfbench.simulators.family import SimulatorFamily
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def results():
     task, judge = family.load("growth-tiny"), family.seal("growth-tiny").judge()
     methods = {"worse": CONSTANT, "oracle": EXAMPLE}
     return [
-        assess_program(source, MethodRecord(name=name, kind="program"), task, judge, seed, Limits())
+        judge_program(source, MethodRecord(name=name, kind="program"), task, judge, seed, Limits())
         for name, source in methods.items()
         for seed in (0, 1)
     ]

@@ -4,10 +4,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from leaderboard.load import add, file_name, load, load_folder
-from zfbench.errors import DamagedFileError, ZfbenchError
-from zfbench.results import Evaluated, MethodRecord, ProgramRecord, Result, Spend
-from zfbench.search.types import Program
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.leaderboard.load import add, file_name, load, load_folder
+from zfbench.records.program import Program
+from zfbench.records.result import Evaluated, MethodRecord, ProgramRecord, Result, Spend
 
 
 @pytest.fixture

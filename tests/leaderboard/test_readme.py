@@ -2,11 +2,10 @@ from pathlib import Path
 
 import pytest
 
-import leaderboard
-from leaderboard.board import boards
-from leaderboard.load import load_folder
-from leaderboard.readme import BEGIN, END, update
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.load import load_folder
+from zfbench.leaderboard.readme import BEGIN, END, update
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import shutil
 import numpy as np
 import pytest
 
-from leaderboard.board import boards
-from leaderboard.cli import RESULTS
-from leaderboard.load import load_folder
-from leaderboard.site.build import build
-from leaderboard.site.searches import TARGETS, course
-from leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
-from leaderboard.tables import FORMATS, as_text
-from zfbench.results import Evaluated, MethodRecord, ProgramRecord, Spend, TaskRecord
-from zfbench.search.types import Program
+from zfbench.cli.boards import RESULTS
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.load import load_folder
+from zfbench.leaderboard.site.build import build
+from zfbench.leaderboard.site.searches import TARGETS, course
+from zfbench.leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
+from zfbench.leaderboard.tables import FORMATS, as_text
+from zfbench.records.program import Program
+from zfbench.records.result import Evaluated, MethodRecord, ProgramRecord, Spend, TaskRecord
 
 NASTY = '<script>alert("x")</script>'
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

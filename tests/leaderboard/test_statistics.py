@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from leaderboard import statistics as s
+from zfbench.leaderboard import statistics as s
 
 WORLDS = 1_500
 

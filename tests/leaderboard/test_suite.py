@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-import leaderboard
-from leaderboard import suite
-from leaderboard.load import load, load_folder
-from leaderboard.suite import Runner, differences, read_suite, slim
-from zfbench import plugins
-from zfbench.assess import MASK_ONLY, load_task, task_names
-from zfbench.errors import ZfbenchError
-from zfbench.results import Machine, MethodRecord, library_versions
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.leaderboard import suite
+from zfbench.leaderboard.load import load, load_folder
+from zfbench.leaderboard.suite import Runner, differences, read_suite, slim
+from zfbench.records.result import Machine, MethodRecord, library_versions
+from zfbench.runs.judge import MASK_ONLY
+from zfbench.runs.tasks import load_task, task_names
 
 SUITES = Path(leaderboard.__file__).parent / "suites"
 

@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
-from leaderboard.board import boards, select
-from leaderboard.cli import RESULTS
-from leaderboard.columns import columns_of
-from leaderboard.load import load_folder
-from leaderboard.statistics import Interval, t_interval
-from leaderboard.tables import FORMATS, as_latex, as_text, show
-from zfbench.results import MethodRecord, TaskRecord
+from zfbench.cli.boards import RESULTS
+from zfbench.leaderboard.board import boards, select
+from zfbench.leaderboard.columns import columns_of
+from zfbench.leaderboard.load import load_folder
+from zfbench.leaderboard.statistics import Interval, t_interval
+from zfbench.leaderboard.tables import FORMATS, as_latex, as_text, show
+from zfbench.records.result import MethodRecord, TaskRecord
 
 
 def rows(results):

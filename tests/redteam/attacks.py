@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zfbench.programs.contract import Status
+from zfbench.records.program import Status
 
 PROGRAM = """\
 import os, sys, time, signal, ctypes
@@ -123,10 +123,10 @@ def reading() -> list[Attack]:
         at("sealed file by path", show("SECRET_FILE"), "FileNotFoundError"),
         at("shipped recording", show("'/packages/zfbench/testbed/recordings/published.npz'"), "FileNotFoundError"),
         at("testbed", "import zfbench.testbed.circuit\nprint('LEAK')", "ModuleNotFoundError"),
-        at("task with its data", "import zfbench.tasks.zfish\nprint('LEAK')", "ModuleNotFoundError"),
+        at("task with its data", "import zfbench.tasks.zfish.task\nprint('LEAK')", "ModuleNotFoundError"),
         at("sealed test", "from zfbench.tasks import sealed\nprint('LEAK')", "ImportError"),
-        at("judge", "import zfbench.judge\nprint('LEAK')", "ModuleNotFoundError"),
-        at("reference programs", "import baselines.programs\nprint('LEAK')", "ModuleNotFoundError"),
+        at("judge", "import zfbench.forecasting.judge\nprint('LEAK')", "ModuleNotFoundError"),
+        at("reference programs", "import zfbench.baselines.programs\nprint('LEAK')", "ModuleNotFoundError"),
         at("other packages", "import discoverers, leaderboard\nprint('LEAK')", "ModuleNotFoundError"),
         at("libraries that candidates do not need", "import pytest\nprint('LEAK')", "ModuleNotFoundError"),
         at("all files", WALK, "walked"),
@@ -278,12 +278,16 @@ def patching() -> list[Attack]:
         at("jax.numpy", "jnp.tanh = jnp.mean = lambda *a, **k: 7\nimport math\nmath.isfinite = lambda x: True", OK),
         at("numpy", "np.asarray = np.isfinite = np.abs = lambda *a, **k: 0", said="Error"),
         at("optimiser", "import optax\noptax.scale_by_adam = lambda *a, **k: 1 / 0", said="ZeroDivisionError"),
-        at("trainer", f"import zfbench.programs.training as t\nt.Trainer.train = {quiet}", said="AttributeError"),
-        at("sender", f"import zfbench.programs.worker as w\nw.encode = {quiet}", said="exited with code 1"),
-        at("failure reports", "import zfbench.programs.worker as w\nw._explain = 3\n1 / 0", said="exited with code 1"),
+        at("trainer", f"import zfbench.forecasting.training as t\nt.Trainer.train = {quiet}", said="AttributeError"),
+        at("sender", f"import zfbench.sandbox.worker as w\nw.encode = {quiet}", said="exited with code 1"),
+        at("failure reports", "import zfbench.sandbox.worker as w\nw._explain = 3\n1 / 0", said="exited with code 1"),
         at("clock", "time.monotonic = lambda: -1e9", OK),
         at("builtins", "import builtins\nbuiltins.print = builtins.open = builtins.input = None", OK),
-        at("task", "from zfbench.tasks.task import TaskSpec\nTaskSpec.masked = property(lambda s: 1 / 0)", said="Zero"),
+        at(
+            "task",
+            "from zfbench.records.recordings import TaskSpec\nTaskSpec.masked = property(lambda s: 1 / 0)",
+            said="Zero",
+        ),
         at("modules", "sys.modules.clear()\n1 / 0", said="ZeroDivisionError"),
     ]
 

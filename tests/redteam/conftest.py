@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zfbench.programs import bubblewrap
-from zfbench.programs.bubblewrap import BubblewrapSandbox
-from zfbench.tasks.task import Recording, TaskSpec
+from zfbench.records.recordings import Recording, TaskSpec
+from zfbench.sandbox import bubblewrap
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
 
 SECRET = "canary-7f3a91"
 N, D, CONTEXT, HORIZON = 4, 2, 8, 256

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from attacks import program
 
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs import mounts, seccomp
-from zfbench.programs.bubblewrap import BubblewrapSandbox
-from zfbench.programs.contract import CandidateError, Status
-from zfbench.programs.sandbox import fit_program
+from zfbench.base.errors import ZfbenchError
+from zfbench.forecasting.fit import fit_program
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status
+from zfbench.sandbox import mounts, seccomp
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
 
 LIMITS = Limits(updates=1, seconds=60.0)
 
@@ -150,7 +150,7 @@ def test_a_pool_that_does_not_start_says_why(arena, monkeypatch):
 
 
 def test_processor_time_is_limited_for_a_whole_life(arena, monkeypatch):
-    monkeypatch.setattr("zfbench.programs.process.CALLS_WORTH", 0.02)
+    monkeypatch.setattr("zfbench.sandbox.process.CALLS_WORTH", 0.02)
     with pytest.raises(CandidateError, match="processor time") as caught:
         fit_program(program("while True: pass"), arena.spec, arena.train, LIMITS, 0, arena.sandbox)
     assert caught.value.status is Status.TIMEOUT

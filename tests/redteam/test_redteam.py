@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from attacks import ATTACKS, FAMILIES, Attack, program
 
-from zfbench.forecaster import Limits
-from zfbench.programs.compliance import verify_mask
-from zfbench.programs.contract import CandidateError, Status
-from zfbench.programs.process import OUTPUT_LIMIT
-from zfbench.programs.sandbox import fit_program
+from zfbench.forecasting.fit import fit_program
+from zfbench.forecasting.mask_check import verify_mask
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status
+from zfbench.sandbox.process import OUTPUT_LIMIT
 
 GIB = 2**30
 WITNESS = program(

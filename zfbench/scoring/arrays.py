@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 
 
 def finite(

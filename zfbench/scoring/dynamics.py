@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, normalised_error
 
 PEAK_THRESHOLD = 1e-2

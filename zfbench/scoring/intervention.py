@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, normalised_error, spearman
 
 HELD_AT: dict[str, float | None] = {"clamp": None, "silence": 0.0, "stimulate": 1.0}

@@ -9,7 +9,7 @@ where theta_b ~ p(theta) and u_b = 1 (prior Monte Carlo), or theta_b ~ q(theta |
 u_b = p(theta_b) / q(theta_b | x_j) (importance sampling; Wahl et al. 2026, arXiv 2602.18266, Eq. D-36, which prints the
 ratio upside down).
 
-The density may be the simulator's own or an estimate (`zfbench.scoring.neural`); both have `log_prob`. What is reported
+The density may be the simulator's own or an estimate (`zfbench.simulators.density`); both have `log_prob`. What is reported
 as standard error is that of the Monte Carlo sum alone, not the error of an estimated density.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from zfbench.errors import DensityError, ZfbenchError
+from zfbench.base.errors import DensityError, ZfbenchError
 from zfbench.scoring.arrays import finite
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
 

@@ -13,15 +13,17 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.executor import Evaluate
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Evaluation, Request
+from zfbench.records.program import Program, ProgramId
+from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
-from zfbench.search.executors import Evaluate
 from zfbench.search.history import OnEvent, Ticket, replay
+from zfbench.search.loop import begin, check_budget, evaluation_seed
 from zfbench.search.outcome import Reason, SearchOutcome
-from zfbench.search.run import begin, check_budget, evaluation_seed
-from zfbench.search.types import NOTHING, Evaluation, Program, ProgramId, Request, Spend
-from zfbench.tasks.task import Spec
 
 
 class BudgetSpentError(ZfbenchError):

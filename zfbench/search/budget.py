@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
-from zfbench.errors import UnknownNameError, ZfbenchError
-from zfbench.search.types import NOTHING, Spend
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.records.spend import NOTHING, Spend
 
 METERED = ("evaluations", "device_seconds", "tokens", "money")
 COUNTS = ("evaluations", "updates", "tokens")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
-from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, ZfbenchError
 
 Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "end"]
 BEGINNING = b'{"seq":0,"kind":"run",'  # tells a torn journal of one line from a file of somebody else

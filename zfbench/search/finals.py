@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Evaluation, Proposal, Request, Scored
+from zfbench.records.program import Program
+from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.outcome import SearchOutcome
-from zfbench.search.proposer import Context
-from zfbench.search.types import NOTHING, Evaluation, Program, Proposal, Request, Scored, Spend
 
 MOST = 3  # finalists by default
 SHARE = 4  # but no more than one in so many evaluations
@@ -67,12 +69,14 @@ class Roster:
         finalists: the best programs of the search, best first.
         bound: nothing; they are written already.
         trusted: these programs have run before, where they may run.
+        version: none.
         identity: their ids.
     """
 
     finalists: tuple[Scored, ...]
     bound: Spend = NOTHING
     trusted: bool = True
+    version: int | None = None
     asked: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
 

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.protocols.proposer import Context
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.program import Program, ProgramId
+from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget, Ledger, Reservation
-from zfbench.search.discoverer import Discoverer
 from zfbench.search.eventlog import Event
 from zfbench.search.outcome import Counts, Reason, SearchOutcome
-from zfbench.search.proposer import Context
-from zfbench.search.types import Evaluation, Program, ProgramId, Request, Scored, Spend
-from zfbench.tasks.task import Spec
 
 OnEvent = Callable[[Event], None]
 

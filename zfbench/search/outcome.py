@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zfbench.search.types import Scored, Spend
+from zfbench.records.evaluation import Scored
+from zfbench.records.spend import Spend
 
 Reason = Literal["budget", "finished", "stalled", "unfinished"]
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from zfbench.errors import DamagedFileError
-from zfbench.files import write_text
-from zfbench.search.family import Member, best_number, line
-from zfbench.search.types import ProgramId
+from zfbench.base.errors import DamagedFileError
+from zfbench.base.files import write_text
+from zfbench.records.program import ProgramId
+from zfbench.search.tree import Member, best_number, line
 
 FILE = "population.json"  # in a run's folder
 SHOWN = 10  # programs in the table

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from zfbench.programs.contract import Status
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Operator, Program, ProgramId, Status
+from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.eventlog import Event
-from zfbench.search.types import NOTHING, Evaluation, Operator, Program, ProgramId, Spend
 
 
 @dataclass(frozen=True)

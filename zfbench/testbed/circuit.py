@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.errors import DamagedFileError
+from zfbench.base.errors import DamagedFileError
 
 UNIT_KINDS = ("sigmoid", "linear")
 GATE_KINDS = ("min", "product")

@@ -20,9 +20,9 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from zfbench.errors import DamagedFileError, UnknownNameError
-from zfbench.files import atomic_write, sha256, write_text
-from zfbench.results import library_versions
+from zfbench.base.errors import DamagedFileError, UnknownNameError
+from zfbench.base.files import atomic_write, sha256, write_text
+from zfbench.records.result import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
 from zfbench.testbed.published import load as load_circuit

@@ -24,22 +24,9 @@ from zfbench.testbed.body import initial_state
 from zfbench.testbed.circuit import Circuit
 from zfbench.testbed.drive import CHANNELS, RESPONSES, DriveRecording, write_drive
 from zfbench.testbed.drive import STATE_SIZE as DRIVE_STATE_SIZE
-from zfbench.testbed.retina import (
-    FRAME_MS,
-    TEXTURE_PX_MM,
-    TEXTURE_SIZE,
-    Eyes,
-    open_eyes,
-    see,
-    transmit,
-)
+from zfbench.testbed.retina import FRAME_MS, TEXTURE_PX_MM, TEXTURE_SIZE, Eyes, open_eyes, see, transmit
 from zfbench.testbed.spinal import SEGMENTS, target_angles
-from zfbench.testbed.stimulus import (
-    CONDITIONS,
-    Schedule,
-    draw_schedule,
-    draw_texture,
-)
+from zfbench.testbed.stimulus import CONDITIONS, Schedule, draw_schedule, draw_texture
 from zfbench.testbed.transition import Tables, step, tables
 
 Floats = NDArray[np.float64]

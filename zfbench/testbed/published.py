@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import cos, pi, sin
 
-from zfbench.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError
 from zfbench.testbed.assembly import Unit, assemble
 from zfbench.testbed.circuit import Circuit
 from zfbench.testbed.spinal import SEGMENTS

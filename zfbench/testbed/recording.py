@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.errors import DamagedFileError, UnknownNameError
-from zfbench.files import atomic_write, write_text
+from zfbench.base.errors import DamagedFileError, UnknownNameError
+from zfbench.base.files import atomic_write, write_text
 from zfbench.testbed.drive import DriveRecording, activity
 from zfbench.testbed.larva import simulate
 from zfbench.testbed.published import load as load_circuit

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from zfbench.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError
 from zfbench.testbed.retina import TEXTURE_PX_MM, TEXTURE_SIZE
 
 # condition: direction of the floor under the left and the right eye, degrees; +90 is leftward

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from discoverers.proposers.grammar.genotype import BLOCK_GENES, Choice
+from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, Choice
 
 Size = int | str
 

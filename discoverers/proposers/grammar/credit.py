@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from discoverers.proposers.grammar.genotype import BLOCK_GENES, Genotype
-from discoverers.proposers.grammar.render import parse
-from zfbench.search.types import Scored
-from zfbench.tasks.task import TaskSpec
+from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, Genotype
+from zfbench.discoverers.proposers.grammar.render import parse
+from zfbench.records.evaluation import Scored
+from zfbench.records.recordings import TaskSpec
 
 
 def gene_credit(history: Sequence[Scored], spec: TaskSpec) -> dict[str, float]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from zfbench.programs.contract import LEARNING_RATES, LOSSES, TrainingChoice
-from zfbench.tasks.task import TaskSpec
+from zfbench.forecasting.contract import LEARNING_RATES, LOSSES, TrainingChoice
+from zfbench.records.recordings import TaskSpec
 
 Choice = str | int | float
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from discoverers.proposers.grammar.blocks import EVERYONE, Members, step_lines
-from discoverers.proposers.grammar.genotype import Choice, Genotype
-from discoverers.proposers.grammar.render import INDENT, write
-from zfbench.tasks.task import TaskSpec
+from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, Members, step_lines
+from zfbench.discoverers.proposers.grammar.genotype import Choice, Genotype
+from zfbench.discoverers.proposers.grammar.render import INDENT, write
+from zfbench.records.recordings import TaskSpec
 
 GENES = "genes"  # the parameter
 MEMBERS = '''\

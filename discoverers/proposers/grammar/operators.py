@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discoverers.proposers.grammar.genotype import BLOCK_GENES, INSERTED, TRAINING_GENES, Choice, Genotype
+from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, INSERTED, TRAINING_GENES, Choice, Genotype
 
 Genes = Mapping[str, tuple[Choice, ...]]
 Credit = Mapping[str, float]  # relative odds of drawing each gene; 1 where none is given

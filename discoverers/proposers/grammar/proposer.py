@@ -7,24 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from discoverers.proposers.grammar.credit import gene_credit
-from discoverers.proposers.grammar.genotype import VERSION, Genotype, block_genes, default_genotype
-from discoverers.proposers.grammar.interpreter import GENES, Interpreter
-from discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
-from discoverers.proposers.grammar.render import count_numbers, parse, render
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import TrainingChoice
-from zfbench.programs.interpreter import Interpretation
-from zfbench.search.hints import blame
-from zfbench.search.proposer import Context
-from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import Spec, TaskSpec
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.grammar.credit import gene_credit
+from zfbench.discoverers.proposers.grammar.genotype import VERSION, Genotype, block_genes, default_genotype
+from zfbench.discoverers.proposers.grammar.interpreter import GENES, Interpreter
+from zfbench.discoverers.proposers.grammar.operators import Child, crossover, mutate, replace_gene
+from zfbench.discoverers.proposers.grammar.render import count_numbers, parse, render
+from zfbench.forecasting.interpreter import Interpretation
+from zfbench.protocols.proposer import Context, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.hints import blame
+from zfbench.records.program import Program
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.spend import NOTHING
 
 DRAWS = 20  # attempts at a program that was not proposed before
 REWRITES = 3  # genes that a rewrite replaces
 
 
-class GrammarProposer:
+class GrammarProposer(Proposer):
     """Varies per-group blocks of rate models; proposes only valid programs.
 
     A parent that the grammar did not write counts as the default genotype. `mutate` and `repair` replace one
@@ -60,7 +62,7 @@ class GrammarProposer:
         return Interpretation(
             interpreter.source,
             {GENES: interpreter.genes(genotype, self._spec)},
-            TrainingChoice(genotype.loss, genotype.learning_rate),
+            {"loss": genotype.loss, "learning_rate": genotype.learning_rate},
             count_numbers(genotype, self._spec),
         )
 

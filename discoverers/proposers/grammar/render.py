@@ -11,10 +11,10 @@ import json
 import math
 import re
 
-from discoverers.proposers.grammar.blocks import EVERYONE, PATTERNS, Members, Size, step_lines
-from discoverers.proposers.grammar.genotype import Choice, Genotype
-from zfbench.search.types import normalise
-from zfbench.tasks.task import TaskSpec
+from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, PATTERNS, Members, Size, step_lines
+from zfbench.discoverers.proposers.grammar.genotype import Choice, Genotype
+from zfbench.records.program import normalise
+from zfbench.records.recordings import TaskSpec
 
 MARK = "# genotype: "
 INDENT = " " * 8

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from zfbench.errors import ZfbenchError
-from zfbench.search.proposer import ProposalError
-from zfbench.search.types import NOTHING, Spend
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.proposer import ProposalError
+from zfbench.records.spend import NOTHING, Spend
 
 KEYS = ("ZFBENCH_LLM_API_KEY", "OPENAI_API_KEY")  # environment variables, the first that is set counts
 OVERHEAD = 64  # tokens of a message beside its text, at most
@@ -96,7 +96,7 @@ class Endpoint:
             ProposalError: the endpoint refused for good, gave no answer in so many attempts, or the next attempt
                 might exceed the account.
         """
-        from discoverers.proposers.llm.attempt import LostAnswerError, complete
+        from zfbench.discoverers.proposers.llm.attempt import LostAnswerError, complete
 
         worst = self.cost(most_read(messages), self.answer_tokens)
         fields = {"temperature": self.temperature, "max_tokens": self.answer_tokens, "seed": seed, **self.extra}

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import SOURCE_LIMIT, CandidateError, check_source
-from zfbench.search.hints import BLAME, CRITIQUE, blame
-from zfbench.search.proposer import Context
-from zfbench.search.types import Request, Scored
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Request, Scored
+from zfbench.records.hints import BLAME, CRITIQUE, blame
+from zfbench.records.program import CandidateError
+from zfbench.records.source import SOURCE_LIMIT, check_source
 
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
 ANSWER_LIMIT = 4 * SOURCE_LIMIT  # bytes; what is longer is not read
@@ -46,7 +47,7 @@ class Prompts:
         Raises:
             ZfbenchError: a file is missing or names an unknown place.
         """
-        base = files("discoverers.proposers.llm") / "prompts" if folder is None else Path(folder)
+        base = files("zfbench.discoverers.proposers.llm") / "prompts" if folder is None else Path(folder)
         try:
             texts = {name: (base / f"{name}.txt").read_text(encoding="utf-8") for name in NAMES}
         except OSError as error:

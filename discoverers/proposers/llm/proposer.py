@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from discoverers.proposers.llm.client import OVERHEAD, Account, Endpoint, Message
-from discoverers.proposers.llm.prompting import AnswerError, Prompts, read_answer
-from zfbench.errors import ZfbenchError
-from zfbench.search.hints import CRITIQUE
-from zfbench.search.proposer import Context, ProposalError
-from zfbench.search.types import Program, Proposal, Request
-from zfbench.tasks.task import Spec
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.llm.client import OVERHEAD, Account, Endpoint, Message
+from zfbench.discoverers.proposers.llm.prompting import AnswerError, Prompts, read_answer
+from zfbench.protocols.proposer import Context, ProposalError, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.hints import CRITIQUE
+from zfbench.records.program import Program
 
 CALLS = 3  # of one proposal: a critique, an answer, its repair
 BYTES_PER_TOKEN = 4  # of a malformed answer that is sent back: what is longer is cut
@@ -22,7 +23,7 @@ COMPLAINT = 2_000  # bytes of what is said about it
 CRITIQUE_BYTES = 4_000
 
 
-class LlmProposer:
+class LlmProposer(Proposer):
     """Any OpenAI-compatible endpoint; the key is read from the environment and from nowhere else.
 
     Args:

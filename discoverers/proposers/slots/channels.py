@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from discoverers.proposers.slots.grammar import Choices, Grammar
-from zfbench.search.types import normalise
-from zfbench.tasks.hodgkin_huxley_programs import EMPTY, SEED_PROGRAM, neuron
+from zfbench.discoverers.proposers.slots.grammar import Choices, Grammar
+from zfbench.records.program import normalise
+from zfbench.tasks.hodgkin_huxley.programs import EMPTY, SEED_PROGRAM, neuron
 
 FAMILIES = ("none", "M", "NaP", "Ih", "A", "Ca")
 FORMS = ("bell", "constant", "sigmoid")

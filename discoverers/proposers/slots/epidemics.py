@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from discoverers.proposers.slots.grammar import Choices, Grammar
-from zfbench.tasks.epidemics import SLOTS, Compartments
+from zfbench.discoverers.proposers.slots.grammar import Choices, Grammar
+from zfbench.tasks.sir.compartments import SLOTS, Compartments
 
 
 def canonical(choices: Choices) -> Choices:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zfbench.search.types import normalise
+from zfbench.records.program import normalise
 
 HEADER = '"""'  # how a program begins: """slot=choice, slot=choice"""
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from discoverers.proposers.slots import channels, epidemics
-from discoverers.proposers.slots.grammar import Grammar
-from zfbench.errors import ZfbenchError
-from zfbench.search.proposer import Context
-from zfbench.search.types import NOTHING, Program, Proposal, Request
-from zfbench.tasks.task import Spec
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.slots import channels, epidemics
+from zfbench.discoverers.proposers.slots.grammar import Grammar
+from zfbench.protocols.proposer import Context, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.program import Program
+from zfbench.records.spend import NOTHING
 
 DRAWS = 50  # attempts at a program that was not proposed before
 REWRITES = 3  # slots that a rewrite changes
 
 
-class SlotProposer:
+class SlotProposer(Proposer):
     """Varies programs of a grammar: `mutate` and `repair` change a slot, `rewrite` three, `recombine` crosses parents.
 
     A parent that the grammar did not write counts as its plainest program.

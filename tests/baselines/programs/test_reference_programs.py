@@ -4,14 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import baselines.programs
-from zfbench.errors import UnknownNameError
-from zfbench.programs.contract import TrainingChoice, check_source
-from zfbench.programs.dynamics import Dynamics
-from zfbench.programs.seed import SEED_PROGRAM
-from zfbench.programs.training import train_program
-from zfbench.programs.worker import _execute, _instantiate
-from zfbench.tasks.task import Recording, TaskSpec
+import zfbench.baselines.programs
+from zfbench.base.errors import UnknownNameError
+from zfbench.forecasting.contract import TrainingChoice
+from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.job import _instantiate
+from zfbench.forecasting.seed import SEED_PROGRAM
+from zfbench.forecasting.training import train_program
+from zfbench.records.recordings import Recording, TaskSpec
+from zfbench.records.source import check_source
+from zfbench.sandbox.worker import _execute
 
 NAMES = ("driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
 # hidden state that all neurons share is forbidden in the masked track
@@ -34,17 +36,17 @@ def recordings():
 
 
 def test_names_lists_every_reference_program():
-    assert baselines.programs.names() == NAMES
+    assert zfbench.baselines.programs.names() == NAMES
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'masked_mlp'"):
-        baselines.programs.source("maskedmlp")
+        zfbench.baselines.programs.source("maskedmlp")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sources_satisfy_the_static_checks_and_begin_with_a_docstring(name):
-    source = baselines.programs.source(name)
+    source = zfbench.baselines.programs.source(name)
     check_source(source)
     assert source.startswith('"""')
 
@@ -55,14 +57,14 @@ def test_every_program_takes_a_step_in_every_track(name, track, spec):
         spec = replace(spec, mask=None, drive_mask=None)
     if track == "autonomous":
         spec = replace(spec, drive=())
-    dynamics = Dynamics.of(_instantiate(_execute(baselines.programs.source(name)), spec), spec)
+    dynamics = Dynamics.of(_instantiate(_execute(zfbench.baselines.programs.source(name)), spec), spec)
     assert dynamics.recurrent == (name == "driven_gru")
 
 
 def test_a_program_with_hidden_state_trains_without_drive(spec, recordings):
     spec = replace(spec, drive=(), mask=None, drive_mask=None)
     train = tuple(replace(r, drive=r.drive[:, :0]) for r in recordings)
-    program = _execute(baselines.programs.source("driven_gru"))
+    program = _execute(zfbench.baselines.programs.source("driven_gru"))
     choice = TrainingChoice.parse(getattr(program, "training", None))
     dynamics = Dynamics.of(_instantiate(program, spec), spec)
     trained = train_program(dynamics, spec, train, choice, 4, math.inf, seed=0)

@@ -1,9 +1,10 @@
 """A task, two parents and answers of a language model, for tests."""
 
-from zfbench.programs.contract import EXAMPLE, Status
-from zfbench.search.proposer import Context
-from zfbench.search.types import Evaluation, Program, Scored
-from zfbench.tasks.task import TaskSpec
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Evaluation, Scored
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
 
 SPEC = TaskSpec(
     name="zfish-tiny/masked",

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from discoverers.proposers.finite import FiniteProposer
-from zfbench.errors import ZfbenchError
-from zfbench.search.proposer import Context
-from zfbench.search.types import Program, Request
-from zfbench.tasks.task import TaskSpec
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.finite import FiniteProposer
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Request
+from zfbench.records.program import Program
+from zfbench.records.recordings import TaskSpec
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
 CONTEXT = Context(SPEC, (), frozenset())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discoverers.proposers.grammar.genotype import (
+from zfbench.discoverers.proposers.grammar.genotype import (
     BLOCK_GENES,
     INSERTED,
     TRAINING_GENES,
@@ -15,7 +15,7 @@ from discoverers.proposers.grammar.genotype import (
     block_genes,
     default_genotype,
 )
-from discoverers.proposers.grammar.operators import (
+from zfbench.discoverers.proposers.grammar.operators import (
     crossover,
     group_odds,
     inserted,
@@ -24,12 +24,14 @@ from discoverers.proposers.grammar.operators import (
     replace_gene,
     simplify,
 )
-from discoverers.proposers.grammar.proposer import GrammarProposer
-from discoverers.proposers.grammar.render import parse, render
-from zfbench.programs.contract import Status, TrainingChoice, check_source
-from zfbench.search.proposer import Context
-from zfbench.search.types import Evaluation, Program, Request, Scored
-from zfbench.tasks.task import TaskSpec
+from zfbench.discoverers.proposers.grammar.proposer import GrammarProposer
+from zfbench.discoverers.proposers.grammar.render import parse, render
+from zfbench.forecasting.contract import TrainingChoice
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.source import check_source
 
 GROUPS = ("A", "A", "B", "C", "C", "B")
 N, D, B = 6, 3, 5

@@ -3,16 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from discoverers.proposers.grammar.credit import gene_credit
-from discoverers.proposers.grammar.genotype import default_genotype
-from discoverers.proposers.grammar.operators import replace_gene
-from discoverers.proposers.grammar.proposer import GrammarProposer
-from discoverers.proposers.grammar.render import parse, render
-from zfbench.programs.contract import Status
-from zfbench.programs.seed import SEED_PROGRAM
-from zfbench.search.proposer import Context
-from zfbench.search.types import Evaluation, Program, Request, Scored
-from zfbench.tasks.task import TaskSpec
+from zfbench.discoverers.proposers.grammar.credit import gene_credit
+from zfbench.discoverers.proposers.grammar.genotype import default_genotype
+from zfbench.discoverers.proposers.grammar.operators import replace_gene
+from zfbench.discoverers.proposers.grammar.proposer import GrammarProposer
+from zfbench.discoverers.proposers.grammar.render import parse, render
+from zfbench.forecasting.seed import SEED_PROGRAM
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ("x",))
 START = default_genotype(SPEC)

@@ -4,14 +4,21 @@ import jax
 import numpy as np
 import pytest
 
-from discoverers.proposers.grammar.genotype import BLOCK_GENES, TRAINING_GENES, Block, Genotype, default_genotype
-from discoverers.proposers.grammar.proposer import GrammarProposer
-from discoverers.proposers.grammar.render import count_numbers, render
-from zfbench.programs.contract import TrainingChoice, check_source
-from zfbench.programs.dynamics import Dynamics
-from zfbench.programs.training import Trainer
-from zfbench.search.types import Program
-from zfbench.tasks.task import Recording, TaskSpec
+from zfbench.discoverers.proposers.grammar.genotype import (
+    BLOCK_GENES,
+    TRAINING_GENES,
+    Block,
+    Genotype,
+    default_genotype,
+)
+from zfbench.discoverers.proposers.grammar.proposer import GrammarProposer
+from zfbench.discoverers.proposers.grammar.render import count_numbers, render
+from zfbench.forecasting.contract import TrainingChoice
+from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.training import Trainer
+from zfbench.records.program import Program
+from zfbench.records.recordings import Recording, TaskSpec
+from zfbench.records.source import check_source
 
 N, D, B = 6, 3, 5
 

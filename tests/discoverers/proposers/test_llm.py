@@ -11,23 +11,25 @@ import pytest
 from llm_cases import BROKEN, CONTEXT, GOOD, LATE_SOURCE, PARENT, SPEC
 from llm_server import Server, completion, cut, drip, endless, endless_refusal, hang, no_json, send, status
 
-from discoverers.modelsmc import ModelSMC
-from discoverers.proposers.replay import ReplayProposer
-from discoverers.puct import Puct
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import EXAMPLE, Status
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.modelsmc import ModelSMC
+from zfbench.discoverers.proposers.replay import ReplayProposer
+from zfbench.discoverers.puct import Puct
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.protocols.proposer import Context, ProposalError
+from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.hints import CRITIQUE
+from zfbench.records.program import Program, Status
+from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.hints import CRITIQUE
-from zfbench.search.proposer import Context, ProposalError
-from zfbench.search.run import run_search
+from zfbench.search.loop import run_search
 from zfbench.search.trajectory import trajectory
-from zfbench.search.types import Evaluation, Program, Request, Scored, Spend
 
 pytest.importorskip("openai")
-from discoverers.proposers.llm.client import Account, Endpoint, most_read
-from discoverers.proposers.llm.prompting import NAMES, Prompts
-from discoverers.proposers.llm.proposer import LlmProposer
+from zfbench.discoverers.proposers.llm.client import Account, Endpoint, most_read
+from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
+from zfbench.discoverers.proposers.llm.proposer import LlmProposer
 
 KEY = "secret-key-of-the-test"
 

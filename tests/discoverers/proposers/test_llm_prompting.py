@@ -7,18 +7,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_cases import GOOD, PARENT, SPEC
 
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs.contract import EXAMPLE, Status
-from zfbench.search.evaluator import ProgramEvaluator
-from zfbench.search.hints import CRITIQUE, advice
-from zfbench.search.proposer import Context
-from zfbench.search.types import OPERATORS, Program, Request, Scored
-from zfbench.tasks.zfish import MAIN_CONDITIONS, ZFISH, ZfishName, _spec
+from zfbench.base.errors import ZfbenchError
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.evaluator import ProgramEvaluator
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Request, Scored
+from zfbench.records.hints import CRITIQUE, advice
+from zfbench.records.limits import Limits
+from zfbench.records.program import OPERATORS, Program, Status
+from zfbench.tasks.zfish.family import ZFISH
+from zfbench.tasks.zfish.name import MAIN_CONDITIONS, ZfishName
+from zfbench.tasks.zfish.task import make_spec
 from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
-from discoverers.proposers.llm.prompting import ANSWER_LIMIT, NAMES, AnswerError, Prompts, code_blocks, read_answer
+from zfbench.discoverers.proposers.llm.prompting import (
+    ANSWER_LIMIT,
+    NAMES,
+    AnswerError,
+    Prompts,
+    code_blocks,
+    read_answer,
+)
 
 
 def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
@@ -74,7 +84,9 @@ def test_each_line_of_an_answer_is_looked_at_once(line):
 
 def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():
     name = ZfishName("tiny", "masked", "redrawn:1")
-    text = Prompts.load().proposal(Request(1, "mutate"), Context(_spec(name, load("published")), (), frozenset()), 0)
+    text = Prompts.load().proposal(
+        Request(1, "mutate"), Context(make_spec(name, load("published")), (), frozenset()), 0
+    )
     assert "54 neurons of a simulated animal" in text
     assert published_names(text) == []
 

@@ -1,18 +1,20 @@
 import numpy as np
 import pytest
 
-from discoverers.proposers.replay import ReplayProposer
-from discoverers.puct import Puct
-from discoverers.random_search import RandomSearch
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import Status, check_source
-from zfbench.programs.seed import SEED_PROGRAM
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.replay import ReplayProposer
+from zfbench.discoverers.puct import Puct
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.forecasting.seed import SEED_PROGRAM
+from zfbench.protocols.proposer import Context, ProposalError
+from zfbench.records.evaluation import Evaluation, Proposal, Request
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.source import check_source
+from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.proposer import Context, ProposalError
-from zfbench.search.run import run_search
-from zfbench.search.types import Evaluation, Program, Proposal, Request, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.search.loop import run_search
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
 SEED = Program("seed")

@@ -3,16 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discoverers.proposers.slots import channels, epidemics
-from discoverers.proposers.slots.proposer import SlotProposer, channel_proposer, epidemic_proposer
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.contract import Status
-from zfbench.programs.simulator import simulate_program
-from zfbench.search.proposer import Context
-from zfbench.search.types import Evaluation, Program, Request, Scored
-from zfbench.tasks.sir import PROBLEMS, draw_contexts
+from zfbench.base.errors import ZfbenchError
+from zfbench.discoverers.proposers.slots import channels, epidemics
+from zfbench.discoverers.proposers.slots.proposer import SlotProposer, channel_proposer, epidemic_proposer
+from zfbench.protocols.proposer import Context
+from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.limits import Limits
+from zfbench.records.program import Program, Status
+from zfbench.sandbox.choose import open_sandbox
+from zfbench.simulators.simulate import simulate_program
+from zfbench.tasks.sir.task import PROBLEMS, draw_contexts
 
 GRAMMARS = [epidemics.GRAMMAR, channels.GRAMMAR]
 SPEC = PROBLEMS["sir-tiny"]().spec
@@ -110,7 +110,7 @@ def test_families_of_a_program_are_those_of_its_slots():
 
 
 def test_the_grammar_holds_the_hidden_current_and_the_base_model():
-    from zfbench.tasks.hodgkin_huxley_programs import SEED_PROGRAM, TRUTH
+    from zfbench.tasks.hodgkin_huxley.programs import SEED_PROGRAM, TRUTH
 
     def body(source):
         return source.partition("\n\n")[2].strip().replace("(V - (-35))", "(V + 35)").replace("/ (10)", "/ 10")

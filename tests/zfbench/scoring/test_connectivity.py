@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.connectivity import (
     EXCITABLE,
     STEP,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.signal import periodogram
 from scipy.spatial.distance import euclidean
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.dynamics import (
     decay_times,
     eigenvalue_distance,

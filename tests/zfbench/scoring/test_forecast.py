@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.forecast import SD_FLOOR, score_forecast
 
 B, H, N = 6, 4, 5

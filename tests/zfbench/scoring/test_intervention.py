@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.intervention import HELD_AT, hold_effects, hold_probes, score_intervention
 
 seeds = st.integers(0, 10_000)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from zfbench.errors import ZfbenchError
-from zfbench.forecaster import Clamp, roll
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.clamp import Clamp, roll
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 
 GROUPS = ("A", "B", "A", "C")

@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import invgamma, laplace
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.laplace import RELATIVE_SCALE, SHAPE, laplace_log_likelihood, standardised_mse
 
 

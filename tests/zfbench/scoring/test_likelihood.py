@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zfbench.errors import DensityError, ZfbenchError
+from zfbench.base.errors import DensityError, ZfbenchError
 from zfbench.scoring.likelihood import average, log_fitted, log_marginal_importance, log_marginal_prior
 
 LOGS = arrays(float, (3, 7), elements=st.floats(-500, 500))

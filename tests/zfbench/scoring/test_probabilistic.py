@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.probabilistic import crps
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from zfbench import plugins, runs
+from zfbench.base import plugins
+from zfbench.runs import search as runs
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,7 @@ def victim(victim_script, monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("victim", victim_script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in ("load_task", "load_judge", "assess_program", "open_sandbox"):
+    for name in ("load_task", "load_judge", "judge_program", "open_sandbox"):
         monkeypatch.setattr(runs, name, getattr(runs, name))
     monkeypatch.setattr(plugins, "load", plugins.load)
     monkeypatch.chdir(tmp_path)

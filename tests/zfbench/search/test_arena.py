@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from zfbench import runs
-from zfbench.errors import ZfbenchError
-from zfbench.programs.contract import Status
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.program import Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.spend import NOTHING, Spend
+from zfbench.runs import search as runs
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.budget import Budget
-from zfbench.search.door import LONGEST, Door
 from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.types import NOTHING, Evaluation, Spend
-from zfbench.tasks.task import TaskSpec
+from zfbench.search.server import LONGEST, Door
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.spend import Spend
 from zfbench.search.budget import METERED, Budget, Ledger
-from zfbench.search.types import Spend
 
 amounts = st.builds(
     Spend,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zfbench.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.search.eventlog import EventLog, read_journal
 
 
@@ -118,7 +118,7 @@ def test_second_writer_is_told_who_holds_the_lock(tmp_path):
         code = (
             "import sys, pathlib\n"
             "from zfbench.search.eventlog import EventLog\n"
-            "from zfbench.errors import ZfbenchError\n"
+            "from zfbench.base.errors import ZfbenchError\n"
             "try:\n    EventLog(pathlib.Path(sys.argv[1]))\n"
             "except ZfbenchError as error:\n    print(error)\n"
         )
@@ -185,7 +185,7 @@ def test_file_that_the_system_lets_grow_no_further_keeps_its_beginning(tmp_path)
     code = (
         "import pathlib, sys, resource\n"
         "from zfbench.search.eventlog import EventLog\n"
-        "from zfbench.errors import ZfbenchError\n"
+        "from zfbench.base.errors import ZfbenchError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "log = EventLog(pathlib.Path(sys.argv[1]))\n"
         "log.append('run', {})\n"

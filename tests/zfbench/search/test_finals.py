@@ -1,10 +1,10 @@
 import pytest
 
-from zfbench.errors import ZfbenchError
+from zfbench.base.errors import ZfbenchError
+from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.finals import default_finalists, fresh_seed, set_aside
-from zfbench.search.run import evaluation_seed
-from zfbench.search.types import Spend
+from zfbench.search.loop import evaluation_seed
 
 BOUND = Spend(evaluations=1, updates=2_000, device_seconds=100.0, wall_seconds=100.0)
 

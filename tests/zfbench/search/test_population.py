@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from zfbench.errors import DamagedFileError
-from zfbench.programs.contract import Status
+from zfbench.base.errors import DamagedFileError
+from zfbench.records.evaluation import Evaluation, Scored
+from zfbench.records.program import Program, Status
 from zfbench.search import population
-from zfbench.search.family import Member
-from zfbench.search.types import Evaluation, Program, Scored
+from zfbench.search.tree import Member
 
 
 def member(number, loss, summary=""):

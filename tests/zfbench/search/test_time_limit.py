@@ -7,19 +7,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from discoverers.random_search import RandomSearch
-from zfbench.forecaster import Limits
-from zfbench.programs import sandbox
-from zfbench.programs.contract import EXAMPLE, WINDOWS_PER_CALL, CandidateError, Status
-from zfbench.programs.frames import Frame
-from zfbench.programs.report import TrainingReport
-from zfbench.search import evaluator
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.forecasting import evaluator
+from zfbench.forecasting import fit as sandbox
+from zfbench.forecasting.contract import EXAMPLE, WINDOWS_PER_CALL
+from zfbench.forecasting.evaluator import ProgramEvaluator
+from zfbench.forecasting.report import TrainingReport
+from zfbench.records.evaluation import Proposal
+from zfbench.records.frame import Frame
+from zfbench.records.limits import ENDING, Limits, bound, time_limit
+from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.records.spend import NOTHING
 from zfbench.search.budget import Budget
-from zfbench.search.evaluator import ENDING, ProgramEvaluator, bound, time_limit
 from zfbench.search.eventlog import EventLog
-from zfbench.search.run import run_search
-from zfbench.search.types import NOTHING, Program, Proposal
-from zfbench.tasks.task import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.search.loop import run_search
 
 N, D, C, H, B = 2, 1, 4, 6, 3
 LIMITS = Limits(updates=7, seconds=10.0)

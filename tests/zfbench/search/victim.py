@@ -2,7 +2,7 @@
 
     python victim.py FOLDER TRIALS WORKERS SEED
 
-The search is the real `zfbench.runs.search` on a toy task with a deterministic evaluator and judge, both of which
+The search is the real `zfbench.runs.search.search` on a toy task with a deterministic evaluator and judge, both of which
 only sleep. One line of JSON per trial on standard output.
 """
 
@@ -17,14 +17,16 @@ from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
-from discoverers.random_search import RandomSearch
-from zfbench import plugins, runs
-from zfbench.programs.contract import Status
-from zfbench.results import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.base import plugins
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.protocols.proposer import ProposalError
+from zfbench.records.evaluation import Evaluation, Proposal
+from zfbench.records.program import Program, Status
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.records.spend import Spend
+from zfbench.runs import search as runs
 from zfbench.search.budget import Budget
-from zfbench.search.proposer import ProposalError
-from zfbench.search.types import Evaluation, Program, Proposal, Spend
-from zfbench.tasks.task import TaskSpec
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 TASK = SimpleNamespace(
@@ -80,7 +82,7 @@ def assess(source, method, task, judge, seed, limits, spend, progress, sandbox):
 def make_toy():
     """Put the toy in place of tasks and judge."""
     runs.load_task, runs.load_judge = lambda name: TASK, lambda name: None
-    runs.assess_program = assess
+    runs.judge_program = assess
     runs.open_sandbox = lambda: nullcontext(SimpleNamespace(name="none", confined=True))
     makers = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers()}
     plugins.load = lambda kind, name: makers[name]

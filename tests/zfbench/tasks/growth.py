@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from zfbench.programs.simulator_contract import EXAMPLE
-from zfbench.tasks.simulator import Observed, Parameter, Problem, SimulatorFamily, SimulatorSpec
+from zfbench.simulators.contract import EXAMPLE
+from zfbench.simulators.family import SimulatorFamily
+from zfbench.simulators.problem import Observed, Parameter, Problem, SimulatorSpec
 
 STEPS, NOISE = 4, 0.1
 CONSTANT = EXAMPLE.replace("* jnp.exp(growth)", "")

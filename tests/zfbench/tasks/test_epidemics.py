@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from discoverers.proposers.slots.epidemics import GRAMMAR
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.simulator import simulate_program
-from zfbench.search.types import normalise
-from zfbench.tasks import sir
-from zfbench.tasks.epidemics import SLOTS, Compartments, all_models
+from zfbench.discoverers.proposers.slots.epidemics import GRAMMAR
+from zfbench.records.limits import Limits
+from zfbench.records.program import normalise
+from zfbench.sandbox.choose import open_sandbox
+from zfbench.simulators.simulate import simulate_program
+from zfbench.tasks.sir import task as sir
+from zfbench.tasks.sir.compartments import SLOTS, Compartments, all_models
 
 COVERING = [  # every alternative of every slot
     Compartments("none", "rate", "none", "slow", "binomial"),

@@ -9,14 +9,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from zfbench import plugins
-from zfbench.assess import load_judge, load_task, task_names
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.simulator import simulate_program
-from zfbench.runs import Plan, search
+from zfbench.base import plugins
+from zfbench.records.limits import Limits
+from zfbench.runs.plan import Plan
+from zfbench.runs.search import search
+from zfbench.runs.tasks import load_judge, load_task, task_names
+from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
-from zfbench.tasks.simulator import SimulatorFamily
+from zfbench.simulators.family import SimulatorFamily
+from zfbench.simulators.simulate import simulate_program
 
 GUIDE = Path(__file__).parents[3] / "docs" / "tasks.md"
 

@@ -5,13 +5,13 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from discoverers.proposers.slots.channels import FAMILIES, FORMS, GRAMMAR
-from zfbench.errors import UnknownNameError, ZfbenchError
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.simulator import simulate_program
-from zfbench.tasks import hodgkin_huxley as hh
-from zfbench.tasks.hodgkin_huxley_programs import SEED_PROGRAM, TRUTH
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.discoverers.proposers.slots.channels import FAMILIES, FORMS, GRAMMAR
+from zfbench.records.limits import Limits
+from zfbench.sandbox.choose import open_sandbox
+from zfbench.simulators.simulate import simulate_program
+from zfbench.tasks.hodgkin_huxley import task as hh
+from zfbench.tasks.hodgkin_huxley.programs import SEED_PROGRAM, TRUTH
 
 LENGTH = 7_251
 
@@ -126,7 +126,7 @@ def test_every_family_is_finite_all_over_the_prior(task, sandbox, family):
 
 @pytest.mark.slow
 def test_the_shipped_stand_ins_are_what_their_script_makes(sandbox):
-    from zfbench.tasks.hodgkin_huxley_standin import make
+    from zfbench.tasks.hodgkin_huxley.standin import make
 
     shipped = json.loads((files("zfbench.tasks") / "hodgkin_huxley.json").read_text())
     made = make(sandbox)

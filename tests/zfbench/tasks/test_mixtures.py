@@ -3,17 +3,17 @@ import json
 import numpy as np
 import pytest
 
-from zfbench import runs
-from zfbench.assess import load_judge, load_task
-from zfbench.errors import DensityError, UnknownNameError
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.contract import CandidateError, Status
+from zfbench.base.errors import DensityError, UnknownNameError
+from zfbench.records.evaluation import Generation
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Program, Status
+from zfbench.runs import search as runs
+from zfbench.runs.tasks import load_judge, load_task
+from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
-from zfbench.search.discoverer import Generation
-from zfbench.search.types import Program
-from zfbench.tasks import mixtures
-from zfbench.tasks.mixtures import MixtureModel, MixtureTask, models, task_name
+from zfbench.tasks.mixtures import task as mixtures
+from zfbench.tasks.mixtures.model import MixtureModel
+from zfbench.tasks.mixtures.task import MixtureTask, models, task_name
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from zfbench.forecaster import Limits
-from zfbench.programs.backends import open_sandbox
-from zfbench.programs.simulator import simulate_program
+from zfbench.records.limits import Limits
+from zfbench.sandbox.choose import open_sandbox
 from zfbench.scoring.likelihood import log_marginal_prior
-from zfbench.tasks import sir
+from zfbench.simulators.simulate import simulate_program
+from zfbench.tasks.sir import task as sir
 
 LIMITS = Limits(seconds=120.0)
 

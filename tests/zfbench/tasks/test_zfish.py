@@ -3,8 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zfbench.errors import UnknownNameError, ZfbenchError
-from zfbench.tasks.zfish import CONTEXT, HORIZON, MAIN_CONDITIONS, TIERS, TRACKS, ZFISH, ZfishName, true_model
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.tasks.zfish.family import ZFISH
+from zfbench.tasks.zfish.name import MAIN_CONDITIONS, TIERS, TRACKS, ZfishName
+from zfbench.tasks.zfish.task import CONTEXT, HORIZON
+from zfbench.tasks.zfish.truth import true_model
 from zfbench.testbed.data import TEST, VALIDATION, load_dataset
 from zfbench.testbed.transition import transition
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from zfbench.errors import DamagedFileError, UnknownNameError
+from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.testbed import assembly, published
 from zfbench.testbed.circuit import Circuit, Gate
 

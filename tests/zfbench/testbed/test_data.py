@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from zfbench.errors import DamagedFileError, UnknownNameError
+from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.testbed import data, recording
 from zfbench.testbed.drive import DriveRecording
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zfbench.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError
 from zfbench.testbed import bouts, published
 from zfbench.testbed.drive import expand
 from zfbench.testbed.larva import draw_world, live, simulate, simulate_many

@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
 
-from zfbench.errors import UnknownNameError
-from zfbench.testbed.stimulus import (
-    CONDITIONS,
-    DIRECTIONS,
-    draw_schedule,
-    draw_texture,
-)
+from zfbench.base.errors import UnknownNameError
+from zfbench.testbed.stimulus import CONDITIONS, DIRECTIONS, draw_schedule, draw_texture
 
 MINUTES = 30 * 60_000
 MIRROR_CONDITION = {c: c for c in CONDITIONS} | {"left": "right", "right": "left"}

@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from zfbench.cli.app import _add_commands, app
+
+_add_commands()
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["judge"], ["list"], ["show"], ["demo"], ["data", "build"], ["testbed", "show"]]
+)
+def test_every_command_explains_itself(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert len(result.output) > 200
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['zfbench', '--help']\n"
+        "from zfbench.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'jax', 'flax', 'numba', 'scipy', 'numpy', 'sklearn', 'matplotlib', 'torch'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_no_extra_is_imported_before_it_is_needed():
+    """Not by loading all that is registered, nor by loading a task."""
+    code = (
+        "import sys\n"
+        "import zfbench.runs.judge, zfbench.runs.search, zfbench.simulators.density\n"
+        "from zfbench import plugins\n"
+        "for kind in plugins.KINDS:\n"
+        "    for name in plugins.names(kind): plugins.load(kind, name)\n"
+        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'): zfbench.runs.tasks.load_task(task)\n"
+        "print(sorted({'torch', 'sbi', 'gluonts', 'tabpfn', 'openai', 'ray', 'jinja2'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_list_names_everything_registered():
+    listing = json.loads(run("list", "--json").output)
+    assert "zfish-tiny/masked" in listing["tasks"]
+    assert {"oracle", "mask_only", "linear"} <= set(listing["baselines"])
+    assert "random_search" in listing["discoverers"]
+    assert "grammar" in listing["proposers"]
+    assert run("list").output.count("\n") > 10
+
+
+def zfbench(*arguments, cwd):
+    """The installed command, as a user runs it."""
+    code = "from zfbench.cli.app import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["judge", "none.py", "--task", "zfish-tiny/driven"], "Cannot read the program none.py"),
+        (["run", "--task", "zfish-tiny/maskd"], "did you mean 'zfish-tiny/masked'"),
+        (["run", "--task", "zfish-tiny/masked", "--discoverer", "randomsearch"], "did you mean 'random_search'"),
+        (["run", "--task", "zfish-tiny/masked", "--budget", "evaluation=3"], "did you mean 'evaluations'"),
+        (["run", "--task", "zfish-tiny/masked", "--set", "restarts"], "not of the form NAME=VALUE"),
+        (["show", "none.json"], "Cannot read none.json"),
+        (["data", "build", "--tier", "tinny"], "did you mean 'tiny'"),
+        (["testbed", "show", "--condition", "inwards"], "did you mean 'inward'"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_no_traceback(arguments, sentence, tmp_path, data_cache):
+    done = zfbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_program_is_a_result_with_its_status(tmp_path, data_cache):
+    (tmp_path / "broken.py").write_text("class Model(:\n")
+    done = zfbench("judge", "broken.py", "--task", "zfish-tiny/driven", cwd=tmp_path)
+    assert done.returncode == 1
+    result = json.loads((tmp_path / "broken.result.json").read_text())
+    assert result["status"] == "invalid"
+    assert result["metrics"] == {}
+    assert "line 1" in result["notes"][0]
+    shown = zfbench("show", "broken.result.json", cwd=tmp_path)
+    assert "class Model(:" in shown.stdout
+
+
+def test_the_larva_can_be_drawn(tmp_path, data_cache):
+    done = zfbench("testbed", "show", "--condition", "left", "--seconds", "2", "--out", "larva.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "larva.png").read_bytes().startswith(b"\x89PNG")
+    assert [p.name for p in tmp_path.iterdir()] == ["larva.png"]
+
+
+def test_a_short_search_runs_judges_and_resumes(tmp_path, data_cache):
+    arguments = [
+        *("run", "--task", "zfish-tiny/masked", "--budget", "evaluations=2", "--budget", "updates=20"),
+        *("--updates", "20", "--out", "search"),
+    ]
+    first = zfbench(*arguments, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "2 evaluations" in first.stdout
+    folder = tmp_path / "search"
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["method"]["name"], result["method"]["proposer"]) == ("random_search", "grammar")
+    assert result["method"]["settings"] == {"budget": {"evaluations": 2, "updates": 20}}
+    assert result["finals"] == []  # too few evaluations for a last round
+    assert result["program"]["source"] == (folder / "best.py").read_text()
+    assert result["spend"]["evaluations"] == 2
+    log = (folder / "log.jsonl").read_bytes()
+    assert zfbench(*arguments, cwd=tmp_path).returncode == 0
+    assert (folder / "log.jsonl").read_bytes() == log  # a finished search is not run again
+    again = json.loads((folder / "result.json").read_text())
+    assert again["metrics"] == result["metrics"]
+
+
+def test_contract_of_a_task_says_what_its_programs_are_given():
+    said = CliRunner().invoke(app, ["contract", "--task", "sir"])
+    assert said.exit_code == 0
+    assert "beta ~ U[0, 2]" in said.output
+    assert "def step(key, state, parameters, context, t)" in said.output

@@ -1,0 +1,121 @@
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.evaluator import InterpretedEvaluator, ProgramEvaluator
+from zfbench.forecasting.fit import fit_program
+from zfbench.forecasting.report import TrainingReport
+from zfbench.records.clamp import roll
+from zfbench.records.limits import Limits
+from zfbench.records.program import Program, Status
+from zfbench.tasks.zfish.truth import true_model
+
+BRIEF = Limits(updates=20, seconds=120)
+
+
+@pytest.fixture(scope="module")
+def evaluation(driven):
+    return ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 5)
+
+
+def test_the_loss_is_the_validation_mae_of_the_trained_program(driven, evaluation):
+    inputs = driven.validation.inputs
+    with fit_program(EXAMPLE, driven.spec, driven.train, BRIEF, 5) as fitted:
+        error = np.abs(fitted.forecast(inputs.context, inputs.drive).astype(float) - driven.validation.target)
+    assert evaluation.status == Status.OK
+    assert evaluation.loss == pytest.approx(error.mean(), rel=1e-6)
+    for group in ("BG", "MN"):
+        expected = error[:, :, driven.spec.indices(group)].mean()
+        assert evaluation.metrics[f"mae/group/{group}"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_feedback_says_where_the_error_sits_and_follows_from_the_seed(driven, evaluation):
+    assert f"{evaluation.loss:.4f}" in evaluation.feedback
+    worst = max((k for k in evaluation.metrics if "/group/" in k), key=evaluation.metrics.__getitem__)
+    assert f"worst first: {worst.removeprefix('mae/group/')} " in evaluation.feedback
+    again = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 5)
+    assert again.feedback == evaluation.feedback
+    assert again.metrics == evaluation.metrics
+
+
+def test_spend_counts_one_evaluation_and_its_updates(evaluation):
+    assert evaluation.spend.evaluations == 1
+    assert evaluation.spend.updates == 20
+    assert evaluation.spend.device_seconds > 0
+
+
+class TrueButFor:
+    """The true circuit, but for one group's neurons, which lose a tenth of their activity at every step."""
+
+    report = TrainingReport("one_step", 0.1, 0, False, 20, 20, 1.0, False, (), ())
+    stdout = ""
+
+    def __init__(self, task, group):
+        self.truth, self.wrong = true_model(task.spec.name), list(task.spec.indices(group))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def step(self, activity, drive):
+        context, drive = activity[:, None], np.stack([drive, drive], axis=1)
+        after = self.truth.rollout(context, drive, None)[:, 0].copy()
+        after[:, self.wrong] *= 0.9
+        return after
+
+    def rollout(self, context, drive, clamp=None):
+        return roll(self.step, context, drive, clamp)
+
+    forecast = rollout
+
+
+@pytest.mark.parametrize("group", ["PT", "MN"])
+def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, group))
+    blame = {name.removeprefix("blame/"): v for name, v in evaluation.metrics.items() if name.startswith("blame/")}
+    assert blame.keys() == set(driven.spec.groups)
+    assert blame.pop(group) > 1e-3
+    assert max(blame.values()) < 1e-4
+    assert f"follow the recording, worst first: {group} " in evaluation.feedback
+
+
+def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven):
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, "PT"))
+    reached = [g for g in set(driven.spec.groups) - {"PT"} if evaluation.metrics[f"mae/group/{g}"] > 0.01]
+    assert reached
+    assert all(evaluation.metrics[f"blame/{g}"] < 1e-4 for g in reached)
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("def", Status.INVALID),
+        (EXAMPLE.replace("return state, activity", "return state, jnp.nan * activity"), Status.NON_FINITE),
+        (EXAMPLE.replace("return state, activity", "raise ValueError('no'); return state, activity"), Status.ERROR),
+    ],
+)
+def test_failures_are_evaluations_with_a_sentence(driven, source, status):
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(source), 0)
+    assert evaluation.status == status
+    assert evaluation.loss is None
+    assert evaluation.feedback
+    assert evaluation.spend.evaluations == 1
+
+
+def test_a_dense_program_violates_the_mask(masked):
+    evaluation = ProgramEvaluator(masked, BRIEF)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.MASK_VIOLATION
+    moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
+    index = masked.spec.neurons.index
+    assert not masked.spec.mask[index(moved), index(changed)]
+
+
+def test_the_fast_path_is_not_sent_to_other_machines():
+    with pytest.raises(ZfbenchError, match="leave out --fast-path"):
+        pickle.dumps(InterpretedEvaluator(None, None, None))

@@ -1,0 +1,91 @@
+import pytest
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.records.limits import Limits
+from zfbench.records.result import MethodRecord, Spend
+from zfbench.runs.judge import judge_baseline, judge_program
+from zfbench.runs.tasks import load_judge, load_task
+
+BRIEF = Limits(updates=20, seconds=120)
+PROGRAM = MethodRecord(name="example", kind="program")
+
+
+def test_a_program_is_judged_with_its_source_and_spend(loaded_driven):
+    before = Spend(evaluations=3, updates=60, tokens=7)
+    stages = []
+    result = judge_program(EXAMPLE, PROGRAM, loaded_driven, 1, BRIEF, before, stages.append)
+    assert result.status == "ok"
+    assert result.program.source == EXAMPLE
+    assert result.program.validation_loss == result.metrics["forecast/validation/mae"]
+    assert result.spend.evaluations == 3
+    assert result.spend.updates == 80
+    assert result.spend.tokens == 7
+    assert result.limits["updates"] == 20
+    assert stages == ["fit", "forecast", "connectivity", "dynamics", "intervention"]
+
+
+def test_equal_seeds_give_equal_results_and_others_do_not(loaded_driven):
+    first, second, other = (judge_program(EXAMPLE, PROGRAM, loaded_driven, seed, BRIEF) for seed in (0, 0, 1))
+    assert first.comparable() == second.comparable()
+    assert first.metrics != other.metrics
+
+
+def test_a_program_that_reads_what_the_mask_forbids_is_a_violation(loaded_masked):
+    judge = load_judge("zfish-tiny/masked")
+    result = judge_program(EXAMPLE, PROGRAM, masked, judge, 0, BRIEF)
+    assert result.status == "mask_violation"
+    assert result.metrics == {}
+    assert len(result.notes) == 1
+    assert result.program.source == EXAMPLE
+    assert result.spend.updates == 20  # what failed is paid too
+    assert 0 < result.timings["fit"] == result.spend.device_seconds
+
+
+def test_unknown_names_are_refused(loaded_driven):
+    with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
+        judge_baseline("lineer", loaded_driven, 0, BRIEF)
+    with pytest.raises(UnknownNameError, match="There is no task"):
+        load_task("mouse/driven")
+
+
+def test_a_family_without_a_sealed_test_cannot_be_judged(monkeypatch):
+    class Unsealed:
+        def names(self):
+            return ("open/task",)
+
+        def load(self, name):
+            return None
+
+    from zfbench.base import plugins
+
+    monkeypatch.setattr(plugins, "names", lambda _: ("open",))
+    monkeypatch.setattr(plugins, "load", lambda *_: Unsealed())
+    with pytest.raises(ZfbenchError, match="no sealed test"):
+        load_judge("open/task")
+
+
+def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loaded_driven, monkeypatch):
+    from zfbench.base import plugins
+    from zfbench.records.program import CandidateError, Status
+
+    class Explodes:
+        kind = "program"
+        closed = False
+
+        def fit(self, train, validation, limits):
+            pass
+
+        def forecast(self, context, drive):
+            raise CandidateError(Status.NON_FINITE, "A forecast became non-finite.")
+
+        def close(self):
+            self.closed = True
+
+    model = Explodes()
+    monkeypatch.setattr(plugins, "load", lambda *_: lambda task, seed: model)
+    result = judge_baseline("explodes", loaded_driven, 0, BRIEF)
+    assert result.status == "non_finite"
+    assert result.notes == ("A forecast became non-finite.",)
+    assert result.metrics == {}
+    assert model.closed

@@ -1,0 +1,98 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.fit import fit_program
+from zfbench.records.limits import Limits
+from zfbench.sandbox import bubblewrap, devices, mounts
+from zfbench.sandbox.choose import VARIABLE, check_trust, open_sandbox
+from zfbench.sandbox.process import ProcessSandbox
+
+needs_bubblewrap = pytest.mark.skipif(bubblewrap.obstacle() is not None, reason=str(bubblewrap.obstacle()))
+
+
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+@needs_bubblewrap
+def test_bubblewrap_is_taken_where_it_works():
+    assert open_sandbox().name == "bubblewrap"
+
+
+def test_an_argument_goes_before_the_environment(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "nonsense")
+    assert open_sandbox("process").name == "process"
+    with pytest.raises(UnknownNameError, match="nonsense"):
+        open_sandbox()
+
+
+def test_without_bubblewrap_limits_are_what_is_left_and_one_line_says_so(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "obstacle", lambda: "bubblewrap is not installed")
+    sandbox = open_sandbox()
+    assert (sandbox.name, sandbox.confined) == ("process", False)
+    assert "bubblewrap is not installed" in sandbox.notice
+    assert "read your files" in sandbox.notice
+    assert "\n" not in sandbox.notice
+    with pytest.raises(ZfbenchError, match="does not work here: bubblewrap is not installed"):
+        open_sandbox("bubblewrap")
+
+
+def test_a_gpu_is_refused_in_one_sentence_where_it_cannot_be_given(monkeypatch, tmp_path):
+    with pytest.raises(UnknownNameError, match="did you mean 'gpu'"):
+        open_sandbox("process", "gpus")
+    monkeypatch.setattr(devices, "DRIVER", tmp_path / "nvidiactl")
+    with pytest.raises(ZfbenchError, match="There is no GPU"):
+        open_sandbox("process", "gpu")
+    devices.DRIVER.touch()
+    monkeypatch.setattr(bubblewrap, "obstacle", lambda: None)
+    with pytest.raises(ZfbenchError, match=r"'bubblewrap' hides the GPU.*--sandbox process"):
+        open_sandbox(None, "gpu")
+    assert open_sandbox("process", "gpu").device == "gpu"
+    assert open_sandbox("process").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("confined", "trusted", "allowed", "runs"),
+    [
+        (False, False, False, False),
+        (False, False, True, True),
+        (False, True, False, True),
+        (True, False, False, True),
+    ],
+)
+def test_programs_that_nobody_vouches_for_need_confinement_or_consent(confined, trusted, allowed, runs):
+    sandbox = ProcessSandbox()
+    sandbox.confined = confined
+    if runs:
+        check_trust(sandbox, "llm", trusted, allowed)
+    else:
+        with pytest.raises(ZfbenchError, match="--allow-unsafe-programs"):
+            check_trust(sandbox, "llm", trusted, allowed)
+
+
+@needs_bubblewrap
+def test_both_backends_train_the_same_program(system):
+    paths = []
+    for name in ("process", "bubblewrap"):
+        with (
+            open_sandbox(name) as sandbox,
+            fit_program(EXAMPLE, system.unmasked, system.train, Limits(3, 120), 5, sandbox) as fitted,
+        ):
+            paths.append(fitted.forecast(system.context, system.drive))
+    np.testing.assert_array_equal(*paths)
+
+
+def test_the_modules_in_the_sandbox_import_no_others_of_zfbench():
+    """The worker must not need what holds the truth, nor may a module that does be listed."""
+    imported = "import sys, zfbench.sandbox.pool, zfbench.simulators.vectorise"
+    code = f"{imported}; print(*(m for m in sys.modules if m.startswith('zfbench')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    needed = {name.removeprefix("zfbench").removeprefix(".") for name in done.stdout.split()}
+    listed = {module.replace("/", ".").removesuffix("__init__").rstrip(".") for module in mounts.MODULES}
+    assert needed == listed

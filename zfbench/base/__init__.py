@@ -1,0 +1,1 @@
+"""What everything stands on and that knows no science: errors, files, the cache, plug-ins."""

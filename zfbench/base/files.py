@@ -1,0 +1,66 @@
+"""Files that are either whole or absent: write beside the target, flush to disk, then rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zfbench.base.errors import ZfbenchError
+
+
+@contextmanager
+def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a temporary path; when the block ends well it becomes `path` in one step, else it is removed.
+
+    Args:
+        path: the file to write.
+        overwrite: whether it may replace what is there; if not, of several writers exactly one succeeds.
+
+    Raises:
+        ZfbenchError: the folder cannot be written, the disk is full, or `path` is there and must not be replaced;
+            `path` is as it was before.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        Path(name).chmod(0o644)  # temporary files are private, results are not
+    except OSError as error:
+        raise ZfbenchError(
+            f"Cannot write to {path.parent} ({error.strerror}); free some space there or choose another folder."
+        ) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        if overwrite:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)  # unlike a rename, a link refuses to replace what is there
+    except FileExistsError as error:
+        raise ZfbenchError(
+            f"{path} is already there and results are never overwritten; choose another folder or seed."
+        ) from error
+    except OSError as error:
+        raise ZfbenchError(
+            f"Cannot write {path} ({error.strerror}); free some space there or choose another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically (see `atomic_write`)."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

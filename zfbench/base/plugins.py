@@ -1,0 +1,45 @@
+"""Finding tasks and methods by entry point, so that a third party's package plugs in exactly as ours do."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+
+KINDS = {
+    "task": "zfbench.tasks",
+    "baseline": "zfbench.baselines",
+    "discoverer": "zfbench.discoverers",
+    "proposer": "zfbench.proposers",
+    "executor": "zfbench.executors",
+}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Registered names of a kind (a key of `KINDS`), sorted; imports none of them."""
+    return tuple(sorted({entry.name for entry in entry_points(group=KINDS[kind])}))
+
+
+def load(kind: str, name: str) -> Any:
+    """The object registered as `name`.
+
+    Raises:
+        UnknownNameError: nothing of that kind has the name; the nearest known one is suggested.
+        ZfbenchError: two packages claim the name, or the plug-in cannot be imported.
+    """
+    found = entry_points(group=KINDS[kind], name=name)
+    if not found:
+        raise UnknownNameError(kind, name, names(kind))
+    targets = {entry.value for entry in found}
+    if len(targets) > 1:
+        raise ZfbenchError(
+            f"The {kind} '{name}' is claimed by {' and '.join(sorted(targets))}; uninstall one of the two packages."
+        )
+    entry = next(iter(found))
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ZfbenchError(
+            f"The {kind} '{name}' ({entry.value}) cannot be imported: {error}; is its optional extra installed?"
+        ) from error

@@ -1,0 +1,169 @@
+"""The evaluator of a search: train a candidate apart from the parent, score its validation forecasts here.
+
+The same for every method: same trainer, same limits, same windows, same feedback. It holds the validation targets and
+nothing sealed. `bound` says the most that one evaluation may use up, and the evaluator keeps to it: whatever a program
+does, it is ended when its time is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.forecasting.feedback import feedback
+from zfbench.forecasting.fit import FittedProgram, fit_program
+from zfbench.forecasting.interpreter import InterpreterPool
+from zfbench.forecasting.mask_check import verify_mask
+from zfbench.forecasting.report import TrainingReport
+from zfbench.forecasting.task import Task
+from zfbench.protocols.models import Simulator
+from zfbench.protocols.proposer import Interpretable
+from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import Evaluator
+from zfbench.records.clamp import Clamp
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.hints import BLAMED
+from zfbench.records.limits import Limits, time_limit
+from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.spend import Spend
+from zfbench.sandbox.choose import SandboxUser, open_sandbox
+from zfbench.scoring.forecast import score_forecast
+from zfbench.scoring.isolation import isolated_errors, isolation_probes
+from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
+
+PRINTED = 1_000  # characters of a program's output that become feedback
+BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
+Fit = Callable[[Program, int, float], FittedProgram]  # with that seed, until that moment
+
+
+class ProgramEvaluator(SandboxUser, Evaluator):
+    """Scores candidate programs on one task's validation windows.
+
+    Args:
+        task: what the candidates attempt.
+        limits: what each candidate's fit may spend.
+        sandbox: runs the candidates; without one, each opens its own.
+    """
+
+    def __init__(self, task: Task, limits: Limits, sandbox: Sandbox | None = None) -> None:
+        self._task = task
+        self._limits = limits
+        self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
+        self._sandbox = sandbox
+
+    def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
+        """Train with that seed and score; every failure of the program becomes an evaluation with its status.
+
+        Args:
+            program: to evaluate.
+            seed: of its training.
+            fit: how to train it otherwise than from its source.
+        """
+        if self._sandbox is not None:
+            self._sandbox.start()  # at no candidate's expense
+        began = time.monotonic()
+        updates = 0
+        spec, inputs = self._task.spec, self._task.validation.inputs
+        try:
+            with (fit or self._fit)(program, seed, began + time_limit(self._limits)) as fitted:
+                report = fitted.report
+                updates = report.updates
+                prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
+                if spec.masked:
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                printed = fitted.stdout  # before recordings of validation lead the program: it may print those
+                blame = self._blame(fitted)
+        except CandidateError as error:
+            return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
+        return self._score(prediction, blame, report, printed, _spend(began, updates))
+
+    def _blame(self, fitted: Simulator) -> dict[str, float]:
+        """Error of each neuron group while the others follow the recording."""
+        groups, inputs = self._task.spec.groups, self._task.validation.inputs
+        some = np.linspace(0, len(inputs) - 1, min(BLAME_WINDOWS, len(inputs))).round().astype(int)
+        target = self._task.validation.target[some]
+        probes = isolation_probes(inputs.context[some], target, groups)
+        drive = np.repeat(inputs.drive[some], len(set(groups)), axis=0)
+        paths = fitted.rollout(probes.context, drive, Clamp(probes.mask, probes.value))
+        return isolated_errors(paths, target, groups)
+
+    def _score(
+        self,
+        prediction: NDArray[np.float32],
+        blame: dict[str, float],
+        report: TrainingReport,
+        printed: str,
+        spend: Spend,
+    ) -> Evaluation:
+        spec, target = self._task.spec, self._task.validation.target
+        inputs = self._task.validation.inputs
+        last_value = np.broadcast_to(inputs.context[:, -1:], prediction.shape)
+        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.neurons, spec.groups)
+        mae, skill = score.mae, score.skill.overall
+        assert mae.overall is not None  # windows, steps and neurons are never empty
+        metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
+        metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
+        metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}
+        optional = {"skill_last_value": skill, "standardised_mse": standardised_mse(prediction, target, self._sd)}
+        metrics |= {name: value for name, value in optional.items() if value is not None}
+        return Evaluation(
+            Status.OK,
+            loss=mae.overall,
+            log_likelihood=laplace_log_likelihood(prediction, target, self._sd),
+            metrics=metrics,
+            feedback=feedback(mae, skill, blame, prediction, target, spec.neurons, report) + _quoted(printed),
+            spend=spend,
+        )
+
+    @contextmanager
+    def through(self, proposer: Interpretable) -> Iterator[InterpretedEvaluator]:
+        """An evaluator that trains programs through their proposer's interpreter, in a pool of processes of its own."""
+        sandbox = self._sandbox or open_sandbox()
+        with InterpreterPool(self._task.spec, self._task.train, self._limits, sandbox) as pool:
+            yield InterpretedEvaluator(self, proposer, pool)
+
+    def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
+        spec, train = self._task.spec, self._task.train
+        return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
+
+
+class InterpretedEvaluator:
+    """Scores programs by an evaluator, but trains them through their interpreter where they have one.
+
+    Args:
+        evaluator: scores, and trains what has no interpreter.
+        proposer: who wrote the programs.
+        pool: of processes that have compiled an interpreter, on this machine.
+    """
+
+    def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
+        self._evaluator, self._proposer, self._pool = evaluator, proposer, pool
+
+    def __getstate__(self) -> NoReturn:
+        raise ZfbenchError(
+            "What the fast path has compiled cannot be sent to other machines; leave out --fast-path or --executor ray."
+        )
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """See `ProgramEvaluator`."""
+        found = self._proposer.interpret(program)
+        if found is None:
+            return self._evaluator(program, seed)
+        return self._evaluator(program, seed, lambda _, seed, deadline: self._pool.fit(found, seed, deadline))
+
+
+def _spend(began: float, updates: int) -> Spend:
+    """One evaluation, and the seconds that it held a worker."""
+    seconds = time.monotonic() - began
+    return Spend(evaluations=1, updates=updates, device_seconds=seconds)
+
+
+def _quoted(printed: str) -> str:
+    """The end of what a program printed, for its author."""
+    return f"\nIt printed: {printed[-PRINTED:]}" if printed else ""

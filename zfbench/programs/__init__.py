@@ -1,1 +1,0 @@
-"""Candidate programs: what they must define, the one trainer they share, the process they run in."""

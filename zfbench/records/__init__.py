@@ -1,0 +1,1 @@
+"""Plain data that everything else passes around; nothing here imports machinery."""

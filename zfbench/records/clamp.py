@@ -1,0 +1,57 @@
+"""Interventions: neurons whose activity is held at given values while a model rolls out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp:
+    """An intervention do(a_i(t) = value) at every forecast step.
+
+    Attributes:
+        mask: bool [B, N], the neurons held.
+        value: float32 [B, N], the activity they are held at, or [B, H, N], the course they are made to
+            follow; ignored where the mask is False.
+    """
+
+    mask: NDArray[np.bool_]
+    value: NDArray[np.float32]
+
+    def course(self, H: int) -> NDArray[np.float32]:
+        """The value at every one of H steps, [B, H, N]."""
+        value = self.value if self.value.ndim == 3 else self.value[:, None]
+        return np.broadcast_to(value, (len(value), H, value.shape[2]))
+
+
+def roll(
+    step: Callable[[NDArray, NDArray], NDArray],
+    context: NDArray[np.float32],
+    drive: NDArray[np.float32],
+    clamp: Clamp | None = None,
+) -> NDArray[np.float32]:
+    """Iterate a one-step map on its own output.
+
+    Args:
+        step: `step(activity [B, N], drive [B, D]) -> [B, N]`.
+        context: [B, C, N]; only the last entry matters to a map without memory.
+        drive: [B, C + H, D].
+        clamp: neurons to overwrite after every step.
+
+    Returns:
+        [B, H, N].
+    """
+    C = context.shape[1]
+    activity = context[:, -1]  # [B, N]
+    forecast = np.empty((len(context), drive.shape[1] - C, context.shape[2]), np.float32)
+    course = None if clamp is None else clamp.course(forecast.shape[1])
+    for h in range(forecast.shape[1]):
+        activity = step(activity, drive[:, C + h])
+        if clamp is not None and course is not None:
+            activity = np.where(clamp.mask, course[:, h], activity)
+        forecast[:, h] = activity
+    return forecast

@@ -1,0 +1,145 @@
+"""What passes between discoverer, proposer, evaluator and event log: frozen records with a JSON form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from zfbench.records.program import OPERATORS, Operator, Program, ProgramId, Status
+from zfbench.records.spend import NOTHING, Spend
+
+
+@dataclass(frozen=True)
+class Request:
+    """A discoverer's wish for one new program.
+
+    Attributes:
+        id: 0, 1, 2, ... in the order of asking.
+        operator: how the program is to be made; `seed` asks for the seed program itself.
+        parents: programs to build on, each already told; the last is the one to start from, the others come
+            before it in the order a reader should see them (ancestors oldest first, rivals weakest first).
+        hints: short texts for the proposer, see `zfbench.records.hints`.
+    """
+
+    id: int
+    operator: Operator
+    parents: tuple[ProgramId, ...] = ()
+    hints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.operator not in OPERATORS:
+            raise ValueError(f"there is no operator {self.operator!r}; known are {', '.join(OPERATORS)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        return {
+            "id": self.id,
+            "operator": self.operator,
+            "parents": list(self.parents),
+            "hints": list(self.hints),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Request:
+        """The inverse of `to_json`."""
+        return cls(content["id"], content["operator"], tuple(content["parents"]), tuple(content["hints"]))
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposer's answer to a request.
+
+    Attributes:
+        source: the new program.
+        summary: one or a few lines on what it changes and why.
+        spend: what writing it used up, tokens above all.
+        critique: of the last parent, if one was had on the way; it is kept with that program, for its other children.
+    """
+
+    source: str
+    summary: str
+    spend: Spend = NOTHING
+    critique: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a program fared; the only thing about it that a discoverer may base its choices on.
+
+    Attributes:
+        status: `ok`, or what went wrong.
+        loss: validation loss, lower is better; a finite number if and only if the status is `ok`.
+        log_likelihood: log p(observations | program) where the task defines it.
+        metrics: further finite validation scores by name; an undefined score is absent.
+        feedback: text for the next proposal, a function of program and scores alone.
+        spend: what training and scoring used up.
+    """
+
+    status: Status
+    loss: float | None = None
+    log_likelihood: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    feedback: str = ""
+    spend: Spend = NOTHING
+
+    def __post_init__(self) -> None:
+        if self.ok != (self.loss is not None):
+            raise ValueError(f"an evaluation with status {self.status} has loss {self.loss}")
+        scores = {"loss": self.loss, "log_likelihood": self.log_likelihood, **self.metrics}
+        for name, value in scores.items():
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}: leave undefined scores out, or give another status than ok")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the program ran and has a loss."""
+        return self.status == Status.OK
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        return {
+            "status": str(self.status),
+            "loss": self.loss,
+            "log_likelihood": self.log_likelihood,
+            "metrics": self.metrics,
+            "feedback": self.feedback,
+            "spend": self.spend.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Evaluation:
+        """The inverse of `to_json`."""
+        return cls(
+            Status(content["status"]),
+            content["loss"],
+            content["log_likelihood"],
+            content["metrics"],
+            content["feedback"],
+            Spend.from_json(content["spend"]),
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A program together with its evaluation, and with the critique of it, if a proposer has written one."""
+
+    program: Program
+    evaluation: Evaluation
+    critique: str = ""
+
+
+FITTED = "log_fitted"  # metric: log likelihood of the observations, each at the parameters fitted to it
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A population at the end of a generation.
+
+    Attributes:
+        programs: of every member.
+        resampled: whether the generation began by drawing its members anew from the one before.
+    """
+
+    programs: tuple[ProgramId, ...]
+    resampled: bool

@@ -1,0 +1,26 @@
+"""One message between the harness and a sandboxed process: a kind, JSON fields, and raw arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One message.
+
+    Attributes:
+        kind: what it says.
+        fields: JSON-compatible values.
+        arrays: float32 or bool arrays by name.
+    """
+
+    kind: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""Hints that a discoverer may attach to a request, in a text form that any proposer can read.
+
+`blame:MN=0.4,nMLF=0.3` says which neuron groups account for the parent's error, in relative shares. Hints of
+other kinds, such as plain sentences for a language model, are left alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from zfbench.records.evaluation import Scored
+
+BLAME = "blame:"
+BLAMED = "blame/"  # prefix of the metrics that say how much of its error is a group's own
+CRITIQUE = "critique"  # asks a language model to criticise the last parent before it writes
+
+
+def blame_hint(errors: Mapping[str, float]) -> str:
+    """The hint for these errors per neuron group, as shares that sum to one, worst group first.
+
+    Raises:
+        ValueError: an error is negative or not finite, or none is positive.
+    """
+    total = sum(errors.values())
+    if not (math.isfinite(total) and total > 0 and min(errors.values()) >= 0):
+        raise ValueError(f"blame needs finite errors of at least 0 with a positive sum, got {dict(errors)}")
+    worst_first = sorted(errors.items(), key=lambda item: (-item[1], item[0]))
+    return BLAME + ",".join(f"{group}={error / total:.4g}" for group, error in worst_first)
+
+
+def advice(groups: Sequence[str], parents: Sequence[Scored]) -> tuple[str, ...]:
+    """Hints that every method's requests get alike: whom to blame for the error of the last parent.
+
+    A group's share is its own error, summed over its neurons. No hint without groups to blame,
+    or without a parent that was measured so.
+    """
+    metrics = parents[-1].evaluation.metrics if parents else {}
+    size = Counter(groups)
+    errors = {group: metrics[BLAMED + group] * size[group] for group in size if BLAMED + group in metrics}
+    return (blame_hint(errors),) if sum(errors.values()) > 0 else ()
+
+
+def blame(hints: Sequence[str]) -> dict[str, float]:
+    """Shares of blame by neuron group, from the last hint that gives them; empty without such a hint.
+
+    Raises:
+        ValueError: a hint begins with `blame:` but is not of that form.
+    """
+    shares: dict[str, float] = {}
+    for hint in hints:
+        if hint.startswith(BLAME):
+            shares = {}
+            for part in hint.removeprefix(BLAME).split(","):
+                group, separator, share = part.rpartition("=")
+                try:
+                    value = float(share)
+                except ValueError:
+                    value = math.nan
+                if not (separator and group and math.isfinite(value) and value >= 0):
+                    raise ValueError(f"the hint {hint!r} is not of the form 'blame:MN=0.4,nMLF=0.3'")
+                shares[group] = value
+    return shares

@@ -1,0 +1,27 @@
+"""A program as parameters of another program that is compiled once; what the fast path needs of a proposer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """A program as parameters of an interpreter.
+
+    Attributes:
+        source: of the interpreter, a program of the contract.
+        given: parameters of the interpreter by name, float32, that make it the program.
+        training: what the program asks of the trainer, as its module-level `training` would.
+        numbers: how many trainable numbers the program has.
+    """
+
+    source: str
+    given: Mapping[str, NDArray[np.float32]]
+    training: Mapping[str, Any]
+    numbers: int

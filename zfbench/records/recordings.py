@@ -1,0 +1,184 @@
+"""Recordings and what is asked of them: the task's specification, recordings, windows to forecast.
+
+Time convention: `a(t) = f(a(t-1), x(t))`. A window with context C and horizon H that starts at s holds the activity
+of s-C .. s-1 and the drive of s-C .. s+H-1, and asks for the activity of s .. s+H-1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.records.source import check_source
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSpec:
+    """What a program may know of its task; plain data, so that it crosses a process boundary as JSON.
+
+    Attributes:
+        name: for example `zfish-tiny/masked`.
+        description: the system and the question, for people and for language models.
+        contract: what a program's source must define.
+        dt_ms: one step, in milliseconds.
+        horizon: H, steps to forecast.
+        context: C, the longest context a window offers, in steps.
+        neurons: N unit names, all different.
+        groups: the group of each neuron, N entries.
+        drive: D drive channel names; empty in an autonomous track.
+        mask: bool [N, N], `mask[i, j]` says that neuron j may influence neuron i within one step; None: unknown.
+        drive_mask: bool [N, D], likewise for drive channels; None: unknown.
+        anonymous: whether names and description are neutral, so that nobody can recognise a published system by them.
+    """
+
+    name: str
+    description: str
+    contract: str
+    dt_ms: float
+    horizon: int
+    context: int
+    neurons: tuple[str, ...]
+    groups: tuple[str, ...]
+    drive: tuple[str, ...]
+    mask: NDArray[np.bool_] | None = None
+    drive_mask: NDArray[np.bool_] | None = None
+    anonymous: bool = False
+
+    def __post_init__(self) -> None:
+        N, D = len(self.neurons), len(self.drive)
+        if len(set(self.neurons)) != N or len(self.groups) != N:
+            raise ValueError("neuron names must differ and every neuron needs a group")
+        if self.mask is not None and self.mask.shape != (N, N):
+            raise ValueError(f"mask has shape {self.mask.shape}, expected {(N, N)}")
+        if self.drive_mask is not None and self.drive_mask.shape != (N, D):
+            raise ValueError(f"drive mask has shape {self.drive_mask.shape}, expected {(N, D)}")
+
+    @property
+    def masked(self) -> bool:
+        """Whether the Boolean wiring is given."""
+        return self.mask is not None
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Programs are not listed: empty."""
+        return ()
+
+    def indices(self, group: str) -> NDArray[np.intp]:
+        """Positions of a group's neurons."""
+        return np.flatnonzero(np.asarray(self.groups) == group)
+
+    def anonymised(self, description: str) -> TaskSpec:
+        """The same task under neutral names for neurons, groups and channels; every index keeps its meaning.
+
+        Args:
+            description: one that gives the system away by no word either.
+        """
+        kinds = dict.fromkeys(self.groups)
+        group = dict(zip(kinds, _numbered("group", len(kinds)), strict=True))
+        return replace(
+            self,
+            description=description,
+            neurons=_numbered("neuron", len(self.neurons)),
+            groups=tuple(group[name] for name in self.groups),
+            drive=_numbered("drive", len(self.drive)),
+            anonymous=True,
+        )
+
+    def for_programs(self) -> TaskSpec:
+        """As programs see it: an anonymous task's own name stays out too, for what a program prints is fed back."""
+        return replace(self, name="anonymous") if self.anonymous else self
+
+    def facts(self) -> dict[str, str]:
+        """See `Spec.facts`."""
+        sizes = Counter(self.groups)
+        return {
+            "Neurons by group": ", ".join(f"{group} ({sizes[group]})" for group in sizes),
+            "Drive channels": ", ".join(self.drive) or "none",
+            "Wiring": "given as spec.mask and spec.drive_mask" if self.masked else "unknown",
+        }
+
+    def check(self, source: str) -> None:
+        """See `Spec.check`."""
+        check_source(source)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form; masks as lists of lists of 0 and 1."""
+        fields = asdict(self)
+        for key in ("mask", "drive_mask"):
+            fields[key] = None if fields[key] is None else fields[key].astype(int).tolist()
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> TaskSpec:
+        """The inverse of `to_json`."""
+        fields = dict(fields)
+        N, D = len(fields["neurons"]), len(fields["drive"])
+        for key, shape in (("mask", (N, N)), ("drive_mask", (N, D))):
+            if fields[key] is not None:
+                fields[key] = np.asarray(fields[key], dtype=bool).reshape(shape)
+        for key in ("neurons", "groups", "drive"):
+            fields[key] = tuple(fields[key])
+        return cls(**fields)
+
+
+def _numbered(word: str, count: int) -> tuple[str, ...]:
+    """Such as neuron01 .. neuron54."""
+    return tuple(f"{word}{k:0{len(str(count))}d}" for k in range(1, count + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A stretch of consecutive steps under one stimulus condition.
+
+    Attributes:
+        condition: the stimulus condition's name.
+        activity: float32 [T, N].
+        drive: float32 [T, D]; `drive[t]` acts on the step from `activity[t-1]` to `activity[t]`.
+    """
+
+    condition: str
+    activity: NDArray[np.float32]
+    drive: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Inputs of forecasts; the targets travel apart, in `LabelledWindows`.
+
+    Attributes:
+        conditions: B condition names.
+        context: float32 [B, C, N].
+        drive: float32 [B, C + H, D]; D = 0 in an autonomous track.
+    """
+
+    conditions: tuple[str, ...]
+    context: NDArray[np.float32]
+    drive: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledWindows:
+    """Windows with what really happened: `target` is float32 [B, H, N]."""
+
+    inputs: Windows
+    target: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+def one_step_pairs(recordings: tuple[Recording, ...]) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
+    """For each recording: activity before [T-1, N], drive [T-1, D], activity after [T-1, N]."""
+    for r in recordings:
+        yield r.activity[:-1], r.drive[1:], r.activity[1:]

@@ -1,0 +1,39 @@
+"""The scores of one judged model: numbers, curves, versions of the metrics, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Scores:
+    """What the judge found; see `zfbench.records.result.Result` for the fields."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    metric_versions: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, value: float | None) -> None:
+        """Record a score unless it is undefined."""
+        if value is not None:
+            self.metrics[name] = float(value)
+
+    def add_curve(self, name: str, values: Sequence[float | None]) -> None:
+        """Record a list of scores unless one of them is undefined."""
+        defined = [float(f"{v:.6g}") for v in values if v is not None]
+        if len(defined) == len(values):
+            self.curves[name] = defined
+
+    def add_all(self, prefix: str, values: Mapping[str, float | None]) -> None:
+        """Record several scores below a prefix."""
+        for name, value in values.items():
+            self.add(f"{prefix}/{name}", value)
+
+    def join(self, others: Scores) -> None:
+        """Record what others hold."""
+        self.metrics |= others.metrics
+        self.curves |= others.curves
+        self.metric_versions |= others.metric_versions
+        self.notes += others.notes

@@ -1,0 +1,52 @@
+"""What a search has used up, in the units of a budget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What was used up, in the units of a budget; spends add up.
+
+    Attributes:
+        evaluations: programs trained and scored.
+        updates: optimiser steps, over all candidates.
+        device_seconds: seconds of training and scoring, summed over parallel workers.
+        wall_seconds: seconds by the clock on the wall.
+        tokens: of a language model, read and written.
+        money: what these tokens cost, in the currency of the prices that the proposer was given.
+    """
+
+    evaluations: int = 0
+    updates: int = 0
+    device_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    tokens: int = 0
+    money: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"a spend of {name}={value} is not a finite number of at least 0")
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    def minus(self, other: Spend) -> Spend:
+        """What is left of this after `other`, each unit at least 0."""
+        return Spend(**{f.name: max(getattr(self, f.name) - getattr(other, f.name), 0) for f in fields(self)})
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form; units of which nothing was used are left out."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Spend:
+        """The inverse of `to_json`."""
+        return cls(**content)
+
+
+NOTHING = Spend()

@@ -1,0 +1,1 @@
+"""From names to results: plans, searches, judging, resuming and replaying."""

@@ -1,0 +1,59 @@
+"""Registered methods by name, made with their settings, and checked against the interface that they claim to have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.spec import Spec
+from zfbench.protocols.task import SearchTask
+from zfbench.records.program import Program
+from zfbench.runs.plan import GUEST, Plan
+from zfbench.search.arena import Guest
+
+PROPOSER = ("bound", "trusted", "version", "identity", "propose")
+DISCOVERER = ("ask", "tell")
+
+
+def seed_program(task: SearchTask) -> Program:
+    """The program that searches on a task start from."""
+    return Program(task.seed_program, summary="the task's seed program")
+
+
+def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
+    """The discoverer of a plan, fresh.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        ZfbenchError: it has no such setting, or lacks a part of its interface.
+    """
+    if plan.proposer == GUEST:
+        return Guest()
+    made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
+    return made
+
+
+def make_proposer(plan: Plan, spec: Spec) -> Proposer:
+    """The proposer of a plan, fresh; errors as of `make_discoverer`."""
+    made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
+    return made
+
+
+def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[str, ...], *arguments: Any) -> Any:
+    """A registered method with its settings."""
+    factory = plugins.load(kind, name)
+    try:
+        made = factory(*arguments, **settings)
+    except TypeError as error:
+        raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
+    missing = [attribute for attribute in interface if not hasattr(made, attribute)]
+    if missing:
+        raise ZfbenchError(
+            f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
+            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are and has defaults for what is optional."
+        )
+    return made

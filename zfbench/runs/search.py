@@ -1,0 +1,152 @@
+"""A search from names to a result: screen, train the best anew, judge the winner once, at the end.
+
+A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which it is resumed and replayed), `best.py`,
+`population.json` where the method keeps a weighted population, and `result.json`.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.discoverer import Fitting, Generational, WeightedPopulation
+from zfbench.protocols.executor import Evaluate, ExecutorFactory
+from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import fast_path
+from zfbench.records.limits import bound
+from zfbench.records.result import Result
+from zfbench.runs.judge import Progress
+from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
+from zfbench.runs.plan import FINALS, GUEST, LOG, POPULATION, Plan
+from zfbench.runs.tasks import LoadedTask, find_task
+from zfbench.runs.winner import judge_winner
+from zfbench.sandbox.choose import check_trust, open_sandbox
+from zfbench.search import finals, population
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import EventLog
+from zfbench.search.history import OnEvent
+from zfbench.search.loop import run_search
+from zfbench.search.outcome import SearchOutcome
+
+
+def search(
+    plan: Plan,
+    folder: Path,
+    workers: int | None = 1,
+    on_event: OnEvent | None = None,
+    progress: Progress | None = None,
+    executor: ExecutorFactory | None = None,
+    sandbox: Sandbox | None = None,
+    allow_unsafe: bool = False,
+) -> tuple[SearchOutcome, Result | None]:
+    """Run or resume the search that `folder` holds, then judge its best program.
+
+    Args:
+        plan: what to search for, and how.
+        folder: of the run.
+        workers: candidates trained at once; None leaves it to the executor.
+        on_event: called after each event of the search, those of an earlier process included.
+        progress: told the name of each stage of the judging.
+        executor: where candidates are trained; by default here.
+        sandbox: runs all programs; without one, `open_sandbox()` does and is closed at the end.
+        allow_unsafe: run programs of a proposer that is not trusted in a sandbox that does not confine them.
+
+    Returns:
+        The outcome, and the result; None for a result if no program worked.
+
+    Raises:
+        ZfbenchError: an unknown name, an impossible budget, a folder that holds another search, one that another
+            process works in, or programs that must not run in this sandbox.
+    """
+    if plan.proposer == GUEST:
+        raise ZfbenchError(f"The search in {folder} is a guest's; go on with `zfbench serve`.")
+    loaded = find_task(plan.task)
+    task, family = loaded.task, loaded.family
+    budget, final_budget = plan.budgets
+    discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
+    with ExitStack() as held:
+        box, log = held.enter_context(opened(sandbox)), held.enter_context(EventLog(folder / LOG))
+        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
+        evaluator = family.evaluator(task, plan.candidate, box)
+        evaluate: Evaluate = evaluator
+        if isinstance(discoverer, Fitting) and discoverer.wants_fitted:
+            evaluate = evaluator.with_fitted()
+        if plan.fast_path:
+            evaluate = held.enter_context(fast_path(evaluator, proposer, plan.proposer))
+        outcome = run_search(
+            discoverer,
+            proposer,
+            evaluate,
+            spec=task.spec,
+            seed_program=seed_program(task),
+            budget=budget,
+            log=log,
+            seed=plan.seed,
+            bound=plan.bound,
+            workers=workers,
+            executor=executor,
+            header={**plan.header(task), **_identity(proposer)},
+            on_event=on_event,
+            patience=plan.patience,
+            reevaluate=task.reevaluate,
+            ideas=plan.ideas,
+        )
+        if isinstance(discoverer, WeightedPopulation):
+            population.write(discoverer.population, folder / POPULATION)
+        if outcome.best is None:
+            return outcome, None
+        final = None
+        if plan.final_count:
+            if progress is not None:
+                progress("finals")
+            final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
+        generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
+        return outcome, judge_winner(
+            plan, loaded, outcome, folder, progress, box, final, proposer.identity, generations
+        )
+
+
+def _identity(proposer: Proposer) -> dict[str, Any]:
+    """What an event log's header says of a proposer, so that no other one continues its search."""
+    version = {} if proposer.version is None else {"proposer_version": proposer.version}
+    return {"proposer_identity": dict(proposer.identity)} | version
+
+
+def _run_finals(
+    plan: Plan,
+    loaded: LoadedTask,
+    outcome: SearchOutcome,
+    budget: Budget,
+    folder: Path,
+    workers: int | None,
+    executor: ExecutorFactory | None,
+    sandbox: Sandbox,
+) -> SearchOutcome:
+    """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
+    assert budget.evaluations is not None
+    task = loaded.task
+    roster = finals.Roster(outcome.top(budget.evaluations))
+    with EventLog(folder / FINALS) as log:
+        return run_search(
+            roster,
+            roster,
+            loaded.family.evaluator(task, plan.limits, sandbox),
+            spec=task.spec,
+            seed_program=seed_program(task),
+            budget=budget,
+            log=log,
+            seed=finals.fresh_seed(plan.seed),
+            bound=bound(plan.limits),
+            workers=workers,
+            executor=executor,
+            header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
+        )
+
+
+def opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
+    """The given sandbox, which its owner closes, or a new one, which closes at the end."""
+    return open_sandbox() if sandbox is None else nullcontext(sandbox)

@@ -1,0 +1,1 @@
+"""Programs of strangers in a box: processes, their confinement, and messages to them; knows no task."""

@@ -1,0 +1,84 @@
+"""Which sandbox: the one asked for, else the best that this machine has."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.protocols.sandbox import Sandbox
+from zfbench.sandbox import bubblewrap
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
+from zfbench.sandbox.devices import CPU, check_device
+from zfbench.sandbox.process import ProcessSandbox
+
+VARIABLE = "ZFBENCH_SANDBOX"
+NAMES = (BubblewrapSandbox.name, ProcessSandbox.name)
+
+
+def open_sandbox(name: str | None = None, device: str = CPU) -> Sandbox:
+    """The sandbox of that name; without one, of the name in `ZFBENCH_SANDBOX`, else bubblewrap where it works.
+
+    Raises:
+        UnknownNameError: there is no such backend, or no such device.
+        ZfbenchError: bubblewrap was asked for and does not work here, or the sandbox cannot give programs that device.
+    """
+    sandbox = _open(name, device)
+    check_device(device, sandbox.name, shows_gpu=sandbox.device == device)
+    return sandbox
+
+
+def _open(name: str | None, device: str) -> Sandbox:
+    name = name or os.environ.get(VARIABLE)
+    if name not in (None, "", *NAMES):
+        raise UnknownNameError("sandbox", name, NAMES)
+    if name == ProcessSandbox.name:
+        return ProcessSandbox(device=device)
+    obstacle = bubblewrap.obstacle()
+    if obstacle is None:
+        return BubblewrapSandbox()
+    if name == BubblewrapSandbox.name:
+        raise ZfbenchError(f"The sandbox 'bubblewrap' does not work here: {obstacle}.")
+    return ProcessSandbox(obstacle, device)
+
+
+def check_trust(sandbox: Sandbox, proposer: str, trusted: bool, allow_unsafe: bool) -> None:
+    """Refuse to run what nobody vouches for without confinement.
+
+    Args:
+        sandbox: where the programs will run.
+        proposer: who writes them.
+        trusted: whether all that it can write is known to be harmless, as with a grammar.
+        allow_unsafe: the user's explicit consent.
+
+    Raises:
+        ZfbenchError: the programs are not trusted, the sandbox does not confine, and the user did not consent.
+    """
+    if not (sandbox.confined or trusted or allow_unsafe):
+        raise ZfbenchError(
+            f"Programs of the proposer '{proposer}' are written by a machine and read by nobody, and the sandbox "
+            f"'{sandbox.name}' does not confine them; install bubblewrap, or accept the risk with "
+            "--allow-unsafe-programs."
+        )
+
+
+class SandboxUser:
+    """What evaluates in a sandbox, and may be sent to another process."""
+
+    _sandbox: Sandbox | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the live sandbox, which cannot travel to another process; its kind does."""
+        return {**vars(self), "_sandbox": None, "_kind": self._sandbox and (self._sandbox.name, self._sandbox.device)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open a sandbox of the same kind here, or refuse: what was to be confined must not run unconfined."""
+        kind = state.pop("_kind")
+        vars(self).update(state, _sandbox=None if kind is None else local_sandbox(*kind))
+
+
+@lru_cache
+def local_sandbox(name: str, device: str) -> Sandbox:
+    """One sandbox of a kind for all evaluators that arrive in this process; it ends with the process."""
+    return open_sandbox(name, device)

@@ -1,0 +1,51 @@
+"""Where candidates compute: the one place that decides it.
+
+A sandbox that gives programs a GPU says in its notice which protection that takes away; one that cannot give it is
+refused here. The environment of every worker comes from here too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+
+CPU, GPU = "cpu", "gpu"
+DEVICES = (CPU, GPU)
+PLATFORMS = {CPU: "cpu", GPU: "cuda"}  # as JAX calls them
+DRIVER = Path("/dev/nvidiactl")  # there wherever NVIDIA's driver serves this machine or container
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
+    "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "NPROC": "1",  # XLA's thread pools
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def environment(device: str) -> dict[str, str]:
+    """All variables of a worker on that device."""
+    chosen = {"JAX_PLATFORMS": PLATFORMS[device]}
+    if device == GPU:
+        chosen["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # or the first of several workers takes most of the memory
+    return ENVIRONMENT | chosen
+
+
+def check_device(device: str, sandbox: str, shows_gpu: bool) -> None:
+    """Refuse a device that there is not, or that a sandbox hides.
+
+    Raises:
+        UnknownNameError: there is no such kind of device.
+        ZfbenchError: a GPU was asked for where none can be given.
+    """
+    if device not in DEVICES:
+        raise UnknownNameError("device", device, DEVICES)
+    if device == GPU and not DRIVER.exists():
+        raise ZfbenchError(f"There is no GPU that programs could use here ({DRIVER} is missing); use --device cpu.")
+    if device == GPU and not shows_gpu:
+        raise ZfbenchError(
+            f"The sandbox '{sandbox}' hides the GPU from programs; use --device cpu, or --sandbox process, which "
+            "confines nothing."
+        )

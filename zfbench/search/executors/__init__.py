@@ -1,0 +1,1 @@
+"""Where the evaluations of a search run."""

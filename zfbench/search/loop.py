@@ -1,0 +1,304 @@
+"""The loop of every search: ask, propose, evaluate, tell; metered by a ledger, journalled, resumable.
+
+All decisions happen in the calling thread, one event at a time, and every event is in the journal before it
+takes effect. A resumed search makes a new discoverer, repeats the journal's asks and tells on it, and goes
+on; what had been asked for but not told is done again, with the journalled proposal where there is one.
+Randomness needs no saved state: the generator of request k is derived from the search's seed and k.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.protocols.executor import Evaluate, Executor, ExecutorFactory
+from zfbench.protocols.proposer import Context, ProposalError, Proposer
+from zfbench.protocols.task import Spec
+from zfbench.records.evaluation import Evaluation, Proposal, Request
+from zfbench.records.hints import advice
+from zfbench.records.program import Program, ProgramId, Status
+from zfbench.records.spend import NOTHING, Spend
+from zfbench.search.budget import Budget
+from zfbench.search.eventlog import Event, EventLog
+from zfbench.search.executors.local import default_executor
+from zfbench.search.history import History, OnEvent, Ticket, replay
+from zfbench.search.outcome import Reason, SearchOutcome
+
+FORMAT = 2  # of the journal's bodies; since 2 the bound of an evaluation covers its predictions
+PATIENCE = 100  # requests in a row without a new working program that end a search
+
+
+def run_search(
+    discoverer: Discoverer,
+    proposer: Proposer,
+    evaluate: Evaluate,
+    *,
+    spec: Spec,
+    seed_program: Program,
+    budget: Budget,
+    log: EventLog,
+    seed: int,
+    bound: Spend = NOTHING,
+    workers: int | None = 1,
+    executor: ExecutorFactory | None = None,
+    header: Mapping[str, Any] | None = None,
+    on_event: OnEvent | None = None,
+    patience: int = PATIENCE,
+    reevaluate: bool = False,
+    ideas: Sequence[str] = (),
+    clock: Callable[[], float] = time.monotonic,
+) -> SearchOutcome:
+    """Search until the budget is spent, the discoverer has finished, or nothing new comes any more.
+
+    Args:
+        discoverer: selects; fresh, also when the log holds the beginning of this search.
+        proposer: writes programs.
+        evaluate: trains and scores a program with a seed; every failure of the program is an evaluation, not
+            an exception. Called from several threads, or on other machines, when there are several workers.
+        spec: the task, for the proposer.
+        seed_program: the answer to requests with the operator `seed`.
+        budget: what the search may use up.
+        log: the journal; a search that it holds the beginning of is continued.
+        seed: of the proposals' generators and of the evaluations.
+        bound: the most that one evaluation may use up; needed in the units that the budget limits.
+        workers: evaluations at once; None leaves it to the executor. With one, equal seeds give equal
+            searches; with more, answers are told in the order in which they end, and the journal's replay is
+            what gives an equal search.
+        executor: where programs are evaluated; by default here, in as many processes as there are workers.
+        header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming.
+        on_event: called after each event took effect, those of an earlier process included.
+        patience: end after this many requests in a row without a new working program. It is there for searches
+            whose budget free repeats would never spend; with `reevaluate` a working repeat is no reason to end.
+        reevaluate: evaluate a program again, with another seed and at a price, whenever it is proposed again;
+            otherwise its first evaluation stands, and is free.
+        ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
+        clock: seconds, for the budget's `wall_seconds` alone.
+
+    Raises:
+        ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
+            candidate.
+        ValueError: the discoverer broke its contract.
+    """
+    bound = replace(bound, evaluations=1)
+    check_budget(budget, proposer.bound + bound)
+    fields = {
+        **(header or {}),
+        "task": spec.name,
+        "seed": seed,
+        "seed_program": seed_program.id,
+        "patience": patience,
+        "ideas": list(ideas),
+    } | ({"reevaluate": True} if reevaluate else {})
+    head = begin(log, fields, budget, bound, proposer.bound)
+    history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock)
+    if history.ended is None:
+        pool = (executor or default_executor)(evaluate, workers)
+        try:
+            loop = _Loop(history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate)
+            loop.run(patience)
+        finally:
+            pool.close()
+    return history.outcome()
+
+
+def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
+    """The header of a search: written to an empty journal, else compared with the one that is there.
+
+    Raises:
+        ZfbenchError: the journal holds another search.
+    """
+    wanted = {
+        **fields,
+        "format": FORMAT,
+        "budget": budget.to_json(),
+        "bound": bound.to_json(),
+        "proposal_bound": proposal_bound.to_json(),
+    }
+    head = json.loads(json.dumps(wanted))  # as it is read back: tuples become lists
+    if not log.events:
+        return log.append("run", head)
+    old = log.events[0].body
+    if old.get("format") != FORMAT:
+        raise ZfbenchError(
+            f"{log.path} was written by a zfbench with journals of format {old.get('format')}, not {FORMAT}: resume it "
+            "with that version, or start the search in another folder (it can still be shown and replayed)."
+        )
+    for key in sorted(old.keys() | head.keys()):
+        if old.get(key) != head.get(key):
+            raise ZfbenchError(
+                f"{log.path} holds a search with {key} = {old.get(key)}, not {head.get(key)}; "
+                "resume it with the same, or start the new search in another folder."
+            )
+    return log.events[0]
+
+
+def proposal_rng(seed: int, request: int) -> np.random.Generator:
+    """The generator for the proposal of a request."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(request, 0)))
+
+
+def evaluation_seed(seed: int, request: int) -> int:
+    """The training seed for the program of a request, in 0 .. 2^32 - 1."""
+    return int(np.random.SeedSequence(seed, spawn_key=(request, 1)).generate_state(1)[0])
+
+
+def check_budget(budget: Budget, bound: Spend) -> None:
+    """Refuse budgets that no search can end by, or that not even one candidate fits into."""
+    limits = budget.to_json()
+    if budget.money is not None and bound.tokens > 0 and bound.money == 0:
+        raise ZfbenchError(
+            f"The budget money={budget.money:g} limits nothing, since the tokens have no price here; give the proposer "
+            "its prices, or limit tokens instead."
+        )
+    if not any(unit == "wall_seconds" or getattr(bound, unit) > 0 for unit in limits if unit != "updates"):
+        raise ZfbenchError("The budget sets no limit that this search can reach; add one, such as evaluations=20.")
+    for unit in ("device_seconds", "wall_seconds", "tokens", "money"):
+        if unit in limits and getattr(bound, unit) > limits[unit]:
+            raise ZfbenchError(
+                f"The budget {unit}={limits[unit]:g} is below the {getattr(bound, unit):g} that one "
+                "candidate may use; raise it, or lower the limit of a candidate."
+            )
+
+
+@dataclass(eq=False)
+class _Loop:
+    """Decides which event comes next, writes it down, and lets it take effect."""
+
+    history: History
+    log: EventLog
+    proposer: Proposer
+    pool: Executor
+    seed_program: Program
+    seed: int
+    bound: Spend
+    on_event: OnEvent | None
+    ideas: tuple[str, ...]
+    reevaluate: bool
+    running: dict[ProgramId, list[Ticket]] = field(default_factory=dict)  # who runs, then who waits
+
+    def run(self, patience: int) -> None:
+        """Go on from the present state to the end of the search."""
+        self._reopen()
+        while True:
+            stop = self._fill(patience)
+            if not self.history.pending:
+                break
+            self._absorb(*self.pool.next_done())
+        assert stop is not None  # without pending requests a worker is free, so filling stopped for a reason
+        event = self.log.append("end", {"reason": stop, "elapsed": self.history.ledger.elapsed()})
+        self.history.end(stop)
+        self._report(event)
+
+    def _reopen(self) -> None:
+        """Take up the requests that an earlier process left, but those that there is no time for.
+
+        Only time can have run out meanwhile: in every other unit the room they had is still theirs.
+        """
+        for ticket in list(self.history.pending.values()):
+            if ticket.program is not None or self.history.ledger.in_time(self.history.step):
+                self._dispatch(ticket)
+            else:
+                self._give_up(ticket)
+
+    def _fill(self, patience: int) -> Reason | None:
+        """Ask until every worker is busy (None), or say why no more is asked for now."""
+        while len(self.history.pending) < self.pool.workers:
+            if self.history.fruitless >= patience:
+                return "stalled"
+            reservation = self.history.ledger.reserve(self.history.step)
+            if reservation is None:
+                return "budget"
+            request = self.history.discoverer.ask()
+            if request is None:
+                self.history.ledger.settle(reservation)
+                return "finished"
+            event = self.log.append("ask", request.to_json())
+            ticket = self.history.ask(request, reservation)
+            self._report(event)
+            self._dispatch(ticket)
+        return None
+
+    def _dispatch(self, ticket: Ticket) -> None:
+        """Do the next thing for a ticket: propose, evaluate, wait for an equal program, tell, or give it up."""
+        request, program = ticket.request, ticket.program
+        if program is None and request.operator == "seed":
+            self._proposed(ticket, Proposal(self.seed_program.source, self.seed_program.summary))
+        elif program is None:
+            self.pool.call(request.id, partial(self._propose, request, ticket.context))
+        elif ticket.failure is not None:
+            self._evaluated(ticket, Evaluation(Status.INVALID, feedback=ticket.failure))
+        elif program.id in self.history.scored and not self.reevaluate:
+            self._evaluated(ticket, self.history.scored[program.id].evaluation, duplicate=True)
+        elif program.id in self.running:
+            self.running[program.id].append(ticket)
+        elif not self.history.ledger.in_time(self.bound):  # what it took to write the program is in no bound
+            self._give_up(ticket)
+        else:
+            if not self.reevaluate:
+                self.running[program.id] = [ticket]
+            self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
+
+    def _propose(self, request: Request, context: Context) -> Proposal | ProposalError:
+        try:
+            advised = replace(request, hints=(*self._advice(request, context), *request.hints))
+            return self.proposer.propose(advised, context, proposal_rng(self.seed, request.id))
+        except ProposalError as error:
+            return error
+
+    def _advice(self, request: Request, context: Context) -> tuple[str, ...]:
+        """Hints that do not depend on the discoverer: whom to blame, and one of the ideas."""
+        blamed = advice(context.spec.groups, context.parents)
+        if not self.ideas:
+            return blamed
+        drawn = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(request.id, 2)))
+        return (*blamed, self.ideas[drawn.integers(len(self.ideas))])
+
+    def _absorb(self, request_id: int, result: Proposal | ProposalError | Evaluation) -> None:
+        """Take a finished job's result."""
+        ticket = self.history.pending[request_id]
+        if not isinstance(result, Evaluation):
+            self._proposed(ticket, result)
+            return
+        assert ticket.program is not None
+        first, *waiting = self.running.pop(ticket.program.id, [ticket])
+        self._evaluated(first, replace(result, spend=replace(result.spend, evaluations=1)))
+        for other in waiting:
+            self._evaluated(other, result, duplicate=True)
+
+    def _proposed(self, ticket: Ticket, answer: Proposal | ProposalError) -> None:
+        failure = str(answer) if isinstance(answer, ProposalError) else None
+        source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
+        program = Program(source, ticket.request.parents, ticket.request.operator, summary)
+        body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
+        body |= {"critique": answer.critique} if answer.critique else {}
+        elapsed = self.history.ledger.elapsed()
+        event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
+        self.history.propose(ticket, program, failure, answer.spend, answer.critique)
+        self._report(event)
+        self._dispatch(ticket)
+
+    def _evaluated(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool = False) -> None:
+        if duplicate:
+            evaluation = replace(evaluation, spend=NOTHING)
+        body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
+        event = self.log.append("evaluation", {**body, "elapsed": self.history.ledger.elapsed()})
+        self.history.evaluate(ticket, evaluation, duplicate)
+        self._report(event)
+
+    def _give_up(self, ticket: Ticket) -> None:
+        """End a request untold, since there is no time for it; so there is none for another one either."""
+        event = self.log.append("lost", {"request": ticket.request.id, "elapsed": self.history.ledger.elapsed()})
+        self.history.give_up(ticket)
+        self._report(event)
+
+    def _report(self, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(event)

@@ -1,0 +1,1 @@
+"""The second kind of task: simulators with parameters, scored by their marginal likelihood."""

@@ -1,0 +1,134 @@
+"""The evaluator of searches on simulator tasks: simulate a candidate, learn its likelihood, weigh the observations."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import Evaluator
+from zfbench.records.evaluation import FITTED, Evaluation
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.spend import Spend
+from zfbench.sandbox.choose import SandboxUser
+from zfbench.scoring.likelihood import MarginalLikelihood
+from zfbench.simulators.model import SimulatorModel
+from zfbench.simulators.problem import Observed, SimulatorTask
+
+OUTSIDE = 0.01  # an observation beyond this share of the simulations is surprising
+SHOWN = 5  # of the worst statistics
+
+
+class SimulatorEvaluator(SandboxUser, Evaluator):
+    """Scores simulator programs by the marginal likelihood of the observations to select on.
+
+    Args:
+        task: what the candidates attempt.
+        limits: of each candidate.
+        sandbox: runs the candidates; without one, each opens its own.
+        fitted: measure `FITTED` too, by a posterior that shares the limit of updates.
+    """
+
+    def __init__(
+        self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None, fitted: bool = False
+    ) -> None:
+        self._task = task
+        self._limits = limits
+        self._sandbox = sandbox
+        self._fitted = fitted
+
+    def with_fitted(self) -> SimulatorEvaluator:
+        """An evaluator that measures the likelihood at fitted parameters too, the metric `FITTED`.
+
+        Raises:
+            ZfbenchError: the task has no parameters, or simulates nothing that a posterior could be learned from.
+        """
+        if self._task.likelihood == "exact" or not self._task.spec.parameters:
+            raise ZfbenchError(
+                f"The task '{self._task.spec.name}' fits no parameters by simulation; leave out score=fitted."
+            )
+        return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=True)
+
+    def __call__(self, program: Program, seed: int) -> Evaluation:
+        """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""
+        if self._sandbox is not None and self._task.likelihood == "surrogate":
+            self._sandbox.start()  # at no candidate's expense
+        began = time.monotonic()
+        model = SimulatorModel(program.source, self._task, seed, self._sandbox, invert=self._fitted)
+        updates = 0
+        try:
+            model.fit(self._limits)
+            updates = 0 if model.report is None else model.report.updates
+            marginal = model.log_marginal(self._task.observed)
+            fitted = {FITTED: model.log_fitted(self._task.observed)} if self._fitted else {}
+        except CandidateError as error:
+            said = f"\nIt printed: {error.printed[-1_000:]}" if error.printed else ""
+            return Evaluation(error.status, feedback=str(error) + said, spend=_spend(began, updates))
+        return Evaluation(
+            Status.OK,
+            loss=-marginal.total,
+            log_likelihood=marginal.total,
+            metrics={
+                "log_marginal_se": marginal.total_standard_error,
+                **_squared_error(model.simulated, self._task.observed),
+                **fitted,
+            },
+            feedback=feedback(marginal, model.simulated, self._task.observed, self._task.spec.statistics),
+            spend=_spend(began, updates),
+        )
+
+
+def feedback(
+    marginal: MarginalLikelihood, simulated: NDArray[np.float64], observed: Observed, names: tuple[str, ...]
+) -> str:
+    """What a person would want to know of a simulator's fit, as text: a function of the program's scores alone.
+
+    Args:
+        marginal: of the observations.
+        simulated: [n, K], statistics of simulations with parameters from the prior.
+        observed: the observations.
+        names: of the K statistics.
+    """
+    M, least = len(observed), marginal.log_evidence.min()
+    lines = [
+        f"Log marginal likelihood of {M} observations: {marginal.total:.1f} nats (Monte Carlo error "
+        f"{marginal.total_standard_error:.1f}), {marginal.total / M:.2f} each; the worst observation {least:.2f}."
+    ]
+    if len(simulated):
+        rank = np.array([(simulated < x).mean(axis=0) for x in observed.statistics])  # [M, K]
+        beyond = ((rank < OUTSIDE) | (rank > 1 - OUTSIDE)).mean(axis=0)  # [K]
+        worst = [k for k in np.argsort(-beyond, kind="stable")[:SHOWN] if beyond[k] > 2 * OUTSIDE]
+        for k in worst:
+            low, middle, high = np.quantile(simulated[:, k], (0.01, 0.5, 0.99))
+            lines.append(
+                f"Statistic '{names[k]}': {beyond[k]:.0%} of the observations (median "
+                f"{np.median(observed.statistics[:, k]):.4g}) lie outside the central 98 % of the simulations "
+                f"({low:.4g} to {high:.4g}, median {middle:.4g})."
+            )
+        if not worst:
+            lines.append("No statistic of the observations is outside what the simulations reach.")
+    return "\n".join(lines)
+
+
+def _squared_error(simulated: NDArray[np.float64], observed: Observed) -> dict[str, float]:
+    """Mean square of observed minus simulated statistics [n, K], each in units of its variance over observations.
+
+    The mean is over all pairs, so simulations under other parameters and contexts count too: what a search weighs by
+    that ignores the likelihood. Empty without simulations, and where no statistic varies.
+    """
+    x = observed.statistics
+    varies = x.std(axis=0) > 0
+    if not len(simulated) or not varies.any():
+        return {}
+    pairs = x.var(axis=0) + simulated.var(axis=0) + np.square(x.mean(axis=0) - simulated.mean(axis=0))  # [K]
+    error = float((pairs[varies] / x.var(axis=0)[varies]).mean())
+    return {"standardised_mse": error} if np.isfinite(error) else {}
+
+
+def _spend(began: float, updates: int) -> Spend:
+    """One evaluation, and the seconds that it held a worker."""
+    return Spend(evaluations=1, updates=updates, device_seconds=time.monotonic() - began)

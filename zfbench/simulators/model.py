@@ -1,0 +1,237 @@
+"""A simulator program as a likelihood: simulated in a process of its own, its likelihood learned here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.base.errors import DensityError, ZfbenchError
+from zfbench.protocols.sandbox import Sandbox
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError, Status, normalise
+from zfbench.scoring.likelihood import (
+    Likelihood,
+    MarginalLikelihood,
+    Posterior,
+    log_fitted,
+    log_marginal_importance,
+    log_marginal_prior,
+)
+from zfbench.simulators.density import Training, fit_likelihood, fit_posterior, pfn_likelihood, pfn_posterior
+from zfbench.simulators.problem import Observed, SimulatorTask
+from zfbench.simulators.simulate import simulate_program
+
+BATCH = 200  # simulations of one update of the density estimator
+FITTED_DRAWS = 10_000  # from the posterior of each observation, the best of which are its fitted parameters
+AGAIN = 2**31  # apart from the numbers of all other streams
+
+
+@dataclass(frozen=True)
+class SimulationReport:
+    """How a program's likelihood was learned.
+
+    Attributes:
+        simulations: trajectories of the program.
+        updates: most optimiser steps that the density estimators may have taken; 0 where the likelihood is exact.
+        seconds: wall-clock time.
+    """
+
+    simulations: int
+    updates: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        return asdict(self)
+
+
+class SimulatorModel:
+    """A program of a simulator task, from source to marginal likelihoods.
+
+    Attributes:
+        source: the program.
+        report: how its likelihood was learned, once it is.
+        simulated: [n, K], the statistics it was learned from; empty where the likelihood is exact.
+        posterior: of the parameters, once it is learned.
+    """
+
+    report: SimulationReport | None = None
+    simulated: NDArray[np.float64]
+    posterior: Posterior | None = None
+
+    def __init__(
+        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, invert: bool = False
+    ) -> None:
+        """A program that is not run yet.
+
+        Args:
+            source: the program.
+            task: what it is for.
+            seed: of all draws and fits.
+            sandbox: runs it; without one, it opens its own.
+            invert: learn the posterior of its parameters too, for `log_fitted`.
+        """
+        self.source = source
+        self._invert = invert
+        self._task = task
+        self._seed = seed
+        self._sandbox = sandbox
+        self._limits: Limits | None = None
+        self._likelihood: Likelihood | None = None
+
+    def fit(self, limits: Limits) -> None:
+        """Simulate from the priors, and learn the likelihood of the statistics.
+
+        Args:
+            limits: seconds of simulating; updates of all density estimators, in whole passes over the simulations, of
+                which there are two at least.
+
+        Raises:
+            CandidateError: the program failed; its status and sentence say how.
+            ZfbenchError: the extra `inference` is not installed, or the task's `statistics` are misshapen.
+        """
+        began = time.monotonic()
+        self._limits = limits
+        if self._task.likelihood == "exact":
+            self._likelihood = exact_likelihood(self._task, self.source)
+            self.simulated = np.empty((0, len(self._task.spec.statistics)))
+            self.report = SimulationReport(0, 0, time.monotonic() - began)
+            return
+        theta, contexts, x = self._simulate(limits)
+        n = len(theta)
+        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._inverts
+        training = Training(batch=BATCH).within(limits.updates, n, max(networks, 1))
+        with blaming_the_program():
+            self._learn(theta, contexts, x, training)
+        self.simulated = x
+        updates = networks * training.epochs * training.steps(n)
+        self.report = SimulationReport(n, updates, time.monotonic() - began)
+
+    def log_marginal(self, observed: Observed) -> MarginalLikelihood:
+        """Log marginal likelihood of each observation, averaged over draws from the prior or from its posterior.
+
+        Raises:
+            CandidateError: non_finite; the likelihood is zero or undefined for an observation.
+        """
+        assert self._likelihood is not None, "fit the program before it is scored"
+        spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
+        with blaming_the_program():
+            if self._task.evidence == "importance" and self.posterior is not None:
+                marginal = log_marginal_importance(
+                    self._likelihood, x, self.posterior, spec.log_prior, self._prior_draws(), self._stream(6), contexts
+                )
+            else:
+                marginal = log_marginal_prior(self._likelihood, x, self._prior_draws(), contexts)
+        if not np.isfinite(marginal.total):
+            raise CandidateError(Status.NON_FINITE, "An observation is impossible under the program.")
+        return marginal
+
+    def log_fitted(self, observed: Observed) -> float:
+        """Log likelihood of the observations, each at the parameters that its posterior fits to it.
+
+        Raises:
+            CandidateError: non_finite; an observation is impossible under its fitted parameters.
+        """
+        assert self._likelihood is not None, "fit the program before it is scored"
+        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `invert`"
+        spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
+        prior = self._prior_draws()
+        with blaming_the_program():
+            total = log_fitted(
+                self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
+            ).sum()
+        if not np.isfinite(total):
+            raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
+        return float(total)
+
+    def again(self, number: int) -> SimulatorModel:
+        """The same program simulated and learned anew, with the fresh seeds of that number.
+
+        Raises:
+            CandidateError: see `fit`.
+        """
+        assert self._limits is not None, "fit the program before it is fitted again"
+        seed = int(np.random.SeedSequence(self._seed, spawn_key=(AGAIN, number)).generate_state(1)[0])
+        model = SimulatorModel(self.source, self._task, seed, self._sandbox)
+        model.fit(self._limits)
+        return model
+
+    def close(self) -> None:
+        """Nothing is held: the program's process ended with its last simulation."""
+
+    def _simulate(self, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Parameters [n, P], contexts [n, C] and the statistics [n, K] of trajectories under them."""
+        task, rng = self._task, np.random.default_rng(self._stream(0))
+        theta = task.spec.draw_parameters(rng, task.simulations)
+        contexts = task.contexts(rng, task.simulations)
+        path = simulate_program(self.source, task.spec, theta, contexts, limits, self._stream(1), self._sandbox)
+        x = task.statistics(path, contexts, rng)
+        expected = (len(path), len(task.spec.statistics))
+        if x.shape != expected:
+            raise ZfbenchError(
+                f"The `statistics` of the task '{task.spec.name}' gave an array of shape {x.shape}; its author should "
+                f"make it {expected}, a row for each trajectory and a column for each name in the specification."
+            )
+        if not np.isfinite(x).all():
+            name = task.spec.statistics[np.argwhere(~np.isfinite(x))[0, 1]]
+            raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
+        return theta, contexts, x
+
+    @property
+    def _inverts(self) -> bool:
+        """Whether the posterior is learned too."""
+        return self._invert or self._task.evidence == "importance"
+
+    def _learn(
+        self,
+        theta: NDArray[np.float64],
+        contexts: NDArray[np.float64],
+        x: NDArray[np.float64],
+        training: Training,
+    ) -> None:
+        """The densities that are asked for, by the task's kind of estimator."""
+        if self._task.estimator == "nle-pfn":
+            self._likelihood = pfn_likelihood(theta, x, context=contexts)
+            self.posterior = pfn_posterior(theta, x, context=contexts) if self._inverts else None
+            return
+        self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
+        if self._inverts:
+            self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
+
+    def _prior_draws(self) -> NDArray[np.float64]:
+        """Parameters [B, P] from their priors."""
+        return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
+
+    def _stream(self, number: int) -> int:
+        """A seed of its own, by what is drawn: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4-6 posterior."""
+        return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
+
+
+@contextmanager
+def blaming_the_program() -> Iterator[None]:
+    """A density that its simulations make unlearnable or undefined is the program's failure, not the run's."""
+    try:
+        yield
+    except DensityError as error:
+        raise CandidateError(Status.NON_FINITE, str(error)) from error
+
+
+def exact_likelihood(task: SimulatorTask, source: str) -> Likelihood:
+    """The likelihood that the task knows of a program.
+
+    Raises:
+        CandidateError: invalid; it knows none.
+    """
+    known = task.exact.get(normalise(source))
+    if known is None:
+        raise CandidateError(
+            Status.INVALID,
+            f"The task '{task.spec.name}' knows the exact likelihood of {len(task.exact)} programs only.",
+        )
+    return known

@@ -1,0 +1,277 @@
+"""Tasks whose programs are simulators with parameters, scored by their marginal likelihood.
+
+After Wahl et al. 2026 (arXiv 2602.18266): with observations x_1 .. x_M, each under a known context c_j, a program m is
+worth
+
+    log p(x | m) = sum_j log E_{theta ~ p(theta)} [ p(x_j | m, theta, c_j) ],
+
+where the likelihood of the observations' summary statistics is learned from simulations of the program, or stated
+exactly where the task can. A program sees parameters and contexts, never an observation.
+
+Whoever adds a task writes a `Problem` and registers a `SimulatorFamily` of it; docs/tasks.md is the guide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.scoring.likelihood import Likelihood
+from zfbench.simulators import density
+from zfbench.simulators.contract import CONTRACT, check_simulator_source
+
+Statistics = Callable[[NDArray[np.floating], NDArray[np.floating], np.random.Generator], NDArray[np.float64]]
+
+
+"""Trajectories [n, T', Y] under contexts [n, C] to summary statistics [n, K]; observation noise is drawn here."""
+
+
+Contexts = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+
+"""Contexts [n, C] to simulate under, like those of the observations."""
+
+
+class Parameter(NamedTuple):
+    """A parameter with a uniform prior."""
+
+    name: str
+    low: float
+    high: float
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ~ U[{self.low:g}, {self.high:g}]{f' ({self.meaning})' if self.meaning else ''}"
+
+
+@dataclass(frozen=True)
+class SimulatorSpec:
+    """What a simulator program and its author may know; see `zfbench.protocols.task.Spec`.
+
+    Attributes:
+        name: of the task.
+        description: the system and the question.
+        parameters: P of them, with their priors.
+        context: C names of what is known of each trajectory before it begins.
+        observations: Y names of what `observe` returns.
+        statistics: K names of the summary statistics that are scored.
+        steps: T, steps of a trajectory.
+        every: steps from one observation to the next; T is a multiple of it.
+        contract: what a program's source must define.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    context: tuple[str, ...]
+    observations: tuple[str, ...]
+    statistics: tuple[str, ...]
+    steps: int
+    every: int = 1
+    contract: str = CONTRACT
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.steps < 0 or self.steps % self.every:
+            raise ValueError(f"{self.steps} steps are not a multiple of {self.every}")
+        if not all(p.low < p.high for p in self.parameters):
+            raise ValueError("a prior's lower bound must be below its upper bound")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """There are no groups to blame."""
+        return ()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Programs are not listed."""
+        return ()
+
+    @property
+    def times(self) -> int:
+        """T', observations of a trajectory, that of the initial state included."""
+        return self.steps // self.every + 1
+
+    def facts(self) -> dict[str, str]:
+        """See `Spec.facts`."""
+        return {
+            "Parameters": "; ".join(map(str, self.parameters)),
+            "Context": ", ".join(self.context) or "none",
+            "Observed": f"{', '.join(self.observations)}, every {self.every} of {self.steps} steps",
+            "Statistics": ", ".join(self.statistics),
+        }
+
+    def check(self, source: str) -> None:
+        """See `Spec.check`."""
+        check_simulator_source(source)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-compatible form."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {"parameters": [p._asdict() for p in self.parameters]}
+
+    def draw_parameters(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Parameters [n, P] from their priors."""
+        low, high = self._bounds
+        return rng.uniform(low, high, (n, len(low)))
+
+    def supports(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether parameters [n, P] are possible under their priors: [n]."""
+        low, high = self._bounds
+        inside: NDArray[np.bool_] = np.logical_and(theta >= low, theta <= high)  # [n, P]
+        return np.logical_and.reduce(inside, axis=1)
+
+    def log_prior(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log density [n] of parameters [n, P] under their priors; -inf outside."""
+        low, high = self._bounds
+        return np.where(self.supports(theta), -np.log(high - low).sum(), -np.inf)
+
+    @property
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest parameters, [P] each."""
+        bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
+        return bounds[:, 0], bounds[:, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Observations: contexts [M, C], and summary statistics [M, K] of the trajectories seen under them."""
+
+    contexts: NDArray[np.float64]
+    statistics: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.contexts.ndim != 2 or self.statistics.ndim != 2 or len(self.contexts) != len(self.statistics):
+            raise ValueError("contexts and statistics need one row for each observation")
+        if not (np.isfinite(self.contexts).all() and np.isfinite(self.statistics).all()):
+            raise ValueError("an observed number is not finite")
+
+    def __len__(self) -> int:
+        return len(self.contexts)
+
+    def take(self, count: int) -> Observed:
+        """The first `count` of the observations."""
+        return Observed(self.contexts[:count], self.statistics[:count])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scoring:
+    """How the programs of a task are simulated and scored; what methods and judge have in common.
+
+    Attributes:
+        spec: what programs may know.
+        statistics: of simulated trajectories.
+        contexts: to simulate under.
+        seed_program: source that searches start from.
+        simulations: of each program, to learn its likelihood from.
+        draws: B, parameters from the prior over which the likelihood is averaged.
+        exact: the likelihood of programs for which it is known, by normalised source.
+        likelihood: `surrogate`, learned from simulations, or `exact`; then other programs than those of `exact` are
+            invalid.
+        estimator: of the surrogate: `nle`, a flow trained on the simulations, or `nle-pfn`, TabPFN, which reads them.
+        evidence: how parameters are integrated out: `prior`, by draws from the prior, or `importance`, by draws from
+            each observation's posterior, which is learned too, by the same kind of estimator.
+    """
+
+    spec: SimulatorSpec
+    statistics: Statistics
+    contexts: Contexts
+    seed_program: str
+    simulations: int = 1_000
+    draws: int = 5_000
+    exact: Mapping[str, Likelihood] = field(default_factory=dict)
+    likelihood: Literal["surrogate", "exact"] = "surrogate"
+    estimator: Literal["nle", "nle-pfn"] = "nle"
+    evidence: Literal["prior", "importance"] = "prior"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SimulatorTask(Scoring):
+    """What a search may use of a simulator task; see `zfbench.protocols.task.SearchTask`.
+
+    Attributes:
+        observed: the observations to select on.
+        data_sha256: hash of all data, the held-out ones included.
+        reevaluate: False; the first evaluation of a program stands.
+    """
+
+    observed: Observed
+    data_sha256: str
+    reevaluate: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem(Scoring):
+    """All of a simulator task, as its author states it; the family gives methods and judge their parts.
+
+    Attributes:
+        selection: the observations to select on.
+        held_out: those that the judge alone scores on.
+        controls: programs that show what scores mean, by name: `oracle` is the truth, where it is known.
+    """
+
+    selection: Observed
+    held_out: Observed
+    controls: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.likelihood == "exact" and (self.estimator, self.evidence) != ("nle", "prior"):
+            raise ValueError("an exact likelihood has no estimator, and nothing to learn a posterior from")
+        shape = (len(self.spec.context), len(self.spec.statistics))
+        for observed in (self.selection, self.held_out):
+            found = (observed.contexts.shape[1], observed.statistics.shape[1])
+            if found != shape:
+                raise ValueError(f"observations have {found} contexts and statistics, expected {shape}")
+
+    @cached_property
+    def data_sha256(self) -> str:
+        """Hash of the observations, the specification, how much is simulated, and how it is scored."""
+        settings = [self.spec.to_json(), self.simulations, self.draws]
+        if self.likelihood == "surrogate":
+            settings.append(density.VERSION)
+        defaults = ("surrogate", "nle", "prior")  # not written down: the hashes of tasks without a choice stay
+        chosen = (self.likelihood, self.estimator, self.evidence)
+        settings += [own for own, default in zip(chosen, defaults, strict=True) if own != default]
+        digest = hashlib.sha256(json.dumps(settings).encode())
+        for observed in (self.selection, self.held_out):
+            for array in (observed.contexts, observed.statistics):
+                digest.update(np.ascontiguousarray(array, "<f8").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def task(self) -> SimulatorTask:
+        """What methods receive."""
+        shared = {f.name: getattr(self, f.name) for f in fields(Scoring)}
+        return SimulatorTask(**shared, observed=self.selection, data_sha256=self.data_sha256)
+
+
+@dataclass(frozen=True, eq=False)
+class SealedSimulator:
+    """What the judge of a simulator task alone loads; see `zfbench.protocols.task.Sealed`.
+
+    Attributes:
+        problem: all of the task.
+        tier: how much of it.
+    """
+
+    problem: Problem
+    tier: str
+    track: str = "simulator"
+    circuit: str = ""
+    holdout: str = ""
+
+    @property
+    def spec(self) -> SimulatorSpec:
+        """The task's specification."""
+        return self.problem.spec
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the data."""
+        return self.problem.data_sha256

@@ -1,0 +1,1 @@
+"""The task `hodgkin_huxley`: which ion channels a neuron has."""

@@ -1,0 +1,1 @@
+"""The task `mixtures`: which of 20 Gaussian mixtures made the data."""

@@ -1,0 +1,1 @@
+"""The task `sir`: which epidemic model made the data."""

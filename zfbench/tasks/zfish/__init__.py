@@ -1,0 +1,1 @@
+"""The task `zfish`: forecast the larva, and find how it is wired."""

@@ -1,0 +1,123 @@
+"""The task `zfish`: forecast the larva's 54 neurons, and find how they are wired.
+
+A name says everything: `zfish-tiny/masked`, `zfish/driven`, `zfish/driven@holdout:inward`. Tier `tiny` trains on 12 s
+a condition and `standard` (no suffix) on 80 s; both are validated and tested on the same later stretches. Tracks:
+`autonomous` (no drive), `driven` (drive, no wiring) and `masked` (drive and the Boolean wiring between groups).
+
+The held-out condition is `outward`: the mirror image of `left` gives `right` away, while `outward` is its own mirror
+image. `holdout:left+right` adds the `forward` recording to training.
+
+`zfish-tiny/masked@anonymous` is `zfish-tiny/masked` without a word by which the larva, its study or its neurons could
+be recognised; a circuit that is not the published one never has them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from zfbench.forecasting.contract import CONTRACT
+from zfbench.forecasting.seed import SEED_PROGRAM
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.tasks.zfish.name import ZfishName
+from zfbench.testbed.circuit import Circuit
+from zfbench.testbed.data import Dataset
+from zfbench.testbed.published import load as load_circuit
+
+CONTEXT = 256  # steps of context on offer; a method may use fewer
+HORIZON = 256  # steps to forecast, as in the simZFish study
+STRIDE = CONTEXT + HORIZON  # no window's context holds another window's target
+
+
+class ZfishTask:
+    """What methods receive (see `zfbench.forecasting.task.Task`); has no way to the test or held-out recordings."""
+
+    def __init__(self, name: ZfishName, circuit: Circuit, dataset: Dataset) -> None:
+        self.spec = make_spec(name, circuit)
+        self.data_sha256 = dataset.sha256
+        self.seed_program = SEED_PROGRAM
+        self.reevaluate = False
+        visible = len(self.spec.drive)
+        self.train = tuple(
+            Recording(name.shown(c), activity.copy(), drive[:, :visible].copy())  # a view would lead to what is hidden
+            for c in name.trained
+            for activity, drive in [dataset.stretch(c, "train")]
+        )
+        self.validation = hide_drive(windows(dataset, name, name.trained, "validation"), visible)
+
+    def mirrored(self) -> tuple[Recording, ...]:
+        """The training recordings as the mirrored larva would have made them; for a control, not for candidates."""
+        circuit = self._mirror
+        visible = len(self.spec.drive)
+        return tuple(
+            Recording(
+                f"mirrored {r.condition}",
+                circuit.mirror_activity(r.activity.astype(np.float64)).astype(np.float32),
+                circuit.mirror_drive(r.drive.astype(np.float64)).astype(np.float32) if visible else r.drive,
+            )
+            for r in self.train
+        )
+
+    @cached_property
+    def _mirror(self) -> Circuit:
+        return load_circuit(ZfishName.parse(self.spec.name).circuit)
+
+
+def make_spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
+    """What programs may know of the task of that name."""
+    driven, masked = name.track != "autonomous", name.track == "masked"
+    spec = TaskSpec(
+        name=str(name),
+        description=_description(name, circuit),
+        contract=CONTRACT,
+        dt_ms=1.0,
+        horizon=HORIZON,
+        context=CONTEXT,
+        neurons=circuit.neurons,
+        groups=circuit.groups,
+        drive=circuit.drive if driven else (),
+        mask=circuit.group_mask() if masked else None,
+        drive_mask=circuit.drive_group_mask() if masked else None,
+    )
+    return spec.anonymised(spec.description) if name.nameless else spec
+
+
+def _description(name: ZfishName, circuit: Circuit) -> str:
+    N, D = circuit.size
+    meaning = "" if name.nameless else ": retinal responses, their running mean, and bout state"
+    drive = {
+        "autonomous": "The sensory drive is not shown.",
+        "driven": f"Each step is driven by {D} known channels{meaning}.",
+        "masked": f"Each step is driven by {D} known channels, and the Boolean wiring between groups is given.",
+    }[name.track]
+    animal = "animal" if name.nameless else "larval zebrafish that follows moving floor patterns"
+    return (
+        f"{N} neurons of a simulated {animal}, recorded at 1 ms. Activities "
+        f"are rates, mostly in [0, 1]. {drive} Find the one-step map a(t) = f(a(t-1), x(t)) that forecasts the next "
+        f"{HORIZON} ms, also under a stimulus that is not in the training data."
+    )
+
+
+def windows(dataset: Dataset, name: ZfishName, conditions: tuple[str, ...], split: str) -> LabelledWindows:
+    """Windows at every `STRIDE` steps of a split, condition by condition, with the full drive."""
+    names, contexts, drives, targets = [], [], [], []
+    for condition in conditions:
+        for activity, drive in dataset.stretches(condition, split, lead=CONTEXT):
+            # the stretch begins CONTEXT steps before its first target, whatever context a method uses
+            for start in range(0, len(activity) - STRIDE + 1, STRIDE):
+                end = start + STRIDE
+                names.append(name.shown(condition))
+                contexts.append(activity[start : start + CONTEXT])
+                drives.append(drive[start:end])
+                targets.append(activity[start + CONTEXT : end])
+    inputs = Windows(tuple(names), np.stack(contexts), np.stack(drives))
+    return LabelledWindows(inputs, np.stack(targets))
+
+
+def hide_drive(windows: LabelledWindows, visible: int) -> LabelledWindows:
+    """The same windows with the first `visible` drive channels only: all of them, or none."""
+    inputs = windows.inputs
+    return LabelledWindows(
+        Windows(inputs.conditions, inputs.context, inputs.drive[:, :, :visible].copy()), windows.target
+    )
