@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
-from zfbench.leaderboard.drive import SHOWN, given_future_drive
-from zfbench.leaderboard.load import own_settings
 from zfbench.leaderboard.statistics import Interval, mean_interval
 from zfbench.records.result import Result, to_json
+from zfbench.search.budget import Budget
+from zfbench.search.finals import default_finalists
+from zfbench.search.loop import PATIENCE
 
 CEILING = "oracle"
 LONGEST = 30  # characters of a setting in a method's name
@@ -98,10 +99,10 @@ class Row:
         """The method's name with its proposer and settings."""
         return method_name(self.runs[0])
 
-    @cached_property
+    @property
     def future_drive(self) -> bool | None:
-        """Whether the method is given the drive of the horizon; None where nobody can say."""
-        return given_future_drive(self.runs[0])
+        """Whether the method is given the drive of the horizon; None where the task has no drive."""
+        return self.runs[0].method.future_drive
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -138,7 +139,7 @@ class Board:
     @property
     def about_drive(self) -> bool:
         """Whether some task of it has a drive, which a method may be given."""
-        return any(row.track in SHOWN for row in self.rows)
+        return any(row.future_drive is not None for row in self.rows)
 
     @property
     def title(self) -> str:
@@ -183,11 +184,26 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
 
 def method_name(result: Result) -> str:
     """The method with its proposer and its own settings, if it has any."""
-    name = result.method.name
-    if result.method.proposer is not None:
-        name += f" + {result.method.proposer}"
-    settings = ", ".join(_setting(k, v) for k, v in sorted(own_settings(result.method).items()))
+    method = result.method
+    name = method.name if method.proposer is None else f"{method.name} + {method.proposer}"
+    chosen = method.settings | method.proposer_settings | _options(result)
+    settings = ", ".join(_setting(k, v) for k, v in sorted(chosen.items()))
     return f"{name} ({settings})" if settings else name
+
+
+def _options(result: Result) -> dict[str, Any]:
+    """The options of a search that are not the default and change what it finds; how fast it is screened does not."""
+    options = result.search
+    if options is None:
+        return {}
+    found: dict[str, Any] = {}
+    if options.finalists != default_finalists(Budget.of(options.budget)):
+        found["finalists"] = options.finalists
+    if options.patience != PATIENCE:
+        found["patience"] = options.patience
+    if options.ideas:
+        found["ideas"] = list(options.ideas)
+    return found
 
 
 def _header(result: Result) -> Header:
@@ -195,7 +211,7 @@ def _header(result: Result) -> Header:
     base = Header(result.benchmark_version, task.tier, task.circuit, task.holdout, task.data_sha256)
     if result.method.kind == "control":
         return base
-    limits, budget = result.limits, result.method.settings.get("budget")
+    limits, budget = result.limits, None if result.search is None else result.search.budget
     return Header(
         **(
             base.to_json()

@@ -24,7 +24,6 @@ at a confidence corrected for their number.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +31,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.toml import read_toml
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.load import run_of
 from zfbench.leaderboard.statistics import Interval, mean_interval, paired_permutation
-from zfbench.records.result import Result
+from zfbench.records.reading import run_of
+from zfbench.records.result import MethodRecord, Result
 
 Verdict = Literal["supported", "refuted", "undecided"]
 EVERY_SEED = -1  # the key of a score that does not depend on the seed
@@ -51,36 +51,55 @@ class _Strict(BaseModel):
 
 
 class Side(_Strict):
-    """One side of a comparison; `metric` overrides the test's."""
+    """One side of a comparison.
+
+    Attributes:
+        method, task: names.
+        proposer: of a search; None for any.
+        settings: of the method that its runs must have; others may be set too.
+        proposer_settings: likewise of the proposer.
+        budget: of a search; None for any.
+        metric: overrides the test's.
+    """
 
     method: str
     task: str
     proposer: str | None = None
     settings: dict[str, object] | None = None
+    proposer_settings: dict[str, object] | None = None
+    budget: dict[str, float] | None = None
     metric: str | None = None
 
     def describe(self) -> str:
         """For people."""
-        settings = {k: v for k, v in (self.settings or {}).items() if k != "budget"}
+        settings = (self.settings or {}) | (self.proposer_settings or {})
         own = f" ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else ""
         return f"{self.method}{f' + {self.proposer}' if self.proposer else ''}{own} on {self.task}"
 
     def fits(self, result: Result) -> bool:
         """Whether a result is a run of this side."""
-        method = result.method
-        return self.names(result.task.name, method.name, method.proposer, method.settings)
+        budget = None if result.search is None else result.search.budget
+        return self.names(result.task.name, result.method, budget)
 
     def is_like(self, other: Side) -> bool:
         """Whether it is the same runs, whatever their metric."""
         return self.model_copy(update={"metric": None}) == other.model_copy(update={"metric": None})
 
-    def names(self, task: str, method: str, proposer: str | None, settings: Mapping[str, object]) -> bool:
-        """Whether a run with these properties, done or only planned, is one of this side."""
+    def names(self, task: str, method: MethodRecord, budget: Mapping[str, float] | None) -> bool:
+        """Whether a run is one of this side, done or only planned.
+
+        Args:
+            task: its name.
+            method: who is judged.
+            budget: of a search.
+        """
         return (
             task == self.task
-            and method == self.method
-            and self.proposer in (None, proposer)
-            and all(settings.get(k) == v for k, v in (self.settings or {}).items())
+            and method.name == self.method
+            and self.proposer in (None, method.proposer)
+            and self.budget in (None, budget)
+            and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
+            and all(method.proposer_settings.get(k) == v for k, v in (self.proposer_settings or {}).items())
         )
 
 
@@ -156,16 +175,7 @@ def read_claim(path: Path) -> Claim:
     Raises:
         ZfbenchError: it cannot be read, or a field is wrong; the sentence names it.
     """
-    try:
-        return Claim.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ZfbenchError(f"Cannot read the claim {path} ({error.strerror}); check the path.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ZfbenchError(f"The claim {path} is not TOML ({error}); correct it there.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ZfbenchError(f"The claim {path} is wrong at {place} ({first['msg']}); correct it there.") from error
+    return read_toml(path, "claim", Claim)
 
 
 def read_claims(folder: Path) -> list[Claim]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.leaderboard.claims import Missing, Side
-from zfbench.leaderboard.suite import Job, read_suite
+from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import written
 
 SUITES = Path(__file__).parent / "suites"
@@ -38,21 +38,18 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
 
 
 def _is_of(side: Side, job: Job) -> bool:
-    return side.names(job.task, job.method, job.proposer, job.settings)
+    return side.names(job.task, job.record, None if job.plan is None else job.plan.budget.to_json())
 
 
 def _search(side: Side) -> str:
     """The search that a suite would run; a claim that names no budget leaves the choice of an equal one to people."""
     words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
+    for unit, limit in (side.budget or {}).items():
+        words += ["--budget", f"{unit}={written(limit)}"]
     for name, value in (side.settings or {}).items():
-        if name == "budget" and isinstance(value, dict):
-            words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={written(limit)}")]
-        elif name == "fast_path":
-            words += ["--fast-path"] if value else []
-        elif name == "proposer" and isinstance(value, dict):
-            words += [word for own, set_to in value.items() for word in ("--proposer-set", _assigned(own, set_to))]
-        else:
-            words += ["--set", _assigned(name, value)]
+        words += ["--set", _assigned(name, value)]
+    for name, value in (side.proposer_settings or {}).items():
+        words += ["--proposer-set", _assigned(name, value)]
     return shlex.join(words)
 
 

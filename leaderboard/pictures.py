@@ -21,6 +21,27 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 MARKERS = {"control": "D", "baseline": "s", "program": "o", "search": "*"}
 
 
+def draw_demo(results: Sequence[Result], neurons: Sequence[str], folder: Path) -> list[Path]:
+    """Draw the three pictures of the demo.
+
+    Args:
+        results: of the demo's suite.
+        neurons: N names.
+        folder: of the pictures.
+
+    Returns:
+        Their paths.
+    """
+    by_name = {r.method.name: r for r in results if r.status == "ok"}
+    truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
+    shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", "random_search") if n in by_name]
+    paths = [folder / name for name in ("traces.png", "connectivity.png", "id_vs_ood.png")]
+    draw_traces(truth, shown, paths[0])
+    draw_connectivity(truth, shown, neurons, paths[1])
+    draw_scatter(results, paths[2])
+    return paths
+
+
 def draw_scatter(results: Sequence[Result], path: Path) -> None:
     """In-distribution against out-of-distribution error; above the diagonal lies what did not generalise."""
     shown = [
@@ -56,14 +77,14 @@ def draw_scatter(results: Sequence[Result], path: Path) -> None:
 def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
     """Forecasts of one held-out window, one panel a neuron, against the true course (the oracle's)."""
     prefix = "forecast/ood/example/"
-    neurons = [name.removeprefix(prefix) for name in truth.curves if name.startswith(prefix)]
+    neurons = [name.removeprefix(prefix) for name in truth.pictures if name.startswith(prefix)]
     rows = -(-len(neurons) // 3)
     figure, grid = _figure(11.0, 1.5 * rows + 0.8, rows, 3)
     for panel, neuron in zip(grid.flat, neurons, strict=False):
-        panel.plot(truth.curves[prefix + neuron], color="black", linewidth=2.2, label="truth")
+        panel.plot(truth.pictures[prefix + neuron], color="black", linewidth=2.2, label="truth")
         for colour, r in zip(COLOURS, results, strict=False):
-            if prefix + neuron in r.curves:
-                panel.plot(r.curves[prefix + neuron], color=colour, linewidth=1.2, label=label(r))
+            if prefix + neuron in r.pictures:
+                panel.plot(r.pictures[prefix + neuron], color=colour, linewidth=1.2, label=label(r))
         panel.set_title(neuron, fontsize=9, loc="left", pad=2)
         panel.set_ylim(-0.15, 1.15)
         panel.tick_params(labelsize=7)
@@ -79,11 +100,10 @@ def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
 
 def draw_connectivity(truth: Result, results: Sequence[Result], neurons: Sequence[str], path: Path) -> None:
     """Mean one-step Jacobians, off the diagonal: the true one, then each method's."""
-    shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.curves)]
+    shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.pictures)]
     figure, grid = _figure(4.2 * len(shown), 4.6, 1, len(shown))
-    N = len(neurons)
     for panel, r in zip(np.atleast_1d(grid).flat, shown, strict=True):
-        J = np.array(r.curves["connectivity/mean_jacobian"]).reshape(N, N)
+        J = np.array(r.pictures["connectivity/mean_jacobian"], np.float64)  # [N, N]
         np.fill_diagonal(J, 0.0)
         # a signed root shows weak edges beside strong ones
         image = panel.imshow(

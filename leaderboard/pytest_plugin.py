@@ -50,7 +50,7 @@ class ClaimItem(pytest.Item):
         """Pass, skip or fail as the results say."""
         from zfbench.leaderboard.claims import check, read_claim
         from zfbench.leaderboard.commands import describe
-        from zfbench.leaderboard.load import load_folder
+        from zfbench.records.reading import load_folder
 
         answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
         if answer.verdict == "undecided":

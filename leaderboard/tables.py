@@ -1,4 +1,4 @@
-"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML. What a method cannot be asked is "-", never zero."""
+"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML. A score that is not applicable is "-", never zero."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DRIVE = "future drive"
 DRIVE_LEGEND = "Future drive: whether the method is given the drive of the horizon; compare rows that agree in it."
 UNCERTAINTY = (
     "a ± b: mean over seeds with the half-width of its 95 % interval (Student's below 10 seeds, else bootstrap).\n"
-    '"-": the method cannot be asked, the score is undefined, or a seed failed.'
+    '"-": not applicable to the method, undefined, or missing because a seed failed.'
 )
 
 

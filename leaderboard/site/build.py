@@ -166,11 +166,11 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         "horizon": {split: _horizon(row, board, split) for split in ("id", "ood")},
         "traces": _traces(first, truth, EXAMPLE),
         "impulses": _traces(first, truth, IMPULSE),
-        "recovered": JACOBIAN in first.curves,
+        "recovered": JACOBIAN in first.pictures,
         "matrices": [
-            (title, matrix(np.reshape(r.curves[JACOBIAN], (_side(r), _side(r)))))
+            (title, matrix(np.asarray(r.pictures[JACOBIAN], np.float64)))
             for title, r in (("true circuit", truth), (row.method, first))
-            if r is not None and JACOBIAN in r.curves
+            if r is not None and JACOBIAN in r.pictures
         ],
         "groups": [
             (title, bars(_groups(row, prefix), reference))
@@ -179,7 +179,7 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         ],
         "program": None if first.program is None else _highlight(first.program.source),
         "style": _highlight_styles(),
-        "settings": json.dumps(first.method.settings, indent=1, ensure_ascii=False) if first.method.settings else "",
+        "settings": json.dumps(_settings(first), indent=1, ensure_ascii=False) if _settings(first) else "",
         "finals": [_final(entry) for entry in first.finals],
         "runs": row.runs,
     }
@@ -189,6 +189,14 @@ def _families(board: Board) -> set[str]:
     """The families of scores that some run of a board has; the pages of its methods have no headings for others."""
     runs = [run for row in board.rows for run in row.runs]
     return {name.split("/")[0] for run in runs for name in (*run.metrics, *run.curves)}
+
+
+def _settings(run: Result) -> dict[str, Any]:
+    """How a search was set up, for people."""
+    method = run.method
+    named = {"discoverer": method.settings, "proposer": method.proposer_settings | method.proposer_identity}
+    options = {} if run.search is None else run.search.model_dump(mode="json")
+    return {name: chosen for name, chosen in named.items() if chosen} | options
 
 
 def _final(entry: dict[str, Any]) -> dict[str, str]:
@@ -217,7 +225,7 @@ def _course(row: Row, name: str, style: str) -> Line:
     from zfbench.leaderboard.site.svg import Line
 
     curves = np.array([run.curves[name] for run in row.runs])  # [S, H]
-    steps = list(range(1, curves.shape[1] + 1))
+    steps = row.runs[0].curves["forecast/steps"]
     low, high = curves.min(axis=0).tolist(), curves.max(axis=0).tolist()
     return Line(row.method, style, steps, curves.mean(axis=0).tolist(), low, high)
 
@@ -238,8 +246,8 @@ def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:
     """Small panels of the curves below a prefix, each over the true one; a response has a range of its own."""
     from zfbench.leaderboard.site.svg import trace
 
-    own = {name.removeprefix(prefix): curve for name, curve in result.curves.items() if name.startswith(prefix)}
-    true = {} if truth is None else {n: c for n in own if (c := truth.curves.get(prefix + n)) is not None}
+    own = {name.removeprefix(prefix): x.tolist() for name, x in result.pictures.items() if name.startswith(prefix)}
+    true = {} if truth is None else {n: x.tolist() for n in own if (x := truth.pictures.get(prefix + n)) is not None}
     if prefix == EXAMPLE:
         return [trace(name, true.get(name), curve) for name, curve in own.items()]
     panels = []
@@ -254,10 +262,6 @@ def _groups(row: Row, prefix: str) -> list[tuple[str, float]]:
     return [
         (name.removeprefix(prefix), score.estimate) for name, score in row.scores.items() if name.startswith(prefix)
     ]
-
-
-def _side(result: Result) -> int:
-    return round(len(result.curves[JACOBIAN]) ** 0.5)
 
 
 def _highlight(source: str) -> Markup:

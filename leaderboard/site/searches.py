@@ -61,11 +61,9 @@ def unrecorded(found: Sequence[Panel]) -> str:
 
 def course(run: Result, axis: str) -> Course | None:
     """What a search had spent on an axis at the end of each evaluation, and the losses; None if it was not recorded."""
-    if run.search:
-        spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.search]
-        return (spent, [evaluated.loss for evaluated in run.search]) if spent[-1] > 0 else None
-    if axis == "evaluations" and run.curves.get("search/loss"):  # results from before searches were written down whole
-        return run.curves["search/evaluation"], list(run.curves["search/loss"])
+    if run.evaluated:
+        spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.evaluated]
+        return (spent, [evaluated.loss for evaluated in run.evaluated]) if spent[-1] > 0 else None
     return None
 
 
@@ -118,10 +116,10 @@ def _flats(values: NDArray[np.float64]) -> list[float]:
 
 def family(run: Result) -> Markup:
     """Every program of a search by evaluation and loss, joined to the one it started from."""
-    worked = [e.loss for e in run.search if e.loss is not None]
+    worked = [e.loss for e in run.evaluated if e.loss is not None]
     best = min(worked, default=None)
     nodes = []
-    for number, e in enumerate(run.search, 1):
+    for number, e in enumerate(run.evaluated, 1):
         made = f"{e.operator} of {', '.join(map(str, e.parents))}" if e.parents else e.operator
         fate = e.status if e.loss is None else f"loss {e.loss:.4g}"
         kind = "failed" if e.loss is None else "best" if e.loss == best else "worked"
@@ -133,7 +131,7 @@ def population(run: Result) -> Markup:
     """Median and interquartile range of the best programs so far."""
     known: list[float] = []
     courses: list[tuple[float, float, float, float]] = []
-    for number, evaluated in enumerate(run.search, 1):
+    for number, evaluated in enumerate(run.evaluated, 1):
         if evaluated.loss is not None:
             known.append(evaluated.loss)
             best = top(known, POPULATION)
@@ -148,7 +146,7 @@ def population(run: Result) -> Markup:
 def method_context(row: Row, board: Board) -> dict[str, Any]:
     """What a method's page shows of its searches."""
     found = panels([row], board)
-    told = next((run for run in row.runs if run.search), None)
+    told = next((run for run in row.runs if run.evaluated), None)
     return {
         "panels": found,
         "unrecorded": unrecorded(found),

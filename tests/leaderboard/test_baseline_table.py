@@ -1,11 +1,11 @@
 import pytest
 from typer.testing import CliRunner
+from zfbench.leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.cli.app import _add_commands, app
-from zfbench.leaderboard.baseline_table import COLUMNS, jobs, spread_table, suitable
-from zfbench.leaderboard.load import load_folder
 from zfbench.records.limits import Limits
+from zfbench.records.reading import load_folder
 from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
 
 

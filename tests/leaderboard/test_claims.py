@@ -9,7 +9,7 @@ from zfbench.leaderboard.claims import Claim, Missing, Side, check, read_claim, 
 from zfbench.leaderboard.claims_report import as_json, as_text
 from zfbench.leaderboard.columns import COLUMNS
 from zfbench.leaderboard.commands import command
-from zfbench.leaderboard.load import load_folder
+from zfbench.records.reading import load_folder
 from zfbench.records.result import Spend
 
 pytest_plugins = ["pytester"]

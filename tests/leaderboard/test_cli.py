@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli import app as cli
-from zfbench.leaderboard.load import add
+from zfbench.records.reading import add
 
 cli._add_commands()
 

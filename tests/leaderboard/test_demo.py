@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from zfbench.leaderboard.demo import DRIVEN, LIMITS, MASKED, ROWS, SEED, Demo, Row
 
 from zfbench.leaderboard import demo
-from zfbench.leaderboard.demo import DRIVEN, LIMITS, MASKED, ROWS, SEED, Demo, Row
 from zfbench.runs.judge import judge_baseline
 
 

@@ -10,10 +10,10 @@ from growth import CONSTANT, EXAMPLE, KnownGrowth
 
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.columns import COLUMNS
-from zfbench.leaderboard.load import add, load_folder
 from zfbench.leaderboard.site.build import build
 from zfbench.leaderboard.tables import FORMATS, as_text
 from zfbench.records.limits import Limits
+from zfbench.records.reading import add, load_folder
 from zfbench.records.result import Evaluated, MethodRecord, Spend
 from zfbench.runs.judge import judge_program
 from zfbench.simulators.family import SimulatorFamily

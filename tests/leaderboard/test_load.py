@@ -5,8 +5,8 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.leaderboard.load import add, file_name, load, load_folder
 from zfbench.records.program import Program
+from zfbench.records.reading import add, file_name, load, load_folder
 from zfbench.records.result import Evaluated, MethodRecord, ProgramRecord, Result, Spend
 
 

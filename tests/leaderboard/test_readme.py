@@ -4,8 +4,8 @@ import pytest
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.load import load_folder
 from zfbench.leaderboard.readme import BEGIN, END, update
+from zfbench.records.reading import load_folder
 
 
 @pytest.fixture

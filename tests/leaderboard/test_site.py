@@ -10,12 +10,12 @@ import pytest
 
 from zfbench.cli.boards import RESULTS
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.load import load_folder
 from zfbench.leaderboard.site.build import build
 from zfbench.leaderboard.site.searches import TARGETS, course
 from zfbench.leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
 from zfbench.leaderboard.tables import FORMATS, as_text
 from zfbench.records.program import Program
+from zfbench.records.reading import load_folder
 from zfbench.records.result import Evaluated, MethodRecord, ProgramRecord, Spend, TaskRecord
 
 NASTY = '<script>alert("x")</script>'

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from zfbench.leaderboard.suite import Runner, differences, read_suite, slim
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard import suite
-from zfbench.leaderboard.load import load, load_folder
-from zfbench.leaderboard.suite import Runner, differences, read_suite, slim
+from zfbench.records.reading import load, load_folder
 from zfbench.records.result import Machine, MethodRecord, library_versions
 from zfbench.runs.judge import MASK_ONLY
 from zfbench.runs.tasks import load_task, task_names

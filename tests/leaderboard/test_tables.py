@@ -10,9 +10,9 @@ import pytest
 from zfbench.cli.boards import RESULTS
 from zfbench.leaderboard.board import boards, select
 from zfbench.leaderboard.columns import columns_of
-from zfbench.leaderboard.load import load_folder
 from zfbench.leaderboard.statistics import Interval, t_interval
 from zfbench.leaderboard.tables import FORMATS, as_latex, as_text, show
+from zfbench.records.reading import load_folder
 from zfbench.records.result import MethodRecord, TaskRecord
 
 

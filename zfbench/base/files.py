@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,3 +65,16 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_source(path: Path) -> str:
+    """The text of a Python file as Python reads it: byte order mark and coding line included.
+
+    Raises:
+        ZfbenchError: it cannot be opened, or is not text in the encoding that it declares.
+    """
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise ZfbenchError(f"Cannot read the program {path}: {error}; check the path and its encoding.") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from zfbench.records.spend import Spend
@@ -88,9 +89,9 @@ def activities() -> Iterator[Callable[[str], Bar]]:
     """Live lines for several jobs at once; yields what makes a line for a job."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        TextColumn("{task.fields[stage]}"),
+        TextColumn("{task.fields[stage]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
@@ -104,7 +105,12 @@ def activity(name: str) -> Iterator[Bar]:
         yield add(name)
 
 
+def report_error(message: str) -> None:
+    """Print an error; the text may come from elsewhere, so it is never read as markup."""
+    console.print(Text("error: ", style="red") + Text(message), highlight=False, soft_wrap=True)
+
+
 def fail(message: str) -> NoReturn:
     """End the command with one sentence."""
-    console.print(f"[red]error:[/red] {message}", highlight=False, soft_wrap=True)
+    report_error(message)
     raise typer.Exit(1)

@@ -50,6 +50,7 @@ IMPULSE_STATES = 8
 IMPULSE_HORIZON = 64
 IMPULSE_AMPLITUDES = (-0.2, 0.1, 0.2)  # units of activity
 HOLD_WINDOWS = 6
+MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +158,16 @@ class Judge:
             scores.add_all(f"{prefix}/mae/condition", score.mae.per_condition)
             scores.add_all(f"{prefix}/mae/group", score.mae.per_group)
             scores.add_all(f"{prefix}/mae_sd/group", score.standardised.per_group)
-            scores.add_curve(f"{prefix}/mae", score.mae.per_step)
-            scores.add_curve(f"{prefix}/skill_last_value", score.skill.per_step)
+            marks = [h for h in MARKS if h <= target.shape[1]]
+            scores.add_curve("forecast/steps", [float(h) for h in marks])
+            scores.add_curve(f"{prefix}/mae", [score.mae.per_step[h - 1] for h in marks])
+            scores.add_curve(f"{prefix}/skill_last_value", [score.skill.per_step[h - 1] for h in marks])
             if split == "id":
                 scores.add(f"{prefix}/spectral_distance", spectral_distance(prediction, target))
             window = len(target) // 2
-            for i in self._examples:
-                scores.add_curve(f"{prefix}/example/{self.sealed.spec.neurons[i]}", prediction[window, :, i].tolist())
+            if split == "ood":
+                for i in self._examples:
+                    scores.add_picture(f"{prefix}/example/{self.sealed.spec.neurons[i]}", prediction[window, :, i])
 
     def _connectivity(self, model: Forecaster | Simulator, scores: Scores) -> None:
         states, truth = self._true_jacobians
@@ -180,7 +184,7 @@ class Judge:
         _add_agreement(scores, "connectivity/wiring", score.wiring)
         _add_agreement(scores, "connectivity/jacobian", score.jacobian)
         scores.add("connectivity/excitable", score.excitable)
-        scores.add_curve("connectivity/mean_jacobian", jacobians.mean(axis=0).ravel().tolist())  # [N * N]
+        scores.add_picture("connectivity/mean_jacobian", jacobians.mean(axis=0))  # [N, N]
 
     def _dynamics(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_impulses
@@ -194,7 +198,7 @@ class Judge:
         names = self.sealed.spec.neurons
         for source, target in self._impulse_examples:
             course = responses[:, source, -1, :, target].mean(axis=0)  # [H]
-            scores.add_curve(f"dynamics/impulse/example/{names[source]} to {names[target]}", course.tolist())
+            scores.add_picture(f"dynamics/impulse/example/{names[source]} to {names[target]}", course)
 
     def _intervention(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_effects

@@ -1,12 +1,13 @@
 """What the author of a family of tasks implements: plain data for methods, and the functions that use them.
 
-Three kinds of object, in order of trust. A `Spec` is what every program may know. A `SearchTask` adds the data to train
-and select on; it is what a search works with, and it is plain data. A `Sealed` test is what the judge alone loads. No
-attribute of the first two leads to the third.
+Three kinds of object, in order of trust. A `Spec` is what every program may know. A `SearchTask` adds the data to
+train and select on; it is what a search works with, and it is plain data. A `Sealed` test is what the judge alone
+loads. No attribute of the first two leads to the third.
 
-A `TaskFamily` holds the functions: it loads tasks by name, evaluates programs, fits what is to be judged, and makes the
-judge. The two kinds of task that zfbench ships, programs that forecast recordings (`zfbench.forecasting`) and simulators
-with a likelihood (`zfbench.simulators`), differ in their families alone; nothing else asks which kind a task is.
+A `TaskFamily` holds the functions: it loads tasks by name, evaluates programs, fits what is to be judged, and makes
+the judge. The two kinds of task that zfbench ships, programs that forecast recordings (`zfbench.forecasting`) and
+simulators with a likelihood (`zfbench.simulators`), differ in their families alone; nothing else asks which kind a
+task is.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class Evaluator:
             ZfbenchError: the task's programs are no simulators with parameters to fit.
         """
         raise ZfbenchError(
-            "The programs of this task have no parameters that are fitted by simulation (the constants of programs that "
+            "The programs of this task have no parameters that are fitted by simulation (constants of programs that "
             "forecast are trained anyway); leave out score=fitted."
         )
 

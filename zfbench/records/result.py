@@ -10,21 +10,36 @@ from __future__ import annotations
 import json
 import os
 import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AllowInfNan, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    AllowInfNan,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_serializer,
+    field_validator,
+)
 
-from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.base.files import write_text
+from zfbench.base import machine
+from zfbench.base.errors import DamagedFileError
+from zfbench.base.files import atomic_write
 from zfbench.records.spend import NOTHING, Spend
 
 BENCHMARK_VERSION = 1  # rises only when the scores of unchanged methods change
+SCHEMA_VERSION = 2  # rises when the form of the file changes
+PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
 
-LIBRARIES = ("zfbench", "numpy", "scipy", "scikit-learn", "numba", "jax", "flax", "optax")
-
+Picture = NDArray[np.float16]
 Finite = Annotated[float, AllowInfNan(False)]
 Kind = Literal["control", "baseline", "program", "search"]
 
@@ -131,8 +146,8 @@ class Machine(_Strict):
         """This machine."""
         return cls(
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            processor=_processor(),
-            features=_features(),
+            processor=machine.processor(),
+            features=machine.features(),
             cores=os.cpu_count() or 1,
             device=device,
         )
@@ -146,6 +161,8 @@ class Result(_Strict):
         metrics: scalar scores by name, for example `forecast/ood/mae`; a score that does not apply to the
             method, or that is undefined, is absent.
         curves: lists of scores, for example the error at every step ahead.
+        pictures: arrays that only pictures need, by name, such as forecasts of example windows; they are written
+            beside the file, and read from there when they are first asked for.
         search: of a search: how the harness ran it.
         evaluated: of a search: every program that it evaluated, in order; empty if that was not written down.
         finals: of a search: the programs of its last round, with their losses when screened and at full length.
@@ -173,99 +190,102 @@ class Result(_Strict):
     timings: dict[str, Finite] = Field(default_factory=dict)
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
+    _pictures: Mapping[str, Picture] | None = PrivateAttr(default=None)
+    _path: Path | None = PrivateAttr(default=None)
+
+    @field_serializer("evaluated")
+    def _as_columns(self, evaluated: tuple[Evaluated, ...]) -> dict[str, list[Any]]:
+        """A list for each field: a fraction of the length of a record for each program."""
+        columns: dict[str, list[Any]] = {}
+        for name in ("program", "operator", "parents", "status", "loss"):
+            columns[name] = [getattr(entry, name) for entry in evaluated]
+        for unit in (f.name for f in fields(Spend)):
+            spent = [getattr(entry.spend, unit) for entry in evaluated]
+            if any(spent):
+                columns[unit] = [round(value, 2) if isinstance(value, float) else value for value in spent]
+        return columns if evaluated else {}
+
+    @field_validator("evaluated", mode="before")
+    @classmethod
+    def _from_columns(cls, content: Any) -> Any:
+        """The inverse of `_as_columns`; records pass through."""
+        if not isinstance(content, dict):
+            return content
+        if len({len(column) for column in content.values()}) > 1:
+            raise ValueError("its columns have different lengths")
+        units = {f.name for f in fields(Spend)}
+        rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
+        return tuple(
+            {k: tuple(v) if k == "parents" else v for k, v in row.items() if k not in units}
+            | {"spend": {k: v for k, v in row.items() if k in units}}
+            for row in rows
+        )
+
+    @property
+    def pictures(self) -> Mapping[str, Picture]:
+        """Arrays that only pictures need; empty where none were kept."""
+        if self._pictures is None:
+            beside = None if self._path is None else self._path.with_suffix(PICTURES)
+            self._pictures = {} if beside is None or not beside.exists() else _read_arrays(beside)
+        return self._pictures
+
+    def with_pictures(self, pictures: Mapping[str, Picture]) -> Result:
+        """The same result with these arrays for pictures."""
+        other = self.model_copy()
+        other._pictures = dict(pictures)
+        return other
+
     def comparable(self) -> dict[str, Any]:
         """What two runs with the same seed and versions must agree on."""
         content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries"})
-        for spend in (content["spend"], *(evaluated["spend"] for evaluated in content["evaluated"])):
+        for spend in (content["spend"], content["evaluated"]):
             for clock in ("device_seconds", "wall_seconds"):
-                del spend[clock]
+                spend.pop(clock, None)
         if content["program"] is not None:
             content["program"]["training"].pop("seconds", None)
         return content
 
-    def write(self, path: Path) -> None:
-        """Write the file atomically.
+    def text(self) -> str:
+        """The file's text: a line for each field, and for each score."""
+        content = self.model_dump(mode="json")
+        lines = []
+        for name, value in content.items():
+            if name == "metrics":
+                scores = ",\n".join(f"  {json.dumps(key)}: {json.dumps(number)}" for key, number in value.items())
+                lines.append(f' "metrics": {{\n{scores}\n }}' if value else ' "metrics": {}')
+            else:
+                lines.append(f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def write(self, path: Path, overwrite: bool = True) -> None:
+        """Write the file atomically, and its arrays for pictures beside it.
+
+        Args:
+            path: the file, which ends in `.json`.
+            overwrite: whether it may replace what is there.
 
         Raises:
-            ZfbenchError: the folder cannot be written or the disk is full.
+            ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.
         """
-        write_text(path, self.model_dump_json(indent=1) + "\n")
+        if self._pictures:
+            with atomic_write(path.with_suffix(PICTURES)) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **dict(self._pictures))
+        with atomic_write(path, overwrite) as temporary:
+            temporary.write_text(self.text(), encoding="utf-8")
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the installed libraries that scores depend on."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a source tree that was never installed
-            found[name] = "not installed"
-    return found
+def located(result: Result, path: Path) -> Result:
+    """The result with the place of its file, beside which its arrays for pictures may lie."""
+    result._path = path
+    return result
 
 
-def read(path: Path) -> Result:
-    """Read and validate a result file.
-
-    Raises:
-        DamagedFileError: not a result; the message names the file, the field and what to do.
-        ZfbenchError: the file cannot be opened.
-    """
+def _read_arrays(path: Path) -> dict[str, Picture]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DamagedFileError(
-            f"{path} is not text (byte {error.start}); judge the method again to remake it."
-        ) from error
-    except OSError as error:
-        raise ZfbenchError(f"Cannot read {path} ({error.strerror}); check the path.") from error
-    try:
-        return Result.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DamagedFileError(
-            f"{path} is not a valid result: {field}: {first['msg']}; judge the method again to remake it."
-        ) from error
-
-
-def read_folder(folder: Path) -> list[Result]:
-    """All results below a folder, in order of path.
-
-    Raises:
-        DamagedFileError: one of the files is damaged.
-        ZfbenchError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise ZfbenchError(f"There is no folder {folder}; `zfbench demo` makes one with results.")
-    return [read(path) for path in sorted(folder.rglob("*.json")) if _is_result(path)]
-
-
-def _is_result(path: Path) -> bool:
-    return not path.name.startswith(".")
-
-
-def _processor() -> str:
-    """The processor's marketing name where the system tells it, else its architecture."""
-    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
-
-
-def _features() -> str:
-    """Such as "family 26 model 2 avx512f"; empty where the system does not tell."""
-    told = _cpuinfo()
-    flags = told.get("flags", "").split()
-    vectors = next((v for v in ("avx512f", "avx2", "avx", "sse2") if v in flags), "")
-    family, model = told.get("cpu family"), told.get("model")
-    return " ".join(filter(None, (family and f"family {family}", model and f"model {model}", vectors)))
-
-
-def _cpuinfo() -> dict[str, str]:
-    """What Linux tells of the first core; empty elsewhere."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return {}
-    first = info.read_text(errors="replace").split("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedFileError(f"{path} holds no arrays ({error}); measure the result beside it again.") from error
 
 
 def to_json(value: Any) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 
 @dataclass
 class Scores:
@@ -14,17 +17,22 @@ class Scores:
     curves: dict[str, list[float]] = field(default_factory=dict)
     metric_versions: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    pictures: dict[str, NDArray[np.float16]] = field(default_factory=dict)
 
     def add(self, name: str, value: float | None) -> None:
-        """Record a score unless it is undefined."""
+        """Record a score, to ten significant digits, unless it is undefined."""
         if value is not None:
-            self.metrics[name] = float(value)
+            self.metrics[name] = float(f"{value:.10g}")
 
     def add_curve(self, name: str, values: Sequence[float | None]) -> None:
         """Record a list of scores unless one of them is undefined."""
         defined = [float(f"{v:.6g}") for v in values if v is not None]
         if len(defined) == len(values):
             self.curves[name] = defined
+
+    def add_picture(self, name: str, values: ArrayLike) -> None:
+        """Keep an array that only a picture needs, in half precision."""
+        self.pictures[name] = np.asarray(values, np.float16)
 
     def add_all(self, prefix: str, values: Mapping[str, float | None]) -> None:
         """Record several scores below a prefix."""
@@ -37,3 +45,4 @@ class Scores:
         self.curves |= others.curves
         self.metric_versions |= others.metric_versions
         self.notes += others.notes
+        self.pictures |= others.pictures

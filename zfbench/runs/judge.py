@@ -7,18 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from zfbench.base.machine import library_versions
 from zfbench.protocols.models import Metered
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, TaskJudge
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program
-from zfbench.records.result import Machine, MethodRecord, ProgramRecord, Result, TaskRecord, library_versions
+from zfbench.records.result import Machine, MethodRecord, ProgramRecord, Result, TaskRecord
 from zfbench.records.scores import Scores
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs.tasks import LoadedTask
 from zfbench.sandbox.devices import CPU
 
 Progress = Callable[[str], None]
+POINTS = 16  # of a training's curve in a result
 
 
 def _silent(_: str) -> None:
@@ -104,9 +106,9 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
-        run = _with_program(run, model, loss)
         scores = judge.score(model, progress)
         scores.add(judge.selection_score, loss)
+        run = _with_program(run, model, scores.metrics.get(judge.selection_score))
         scored = time.monotonic()
         run = _spent(run, model, fitted - began, scored - fitted)
         return _result(run, judge, scores)
@@ -132,14 +134,24 @@ def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
     """The run with the program's record, if the model is one."""
     if not isinstance(model, Candidate):
         return run
-    training = {} if loss is None or model.report is None else model.report.to_json()
+    training = {} if loss is None or model.report is None else _thinned(model.report.to_json())
     record = ProgramRecord(id=Program(model.source).id, source=model.source, validation_loss=loss, training=training)
     return replace(run, program=record)
 
 
+def _thinned(training: dict[str, Any]) -> dict[str, Any]:
+    """A report of a training whose curves keep at most `POINTS` points, the first and the last among them."""
+    thin = {}
+    for name, value in training.items():
+        if isinstance(value, list) and len(value) > POINTS:
+            value = [value[round(i * (len(value) - 1) / (POINTS - 1))] for i in range(POINTS)]
+        thin[name] = value
+    return thin
+
+
 def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> Result:
     sealed = judge.sealed
-    return Result(
+    result = Result(
         task=TaskRecord(
             name=sealed.spec.name,
             track=sealed.track,
@@ -162,3 +174,4 @@ def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> 
         machine=Machine.here(run.device),
         timings=dict(run.timings),
     )
+    return result.with_pictures(scores.pictures)

@@ -11,7 +11,8 @@ from zfbench.base.files import write_text
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Generation, Scored
 from zfbench.records.program import ProgramId
-from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, read
+from zfbench.records.reading import load
+from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result
 from zfbench.records.scores import Scores
 from zfbench.runs.judge import Progress, judge_program
 from zfbench.runs.plan import BEST, RESULT, Plan
@@ -122,7 +123,7 @@ def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: 
     if not path.exists():
         return None
     try:
-        known = read(path)
+        known = load(path)
     except DamagedFileError:
         return None
     fits = known.benchmark_version == BENCHMARK_VERSION and check(outcome, known, final) is None

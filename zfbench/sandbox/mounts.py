@@ -12,7 +12,6 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import zfbench
 from zfbench.sandbox.confinement import CPUINFO, DEVICES
 
 PACKAGES = "/packages"  # the only entry of the module path beside the standard library
@@ -49,7 +48,7 @@ def arguments() -> list[str]:
         options += ["--tmpfs", str(hidden), "--remount-ro", str(hidden)]
     for path in _packages():
         options += ["--ro-bind", str(path), f"{PACKAGES}/{path.name}"]
-    root = Path(zfbench.__file__).parent
+    root = Path(__file__).parents[1]
     for module in MODULES:
         options += ["--ro-bind", str(root / f"{module}.py"), f"{PACKAGES}/zfbench/{module}.py"]
     for source, place in PROCESSOR:

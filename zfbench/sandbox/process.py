@@ -25,7 +25,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-import zfbench
 from zfbench.records.frame import Frame
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
@@ -290,7 +289,7 @@ class ProcessSandbox:
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(to_child, from_child),
-                env=environment(self.device) | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
+                env=environment(self.device) | {"PYTHONPATH": str(Path(__file__).parents[2])},
                 cwd="/",
                 start_new_session=True,
             )

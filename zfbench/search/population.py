@@ -9,9 +9,10 @@ from pathlib import Path
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import write_text
 from zfbench.records.program import ProgramId
+from zfbench.records.reading import POPULATION
 from zfbench.search.tree import Member, best_number, line
 
-FILE = "population.json"  # in a run's folder
+FILE = POPULATION
 SHOWN = 10  # programs in the table
 
 

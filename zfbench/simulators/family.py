@@ -1,4 +1,4 @@
-"""The functions of every family of simulator tasks, which its author states as a `Problem`; docs/tasks.md is the guide."""
+"""The functions of every family of simulator tasks; its author states each as a `Problem` (see docs/tasks.md)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.base.files import atomic_write, sha256, write_text
-from zfbench.records.result import library_versions
+from zfbench.base.machine import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
 from zfbench.testbed.published import load as load_circuit

@@ -10,7 +10,7 @@ import pytest
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.records.limits import Limits
-from zfbench.records.result import read
+from zfbench.records.reading import load as read
 from zfbench.runs import search as runs
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_journal

@@ -10,7 +10,8 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits, bound
 from zfbench.records.program import Program, Status
-from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.records.reading import load as read
+from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
 from zfbench.search.budget import Budget

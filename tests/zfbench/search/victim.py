@@ -22,8 +22,9 @@ from zfbench.discoverers.random_search import RandomSearch
 from zfbench.protocols.proposer import ProposalError
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
+from zfbench.records.reading import load as read
 from zfbench.records.recordings import TaskSpec
-from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
 from zfbench.search.budget import Budget

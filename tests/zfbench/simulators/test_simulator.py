@@ -12,11 +12,11 @@ from growth import CONSTANT, FAMILY, KnownGrowth, problem
 
 from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
-from zfbench.leaderboard.load import add, load, load_folder
 from zfbench.protocols.task import Sealed, SearchTask, Spec, TaskJudge
 from zfbench.records.evaluation import FITTED
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.reading import add, load, load_folder
 from zfbench.records.result import MethodRecord
 from zfbench.runs.judge import judge_baseline, judge_program
 from zfbench.runs.plan import Plan

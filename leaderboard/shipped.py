@@ -1,0 +1,45 @@
+"""The suites, claims and results that come with zfbench, and where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+
+FOLDER = Path(__file__).parent
+SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "results"
+
+
+def results_folder(given: Path | None) -> Path:
+    """The given folder or file of results; without one, the published results.
+
+    Raises:
+        ZfbenchError: none was given, and the published results are not part of this installation.
+    """
+    if given is not None:
+        return given
+    if not RESULTS.is_dir():
+        raise ZfbenchError(
+            "The published results are in the repository and not in the installed package; name a folder of results, "
+            "such as one that `zfbench suite run SUITE --out FOLDER` makes."
+        )
+    return RESULTS
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the shipped suites."""
+    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
+
+
+def suite_path(name: str) -> Path:
+    """The file of a suite: a path, or the name of a shipped one.
+
+    Raises:
+        UnknownNameError: it is neither.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.exists():
+        return path
+    if name not in suite_names():
+        raise UnknownNameError("suite", name, suite_names())
+    return SUITES / f"{name}.toml"
