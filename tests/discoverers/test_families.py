@@ -2,10 +2,10 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from zfbench.discoverers.families import evidence, table
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.discoverers import families
-from zfbench.discoverers.families import evidence, table
 from zfbench.discoverers.proposers.slots.channels import GRAMMAR
 from zfbench.records.evaluation import Evaluation, Scored
 from zfbench.records.program import Program, Status

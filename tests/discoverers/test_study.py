@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import typer
 from typer.testing import CliRunner
+from zfbench.discoverers.study import Grid, Run, run_study, summary
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli import analyses as cli
 from zfbench.cli.analyses import _settings
 from zfbench.discoverers import study
-from zfbench.discoverers.study import Grid, Run, run_study, summary
 from zfbench.records.evaluation import Evaluation, Scored
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import NOTHING

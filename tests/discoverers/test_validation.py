@@ -6,11 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-
-from zfbench.base.errors import UnknownNameError
-from zfbench.cli.app import _add_commands, app
-from zfbench.discoverers import validation
-from zfbench.discoverers.modelsmc import ModelSMC
 from zfbench.discoverers.validation import (
     GENERATIONS,
     PARTICLES,
@@ -20,6 +15,11 @@ from zfbench.discoverers.validation import (
     run_validation,
     summary,
 )
+
+from zfbench.base.errors import UnknownNameError
+from zfbench.cli.app import _add_commands, app
+from zfbench.discoverers import validation
+from zfbench.discoverers.modelsmc import ModelSMC
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.scoring.concentration import concentration

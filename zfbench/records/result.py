@@ -235,6 +235,10 @@ class Result(_Strict):
         other._pictures = dict(pictures)
         return other
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the files of both would say the same; where they lie does not matter."""
+        return isinstance(other, Result) and self.model_dump() == other.model_dump()
+
     def comparable(self) -> dict[str, Any]:
         """What two runs with the same seed and versions must agree on."""
         content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries"})

@@ -14,7 +14,10 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
-from zfbench.runs import search as runs
+from zfbench.runs.arena import judge_arena, open_arena
+from zfbench.runs.plan import GUEST, Plan
+from zfbench.runs.replay import check, replay
+from zfbench.runs.search import search
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_journal
@@ -237,18 +240,18 @@ def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path
 
 
 def test_guest_is_judged_as_any_search_and_replayed(victim, tmp_path):
-    plan = runs.Plan("toy", "openevolve", runs.GUEST, Budget(evaluations=4), 5)
-    with runs.open_arena(plan, tmp_path) as door:
+    plan = Plan("toy", "openevolve", GUEST, Budget(evaluations=4), 5)
+    with open_arena(plan, tmp_path) as door:
         for source in ("70", "78", "78", "90"):
             door.evaluate(source)
-    outcome, result = runs.judge_arena(plan, tmp_path)
+    outcome, result = judge_arena(plan, tmp_path)
     assert (result.method.name, result.method.proposer) == ("openevolve", "guest")
     assert result.program.source == "78" == outcome.best.program.source
     assert result.spend.evaluations == 3
-    assert runs.Plan.read(tmp_path) == plan
-    assert runs.check(runs.replay(tmp_path), result) is None
+    assert Plan.read(tmp_path) == plan
+    assert check(replay(tmp_path), result) is None
     with pytest.raises(ZfbenchError, match="zfbench serve"):
-        runs.search(plan, tmp_path)
+        search(plan, tmp_path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from zfbench.forecasting import evaluator
 from zfbench.forecasting import fit as sandbox
 from zfbench.forecasting.contract import EXAMPLE, WINDOWS_PER_CALL
 from zfbench.forecasting.evaluator import ProgramEvaluator
+from zfbench.forecasting.fit import JOB
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.evaluation import Proposal
 from zfbench.records.frame import Frame
@@ -58,7 +59,7 @@ class SlowChild:
         self.alive, self.horizon = True, 0
 
     def send(self, frame, deadline, doing):
-        if frame.kind != "train":
+        if frame.kind != JOB:
             self.horizon = frame.arrays["clamp_value"].shape[1]
 
     def receive(self, body_limit, deadline, doing):

@@ -114,7 +114,7 @@ def like_observed(observed: Array, rng: np.random.Generator, n: int) -> Array:
 
 def standin(name: str) -> tuple[Observed, Observed]:
     """Observations to select and to judge on of a shipped stand-in: `with_M` or `without`."""
-    text = (files("zfbench.tasks") / "hodgkin_huxley.json").read_text(encoding="utf-8")
+    text = (files("zfbench.tasks.hodgkin_huxley") / "standin.json").read_text(encoding="utf-8")
     parts = json.loads(text)[name]
     first, second = (Observed(np.array(parts[use]["contexts"]), np.array(parts[use]["statistics"])) for use in USES)
     return first, second
