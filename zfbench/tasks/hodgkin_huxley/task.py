@@ -132,7 +132,7 @@ def like_observed(observed: Array, rng: np.random.Generator, n: int) -> Array:
 
 def standin(name: str) -> tuple[Observed, Observed]:
     """Return the shipped observations to select and to judge on, of the set `with_M` or `without`."""
-    text = (files("zfbench.tasks") / "hodgkin_huxley.json").read_text(encoding="utf-8")
+    text = (files("zfbench.tasks.hodgkin_huxley") / "standin.json").read_text(encoding="utf-8")
     parts = json.loads(text)[name]
     first, second = (Observed(np.array(parts[use]["contexts"]), np.array(parts[use]["statistics"])) for use in USES)
     return first, second
