@@ -110,10 +110,11 @@ def score_forecast(
 
 
 def skill(mae: Breakdown, control: Breakdown) -> Breakdown:
-    """Return the skill 1 - MAE / MAE_control of every entry: 1 is perfect, 0 is the control (Murphy 1988, eq. 4).
+    """Return the skill 1 - MAE / MAE_control of every entry: 1 is perfect, 0 is the control.
 
-    It is None where the control is perfect, because no forecast can then be better (doi of the source:
-    10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2, which defines skill with the mean squared error).
+    It has the form of Murphy (1988, eq. 4, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2), with the mean absolute
+    error in place of the mean squared one. It is None where the control is perfect, because no forecast can then be
+    better.
     """
 
     def gain(error: float | None, reference: float | None) -> float | None:
