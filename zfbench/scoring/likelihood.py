@@ -155,7 +155,7 @@ def log_marginal_importance(
         rows = None if c is None else c[None]
         theta = np.asarray(posterior.sample(own, len(from_prior), int(seeds[j]), c), np.float64)  # [B, P]
         if not np.isfinite(theta).all():
-            raise DensityError("A draw from the posterior is not finite; it is no density.")
+            raise DensityError("A draw from the posterior is not finite; it is not a valid density.")
         prior = np.asarray(log_prior(theta), np.float64)  # [B]
         inside = prior > -np.inf
         if np.isnan(prior).any():
@@ -165,7 +165,7 @@ def log_marginal_importance(
             continue
         proposal = np.asarray(posterior.log_prob(theta[inside], own, c), np.float64)  # [inside]
         if not np.isfinite(proposal).all():
-            raise DensityError("The posterior's log density is not finite at its own draws; it is no density.")
+            raise DensityError("The posterior's log density is not finite at its own draws; it is not a valid density.")
         density = np.asarray(likelihood.log_prob(own[None], theta[inside], rows), np.float64)[0]  # [inside]
         log_terms[j, inside] = density + prior[inside] - proposal
     return average(log_terms, shared=False)

@@ -1,4 +1,4 @@
-"""The functions of every family of simulator tasks; the author of a task writes a `Problem` (guide: docs/tasks.md)."""
+"""The functions of every family of simulator tasks; its author states each as a `Problem` (see docs/tasks.md)."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def _literals(source: str) -> dict[str, Any]:
                 except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
                     raise ValueError(f"line {statement.lineno} assigns something else than a literal") from error
             case _:
-                raise ValueError(f"line {statement.lineno} is no assignment of a literal to a name")
+                raise ValueError(f"line {statement.lineno} is not an assignment of a literal to a name")
     return fields
 
 
