@@ -1,7 +1,8 @@
-"""Random search: the control that every guided search has to beat.
+"""Random search: the control without selection, which every guided search should beat.
 
-Every program is a mutation of the seed program. With `restarts`, it is a mutation of a working program drawn
-uniformly from all found so far: a random walk over programs that still takes no notice of any score.
+Every program is a mutation of the seed program. With `restarts`, it is a mutation of a working program that is drawn
+uniformly from all found so far. The choice of parents never depends on a score. A proposer may still learn from scores,
+as the grammar does from hints and history, so this control isolates selection alone.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class RandomSearch(Discoverer):
     """A discoverer without selection.
 
     Args:
-        seed: of the draws of parents.
-        seed_program: where every search begins.
+        seed: seed of the draws of parents.
+        seed_program: the program that every search begins with.
         restarts: draw the parent from all working programs instead of taking the seed program.
 
     Raises:
@@ -32,10 +33,10 @@ class RandomSearch(Discoverer):
         self._seed_id = seed_program.id
         self._restarts = restarts
         self._asked = 0
-        self._told: dict[ProgramId, bool] = {}  # in order of telling; does it work?
+        self._told: dict[ProgramId, bool] = {}  # in the order of telling: True if the program works
 
     def ask(self) -> Request | None:
-        """The seed program first; once it is told, mutations, any number at a time."""
+        """Return a request: the seed program first; once it is told, mutations, any number at a time."""
         if self._asked and self._seed_id not in self._told:
             return None
         request = Request(self._asked, "seed") if self._asked == 0 else self._mutation()
@@ -43,7 +44,13 @@ class RandomSearch(Discoverer):
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:  # noqa: ARG002
-        """Remember the program as a possible parent."""
+        """Remember the program as a possible parent.
+
+        Args:
+            request: the request that was answered.
+            program: the answer.
+            evaluation: its evaluation.
+        """
         if program.source:
             self._told[program.id] = evaluation.ok
 

@@ -1,7 +1,7 @@
 """Forecast accuracy: mean absolute error, in activity and in units of each neuron's variability, and skill.
 
-The mean is taken over windows and neurons and kept per step ahead and per condition, the convention of
-ZAPBench (Lueckmann et al. 2025).
+The mean is taken over windows and neurons and kept for each step ahead and for each condition, as in ZAPBench
+(Lueckmann et al. 2025, arXiv 2503.02618).
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
 SD_FLOOR = 1e-3
-"""A neuron whose activity (full scale 1) has a smaller sd in training is flat: too small a unit to use."""
+"""A neuron whose activity (full scale 1) has a smaller standard deviation in training is flat; our choice.
+
+Errors in units of so small a standard deviation would dominate the mean over neurons.
+"""
 
 AXES = ("window", "step", "neuron")
 
@@ -28,9 +31,9 @@ class Breakdown:
     Attributes:
         overall: over all windows, steps and neurons.
         per_step: H values, over windows and neurons; entry 0 is one step ahead.
-        per_neuron: over windows and steps.
-        per_group: over windows, steps and the group's neurons.
-        per_condition: over the condition's windows, steps and neurons.
+        per_neuron: by neuron, over windows and steps.
+        per_group: by group, over windows, steps and the group's neurons.
+        per_condition: by condition, over its windows, all steps and all neurons.
     """
 
     overall: float | None
@@ -42,11 +45,11 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class ForecastScore:
-    """How well a set of windows is forecast.
+    """The accuracy of the forecasts of a set of windows.
 
     Attributes:
         mae: mean absolute error, in units of activity.
-        standardised: the same in units of each neuron's sd; flat neurons are left out.
+        standardised: the same in units of each neuron's standard deviation; flat neurons are left out.
         skill: 1 - MAE / MAE of the control.
         flat: the neurons left out of `standardised`.
     """
@@ -67,20 +70,23 @@ def score_forecast(
     groups: Sequence[str],
     sd_floor: float = SD_FLOOR,
 ) -> ForecastScore:
-    """Score forecasts against what happened and against a control's forecasts of the same windows.
+    """Score forecasts against the recorded activity and against a control's forecasts of the same windows.
 
     Args:
-        prediction: [B, H, N].
-        target: [B, H, N].
+        prediction: [B, H, N], the forecasts.
+        target: [B, H, N], the recorded activity.
         control: [B, H, N], the forecasts that skill is measured against.
         sd: [N], each neuron's standard deviation in the training data.
         conditions: the condition of each window, B names.
         neurons: N names, all different.
         groups: the group of each neuron, N names.
-        sd_floor: a neuron with a smaller sd is flat.
+        sd_floor: a neuron with a smaller standard deviation is flat.
+
+    Returns:
+        Errors and skill.
 
     Raises:
-        ZfbenchError: a shape is wrong, or a value is not finite (the first window and step are named).
+        ZfbenchError: a shape is wrong, or a value is not finite (the sentence names the first window and step).
     """
     truth = finite(target, "target", AXES)
     B, _, N = truth.shape
@@ -104,9 +110,11 @@ def score_forecast(
 
 
 def skill(mae: Breakdown, control: Breakdown) -> Breakdown:
-    """1 - MAE / MAE_control, entry by entry: 1 is perfect, 0 is the control (Murphy 1988, eq. 4).
+    """Return the skill 1 - MAE / MAE_control of every entry: 1 is perfect, 0 is the control.
 
-    None where the control is perfect, since no forecast can then gain on it.
+    It has the form of Murphy (1988, eq. 4, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2), with the mean absolute
+    error in place of the mean squared one. It is None where the control is perfect, because no forecast can then be
+    better.
     """
 
     def gain(error: float | None, reference: float | None) -> float | None:
@@ -131,7 +139,7 @@ def _breakdown(
     neurons: Sequence[str],
     groups: Sequence[str],
 ) -> Breakdown:
-    """Mean error [B, H, N] over the counted neurons [N], along each axis."""
+    """Return the mean error [B, H, N] over the counted neurons [N], along each axis."""
     window_condition, neuron_group = np.asarray(conditions), np.asarray(groups)
     return Breakdown(
         overall=_mean(error[:, :, counted]),

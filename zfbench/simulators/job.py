@@ -1,4 +1,4 @@
-"""Inside the sandbox: a simulator program is executed, and answers parameters and contexts with trajectories."""
+"""The part that runs inside the sandbox: it executes a simulator program and answers requests with trajectories."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from zfbench.sandbox.worker import Answer, execute
 
 
 def prepare(job: Frame, _: float) -> tuple[Frame, Answer]:
-    """Execute a simulator; how it answers parameters and contexts with trajectories."""
+    """Execute a simulator program, and return the function that answers requests with trajectories.
+
+    Args:
+        job: the program's source and the names and numbers of its task, see `zfbench.simulators.simulate`.
+        _: the limit of seconds, which is not used.
+
+    Returns:
+        The first answer, and a function from a request (parameters, contexts) to an answer (trajectories).
+
+    Raises:
+        CandidateError: the program failed.
+    """
     import jax
 
     from zfbench.simulators.vectorise import batch_simulator

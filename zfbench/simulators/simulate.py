@@ -1,6 +1,6 @@
-"""Simulating with a candidate in a process of its own: parameters and contexts go in, trajectories come out.
+"""Simulating with a candidate in a separate process: parameters and contexts go in, trajectories come out.
 
-The process never holds an observation. What comes back is checked here: dtype, shape, finiteness.
+The process never holds an observation. Dtype, shape and finiteness of the trajectories are checked here.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from zfbench.sandbox.choose import open_sandbox
 from zfbench.simulators.contract import check_simulator_source
 from zfbench.simulators.problem import SimulatorSpec
 
-JOB = "zfbench.simulators.job"  # the module that simulates inside the sandbox
-ROWS_PER_CALL = 250  # trajectories of every call, so that one shape compiles
+JOB = "zfbench.simulators.job"  # name of the module that simulates inside the sandbox
+ROWS_PER_CALL = 250  # trajectories in every call, always the same number, so that only one shape is compiled
 
 
 def simulate_program(
@@ -32,16 +32,16 @@ def simulate_program(
     seed: int,
     sandbox: Sandbox | None = None,
 ) -> NDArray[np.float32]:
-    """One trajectory for each row of parameters and contexts.
+    """Simulate one trajectory for each row of parameters and contexts.
 
     Args:
         source: text that satisfies `zfbench.simulators.contract.CONTRACT`.
-        spec: the task.
+        spec: specification of the task.
         parameters: [n, P].
         contexts: [n, C].
-        limits: seconds for all of it, and address space of the program's process.
-        seed: of all trajectories; row i depends on the seed and i alone.
-        sandbox: runs the program; without one, `open_sandbox()` does and is closed afterwards.
+        limits: seconds for all simulations, and address space of the program's process.
+        seed: seed of all trajectories; row i depends on the seed and i alone.
+        sandbox: runs the program; without one, a sandbox is opened and closed again.
 
     Returns:
         [n, T / every + 1, Y].

@@ -1,6 +1,6 @@
-"""A simulator program, inside the sandbox: its stochastic step made into batches of trajectories.
+"""The part inside the sandbox that turns a program's stochastic step into batches of trajectories.
 
-One step of one trajectory is the program's; looping over time (`lax.scan`) and over trajectories (`vmap`) is done
+A program defines one step of one trajectory. The loops over time (`lax.scan`) and over trajectories (`vmap`) are added
 here, so that no program needs a loop of its own and all are equally fast.
 """
 
@@ -29,7 +29,7 @@ def batch_simulator(
     steps: int,
     every: int,
 ) -> Simulate:
-    """A compiled function of (key, rows [R], parameters [R, P], contexts [R, C]) to trajectories [R, 1 + T / every, Y].
+    """Compile a function that simulates batches of trajectories.
 
     Args:
         program: the executed module, with `FUNCTIONS`.
@@ -37,10 +37,14 @@ def batch_simulator(
         context: C names.
         observations: Y names.
         steps: T, a multiple of `every`.
-        every: steps from one observation to the next; the first observation is of the initial state.
+        every: number of steps from one observation to the next; the first observation is of the initial state.
+
+    Returns:
+        A function of (key, rows [R], parameters [R, P], contexts [R, C]) that returns trajectories [R, 1 + T / every,
+        Y].
 
     Raises:
-        CandidateError: invalid; the program lacks a function, or `observe` gives another shape.
+        CandidateError: invalid; the program lacks a function, or `observe` returns another shape.
     """
     for name in FUNCTIONS:
         if not callable(getattr(program, name, None)):
@@ -68,7 +72,7 @@ def batch_simulator(
 
 
 def _float32(state: Any) -> Any:
-    """The state as arrays of float32, so that a step gives back what it takes."""
+    """Convert the arrays of a state to float32, so that a step returns the types that it takes."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), state)
 
 

@@ -1,9 +1,9 @@
-"""The larva in its world, in closed loop at 1 ms: it sees, decides, swims, and so changes what it sees.
+"""The larva in its world, in a closed loop with steps of 1 ms: its swimming changes what it sees.
 
-Each millisecond: a retinal frame, if one is due; a bout starts, goes on or ends, on what the circuit was at
-t-1; the drive x(t); the circuit a(t) = f*(a(t-1), x(t)); the tail, the body and the floor beneath it. All
-chance is drawn beforehand, from separate streams, so that a larva's first seconds do not depend on how long
-it lives, and its mirror image can be simulated.
+Each millisecond: a retinal frame, if one is due; a bout starts, goes on or ends, depending on the circuit's activity at
+t-1; the drive x(t); the circuit a(t) = f*(a(t-1), x(t)); the tail, the body, and the floor beneath it. All random
+numbers are drawn beforehand from separate streams, so that the first seconds of a recording do not depend on its
+length, and so that the mirror image of a larva can be simulated.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from zfbench.testbed.transition import Tables, step, tables
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-WARM_UP_MS = 500  # dropped: the eyes and the circuit settle
-SHORTEST_BOUT_INTERVAL_MS = 250  # no bout is shorter, so this bounds how many there can be
+WARM_UP_MS = 500  # not recorded, while eyes and circuit settle; our choice
+SHORTEST_BOUT_INTERVAL_MS = 250  # every bout is longer (258 ms), so this bounds the number of bouts
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything a larva meets that is left to chance.
+    """Everything random that a larva meets.
 
     Attributes:
         texture: float32 [512, 512], the floor, seen from each eye's own side.
-        place: float64 [2 eyes, (forward, outward)], mm, where on the texture each eye starts.
+        place: float64 [2 eyes, (forward, outward)], mm, the place on the texture at which each eye starts.
         schedule: the stimulus.
-        noise: float64 [F, 8], retinal noise per frame, N(0, 1).
-        chances: float64 [K, 4], see `bouts.draw_chances`.
+        noise: float64 [F, 8], retinal noise of each frame, standard normal.
+        chances: float64 [K, 4], the random numbers of the bouts (`bouts.draw_chances`).
     """
 
     texture: NDArray[np.float32]
@@ -55,7 +55,7 @@ class World:
     chances: Floats
 
     def mirrored(self) -> World:
-        """The world of the mirror image."""
+        """Return the mirror image of this world."""
         return replace(
             self,
             place=self.place[::-1].copy(),
@@ -67,18 +67,19 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class LarvaRecording:
-    """One larva under one condition; T steps of 1 ms after the warm-up.
+    """The recording of one larva under one condition: T steps of 1 ms after the warm-up.
 
     Attributes:
         condition: the stimulus condition.
-        seed: of all chance.
-        drive: the drive's short form; `drive.expand` gives x(t).
+        seed: seed of all random numbers.
+        drive: the short form of the drive; `drive.expand` computes x(t) from it.
         activity: float64 [T, N].
         pose: float64 [T, 3], x and y in mm and heading in rad, counter-clockwise positive.
         tail: float64 [T, 6], joint angles in rad, neck to tip; negative bends to the left.
-        direction: float64 [T, 2], rad, floor motion under the left and the right eye in the body's frame.
-        speed: float64 [T], mm/s.
-        contrast: float64 [T].
+        direction: float64 [T, 2], rad, direction of the floor's motion under the left and the right eye, in the body's
+            frame.
+        speed: float64 [T], mm/s, of the floor.
+        contrast: float64 [T], of the floor, from 0 to 1.
     """
 
     condition: str
@@ -93,7 +94,7 @@ class LarvaRecording:
 
 
 class Commands(NamedTuple):
-    """Indices of the neurons through which the circuit acts; left before right."""
+    """Indices of the neurons through which the circuit moves the body; left before right."""
 
     integrator: int
     nmlf: Integers  # [2]
@@ -102,7 +103,7 @@ class Commands(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """What the closed loop writes down."""
+    """The arrays that the closed loop writes its results into."""
 
     responses: NDArray[np.uint16]  # [F, 8]
     activity: Floats  # [T, N]
@@ -116,7 +117,12 @@ class Traces(NamedTuple):
 
 
 def draw_world(condition: str, steps: int, seed: int) -> World:
-    """The world of `steps` ms; each source of chance has its own stream.
+    """Draw a world that lasts `steps` ms; every kind of random number has its own stream.
+
+    Args:
+        condition: the stimulus condition.
+        steps: length in ms, the warm-up included.
+        seed: seed of all random numbers.
 
     Raises:
         UnknownNameError: there is no such condition.
@@ -135,9 +141,15 @@ def draw_world(condition: str, steps: int, seed: int) -> World:
 
 
 def simulate(circuit: Circuit, condition: str, steps: int, seed: int) -> LarvaRecording:
-    """A larva's life of `steps` ms under one condition, after a warm-up of 500 ms.
+    """Simulate a larva under one condition, after a warm-up of 500 ms that is not recorded.
 
-    The result depends on nothing but the arguments; a shorter life is the beginning of a longer one.
+    The result depends on the arguments alone; a shorter recording is the beginning of a longer one.
+
+    Args:
+        circuit: the larva's circuit.
+        condition: the stimulus condition.
+        steps: length of the recording in ms.
+        seed: seed of all random numbers.
 
     Raises:
         UnknownNameError: there is no such condition.
@@ -149,13 +161,34 @@ def simulate(circuit: Circuit, condition: str, steps: int, seed: int) -> LarvaRe
 def simulate_many(
     circuit: Circuit, lives: Sequence[tuple[str, int]], steps: int, workers: int = 1
 ) -> list[LarvaRecording]:
-    """Recordings of several (condition, seed), in their order, on `workers` threads."""
+    """Simulate several larvae on parallel threads.
+
+    Args:
+        circuit: the larvae's circuit.
+        lives: condition and seed of each larva.
+        steps: length of each recording in ms.
+        workers: number of threads.
+
+    Returns:
+        The recordings, in the order of `lives`.
+    """
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(lambda life: simulate(circuit, life[0], steps, life[1]), lives))
 
 
 def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
-    """A larva's life in a given world that covers warm-up and `steps`."""
+    """Simulate a larva in a given world.
+
+    Args:
+        circuit: the larva's circuit.
+        world: its world, which covers the warm-up and `steps`.
+        condition: the stimulus condition, noted in the recording.
+        steps: length of the recording in ms.
+        seed: noted in the recording.
+
+    Raises:
+        ValueError: the circuit lacks the neurons that move the larva.
+    """
     N = len(circuit.neurons)
     traces = Traces(
         responses=np.empty((-(-steps // FRAME_MS), RESPONSES), np.uint16),
@@ -207,7 +240,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
 
 
 def _commands(circuit: Circuit) -> Commands:
-    """The acting neurons, by group; within a group the left side comes first."""
+    """Find the neurons that move the body, by group; within a group the left side comes first."""
 
     def members(group: str, count: int) -> Integers:
         found = np.flatnonzero(np.asarray(circuit.groups) == group)
@@ -239,7 +272,7 @@ def _live(
     chances: Floats,
     traces: Traces,
 ) -> None:
-    """The closed loop; `body` and `place` are carried along in place, results go to `traces`."""
+    """Run the closed loop; `body` and `place` are updated in place, and the results go to `traces`."""
     steps, N = traces.activity.shape
     activity, after, scratch = np.zeros(N), np.zeros(N), np.empty((5, N))
     state, x = np.zeros(DRIVE_STATE_SIZE), np.zeros(CHANNELS)
