@@ -113,7 +113,7 @@ def test_the_real_drive_is_that_of_each_probes_own_window(autonomous):
 
     class Reads:
         def rollout(self, context, drive, clamp=None):
-            gain = np.repeat(context[:, -2, :1, None] > 50, drive.shape[1], axis=1)[..., 0]
+            gain = np.repeat(context[:, -2:-1, :1] > 50, drive.shape[1], axis=1)  # [B, C + H, 1]
             return Gated().rollout(context, gain.astype(np.float32), clamp)
 
     context = autonomous.ood.inputs.context.copy()
