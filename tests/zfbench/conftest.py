@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import config
 
 from zfbench.records.recordings import Recording, TaskSpec
 
@@ -104,3 +105,11 @@ def running():
         return [command for command, parent in new.values() if word in command and parent in (1, os.getpid())]
 
     return search
+
+
+@pytest.fixture
+def shapes_unchecked():
+    """As outside tests: a wrong shape reaches the function, which refuses it by itself. See docs/testing.md."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

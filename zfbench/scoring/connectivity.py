@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float, Integer
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from zfbench.base.errors import ZfbenchError
@@ -26,7 +27,9 @@ EXCITABLE = 1e-3
 """An edge can be seen at a set of states if its true |J|, averaged over them, exceeds this."""
 
 
-def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[np.floating]:
+def jacobian_probes(
+    context: Float[NDArray[np.floating], "S C N"], h: float = STEP
+) -> Float[NDArray[np.floating], "S*2*N C N"]:
     """Contexts whose last entry is moved by +h, then by -h, in one neuron at a time.
 
     The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth
@@ -45,7 +48,9 @@ def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[n
     return probes.reshape(S * 2 * N, C, N)
 
 
-def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np.float64]:
+def jacobian_from_responses(
+    responses: Float[NDArray[np.floating], "P N"], h: float = STEP
+) -> Float[NDArray[np.float64], "P//(2*N) N N"]:
     """The Jacobians [S, N, N] from one-step forecasts [S * 2N, N] of `jacobian_probes` with the same h.
 
     Raises:
@@ -59,7 +64,9 @@ def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np
     return np.swapaxes(plus - minus, 1, 2) / (2 * h)
 
 
-def average(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def average(
+    jacobians: Float[NDArray[np.floating], "S N N"],
+) -> tuple[Float[NDArray[np.float64], "N N"], Float[NDArray[np.float64], "N N"]]:
     """Mean J (a weight and its sign) and mean |J| (a strength) over states: [S, N, N] -> [N, N] each.
 
     They differ where the sign of an edge depends on the state: there the mean J may vanish and |J| does not.
@@ -128,10 +135,10 @@ class ConnectivityScore:
 
 
 def score_connectivity(
-    model: ArrayLike,
-    truth: ArrayLike,
-    signs: NDArray[np.integer],
-    allowed: NDArray[np.bool_] | None = None,
+    model: Float[NDArray[np.floating], "S N N"],
+    truth: Float[NDArray[np.floating], "S N N"],
+    signs: Integer[NDArray[np.integer], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
     masked: bool = False,
     threshold: float = EXCITABLE,
 ) -> ConnectivityScore:
@@ -180,14 +187,18 @@ def score_connectivity(
     )
 
 
-def excitable_pairs(truth: NDArray[np.floating], threshold: float = EXCITABLE) -> NDArray[np.bool_]:
+def excitable_pairs(
+    truth: Float[NDArray[np.floating], "S N N"], threshold: float = EXCITABLE
+) -> Bool[NDArray[np.bool_], "N N"]:
     """The off-diagonal pairs [N, N] whose |J| [S, N, N], averaged over the states, exceeds the threshold."""
     _, strength = average(truth)
     return (strength > threshold) & off_diagonal(len(strength))
 
 
 def detect(
-    ranking: NDArray[np.floating], edges: NDArray[np.bool_], allowed: NDArray[np.bool_] | None = None
+    ranking: Float[NDArray[np.floating], "N N"],
+    edges: Bool[NDArray[np.bool_], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
 ) -> Detection:
     """Score a ranking [N, N] (larger: more likely an edge) of the off-diagonal pairs, or of the allowed ones.
 
@@ -211,12 +222,12 @@ def detect(
     )
 
 
-def mask_control(signs: NDArray[np.integer], allowed: NDArray[np.bool_]) -> Detection:
+def mask_control(signs: Integer[NDArray[np.integer], "N N"], allowed: Bool[NDArray[np.bool_], "N N"]) -> Detection:
     """What the mask [N, N] alone scores as a ranking of all pairs: the control of methods shown it."""
     return detect(allowed.astype(np.float64), signs != 0)
 
 
-def off_diagonal(N: int) -> NDArray[np.bool_]:
+def off_diagonal(N: int) -> Bool[NDArray[np.bool_], "{N} {N}"]:
     """The pairs of different neurons, [N, N]."""
     return ~np.eye(N, dtype=bool)
 

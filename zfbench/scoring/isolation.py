@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
@@ -28,13 +29,13 @@ class IsolationProbes:
         value: [B * G, H, N], the recording; zero for the row's group.
     """
 
-    context: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    context: Float[NDArray[np.float32], "P C N"]
+    mask: Bool[NDArray[np.bool_], "P N"]
+    value: Float[NDArray[np.float32], "P H N"]
 
 
 def isolation_probes(
-    context: NDArray[np.float32], target: NDArray[np.float32], groups: Sequence[str]
+    context: Float[NDArray[np.float32], "B C N"], target: Float[NDArray[np.float32], "B H N"], groups: Sequence[str]
 ) -> IsolationProbes:
     """Probes for G groups, in order of their first neuron; their drive is `np.repeat(drive, G, axis=0)`.
 
@@ -50,7 +51,9 @@ def isolation_probes(
     return IsolationProbes(np.repeat(context, len(names), axis=0), mask, value)
 
 
-def isolated_errors(paths: ArrayLike, target: ArrayLike, groups: Sequence[str]) -> dict[str, float]:
+def isolated_errors(
+    paths: Float[NDArray[np.floating], "P H N"], target: Float[NDArray[np.floating], "B H N"], groups: Sequence[str]
+) -> dict[str, float]:
     """Mean absolute error of each group's neurons in the rows where the group was free.
 
     Args:

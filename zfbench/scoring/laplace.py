@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from zfbench.scoring.arrays import finite
@@ -31,7 +32,11 @@ SD_FLOOR = 1e-3  # as in `forecast`: activity has full scale 1
 AXES = ("window", "step", "neuron")
 
 
-def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float:
+def laplace_log_likelihood(
+    prediction: Float[NDArray[np.floating], "B H N"],
+    target: Float[NDArray[np.floating], "B H N"],
+    sd: Float[NDArray[np.floating], " N"],
+) -> float:
     """Log of the density of the target under the forecasts, in nats.
 
     Args:
@@ -51,7 +56,11 @@ def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLi
     return float(per_neuron.sum() + len(s) * constant)
 
 
-def standardised_mse(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float | None:
+def standardised_mse(
+    prediction: Float[NDArray[np.floating], "B H N"],
+    target: Float[NDArray[np.floating], "B H N"],
+    sd: Float[NDArray[np.floating], " N"],
+) -> float | None:
     """Mean squared error with each neuron in units of its sd [N]; None when no neuron varies.
 
     Raises:

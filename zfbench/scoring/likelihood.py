@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
@@ -29,10 +30,16 @@ from zfbench.scoring.arrays import finite
 Array = NDArray[np.float64]
 
 
+@runtime_checkable
 class Likelihood(Protocol):
     """p(x | theta, c): a simulator's density, exact or estimated."""
 
-    def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
+    def log_prob(
+        self,
+        x: Float[NDArray[np.float64], "M K"],
+        theta: Float[NDArray[np.float64], "B P"],
+        context: Float[NDArray[np.float64], "M C"] | None = None,
+    ) -> Float[NDArray[np.float64], "M B"]:
         """Log density of every observation under every parameter.
 
         Args:
@@ -46,14 +53,26 @@ class Likelihood(Protocol):
         ...
 
 
+@runtime_checkable
 class Posterior(Protocol):
     """q(theta | x, c): a normalised density to draw parameters from; it may leak out of the prior's support."""
 
-    def sample(self, x: Array, n: int, seed: int, context: Array | None = None) -> Array:
+    def sample(
+        self,
+        x: Float[NDArray[np.float64], " K"],
+        n: int,
+        seed: int,
+        context: Float[NDArray[np.float64], " C"] | None = None,
+    ) -> Float[NDArray[np.float64], "{n} P"]:
         """Draws [n, P] given one observation [K] and its context [C]."""
         ...
 
-    def log_prob(self, theta: Array, x: Array, context: Array | None = None) -> Array:
+    def log_prob(
+        self,
+        theta: Float[NDArray[np.float64], "n P"],
+        x: Float[NDArray[np.float64], " K"],
+        context: Float[NDArray[np.float64], " C"] | None = None,
+    ) -> Float[NDArray[np.float64], " n"]:
         """Log density [n] of parameters [n, P] given one observation [K] and its context [C]."""
         ...
 
@@ -70,15 +89,18 @@ class MarginalLikelihood:
         total_standard_error: of `total`; draws that observations share are counted as shared.
     """
 
-    log_evidence: Array
-    standard_error: Array
-    effective_size: Array
+    log_evidence: Float[NDArray[np.float64], " M"]
+    standard_error: Float[NDArray[np.float64], " M"]
+    effective_size: Float[NDArray[np.float64], " M"]
     total: float
     total_standard_error: float
 
 
 def log_marginal_prior(
-    likelihood: Likelihood, x: ArrayLike, theta_prior: ArrayLike, context: ArrayLike | None = None
+    likelihood: Likelihood,
+    x: Float[NDArray[np.floating], "M K"],
+    theta_prior: Float[NDArray[np.floating], "B P"],
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
     """Marginal likelihood by averaging over draws from the prior.
 
@@ -105,12 +127,12 @@ def log_marginal_prior(
 
 def log_marginal_importance(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     log_prior: Callable[[Array], Array],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     seed: int,
-    context: ArrayLike | None = None,
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
     """Marginal likelihood by importance sampling from a posterior.
 
@@ -159,14 +181,14 @@ def log_marginal_importance(
 
 def log_fitted(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     inside: Callable[[Array], NDArray[np.bool_]],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     draws: int,
     seed: int,
-    context: ArrayLike | None = None,
-) -> Array:
+    context: Float[NDArray[np.floating], "M C"] | None = None,
+) -> Float[NDArray[np.float64], " M"]:
     """Log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
 
     theta_j is the most probable under q(theta | x_j, c_j) of its own draws inside the prior's support (the score of
@@ -199,7 +221,7 @@ def log_fitted(
     return fitted
 
 
-def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
+def average(log_terms: Float[NDArray[np.float64], "M B"], shared: bool) -> MarginalLikelihood:
     """Log of the mean over draws, with its error.
 
     With Z_j the mean of terms w_jb, d log Z_j = (mean of w_jb - Z_j) / Z_j to first order, so the standard error is
