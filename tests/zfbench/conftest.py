@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import config
 
 from zfbench.base import plugins
 from zfbench.records.recordings import Recording, TaskSpec
@@ -127,3 +128,11 @@ def victim(victim_script, monkeypatch, tmp_path):
     module.make_toy()
     module.PAUSE = 0.0
     return module
+
+
+@pytest.fixture
+def shapes_unchecked():
+    """As outside tests: a wrong shape reaches the function, which refuses it by itself. See docs/testing.md."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 
@@ -19,10 +20,10 @@ class Clamp:
             follow; ignored where the mask is False.
     """
 
-    mask: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    mask: Bool[NDArray[np.bool_], "B N"]
+    value: Float[NDArray[np.float32], "B N"] | Float[NDArray[np.float32], "B H N"]
 
-    def course(self, H: int) -> NDArray[np.float32]:
+    def course(self, H: int) -> Float[NDArray[np.float32], "B {H} N"]:
         """The value at every one of H steps, [B, H, N]."""
         value = self.value if self.value.ndim == 3 else self.value[:, None]
         return np.broadcast_to(value, (len(value), H, value.shape[2]))
@@ -30,10 +31,10 @@ class Clamp:
 
 def roll(
     step: Callable[[NDArray, NDArray], NDArray],
-    context: NDArray[np.float32],
-    drive: NDArray[np.float32],
+    context: Float[NDArray[np.float32], "B C N"],
+    drive: Float[NDArray[np.float32], "B T D"],
     clamp: Clamp | None = None,
-) -> NDArray[np.float32]:
+) -> Float[NDArray[np.float32], "B T-C N"]:
     """Iterate a one-step map on its own output.
 
     Args:

@@ -43,9 +43,10 @@ def open_arena(
         ZfbenchError: see `search`.
     """
     loaded = find_task(plan.task)
-    with opened(sandbox) as box, EventLog(folder / LOG) as log:
-        check_trust(box, plan.discoverer, False, allow_unsafe)
-        yield _arena(plan, loaded, log, box, workers, on_event)
+    with opened(sandbox) as box:
+        check_trust(box, plan.discoverer, False, allow_unsafe)  # before a file is made
+        with EventLog(folder / LOG) as log:
+            yield _arena(plan, loaded, log, box, workers, on_event)
 
 
 def judge_arena(
@@ -57,10 +58,11 @@ def judge_arena(
 ) -> tuple[SearchOutcome, Result | None]:
     """End a guest's search for good and judge its best program; arguments and returns as of `search`."""
     loaded = find_task(plan.task)
-    with opened(sandbox) as box, EventLog(folder / LOG) as log:
+    with opened(sandbox) as box:
         check_trust(box, plan.discoverer, False, allow_unsafe)
-        outcome = _arena(plan, loaded, log, box).finish()
-        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box)
+        with EventLog(folder / LOG) as log:
+            outcome = _arena(plan, loaded, log, box).finish()
+            return outcome, judge_winner(plan, loaded, outcome, folder, progress, box)
 
 
 def _arena(

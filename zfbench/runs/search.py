@@ -69,8 +69,9 @@ def search(
     budget, final_budget = plan.budgets
     discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
     with ExitStack() as held:
-        box, log = held.enter_context(opened(sandbox)), held.enter_context(EventLog(folder / LOG))
-        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
+        box = held.enter_context(opened(sandbox))
+        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)  # before a file is made
+        log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
         if isinstance(discoverer, Fitting) and discoverer.wants_fitted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
@@ -42,7 +43,9 @@ def finite(
     return array
 
 
-def normalised_error(model: NDArray[np.float64], truth: NDArray[np.float64]) -> float | None:
+def normalised_error(
+    model: Float[NDArray[np.float64], "*shape"], truth: Float[NDArray[np.float64], "*shape"]
+) -> float | None:
     """Return ||model - truth|| / ||truth|| over all entries; None where the truth is zero.
 
     0 is perfect and predicting zero everywhere scores exactly 1, so a value above 1 is worse than predicting nothing.
@@ -51,7 +54,7 @@ def normalised_error(model: NDArray[np.float64], truth: NDArray[np.float64]) -> 
     return None if scale == 0 else float(np.linalg.norm((model - truth).ravel()) / scale)
 
 
-def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+def spearman(a: Float[NDArray[np.float64], "*shape"], b: Float[NDArray[np.float64], "*shape"]) -> float | None:
     """Return Spearman's rank correlation over all entries, ties at mean rank; None if one side is constant."""
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
@@ -30,7 +31,7 @@ class Concentration:
         settled: mean share from generation `SETTLED` on; None if there are fewer generations.
     """
 
-    share: NDArray[np.float64]
+    share: Float[NDArray[np.float64], " generations"]
     jumps: tuple[int, ...]
     intervals: tuple[int, ...]
     first: float | None

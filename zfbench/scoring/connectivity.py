@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float, Integer
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from zfbench.base.errors import ZfbenchError
@@ -29,7 +30,9 @@ Our choice: far above the error of the central difference (2e-6) and a tenth of 
 """
 
 
-def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[np.floating]:
+def jacobian_probes(
+    context: Float[NDArray[np.floating], "S C N"], h: float = STEP
+) -> Float[NDArray[np.floating], "S*2*N C N"]:
     """Build contexts whose last entry is displaced by +h and by -h in one neuron at a time.
 
     The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth (Nocedal &
@@ -49,7 +52,9 @@ def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[n
     return probes.reshape(S * 2 * N, C, N)
 
 
-def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np.float64]:
+def jacobian_from_responses(
+    responses: Float[NDArray[np.floating], "P N"], h: float = STEP
+) -> Float[NDArray[np.float64], "P//(2*N) N N"]:
     """Compute Jacobians from the one-step forecasts of `jacobian_probes`.
 
     Args:
@@ -70,7 +75,9 @@ def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np
     return np.swapaxes(plus - minus, 1, 2) / (2 * h)
 
 
-def average(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def average(
+    jacobians: Float[NDArray[np.floating], "S N N"],
+) -> tuple[Float[NDArray[np.float64], "N N"], Float[NDArray[np.float64], "N N"]]:
     """Return the means of J and of |J| over states: [S, N, N] -> [N, N] each.
 
     The mean of J gives the weight and the sign of an edge, the mean of |J| its strength.
@@ -138,10 +145,10 @@ class ConnectivityScore:
 
 
 def score_connectivity(
-    model: ArrayLike,
-    truth: ArrayLike,
-    signs: NDArray[np.integer],
-    allowed: NDArray[np.bool_] | None = None,
+    model: Float[NDArray[np.floating], "S N N"],
+    truth: Float[NDArray[np.floating], "S N N"],
+    signs: Integer[NDArray[np.integer], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
     masked: bool = False,
     threshold: float = EXCITABLE,
 ) -> ConnectivityScore:
@@ -193,14 +200,18 @@ def score_connectivity(
     )
 
 
-def excitable_pairs(truth: NDArray[np.floating], threshold: float = EXCITABLE) -> NDArray[np.bool_]:
+def excitable_pairs(
+    truth: Float[NDArray[np.floating], "S N N"], threshold: float = EXCITABLE
+) -> Bool[NDArray[np.bool_], "N N"]:
     """Return the off-diagonal pairs whose true |J|, averaged over the states, exceeds a threshold: bool [N, N]."""
     _, strength = average(truth)
     return (strength > threshold) & off_diagonal(len(strength))
 
 
 def detect(
-    ranking: NDArray[np.floating], edges: NDArray[np.bool_], allowed: NDArray[np.bool_] | None = None
+    ranking: Float[NDArray[np.floating], "N N"],
+    edges: Bool[NDArray[np.bool_], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
 ) -> Detection:
     """Score a ranking of pairs by how well it finds the edges.
 
@@ -229,12 +240,12 @@ def detect(
     )
 
 
-def mask_control(signs: NDArray[np.integer], allowed: NDArray[np.bool_]) -> Detection:
+def mask_control(signs: Integer[NDArray[np.integer], "N N"], allowed: Bool[NDArray[np.bool_], "N N"]) -> Detection:
     """Score the mask [N, N] itself as a ranking of all pairs: the control of methods that are given it."""
     return detect(allowed.astype(np.float64), signs != 0)
 
 
-def off_diagonal(N: int) -> NDArray[np.bool_]:
+def off_diagonal(N: int) -> Bool[NDArray[np.bool_], "{N} {N}"]:
     """Return the pairs of different neurons, bool [N, N]."""
     return ~np.eye(N, dtype=bool)
 

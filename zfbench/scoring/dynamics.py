@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float, Integer
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from zfbench.base.errors import ZfbenchError
@@ -29,8 +30,8 @@ POWER_FLOOR = 1e-8
 
 
 def impulse_probes(
-    context: NDArray[np.floating], sources: Sequence[int], amplitudes: Sequence[float]
-) -> NDArray[np.floating]:
+    context: Float[NDArray[np.floating], "S C N"], sources: Sequence[int], amplitudes: Sequence[float]
+) -> Float[NDArray[np.floating], "S*{len(sources)}*{len(amplitudes)} C N"]:
     """Build contexts whose last entry is displaced by each amplitude in each source neuron.
 
     Args:
@@ -49,7 +50,12 @@ def impulse_probes(
     return probes.reshape(S * K * A, C, N)
 
 
-def impulse_responses(perturbed: ArrayLike, base: ArrayLike, n_sources: int, n_amplitudes: int) -> NDArray[np.float64]:
+def impulse_responses(
+    perturbed: Float[NDArray[np.floating], "P H N"],
+    base: Float[NDArray[np.floating], "S H N"],
+    n_sources: int,
+    n_amplitudes: int,
+) -> Float[NDArray[np.float64], "S {n_sources} {n_amplitudes} H N"]:
     """Compute impulse responses from the rollouts of `impulse_probes` and of the unperturbed contexts.
 
     Args:
@@ -94,8 +100,8 @@ class ImpulseScore:
 
 
 def score_impulse(
-    model: ArrayLike,
-    truth: ArrayLike,
+    model: Float[NDArray[np.floating], "S K A H N"],
+    truth: Float[NDArray[np.floating], "S K A H N"],
     sources: Sequence[int],
     source_groups: Sequence[str],
     threshold: float = PEAK_THRESHOLD,
@@ -155,7 +161,7 @@ def score_impulse(
     )
 
 
-def peak_latencies(responses: NDArray[np.float64]) -> NDArray[np.intp]:
+def peak_latencies(responses: Float[NDArray[np.float64], "*batch H N"]) -> Integer[NDArray[np.intp], "*batch N"]:
     """Return the step of the largest |response|, [..., H, N] -> [..., N].
 
     It is H (never) for a response that is zero throughout.
@@ -164,7 +170,7 @@ def peak_latencies(responses: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.where(size.max(axis=-2) > 0, size.argmax(axis=-2), responses.shape[-2])
 
 
-def decay_times(norm: NDArray[np.float64]) -> NDArray[np.float64]:
+def decay_times(norm: Float[NDArray[np.float64], "*batch H"]) -> Float[NDArray[np.float64], "*batch"]:
     """Return the steps from a response's peak until it first falls to 1/e of it, [..., H] -> [...].
 
     The crossing is interpolated linearly in the logarithm, so that a response lambda^k gives exactly -1/ln(lambda). The
@@ -184,7 +190,9 @@ def decay_times(norm: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(np.where(crossing > 0, fallen, H - peak)[..., 0], 1.0)
 
 
-def eigenvalue_distance(model: ArrayLike, truth: ArrayLike) -> float:
+def eigenvalue_distance(
+    model: Float[NDArray[np.floating], "S N N"], truth: Float[NDArray[np.floating], "S N N"]
+) -> float:
     """Return the mean |lambda_i - mu_i| between the eigenvalues of two sets of Jacobians [S, N, N], over states.
 
     In each state the eigenvalues are paired so that the sum is least: the optimal matching distance of Bhatia (1997,
@@ -202,7 +210,9 @@ def eigenvalue_distance(model: ArrayLike, truth: ArrayLike) -> float:
     return float(np.mean([c[linear_sum_assignment(c)].mean() for c in cost]))
 
 
-def spectral_distance(model: ArrayLike, truth: ArrayLike, floor: float = POWER_FLOOR) -> float | None:
+def spectral_distance(
+    model: Float[NDArray[np.floating], "B H N"], truth: Float[NDArray[np.floating], "B H N"], floor: float = POWER_FLOOR
+) -> float | None:
     """Return the Hellinger distance between the power spectra of activities, averaged over neurons; from 0 to 1.
 
     The mean of each window is removed, because an offset would hide everything else. The periodograms of the windows

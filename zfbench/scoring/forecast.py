@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
@@ -61,10 +62,10 @@ class ForecastScore:
 
 
 def score_forecast(
-    prediction: ArrayLike,
-    target: ArrayLike,
-    control: ArrayLike,
-    sd: ArrayLike,
+    prediction: Float[NDArray[np.floating], "B H N"],
+    target: Float[NDArray[np.floating], "B H N"],
+    control: Float[NDArray[np.floating], "B H N"],
+    sd: Float[NDArray[np.floating], " N"],
     conditions: Sequence[str],
     neurons: Sequence[str],
     groups: Sequence[str],

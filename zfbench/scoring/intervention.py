@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, normalised_error, spearman
@@ -34,12 +35,12 @@ class HoldProbes:
         value: [W * K, N] in the context's dtype, the value that it is held at; 0 elsewhere.
     """
 
-    context: NDArray[np.floating]
-    mask: NDArray[np.bool_]
-    value: NDArray[np.floating]
+    context: Float[NDArray[np.floating], "P C N"]
+    mask: Bool[NDArray[np.bool_], "P N"]
+    value: Float[NDArray[np.floating], "P N"]
 
 
-def hold_probes(context: NDArray[np.floating], kind: str, neurons: Sequence[int]) -> HoldProbes:
+def hold_probes(context: Float[NDArray[np.floating], "W C N"], kind: str, neurons: Sequence[int]) -> HoldProbes:
     """Build probes that clamp each of the neurons in each of the windows.
 
     Args:
@@ -67,7 +68,9 @@ def hold_probes(context: NDArray[np.floating], kind: str, neurons: Sequence[int]
     )
 
 
-def hold_effects(held: ArrayLike, free: ArrayLike, neurons: Sequence[int]) -> NDArray[np.float64]:
+def hold_effects(
+    held: Float[NDArray[np.floating], "P H N"], free: Float[NDArray[np.floating], "W H N"], neurons: Sequence[int]
+) -> Float[NDArray[np.float64], "W {len(neurons)} H N"]:
     """Compute the effects from the rollouts of `hold_probes` and from the free rollouts of the same windows.
 
     The clamped neuron's own entries are set to 0, because obeying the clamp is no prediction.
@@ -111,7 +114,10 @@ class InterventionScore:
 
 
 def score_intervention(
-    model: ArrayLike, truth: ArrayLike, neurons: Sequence[int], threshold: float = EFFECT_THRESHOLD
+    model: Float[NDArray[np.floating], "W K H N"],
+    truth: Float[NDArray[np.floating], "W K H N"],
+    neurons: Sequence[int],
+    threshold: float = EFFECT_THRESHOLD,
 ) -> InterventionScore:
     """Score the predicted effects of one kind of intervention.
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
@@ -29,13 +30,13 @@ class IsolationProbes:
         value: [B * G, H, N], the recorded activity that they are clamped to; zero for the row's group.
     """
 
-    context: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    context: Float[NDArray[np.float32], "P C N"]
+    mask: Bool[NDArray[np.bool_], "P N"]
+    value: Float[NDArray[np.float32], "P H N"]
 
 
 def isolation_probes(
-    context: NDArray[np.float32], target: NDArray[np.float32], groups: Sequence[str]
+    context: Float[NDArray[np.float32], "B C N"], target: Float[NDArray[np.float32], "B H N"], groups: Sequence[str]
 ) -> IsolationProbes:
     """Build probes for G groups, in the order of their first neuron; their drive is `np.repeat(drive, G, axis=0)`.
 
@@ -54,7 +55,9 @@ def isolation_probes(
     return IsolationProbes(np.repeat(context, len(names), axis=0), mask, value)
 
 
-def isolated_errors(paths: ArrayLike, target: ArrayLike, groups: Sequence[str]) -> dict[str, float]:
+def isolated_errors(
+    paths: Float[NDArray[np.floating], "P H N"], target: Float[NDArray[np.floating], "B H N"], groups: Sequence[str]
+) -> dict[str, float]:
     """Return the mean absolute error of each group's neurons in the rows in which the group was free.
 
     Args:

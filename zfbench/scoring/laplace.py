@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from zfbench.scoring.arrays import finite
@@ -31,7 +32,11 @@ SD_FLOOR = 1e-3  # least standard deviation in units of activity, as in `zfbench
 AXES = ("window", "step", "neuron")
 
 
-def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float:
+def laplace_log_likelihood(
+    prediction: Float[NDArray[np.floating], "B H N"],
+    target: Float[NDArray[np.floating], "B H N"],
+    sd: Float[NDArray[np.floating], " N"],
+) -> float:
     """Return the log density of the target under the forecasts, in nats, by the formula of this module.
 
     Args:
@@ -51,7 +56,11 @@ def laplace_log_likelihood(prediction: ArrayLike, target: ArrayLike, sd: ArrayLi
     return float(per_neuron.sum() + len(s) * constant)
 
 
-def standardised_mse(prediction: ArrayLike, target: ArrayLike, sd: ArrayLike) -> float | None:
+def standardised_mse(
+    prediction: Float[NDArray[np.floating], "B H N"],
+    target: Float[NDArray[np.floating], "B H N"],
+    sd: Float[NDArray[np.floating], " N"],
+) -> float | None:
     """Return the mean squared error with each neuron in units of its standard deviation; None if no neuron varies.
 
     Args:

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
@@ -29,10 +30,16 @@ from zfbench.scoring.arrays import finite
 Array = NDArray[np.float64]
 
 
+@runtime_checkable
 class Likelihood(Protocol):
     """p(x | theta, c): the density of a simulator's observations, exact or estimated."""
 
-    def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
+    def log_prob(
+        self,
+        x: Float[NDArray[np.float64], "M K"],
+        theta: Float[NDArray[np.float64], "B P"],
+        context: Float[NDArray[np.float64], "M C"] | None = None,
+    ) -> Float[NDArray[np.float64], "M B"]:
         """Return the log density of every observation under every parameter.
 
         Args:
@@ -46,10 +53,17 @@ class Likelihood(Protocol):
         ...
 
 
+@runtime_checkable
 class Posterior(Protocol):
     """q(theta | x, c): a normalised density to draw parameters from; it may extend beyond the prior's support."""
 
-    def sample(self, x: Array, n: int, seed: int, context: Array | None = None) -> Array:
+    def sample(
+        self,
+        x: Float[NDArray[np.float64], " K"],
+        n: int,
+        seed: int,
+        context: Float[NDArray[np.float64], " C"] | None = None,
+    ) -> Float[NDArray[np.float64], "{n} P"]:
         """Draw n parameters [n, P] given one observation.
 
         Args:
@@ -84,15 +98,18 @@ class MarginalLikelihood:
         total_standard_error: standard error of `total`, which accounts for draws that observations share.
     """
 
-    log_evidence: Array
-    standard_error: Array
-    effective_size: Array
+    log_evidence: Float[NDArray[np.float64], " M"]
+    standard_error: Float[NDArray[np.float64], " M"]
+    effective_size: Float[NDArray[np.float64], " M"]
     total: float
     total_standard_error: float
 
 
 def log_marginal_prior(
-    likelihood: Likelihood, x: ArrayLike, theta_prior: ArrayLike, context: ArrayLike | None = None
+    likelihood: Likelihood,
+    x: Float[NDArray[np.floating], "M K"],
+    theta_prior: Float[NDArray[np.floating], "B P"],
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
     """Estimate the marginal likelihood by averaging over draws from the prior.
 
@@ -119,12 +136,12 @@ def log_marginal_prior(
 
 def log_marginal_importance(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     log_prior: Callable[[Array], Array],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     seed: int,
-    context: ArrayLike | None = None,
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
     """Estimate the marginal likelihood by importance sampling from a posterior.
 
@@ -173,14 +190,14 @@ def log_marginal_importance(
 
 def log_fitted(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     inside: Callable[[Array], NDArray[np.bool_]],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     draws: int,
     seed: int,
-    context: ArrayLike | None = None,
-) -> Array:
+    context: Float[NDArray[np.floating], "M C"] | None = None,
+) -> Float[NDArray[np.float64], " M"]:
     """Return the log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
 
     theta_j is the most probable under q(theta | x_j, c_j) among draws from q inside the prior's support (the score of
@@ -214,7 +231,7 @@ def log_fitted(
     return fitted
 
 
-def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
+def average(log_terms: Float[NDArray[np.float64], "M B"], shared: bool) -> MarginalLikelihood:
     """Return the log of the mean over draws of w, with its standard error.
 
     With Z_j the mean of terms w_jb, d log Z_j = (mean of w_jb - Z_j) / Z_j to first order, so the standard error is

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jaxtyping import Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
 
-def crps(samples: ArrayLike, target: ArrayLike) -> float:
+def crps(samples: Float[NDArray[np.floating], "S B H N"], target: Float[NDArray[np.floating], "B H N"]) -> float:
     """Return the continuous ranked probability score, averaged over windows, steps and neurons, in units of activity.
 
     The score is E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21, doi:10.1198/016214506000001437). The second

@@ -139,11 +139,12 @@ def test_a_response_that_is_zero_never_peaks():
 def test_decay_time_of_a_geometric_response_is_exact(factor, peak, size):
     t = np.arange(60)
     norm = size * np.where(t < peak, 0.0, factor ** np.maximum(t - peak, 0))
-    assert decay_times(norm) == pytest.approx(-1 / np.log(factor))
+    assert decay_times(norm[None]) == pytest.approx(-1 / np.log(factor))
 
 
 def test_decay_time_is_that_of_the_first_crossing():
-    assert decay_times(np.array([1, 0.5, 0.2, 0.9, 0.1])) == pytest.approx(1 + np.log(0.5 * np.e) / np.log(0.5 / 0.2))
+    norms = np.array([[1, 0.5, 0.2, 0.9, 0.1]])
+    assert decay_times(norms) == pytest.approx(1 + np.log(0.5 * np.e) / np.log(0.5 / 0.2))
 
 
 def test_decay_time_is_bounded_below_by_a_step_and_above_by_the_horizon():

@@ -126,7 +126,7 @@ def test_float32_predictions_are_accumulated_in_float64():
     # a float32 mean of 300,000 equal entries is not exact, a float64 mean is to twelve digits
     target = np.zeros((300, 1000, 1), np.float32)
     prediction = np.full_like(target, 0.1)
-    scored = score_forecast(prediction, target, prediction, [1.0], ["c"] * 300, ["n"], ["g"])
+    scored = score_forecast(prediction, target, prediction, np.ones(1), ["c"] * 300, ["n"], ["g"])
     assert scored.mae.overall == pytest.approx(float(np.float32(0.1)), rel=1e-12)
 
 
@@ -140,7 +140,7 @@ def test_the_first_window_and_step_that_is_not_finite_is_named(value):
         score_forecast(prediction, target, control, SD, *LABELS)
 
 
-def test_a_prediction_of_the_wrong_shape_is_refused():
+def test_a_prediction_of_the_wrong_shape_is_refused(shapes_unchecked):
     prediction, target, control = draw(6)
     with pytest.raises(ZfbenchError, match=r"prediction has shape \(6, 3, 5\).*\(6, 4, 5\)"):
         score_forecast(prediction[:, 1:], target, control, SD, *LABELS)

@@ -20,9 +20,9 @@ from zfbench.testbed.body import (
     initial_state,
     integrate,
 )
+from zfbench.testbed.spinal import SEGMENT_AMPLITUDE
 
 IDEAL_FLUID = LARVA._replace(viscous_normal=np.zeros(7), viscous_tangential=np.zeros(7), quadratic_normal=np.zeros(7))
-SEGMENT_AMPLITUDE = np.array([0.203, 0.364, 0.481, 0.594, 0.696, 1.0])
 
 
 @njit
