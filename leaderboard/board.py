@@ -1,15 +1,16 @@
 """From results to boards: runs that may be compared, a row per method, seeds aggregated with their uncertainty.
 
-Results with another data hash, benchmark version, limit or search budget get a board of their own. Controls spend
-nothing, so they stand on every board of their data; what is not a search stands beside the searches of every budget.
-A row's numbers depend on its own runs alone.
+Results with another data hash, benchmark version, version of a metric, limit or search budget get a board of their
+own. Controls spend nothing, so they stand on every board of their data; what is not a search stands beside the searches
+of every budget. A row's numbers depend on its own runs alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
 from zfbench.leaderboard.statistics import Interval, mean_interval
+from zfbench.records.reading import disputed
 from zfbench.records.result import Result, to_json
 from zfbench.search.budget import Budget
 from zfbench.search.finals import default_finalists
@@ -34,6 +36,8 @@ class Header:
     Attributes:
         updates, seconds: limits of one training; None on a board of controls alone.
         budget: of the searches, as JSON; empty without searches.
+        metric_versions: of the families of metrics of which the data's results hold several versions, as JSON; empty
+            if they hold one of each.
     """
 
     benchmark_version: int
@@ -44,6 +48,7 @@ class Header:
     updates: float | None = None
     seconds: float | None = None
     budget: str = ""
+    metric_versions: str = ""
 
     def describe(self) -> str:
         """One line for people."""
@@ -54,6 +59,9 @@ class Header:
             parts.append(f"limit of a training: {self.updates:.0f} updates, {self.seconds or 0:.0f} s")
         if self.budget:
             parts.append(f"search budget: {self.search()}")
+        if self.metric_versions:
+            versions = json.loads(self.metric_versions).items()
+            parts.append(f"metrics: {', '.join(f'{family} version {version}' for family, version in versions)}")
         return " · ".join(parts)
 
     def _of_the_task(self) -> list[tuple[str, str]]:
@@ -152,12 +160,13 @@ class Board:
 
 def boards(results: Sequence[Result]) -> list[Board]:
     """Sort results onto boards; each board's rows by track, the oracle first, then the best first."""
-    headers = dict.fromkeys(_header(r) for r in results)
+    disputes = {data: disputed(own) for data, own in _by_data(results).items()}
+    headers = [_header(r, disputes[_data(r)]) for r in results]
     made = []
-    for header in sorted(headers, key=repr):
+    for header in sorted(set(headers), key=repr):
         if any(_stands_on(header, other) for other in headers if other != header):
             continue  # its rows stand on a fuller board too
-        own = [r for r in results if _stands_on(_header(r), header)]
+        own = [r for r, of_result in zip(results, headers, strict=True) if _stands_on(of_result, header)]
         groups: dict[tuple[str, str], list[Result]] = {}
         for result in own:
             groups.setdefault((result.task.name, method_name(result)), []).append(result)
@@ -183,12 +192,20 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
 
 
 def method_name(result: Result) -> str:
-    """The method with its proposer and its own settings, if it has any."""
+    """The method with its proposer and its own settings, if it has any.
+
+    A name that several of discoverer, proposer and search have is told with its owner. What a proposer says of itself
+    beside its settings, such as hashes of its prompts, is told by a hash.
+    """
     method = result.method
     name = method.name if method.proposer is None else f"{method.name} + {method.proposer}"
-    chosen = method.settings | method.proposer_settings | _options(result)
-    settings = ", ".join(_setting(k, v) for k, v in sorted(chosen.items()))
-    return f"{name} ({settings})" if settings else name
+    owners = {"discoverer": method.settings, "proposer": method.proposer_settings, "search": _options(result)}
+    given = {(key, owner): value for owner, settings in owners.items() for key, value in settings.items()}
+    count = Counter(key for key, _ in given)
+    parts = [_setting(f"{owner} {key}" if count[key] > 1 else key, given[key, owner]) for key, owner in sorted(given)]
+    if method.proposer_identity:
+        parts.append(f"proposer {_hash(to_json(method.proposer_identity))}")
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def _options(result: Result) -> dict[str, Any]:
@@ -206,9 +223,30 @@ def _options(result: Result) -> dict[str, Any]:
     return found
 
 
-def _header(result: Result) -> Header:
+def _by_data(results: Iterable[Result]) -> dict[tuple[str, int], list[Result]]:
+    """The results on the same data with the same benchmark version."""
+    found: dict[tuple[str, int], list[Result]] = {}
+    for result in results:
+        found.setdefault(_data(result), []).append(result)
+    return found
+
+
+def _data(result: Result) -> tuple[str, int]:
+    return result.task.data_sha256, result.benchmark_version
+
+
+def _header(result: Result, families: Collection[str]) -> Header:
+    """The header of the board of a result, of whose data these families of metrics have several versions."""
     task = result.task
-    base = Header(result.benchmark_version, task.tier, task.circuit, task.holdout, task.data_sha256)
+    versions = {family: version for family, version in result.metric_versions.items() if family in families}
+    base = Header(
+        result.benchmark_version,
+        task.tier,
+        task.circuit,
+        task.holdout,
+        task.data_sha256,
+        metric_versions=to_json(versions) if versions else "",
+    )
     if result.method.kind == "control":
         return base
     limits, budget = result.limits, None if result.search is None else result.search.budget
@@ -226,8 +264,12 @@ def _header(result: Result) -> Header:
 
 def _stands_on(own: Header, board: Header) -> bool:
     """Whether a result with header `own` belongs on that board: equal in all it depends on."""
-    return all(
-        mine == theirs or (name in ("updates", "seconds") and mine is None) or (name == "budget" and mine == "")
+    versions, wanted = (json.loads(header.metric_versions or "{}") for header in (own, board))
+    return versions.items() <= wanted.items() and all(
+        mine == theirs
+        or (name in ("updates", "seconds") and mine is None)
+        or (name == "budget" and mine == "")
+        or name == "metric_versions"
         for (name, mine), theirs in zip(own.to_json().items(), board.to_json().values(), strict=True)
     )
 
@@ -245,8 +287,10 @@ def _order(row: Row) -> tuple[str, bool, tuple[int, float], str]:
 
 
 def _setting(name: str, value: object) -> str:
-    """A setting for people; of a long one, such as a proposer's whole identity, a hash that tells it from others."""
+    """A setting for people; of a long one, a hash that tells it from others."""
     text = value if isinstance(value, str) else to_json(value)
-    if len(text) > LONGEST:
-        return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:6]}"
-    return f"{name}={text}"
+    return f"{name} {_hash(text)}" if len(text) > LONGEST else f"{name}={text}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -24,10 +24,10 @@ at a confidence corrected for their number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,8 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.base.toml import read_toml
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.statistics import Interval, mean_interval, paired_permutation
-from zfbench.records.reading import run_of
-from zfbench.records.result import MethodRecord, Result
+from zfbench.records.reading import disputed, setup_of
+from zfbench.records.result import MethodRecord, Result, SearchOptions
 
 Verdict = Literal["supported", "refuted", "undecided"]
 EVERY_SEED = -1  # the key of a score that does not depend on the seed
@@ -58,7 +58,8 @@ class Side(_Strict):
         proposer: of a search; None for any.
         settings: of the method that its runs must have; others may be set too.
         proposer_settings: likewise of the proposer.
-        budget: of a search; None for any.
+        budget, finalists, patience, ideas, fast_path: of a search, as `zfbench.records.result.SearchOptions` has them;
+            None for any.
         metric: overrides the test's.
     """
 
@@ -68,36 +69,45 @@ class Side(_Strict):
     settings: dict[str, object] | None = None
     proposer_settings: dict[str, object] | None = None
     budget: dict[str, float] | None = None
+    finalists: int | None = None
+    patience: int | None = None
+    ideas: tuple[str, ...] | None = None
+    fast_path: bool | None = None
     metric: str | None = None
 
     def describe(self) -> str:
         """For people."""
-        settings = (self.settings or {}) | (self.proposer_settings or {})
-        own = f" ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else ""
+        settings = [*(self.settings or {}).items(), *(self.proposer_settings or {}).items()]
+        settings += [(name, value) for name, value in self.options().items() if name != "budget"]
+        own = f" ({', '.join(f'{k}={v}' for k, v in settings)})" if settings else ""
         return f"{self.method}{f' + {self.proposer}' if self.proposer else ''}{own} on {self.task}"
 
     def fits(self, result: Result) -> bool:
         """Whether a result is a run of this side."""
-        budget = None if result.search is None else result.search.budget
-        return self.names(result.task.name, result.method, budget)
+        return self.names(result.task.name, result.method, result.search)
+
+    def options(self) -> dict[str, Any]:
+        """The options of a search that it asks for, by their names in `SearchOptions`."""
+        return {name: value for name in SearchOptions.model_fields if (value := getattr(self, name)) is not None}
 
     def is_like(self, other: Side) -> bool:
         """Whether it is the same runs, whatever their metric."""
         return self.model_copy(update={"metric": None}) == other.model_copy(update={"metric": None})
 
-    def names(self, task: str, method: MethodRecord, budget: Mapping[str, float] | None) -> bool:
+    def names(self, task: str, method: MethodRecord, search: SearchOptions | None) -> bool:
         """Whether a run is one of this side, done or only planned.
 
         Args:
             task: its name.
             method: who is judged.
-            budget: of a search.
+            search: how a search is run; None for any other method.
         """
+        given = {} if search is None else dict(search)
         return (
             task == self.task
             and method.name == self.method
             and self.proposer in (None, method.proposer)
-            and self.budget in (None, budget)
+            and all(given.get(name) == value for name, value in self.options().items())
             and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
             and all(method.proposer_settings.get(k) == v for k, v in (self.proposer_settings or {}).items())
         )
@@ -260,8 +270,9 @@ def _values(side: Side, test: Comparison, results: Sequence[Result]) -> tuple[di
     metric = side.metric or test.metric
     if not runs:
         return {}, f"no results of {side.describe()}"
-    if len({run_of(r)[:-1] for r in runs}) > 1:  # all but the seed
-        return {}, f"{side.describe()} ran with several settings, budgets or data sets; name one or give their folder"
+    if len({setup_of(r) for r in runs}) > 1 or disputed(runs):
+        kinds = "settings, budgets, data sets or versions of the metrics"
+        return {}, f"{side.describe()} ran with several {kinds}; name one or give their folder"
     broken = [r for r in runs if r.status != "ok" or metric not in r.metrics]
     if broken:
         return {}, f"{len(broken)} of {len(runs)} seeds of {side.describe()} have no {metric}"

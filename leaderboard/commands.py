@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.leaderboard.claims import Missing, Side
+from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
-from zfbench.search.budget import written
+from zfbench.search.budget import Budget, written
 
 SUITES = Path(__file__).parent / "suites"
 
@@ -34,11 +35,31 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
     if side.proposer is None:
         return ""
     each = " ".join(map(str, missing.seeds))
-    return f"for seed in {each}; do {_search(side)} --seed $seed; done"
+    return f"for seed in {each}; do {_search(side)} --seed $seed{_folder(side)}; done"
 
 
 def _is_of(side: Side, job: Job) -> bool:
-    return side.names(job.task, job.record, None if job.plan is None else job.plan.budget.to_json())
+    return side.names(job.task, job.record, None if job.plan is None else job.plan.options)
+
+
+def _folder(side: Side) -> str:
+    """The option for a folder of its own, so that the searches of two sides never meet in one; a budget must be named.
+
+    A claim that names no budget leaves the choice of an equal one, and so of a folder, to people.
+    """
+    if side.budget is None:
+        return ""
+    plan = Plan(
+        side.task,
+        side.method,
+        str(side.proposer),
+        Budget.of(side.budget),
+        seed=0,
+        settings=side.settings or {},
+        proposer_settings=side.proposer_settings or {},
+        **{name: value for name, value in side.options().items() if name != "budget"},
+    )
+    return f" --out runs/{plan.name.removesuffix('seed0')}seed$seed"
 
 
 def _search(side: Side) -> str:
@@ -50,11 +71,28 @@ def _search(side: Side) -> str:
         words += ["--set", _assigned(name, value)]
     for name, value in (side.proposer_settings or {}).items():
         words += ["--proposer-set", _assigned(name, value)]
+    for name in ("finalists", "patience"):
+        if (limit := getattr(side, name)) is not None:
+            words += [f"--{name}", str(limit)]
+    for idea in side.ideas or ():
+        words += ["--hint", idea]
+    if side.fast_path:
+        words.append("--fast-path")
     return shlex.join(words)
 
 
 def _assigned(name: str, value: object) -> str:
-    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+    """A setting as `--set` reads it: a text that would be read as another JSON value is quoted."""
+    bare = isinstance(value, str) and not _is_json(value)
+    return f"{name}={value if bare else json.dumps(value)}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def _short(path: Path) -> str:

@@ -13,7 +13,7 @@ from zfbench.leaderboard.columns import columns_of
 from zfbench.leaderboard.statistics import Interval, t_interval
 from zfbench.leaderboard.tables import FORMATS, as_latex, as_text, show
 from zfbench.records.reading import load_folder
-from zfbench.records.result import MethodRecord, TaskRecord
+from zfbench.records.result import TaskRecord
 
 
 def rows(results):

@@ -61,22 +61,37 @@ def file_name(result: Result) -> str:
     return run_name(result.task.name, result.method, result.search, result.seed) + ".json"
 
 
-def run_of(result: Result) -> tuple[str, ...]:
-    """What two results must not share within one table: data, limits, versions, and the run with its budget."""
+def setup_of(result: Result) -> tuple[str, ...]:
+    """What the seeds of one method share: data, benchmark version, limits, and the method with all its settings."""
     limits = {k: v for k, v in result.limits.items() if k != "memory_bytes"}
     method = result.method
     return (
         result.task.data_sha256,
         str(result.benchmark_version),
-        to_json(result.metric_versions),
         to_json(limits),
         to_json([method.settings, method.proposer_settings, method.proposer_identity]),
         to_json(None if result.search is None else result.search.model_dump(mode="json")),
         result.task.name,
         method.name,
         method.proposer or "",
-        str(result.seed),
     )
+
+
+def run_of(result: Result) -> tuple[str, ...]:
+    """What two results must not share within one table: setup, seed, and versions of the metrics."""
+    return (*setup_of(result), str(result.seed), to_json(result.metric_versions))
+
+
+def disputed(results: Iterable[Result]) -> frozenset[str]:
+    """The families of metrics of which these results hold several versions, so that their scores do not compare.
+
+    A result that failed has no scores, hence no versions, and disputes nothing.
+    """
+    versions: dict[str, set[int]] = {}
+    for result in results:
+        for family, version in result.metric_versions.items():
+            versions.setdefault(family, set()).add(version)
+    return frozenset(family for family, known in versions.items() if len(known) > 1)
 
 
 def add(folder: Path, result: Result, name: str | None = None) -> Path:
@@ -166,7 +181,7 @@ def _may_be_result(path: Path) -> bool:
 
 
 def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:
-    """Refuse two files that hold the same run on the same data with the same limits.
+    """Refuse two files that hold the same run on the same data, with the same limits and versions of metrics.
 
     Raises:
         DamagedFileError: names both.

@@ -211,8 +211,12 @@ class Result(_Strict):
         """The inverse of `_as_columns`; records pass through."""
         if not isinstance(content, dict):
             return content
+        if not all(isinstance(column, list) for column in content.values()):
+            raise ValueError("a column of it is not a list")
         if len({len(column) for column in content.values()}) > 1:
             raise ValueError("its columns have different lengths")
+        if not all(isinstance(parents, list) for parents in content.get("parents", ())):
+            raise ValueError("the parents of a program are not a list")
         units = {f.name for f in fields(Spend)}
         rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
         return tuple(
@@ -271,11 +275,14 @@ class Result(_Strict):
         Raises:
             ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.
         """
-        if self._pictures:
-            with atomic_write(path.with_suffix(PICTURES)) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **dict(self._pictures))
         with atomic_write(path, overwrite) as temporary:
             temporary.write_text(self.text(), encoding="utf-8")
+        beside = path.with_suffix(PICTURES)
+        if self._pictures:
+            with atomic_write(beside) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **dict(self._pictures))
+        elif self._pictures is not None:  # those of an earlier result are not this one's
+            beside.unlink(missing_ok=True)
 
 
 def located(result: Result, path: Path) -> Result:

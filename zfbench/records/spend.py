@@ -29,7 +29,7 @@ class Spend:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not (math.isfinite(value) and value >= 0):
+            if not 0 <= value < math.inf:  # a number too large for a float is a whole one, and can be compared
                 raise ValueError(f"a spend of {name}={value} is not a finite number of at least 0")
 
     def __add__(self, other: Spend) -> Spend:

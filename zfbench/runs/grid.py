@@ -173,6 +173,8 @@ class Grid:
 def is_current(known: Result, task: SearchTask, job: Job) -> bool:
     """Whether a result was measured on today's data, with today's scores, and with the job's limits and settings.
 
+    The versions of families of metrics that zfbench does not have, such as those of a plug-in's task, are not compared.
+
     Args:
         known: the result.
         task: the job's, with the data as they are now.
@@ -182,7 +184,7 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
     return (
         known.task.data_sha256 == task.data_sha256
         and known.benchmark_version == BENCHMARK_VERSION
-        and all(scoring.VERSIONS.get(family) == version for family, version in known.metric_versions.items())
+        and all(scoring.VERSIONS.get(family, version) == version for family, version in known.metric_versions.items())
         and known.limits == asdict(job.limits)
         and known.method.settings == wanted.settings
         and known.method.proposer_settings == wanted.proposer_settings

@@ -9,7 +9,8 @@ from typing import Any
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.protocols.task import SearchTask
 from zfbench.records.limits import Limits, bound
-from zfbench.records.result import SearchOptions
+from zfbench.records.reading import run_name
+from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.records.spend import Spend
 from zfbench.search import finals, population
 from zfbench.search.budget import Budget
@@ -83,6 +84,22 @@ class Plan:
             ZfbenchError: the finals leave nothing to search with.
         """
         return finals.set_aside(self.budget, self.final_count, bound(self.limits))
+
+    @property
+    def record(self) -> MethodRecord:
+        """Who is judged, as far as it is known before the run."""
+        return MethodRecord(
+            name=self.discoverer,
+            kind="search",
+            settings=self.settings,
+            proposer=self.proposer,
+            proposer_settings=self.proposer_settings,
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of the one file that may hold its result, without the ending."""
+        return run_name(self.task, self.record, self.options, self.seed)
 
     @property
     def options(self) -> SearchOptions:

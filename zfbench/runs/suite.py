@@ -115,20 +115,12 @@ class Job:
     @property
     def record(self) -> MethodRecord:
         """Who is judged, as far as it is known before the run."""
-        if self.plan is None:
-            return MethodRecord(name=self.method, kind="baseline")
-        return MethodRecord(
-            name=self.method,
-            kind="search",
-            settings=self.plan.settings,
-            proposer=self.plan.proposer,
-            proposer_settings=self.plan.proposer_settings,
-        )
+        return MethodRecord(name=self.method, kind="baseline") if self.plan is None else self.plan.record
 
     @property
     def stem(self) -> str:
         """The name of its result's file, without the ending."""
-        return run_name(self.task, self.record, None if self.plan is None else self.plan.options, self.seed)
+        return run_name(self.task, self.record, None, self.seed) if self.plan is None else self.plan.name
 
     def describe(self) -> str:
         """For people."""

@@ -12,7 +12,7 @@ from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Generation, Scored
 from zfbench.records.program import ProgramId
 from zfbench.records.reading import load
-from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result
+from zfbench.records.result import BENCHMARK_VERSION, Evaluated, Result
 from zfbench.records.scores import Scores
 from zfbench.runs.judge import Progress, judge_program
 from zfbench.runs.plan import BEST, RESULT, Plan
@@ -53,14 +53,7 @@ def judge_winner(
     if known is not None:
         return known
     write_text(folder / BEST, winner.program.source)
-    method = MethodRecord(
-        name=plan.discoverer,
-        kind="search",
-        settings=plan.settings,
-        proposer=plan.proposer,
-        proposer_settings=plan.proposer_settings,
-        proposer_identity=dict(identity or {}),
-    )
+    method = plan.record.model_copy(update={"proposer_identity": dict(identity or {})})
     result = judge_program(
         winner.program.source,
         method,
