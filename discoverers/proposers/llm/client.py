@@ -115,7 +115,7 @@ class Client:
             answer, ending = "", result.problem
         note = f"{ending}; {account.spent.tokens - before.tokens:,} tokens charged"
         sent = tuple((message["role"], message["content"]) for message in messages)
-        account.exchanges.append(Exchange(sent, self._hidden(answer), note))
+        account.exchanges.append(Exchange(sent, answer, note))
         return result
 
     def _try(self, messages: list[Message], seed: int, worst: Spend, account: Account) -> Reply | _Trouble:
@@ -127,7 +127,7 @@ class Client:
         except NoCompletionError as error:
             free = error.refused and error.usage is None  # an error is no answer; any other body may have been billed
             account.charge(NOTHING if free else used(self._endpoint, error.usage, worst, 0))
-            problem = f"answered {self._hidden(str(error))}"
+            problem = f"answered {error}"
             return self._judged(problem, f"{error.code} {problem}", error.refused and _is_final(error.code))
         except self._lost as error:
             account.charge(worst if error.sent else NOTHING)
@@ -140,17 +140,18 @@ class Client:
         fields = self._endpoint.fields(seed, self._limit)
         request = {"model": self._endpoint.model, "messages": messages, "extra_body": fields}
         try:
-            return self._complete(self._key, self._endpoint.url, self._endpoint.timeout, request)
+            body = self._complete(self._key, self._endpoint.url, self._endpoint.timeout, request)
+            return body.replace(self._key.encode(), b"[key]")
         except self._refusal as error:
-            if self._limit in fields and self._limit == LIMIT and _wants_newer_limit(error):
+            if self._limit in fields and self._limit == LIMIT and self._wants_newer_limit(error):
                 self._limit = NEWER_LIMIT
                 return self._post(messages, seed)
             raise
 
     def _refused(self, error: Any) -> _Trouble:
         """What follows from a status that is an error."""
-        status, (message, code) = error.status_code, _said(error)
-        problem = f"answered {status}: {self._hidden(message)}"
+        status, (message, code) = error.status_code, self._said(error)
+        problem = f"answered {status}: {message}"
         spent = status == 429 and _mentions(f"{code} {message}", ("insufficient_quota", "billing"))
         if spent or not (status in PASSING or status >= 500):
             return self._judged(problem, f"{status} {code} {message}", True)
@@ -170,21 +171,19 @@ class Client:
         """A text without the key: endpoints, and libraries too, quote the header that holds it."""
         return text.replace(self._key, "[key]")
 
+    def _said(self, error: Any) -> tuple[str, str]:
+        """Message and code in the body of a refusal; the key is hidden before anything is cut."""
+        body = error.response.content.replace(self._key.encode(), b"[key]")
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            return quote(body.decode(errors="replace")), ""
+        return read_error(content.get("error") or content if isinstance(content, dict) else content)
 
-def _said(error: Any) -> tuple[str, str]:
-    """Message and code in the body of a refusal."""
-    try:
-        content = json.loads(error.response.content)
-    except (ValueError, RecursionError):
-        return quote(error.response.content.decode(errors="replace")), ""
-    return read_error(content.get("error") or content if isinstance(content, dict) else content)
-
-
-def _wants_newer_limit(error: Any) -> bool:
-    """Whether a refusal is of the field `max_tokens`, and not of its value."""
-    message, code = _said(error)
-    words = f"{message} {code}".lower()
-    return error.status_code in (400, 422) and LIMIT in words and _mentions(words, (NEWER_LIMIT, *UNKNOWN))
+    def _wants_newer_limit(self, error: Any) -> bool:
+        """Whether a refusal is of the field `max_tokens`, and not of its value."""
+        words = " ".join(self._said(error)).lower()
+        return error.status_code in (400, 422) and LIMIT in words and _mentions(words, (NEWER_LIMIT, *UNKNOWN))
 
 
 def _mentions(text: str, words: tuple[str, ...]) -> bool:

@@ -97,7 +97,7 @@ class Endpoint:
         if prices == (None, None):
             return
         for name, price in zip(("input_price", "output_price"), prices, strict=True):
-            if not _is_number(price) or not 0 <= price < math.inf:
+            if price is None or not _is_number(price) or not 0 <= price < math.inf:
                 raise ZfbenchError(
                     f"The setting {name} is {price}; give both prices, as numbers of at least 0 per million tokens."
                 )
@@ -123,7 +123,7 @@ def checked_url(text: str, source: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ZfbenchError(f"The address in {source} cannot be read ({error}); write it as {DEFAULT_URL}.") from error
-    if "@" in parts.netloc or "@" in url.partition("//")[2].partition("/")[0]:
+    if "@" in url.rpartition("//")[2].partition("/")[0]:
         raise ZfbenchError(f"Leave the key out of {source} and set {KEYS[0]} in the environment.")
     if parts.scheme not in ("http", "https") or not host:
         bare = url.rpartition("//")[2]

@@ -66,10 +66,10 @@ def read_reply(body: bytes) -> Reply:
     usage = content.get("usage") if isinstance(content.get("usage"), dict) else None
     choices = content.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
-    error = content.get("error") or (choice or {}).get("error")
-    if error:
-        message, code = read_error(error)
-        raise NoCompletionError(f"an error: {message}", code, True, usage)
+    fault = content.get("error") or (choice or {}).get("error")
+    if fault:
+        words, code = read_error(fault)
+        raise NoCompletionError(f"an error: {words}", code, True, usage)
     message = None if choice is None else choice.get("message")
     if choice is None or not isinstance(message, dict):
         raise NoCompletionError(f"JSON without choices: {quote(json.dumps(content))}", usage=usage)
