@@ -69,7 +69,7 @@ class ReplayProposer(Proposer):
             raise ProposalError(f"Request {request.id} ({request.operator}) is not in the recorded search.")
         spend, critique = Spend.from_json(answer["spend"]), answer.get("critique", "")
         if answer["failure"] is not None:
-            raise ProposalError(answer["failure"], spend, critique)
+            raise ProposalError(answer["failure"], spend, critique, answer.get("answered", True))
         return Proposal(answer["program"]["source"], answer["program"]["summary"], spend, critique)
 
 

@@ -47,6 +47,28 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One call of a language model, as it was sent and as it was answered.
+
+    Attributes:
+        messages: role and text of each message.
+        answer: the text that came back, as it came; empty if none did.
+        note: how the call ended, and what it used up, in words.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    answer: str = ""
+    note: str = ""
+
+    def text(self) -> str:
+        """As a person reads it."""
+        parts = [f"=== {role} ===\n{content.rstrip()}" for role, content in self.messages]
+        if self.answer or self.note:
+            parts.append(f"=== answer{f' ({self.note})' if self.note else ''} ===\n{self.answer.rstrip()}")
+        return "\n\n".join(parts) + "\n"
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A proposer's answer to a request.
 
@@ -55,12 +77,14 @@ class Proposal:
         summary: one or a few lines on what it changes and why.
         spend: what writing it used up, tokens above all.
         critique: of the last parent, if one was had on the way; it is kept with that program, for its other children.
+        exchanges: what was sent and answered on the way, to be kept in the run's folder.
     """
 
     source: str
     summary: str
     spend: Spend = NOTHING
     critique: str = ""
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.records.source import check_source
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +99,28 @@ class TaskSpec:
         return {
             "Neurons by group": ", ".join(f"{group} ({sizes[group]})" for group in sizes),
             "Drive channels": ", ".join(self.drive) or "none",
-            "Wiring": "given as spec.mask and spec.drive_mask" if self.masked else "unknown",
+            "Wiring": self._wiring(),
+            "Validation error": (
+                f"mean absolute error of the forecasts of {self.horizon} steps, over all steps, neurons and validation "
+                "windows; lower is better"
+            ),
         }
+
+    def _wiring(self) -> str:
+        """Which groups and channels may act on which group, a line for each; the masks say it for each neuron."""
+        if self.mask is None and self.drive_mask is None:
+            return "unknown"
+        N, D = len(self.neurons), len(self.drive)
+        mask = np.ones((N, N), bool) if self.mask is None else self.mask
+        drive_mask = np.ones((N, D), bool) if self.drive_mask is None else self.drive_mask
+        names = dict.fromkeys(self.groups)
+        lines = ["given as spec.mask and spec.drive_mask. Within one step, these and no others may act:"]
+        for group in names:
+            rows = self.indices(group)
+            blocks = {source: mask[np.ix_(rows, self.indices(source))] for source in names}
+            columns = {channel: drive_mask[rows, k] for k, channel in enumerate(self.drive)}
+            lines.append(f"- on {group}: groups {_allowed(blocks)}; drive {_allowed(columns)}")
+        return "\n".join(lines)
 
     def check(self, source: str) -> None:
         """See `Spec.check`."""
@@ -127,6 +144,12 @@ class TaskSpec:
         for key in ("neurons", "groups", "drive"):
             fields[key] = tuple(fields[key])
         return cls(**fields)
+
+
+def _allowed(blocks: dict[str, NDArray[np.bool_]]) -> str:
+    """Names of the blocks of a mask that allow something, marked where they do not allow all of it."""
+    some = {name: block for name, block in blocks.items() if block.any()}
+    return ", ".join(name if block.all() else f"{name} (some, see the mask)" for name, block in some.items()) or "none"
 
 
 def _numbered(word: str, count: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Everything that decides a score is in the file: task and data hash, method and seed, limits and spend, the metrics
 with their versions, the program itself. `Result.comparable` leaves out what may differ between two runs of the same
-thing (machine, clock times, library versions); equal runs have equal comparable parts.
+thing (machine, clock times, library versions, surroundings); equal runs have equal comparable parts.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from zfbench.records.spend import NOTHING, Spend
 BENCHMARK_VERSION = 1  # rises only when the scores of unchanged methods change
 SCHEMA_VERSION = 2  # rises when the form of the file changes
 PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
+
+NOTHING_FOUND = "nothing_found"  # status of a search that evaluated nothing but the seed program
 
 Picture = NDArray[np.float16]
 Finite = Annotated[float, AllowInfNan(False)]
@@ -157,7 +159,8 @@ class Result(_Strict):
     """One judged method on one task with one seed.
 
     Attributes:
-        status: `ok`, or why there are no scores (the note says more).
+        status: `ok`, or why there are no scores (the note says more); `nothing_found` for a search that evaluated
+            nothing but the seed program, whose scores would not be the method's.
         metrics: scalar scores by name, for example `forecast/ood/mae`; a score that does not apply to the
             method, or that is undefined, is absent.
         curves: lists of scores, for example the error at every step ahead.
@@ -165,6 +168,8 @@ class Result(_Strict):
             beside the file, and read from there when they are first asked for.
         search: of a search: how the harness ran it.
         evaluated: of a search: every program that it evaluated, in order; empty if that was not written down.
+        unanswered: of a search: requests that its proposer had no program for.
+        surroundings: of a search: settings that do not define the method, as used, such as where a model is served.
         finals: of a search: the programs of its last round, with their losses when screened and at full length.
         metric_versions: version of each family of metrics that was computed.
     """
@@ -183,6 +188,8 @@ class Result(_Strict):
     program: ProgramRecord | None = None
     search: SearchOptions | None = None
     evaluated: tuple[Evaluated, ...] = ()
+    unanswered: int = 0
+    surroundings: dict[str, Any] = Field(default_factory=dict)
     finals: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     libraries: dict[str, str]
@@ -245,7 +252,7 @@ class Result(_Strict):
 
     def comparable(self) -> dict[str, Any]:
         """What two runs with the same seed and versions must agree on."""
-        content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries"})
+        content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries", "surroundings"})
         for spend in (content["spend"], content["evaluated"]):
             for clock in ("device_seconds", "wall_seconds"):
                 spend.pop(clock, None)

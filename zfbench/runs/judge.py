@@ -80,6 +80,32 @@ def judge_program(
     return _judge(loaded.family.candidate(loaded.task, source, seed, sandbox), run, loaded, progress)
 
 
+def unscored(
+    method: MethodRecord,
+    loaded: LoadedTask,
+    seed: int,
+    limits: Limits,
+    status: str,
+    note: str,
+    program: ProgramRecord,
+    spend: Spend = NOTHING,
+) -> Result:
+    """A result without scores, of a method that there is nothing to judge of.
+
+    Args:
+        method: who has no scores.
+        loaded: the task.
+        seed: of the method.
+        limits: that its program would have been trained within.
+        status: why there are no scores.
+        note: the same in a sentence.
+        program: what it had to show.
+        spend: what was used up.
+    """
+    method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
+    return _result(_Run(method, seed, limits, spend, program), loaded.judge, Scores(notes=[note]), status)
+
+
 @dataclass(frozen=True)
 class _Run:
     """What is known of a run before it is judged."""

@@ -15,7 +15,7 @@ from zfbench.records.program import Program
 from zfbench.runs.plan import GUEST, Plan
 from zfbench.search.arena import Guest
 
-PROPOSER = ("bound", "trusted", "version", "identity", "propose")
+PROPOSER = ("bound", "trusted", "version", "identity", "surroundings", "propose")
 DISCOVERER = ("ask", "tell")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
@@ -112,14 +114,31 @@ class Plan:
             fast_path=self.fast_path,
         )
 
-    def header(self, task: SearchTask) -> dict[str, Any]:
+    def method_settings(self, surroundings: Mapping[str, Any]) -> dict[str, Any]:
+        """The proposer's settings without those that its surroundings name, which do not define the method."""
+        return {name: value for name, value in self.proposer_settings.items() if name not in surroundings}
+
+    def elsewhere(self, settings: Mapping[str, Any]) -> Plan:
+        """The same plan with other settings of the proposer's surroundings, such as another endpoint."""
+        return replace(self, proposer_settings={**self.proposer_settings, **settings})
+
+    def header(self, task: SearchTask, surroundings: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """The plan as the first line of its event log holds it, with the data that it is for.
 
         The log's own entry `budget` is what is left for the search beside the finals; `whole_budget` is the plan's.
+        The entry `surroundings` holds the settings that a resumed search may change, as given and as used.
+
+        Args:
+            task: of the plan.
+            surroundings: of the proposer, see `zfbench.protocols.proposer.Proposer`.
         """
         plan = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "budget"}
+        given = {name: value for name, value in self.proposer_settings.items() if name in surroundings}
+        beside = {"surroundings": {"given": given, "used": dict(surroundings)}} if surroundings else {}
         return {
             **plan,
+            **beside,
+            "proposer_settings": self.method_settings(surroundings),
             "whole_budget": self.budget.to_json(),
             "limits": asdict(self.limits),
             "data_sha256": task.data_sha256,
@@ -140,6 +159,7 @@ class Plan:
             return cls(
                 **{
                     **plan,
+                    "proposer_settings": head["proposer_settings"] | head.get("surroundings", {}).get("given", {}),
                     "ideas": tuple(head["ideas"]),
                     "budget": Budget(**head["whole_budget"]),
                     "limits": Limits(**head["limits"]),

@@ -1,13 +1,15 @@
 """A search from names to a result: screen, train the best anew, judge the winner once, at the end.
 
 A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which it is resumed and replayed), `best.py`,
-`population.json` where the method keeps a weighted population, and `result.json`.
+`population.json` where the method keeps a weighted population, `prompts` where a language model wrote the programs, and
+`result.json`.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import fast_path
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
+from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
 from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
 from zfbench.runs.plan import FINALS, GUEST, LOG, POPULATION, Plan
@@ -56,9 +59,11 @@ def search(
         allow_unsafe: run programs of a proposer that is not trusted in a sandbox that does not confine them.
 
     Returns:
-        The outcome, and the result; None for a result if no program worked.
+        The outcome, and the result; None for a result if no program worked. A search that evaluated nothing but the
+        seed program has a result with the status `nothing_found` and without scores.
 
     Raises:
+        ProposerUnavailableError: the proposer was not answered; the search can be resumed, see `run_search`.
         ZfbenchError: an unknown name, an impossible budget, a folder that holds another search, one that another
             process works in, or programs that must not run in this sandbox.
     """
@@ -90,25 +95,25 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task), **_identity(proposer)},
+            header={**plan.header(task, proposer.surroundings), **_identity(proposer)},
             on_event=on_event,
             patience=plan.patience,
             reevaluate=task.reevaluate,
             ideas=plan.ideas,
+            limits=plan.candidate,
+            keep=partial(keep_exchanges, folder),
         )
         if isinstance(discoverer, WeightedPopulation):
             population.write(discoverer.population, folder / POPULATION)
         if outcome.best is None:
             return outcome, None
         final = None
-        if plan.final_count:
+        if plan.final_count and outcome.found(seed_program(task).id):
             if progress is not None:
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
         generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
-        return outcome, judge_winner(
-            plan, loaded, outcome, folder, progress, box, final, proposer.identity, generations
-        )
+        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box, final, proposer, generations)
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:

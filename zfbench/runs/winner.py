@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import write_text
+from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Generation, Scored
 from zfbench.records.program import ProgramId
 from zfbench.records.reading import load
-from zfbench.records.result import BENCHMARK_VERSION, Evaluated, Result
+from zfbench.records.result import BENCHMARK_VERSION, NOTHING_FOUND, Evaluated, MethodRecord, ProgramRecord, Result
 from zfbench.records.scores import Scores
-from zfbench.runs.judge import Progress, judge_program
+from zfbench.runs.judge import Progress, judge_program, unscored
+from zfbench.runs.methods import seed_program
 from zfbench.runs.plan import BEST, RESULT, Plan
 from zfbench.runs.replay import check, progress_of, spend_of, winner_of
 from zfbench.runs.tasks import LoadedTask
@@ -30,7 +31,7 @@ def judge_winner(
     progress: Progress | None,
     sandbox: Sandbox,
     final: SearchOutcome | None = None,
-    identity: Mapping[str, Any] | None = None,
+    proposer: Proposer | None = None,
     generations: Sequence[Generation] = (),
 ) -> Result | None:
     """The result of a search's winner: the one in the folder if it is that, else a new one, written there.
@@ -43,7 +44,7 @@ def judge_winner(
         progress: told the name of each stage as it begins.
         sandbox: runs the winner.
         final: the outcome of the finals, if there were any.
-        identity: what the proposer says of itself.
+        proposer: what wrote the programs; None for a guest.
         generations: of the discoverer's population, where it can be followed.
     """
     winner = winner_of(outcome, final)
@@ -52,8 +53,24 @@ def judge_winner(
     known = _judged_before(outcome, final, folder)
     if known is not None:
         return known
+    surroundings = {} if proposer is None else dict(proposer.surroundings)
+    beside = {
+        "search": plan.options,
+        "evaluated": _record(folder),
+        "unanswered": outcome.counts.unanswered,
+        "surroundings": surroundings,
+    }
+    method = plan.record.model_copy(
+        update={
+            "proposer_settings": plan.method_settings(surroundings),
+            "proposer_identity": {} if proposer is None else dict(proposer.identity),
+        }
+    )
+    if not outcome.found(seed_program(loaded.task).id):
+        result = nothing_found(winner, method, loaded, plan, outcome).model_copy(update=beside)
+        result.write(folder / RESULT)
+        return result
     write_text(folder / BEST, winner.program.source)
-    method = plan.record.model_copy(update={"proposer_identity": dict(identity or {})})
     result = judge_program(
         winner.program.source,
         method,
@@ -72,13 +89,29 @@ def judge_winner(
             "metrics": result.metrics | _optimism(winner, outcome, result) | followed.metrics,
             "curves": result.curves | followed.curves,
             "metric_versions": result.metric_versions | followed.metric_versions,
-            "search": plan.options,
-            "evaluated": _record(folder),
+            **beside,
             "finals": () if final is None else tuple(finals.table(outcome, final)),
         }
     )
     result.write(folder / RESULT)
     return result
+
+
+def nothing_found(
+    winner: Scored, method: MethodRecord, loaded: LoadedTask, plan: Plan, outcome: SearchOutcome
+) -> Result:
+    """The result of a search that evaluated nothing but the seed program: it has no scores of its own.
+
+    Args:
+        winner: the seed program as it was screened.
+        method: of the search.
+        loaded: the task.
+        plan: of the search.
+        outcome: of the search.
+    """
+    note = f"The search evaluated nothing but the seed program. {outcome.summary()}"
+    program = ProgramRecord(id=winner.program.id, source=winner.program.source, validation_loss=winner.evaluation.loss)
+    return unscored(method, loaded, plan.seed, plan.limits, NOTHING_FOUND, note, program, outcome.spend)
 
 
 def _record(folder: Path) -> tuple[Evaluated, ...]:

@@ -21,8 +21,9 @@ from zfbench.records.program import Program, ProgramId
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
+from zfbench.search.header import begin, check_budget
 from zfbench.search.history import OnEvent, Ticket, replay
-from zfbench.search.loop import begin, check_budget, evaluation_seed
+from zfbench.search.loop import evaluation_seed
 from zfbench.search.outcome import Reason, SearchOutcome
 
 

@@ -195,7 +195,8 @@ class Ledger:
             booked = {}
             for unit in METERED:
                 wanted = getattr(self._spent, unit) + getattr(actual, unit)
-                booked[unit] = min(wanted, getattr(self._spent, unit) + self._free(unit), self._limit(unit))
+                most = min(getattr(self._spent, unit) + self._free(unit), self._limit(unit))
+                booked[unit] = wanted if wanted <= most else int(most) if unit in COUNTS else most
             asked = self._spent + replace(actual, wall_seconds=0.0)
             self._spent = replace(asked, **booked)
             self.overrun += asked.minus(self._spent)

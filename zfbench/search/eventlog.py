@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 
-Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "end"]
+Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "interrupted", "end"]
 BEGINNING = b'{"seq":0,"kind":"run",'  # tells a torn journal of one line from a file of somebody else
 
 
@@ -28,7 +28,8 @@ class Event:
 
     Attributes:
         seq: 0, 1, 2, ...; line number minus one.
-        kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `end`.
+        kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `interrupted` (the proposer's
+            surroundings failed; the run can be resumed), `end`.
         body: JSON-compatible content.
     """
 

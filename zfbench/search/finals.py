@@ -71,6 +71,7 @@ class Roster:
         trusted: these programs have run before, where they may run.
         version: none.
         identity: their ids.
+        surroundings: none.
     """
 
     finalists: tuple[Scored, ...]
@@ -79,6 +80,7 @@ class Roster:
     version: int | None = None
     asked: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.identity = {"finalists": [scored.program.id for scored in self.finalists]}

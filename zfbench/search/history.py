@@ -12,6 +12,7 @@ from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.proposer import Context
 from zfbench.protocols.task import Spec
 from zfbench.records.evaluation import Evaluation, Request, Scored
+from zfbench.records.limits import Limits
 from zfbench.records.program import Program, ProgramId
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget, Ledger, Reservation
@@ -31,6 +32,7 @@ class Ticket:
         reservation: what the request may still use.
         program: the answer, once there is one.
         failure: why the answer is no program.
+        answered: whether the proposer was answered at all; see `ProposalError`.
     """
 
     request: Request
@@ -38,6 +40,7 @@ class Ticket:
     reservation: Reservation
     program: Program | None = None
     failure: str | None = None
+    answered: bool = True
 
 
 @dataclass(eq=False)
@@ -49,11 +52,14 @@ class History:
         spec: the task.
         ledger: the account of the search.
         step: the most that one request may use up, from asking to telling.
+        limits: what the evaluation of each program may spend, for the proposer.
         pending: tickets by request id, in order of asking.
         scored: every different program that was evaluated, in order, with the first critique of it.
         fruitless: latest requests in a row that brought no working program which was evaluated for them. Where
             repeats are evaluated again, each is paid for and says something new, so it counts as fruit: such a
-            search reaches its generations, and its budget ends it.
+            search reaches its generations, and its budget ends it. Requests that were not answered at all say
+            nothing about the method and are passed over.
+        last_failure: why the latest unanswered request has no program.
         ended: why the search ended, None while it goes on.
     """
 
@@ -61,9 +67,11 @@ class History:
     spec: Spec
     ledger: Ledger
     step: Spend
+    limits: Limits | None = None
     pending: dict[int, Ticket] = field(default_factory=dict)
     scored: dict[ProgramId, Scored] = field(default_factory=dict)
     fruitless: int = 0
+    last_failure: str = ""
     ended: Reason | None = None
     _known: set[ProgramId] = field(default_factory=set)
     _asked: int = 0
@@ -82,18 +90,56 @@ class History:
         if strangers:
             raise ValueError(f"request {request.id} names parents that were never evaluated: {strangers}")
         parents = tuple(self.scored[parent] for parent in request.parents)
-        context = Context(self.spec, parents, frozenset(self._known), tuple(self.scored.values()))
+        context = Context(self.spec, parents, frozenset(self._known), tuple(self.scored.values()), self.limits)
         ticket = Ticket(request, context, reservation)
         self.pending[request.id] = ticket
         self._asked += 1
         return ticket
 
-    def propose(self, ticket: Ticket, program: Program, failure: str | None, spend: Spend, critique: str = "") -> None:
-        """A request was answered, or it turned out that it has no answer; its last parent may have been criticised."""
+    def propose(
+        self,
+        ticket: Ticket,
+        program: Program,
+        failure: str | None,
+        spend: Spend,
+        critique: str = "",
+        answered: bool = True,
+    ) -> None:
+        """A request was answered, or it turned out that it has no answer.
+
+        Args:
+            ticket: of the request.
+            program: the answer; an empty one if there is none.
+            failure: why there is none.
+            spend: what the answer used up.
+            critique: of the last parent, if it was criticised on the way.
+            answered: whether the proposer was answered at all.
+        """
         self.ledger.charge(ticket.reservation, spend)
-        ticket.program, ticket.failure = program, failure
+        ticket.program, ticket.failure, ticket.answered = program, failure, answered
         if failure is None:
             self._known.add(program.id)
+        else:
+            self.last_failure = failure
+        self._criticise(ticket, critique)
+
+    def interrupt(self, ticket: Ticket, failure: str, spend: Spend, critique: str = "") -> None:
+        """The proposer's surroundings failed; the request stays open, and what it has used up is paid.
+
+        Args:
+            ticket: of the request.
+            failure: what failed.
+            spend: what the request had used up by then.
+            critique: of the last parent, if it was criticised by then; it is not asked for again.
+        """
+        self.ledger.charge(ticket.reservation, spend)
+        self.last_failure = failure
+        self._criticise(ticket, critique)
+        parents = tuple(self.scored[parent] for parent in ticket.request.parents[-1:])
+        ticket.context = replace(ticket.context, parents=(*ticket.context.parents[:-1], *parents))
+
+    def _criticise(self, ticket: Ticket, critique: str) -> None:
+        """Keep a critique with the last parent, unless that has one already."""
         if critique and ticket.request.parents:
             parent = self.scored[ticket.request.parents[-1]]
             self.scored[parent.program.id] = replace(parent, critique=parent.critique or critique)
@@ -111,7 +157,8 @@ class History:
         if new:
             known = self.scored.get(program.id)
             self.scored[program.id] = Scored(program, evaluation, known.critique if known else "")
-        self.fruitless = 0 if new and evaluation.ok else self.fruitless + 1
+        if ticket.answered:
+            self.fruitless = 0 if new and evaluation.ok else self.fruitless + 1
         self.discoverer.tell(ticket.request, program, evaluation)
 
     def give_up(self, ticket: Ticket) -> None:
@@ -154,7 +201,10 @@ class History:
             ticket = self.pending[body["request"]]
             if "held" in body:
                 ticket.reservation.held = Spend.from_json(body["held"])
-            self.propose(ticket, program, body["failure"], spend, critique)
+            self.propose(ticket, program, body["failure"], spend, critique, body.get("answered", True))
+        elif event.kind == "interrupted":
+            spend = Spend.from_json(body["spend"])
+            self.interrupt(self.pending[body["request"]], body["failure"], spend, body.get("critique", ""))
         elif event.kind == "evaluation":
             evaluation = Evaluation.from_json(body["evaluation"])
             self.evaluate(self.pending[body["request"]], evaluation, body["duplicate"])
@@ -170,7 +220,9 @@ class History:
         evaluated = tuple(self.scored.values())
         failed = sum(not scored.evaluation.ok for scored in evaluated)
         counts = Counts(self._asked, len(evaluated), failed, self._duplicates, self._unanswered)
-        return SearchOutcome(evaluated, counts, self.ledger.spent(), self.ledger.overrun, self.ended or "unfinished")
+        return SearchOutcome(
+            evaluated, counts, self.ledger.spent(), self.ledger.overrun, self.ended or "unfinished", self.last_failure
+        )
 
 
 def replay(
@@ -180,6 +232,7 @@ def replay(
     spec: Spec,
     on_event: OnEvent | None = None,
     clock: Callable[[], float] = time.monotonic,
+    limits: Limits | None = None,
 ) -> History:
     """The state that a journal leads to; no program is written or run.
 
@@ -190,6 +243,7 @@ def replay(
         spec: the task.
         on_event: called after each event took effect.
         clock: seconds, for what comes after.
+        limits: what the evaluation of each program may spend, for the proposer.
 
     Raises:
         DamagedFileError: an event makes no sense.
@@ -198,7 +252,7 @@ def replay(
     head = events[0].body
     ledger = Ledger(Budget(**head["budget"]), clock, elapsed_before=max(e.body.get("elapsed", 0.0) for e in events))
     step = Spend.from_json(head["proposal_bound"]) + Spend.from_json(head["bound"])
-    history = History(discoverer, spec, ledger, step)
+    history = History(discoverer, spec, ledger, step, limits)
     for event in events[1:]:
         history.replay(event, path)
         if on_event is not None:

@@ -8,7 +8,6 @@ Randomness needs no saved state: the generator of request k is derived from the 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,23 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.executor import Evaluate, Executor, ExecutorFactory
-from zfbench.protocols.proposer import Context, ProposalError, Proposer
+from zfbench.protocols.proposer import Context, ProposalError, Proposer, ProposerUnavailableError
 from zfbench.protocols.task import Spec
-from zfbench.records.evaluation import Evaluation, Proposal, Request
+from zfbench.records.evaluation import Evaluation, Exchange, Proposal, Request
 from zfbench.records.hints import advice
+from zfbench.records.limits import Limits
 from zfbench.records.program import Program, ProgramId, Status
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, EventLog
 from zfbench.search.executors.local import default_executor
+from zfbench.search.header import begin, check_budget
 from zfbench.search.history import History, OnEvent, Ticket, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 
-FORMAT = 2  # of the journal's bodies; since 2 the bound of an evaluation covers its predictions
 PATIENCE = 100  # requests in a row without a new working program that end a search
+SILENCE = 5  # requests in a row that a proposer got no answer for at all; then the run stops, and can be resumed
+
+Keep = Callable[[int, Sequence[Exchange]], None]  # told the id of a request, and what was sent and answered for it
+Answer = Proposal | ProposalError | ProposerUnavailableError
 
 
 def run_search(
@@ -55,6 +58,8 @@ def run_search(
     reevaluate: bool = False,
     ideas: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
+    limits: Limits | None = None,
+    keep: Keep | None = None,
 ) -> SearchOutcome:
     """Search until the budget is spent, the discoverer has finished, or nothing new comes any more.
 
@@ -73,7 +78,8 @@ def run_search(
             searches; with more, answers are told in the order in which they end, and the journal's replay is
             what gives an equal search.
         executor: where programs are evaluated; by default here, in as many processes as there are workers.
-        header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming.
+        header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming, but for
+            the entry `surroundings`.
         on_event: called after each event took effect, those of an earlier process included.
         patience: end after this many requests in a row without a new working program. It is there for searches
             whose budget free repeats would never spend; with `reevaluate` a working repeat is no reason to end.
@@ -81,8 +87,12 @@ def run_search(
             otherwise its first evaluation stands, and is free.
         ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
         clock: seconds, for the budget's `wall_seconds` alone.
+        limits: what the evaluation of each program may spend, for the proposer to know.
+        keep: keeps what was sent and answered for each request, as the proposer reports it.
 
     Raises:
+        ProposerUnavailableError: the proposer's surroundings refuse to answer, or did not answer `SILENCE` requests in
+            a row. The log has no end then: resuming the search repeats the open requests and goes on.
         ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
             candidate.
         ValueError: the discoverer broke its contract.
@@ -98,46 +108,17 @@ def run_search(
         "ideas": list(ideas),
     } | ({"reevaluate": True} if reevaluate else {})
     head = begin(log, fields, budget, bound, proposer.bound)
-    history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock)
+    history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock, limits)
     if history.ended is None:
         pool = (executor or default_executor)(evaluate, workers)
         try:
-            loop = _Loop(history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate)
+            loop = _Loop(
+                history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate, keep
+            )
             loop.run(patience)
         finally:
             pool.close()
     return history.outcome()
-
-
-def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
-    """The header of a search: written to an empty journal, else compared with the one that is there.
-
-    Raises:
-        ZfbenchError: the journal holds another search.
-    """
-    wanted = {
-        **fields,
-        "format": FORMAT,
-        "budget": budget.to_json(),
-        "bound": bound.to_json(),
-        "proposal_bound": proposal_bound.to_json(),
-    }
-    head = json.loads(json.dumps(wanted))  # as it is read back: tuples become lists
-    if not log.events:
-        return log.append("run", head)
-    old = log.events[0].body
-    if old.get("format") != FORMAT:
-        raise ZfbenchError(
-            f"{log.path} was written by a zfbench with journals of format {old.get('format')}, not {FORMAT}: resume it "
-            "with that version, or start the search in another folder (it can still be shown and replayed)."
-        )
-    for key in sorted(old.keys() | head.keys()):
-        if old.get(key) != head.get(key):
-            raise ZfbenchError(
-                f"{log.path} holds a search with {key} = {old.get(key)}, not {head.get(key)}; "
-                "resume it with the same, or start the new search in another folder."
-            )
-    return log.events[0]
 
 
 def proposal_rng(seed: int, request: int) -> np.random.Generator:
@@ -148,24 +129,6 @@ def proposal_rng(seed: int, request: int) -> np.random.Generator:
 def evaluation_seed(seed: int, request: int) -> int:
     """The training seed for the program of a request, in 0 .. 2^32 - 1."""
     return int(np.random.SeedSequence(seed, spawn_key=(request, 1)).generate_state(1)[0])
-
-
-def check_budget(budget: Budget, bound: Spend) -> None:
-    """Refuse budgets that no search can end by, or that not even one candidate fits into."""
-    limits = budget.to_json()
-    if budget.money is not None and bound.tokens > 0 and bound.money == 0:
-        raise ZfbenchError(
-            f"The budget money={budget.money:g} limits nothing, since the tokens have no price here; give the proposer "
-            "its prices, or limit tokens instead."
-        )
-    if not any(unit == "wall_seconds" or getattr(bound, unit) > 0 for unit in limits if unit != "updates"):
-        raise ZfbenchError("The budget sets no limit that this search can reach; add one, such as evaluations=20.")
-    for unit in ("device_seconds", "wall_seconds", "tokens", "money"):
-        if unit in limits and getattr(bound, unit) > limits[unit]:
-            raise ZfbenchError(
-                f"The budget {unit}={limits[unit]:g} is below the {getattr(bound, unit):g} that one "
-                "candidate may use; raise it, or lower the limit of a candidate."
-            )
 
 
 @dataclass(eq=False)
@@ -182,6 +145,8 @@ class _Loop:
     on_event: OnEvent | None
     ideas: tuple[str, ...]
     reevaluate: bool
+    keep: Keep | None = None
+    silent: int = 0  # latest requests in a row, of this process, that were not answered at all
     running: dict[ProgramId, list[Ticket]] = field(default_factory=dict)  # who runs, then who waits
 
     def run(self, patience: int) -> None:
@@ -246,11 +211,11 @@ class _Loop:
                 self.running[program.id] = [ticket]
             self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
 
-    def _propose(self, request: Request, context: Context) -> Proposal | ProposalError:
+    def _propose(self, request: Request, context: Context) -> Answer:
         try:
             advised = replace(request, hints=(*self._advice(request, context), *request.hints))
             return self.proposer.propose(advised, context, proposal_rng(self.seed, request.id))
-        except ProposalError as error:
+        except (ProposalError, ProposerUnavailableError) as error:
             return error
 
     def _advice(self, request: Request, context: Context) -> tuple[str, ...]:
@@ -261,11 +226,11 @@ class _Loop:
         drawn = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(request.id, 2)))
         return (*blamed, self.ideas[drawn.integers(len(self.ideas))])
 
-    def _absorb(self, request_id: int, result: Proposal | ProposalError | Evaluation) -> None:
+    def _absorb(self, request_id: int, result: Answer | Evaluation) -> None:
         """Take a finished job's result."""
         ticket = self.history.pending[request_id]
         if not isinstance(result, Evaluation):
-            self._proposed(ticket, result)
+            self._answered(ticket, result)
             return
         assert ticket.program is not None
         first, *waiting = self.running.pop(ticket.program.id, [ticket])
@@ -273,15 +238,46 @@ class _Loop:
         for other in waiting:
             self._evaluated(other, result, duplicate=True)
 
+    def _answered(self, ticket: Ticket, answer: Answer) -> None:
+        """Take what the proposer came to; stop the run where its surroundings are to blame.
+
+        Raises:
+            ProposerUnavailableError: they are; the request stays open.
+        """
+        if self.keep is not None and answer.exchanges:
+            self.keep(ticket.request.id, answer.exchanges)
+        unanswered = isinstance(answer, ProposalError) and not answer.answered
+        self.silent = self.silent + 1 if unanswered else 0
+        if isinstance(answer, ProposerUnavailableError):
+            stop = answer
+        elif isinstance(answer, ProposalError) and self.silent >= SILENCE:
+            message = f"No answer came to {self.silent} requests in a row, the last: {answer}"
+            stop = ProposerUnavailableError(message, answer.spend, answer.critique)
+        else:
+            self._proposed(ticket, answer)
+            return
+        self._interrupt(ticket, stop)
+        raise stop
+
+    def _interrupt(self, ticket: Ticket, stop: ProposerUnavailableError) -> None:
+        """Write down why the run stops, and what the open request has used up."""
+        body = {"request": ticket.request.id, "failure": str(stop), "spend": stop.spend.to_json()}
+        body |= {"critique": stop.critique} if stop.critique else {}
+        event = self.log.append("interrupted", {**body, "elapsed": self.history.ledger.elapsed()})
+        self.history.interrupt(ticket, str(stop), stop.spend, stop.critique)
+        self._report(event)
+
     def _proposed(self, ticket: Ticket, answer: Proposal | ProposalError) -> None:
         failure = str(answer) if isinstance(answer, ProposalError) else None
         source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
         program = Program(source, ticket.request.parents, ticket.request.operator, summary)
         body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
         body |= {"critique": answer.critique} if answer.critique else {}
+        answered = not isinstance(answer, ProposalError) or answer.answered
+        body |= {} if answered else {"answered": False}
         elapsed = self.history.ledger.elapsed()
         event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
-        self.history.propose(ticket, program, failure, answer.spend, answer.critique)
+        self.history.propose(ticket, program, failure, answer.spend, answer.critique, answered)
         self._report(event)
         self._dispatch(ticket)
 

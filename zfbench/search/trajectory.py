@@ -44,12 +44,16 @@ class Course:
         spend: everything used up so far, overruns included.
         evaluated: programs that were evaluated; neither duplicates nor missing answers.
         failed: of these, the ones that did not work.
+        unanswered: requests that the proposer had no program for.
+        last_failure: why the latest of them had none, or why the run was interrupted.
         best: the lowest loss so far, None if no program worked yet.
     """
 
     spend: Spend = NOTHING
     evaluated: int = 0
     failed: int = 0
+    unanswered: int = 0
+    last_failure: str = ""
     best: float | None = None
     _programs: dict[int, Program] = field(default_factory=dict)
     _unanswered: set[int] = field(default_factory=set)
@@ -62,6 +66,10 @@ class Course:
             self._programs[body["request"]] = Program.from_json(body["program"])
             if body["failure"] is not None:
                 self._unanswered.add(body["request"])
+                self.unanswered, self.last_failure = self.unanswered + 1, body["failure"]
+        elif event.kind == "interrupted":
+            self.spend += Spend.from_json(body["spend"])
+            self.last_failure = body["failure"]
         if "elapsed" in body:
             self.spend = replace(self.spend, wall_seconds=body["elapsed"])
         if event.kind != "evaluation":

@@ -113,6 +113,7 @@ class SimulatorSpec:
             "Context": ", ".join(self.context) or "none",
             "Observed": f"{', '.join(self.observations)}, every {self.every} of {self.steps} steps",
             "Statistics": ", ".join(self.statistics),
+            "Validation error": "minus the log marginal likelihood of the observations, in nats; lower is better",
         }
 
     def check(self, source: str) -> None:

@@ -3,12 +3,9 @@
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from llm_cases import GOOD, PARENT, SPEC
+from llm_cases import PARENT, SPEC
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Request, Scored
@@ -21,14 +18,7 @@ from zfbench.tasks.zfish.task import make_spec
 from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
-from zfbench.discoverers.proposers.llm.prompting import (
-    ANSWER_LIMIT,
-    NAMES,
-    AnswerError,
-    Prompts,
-    code_blocks,
-    read_answer,
-)
+from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
 
 
 def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
@@ -40,46 +30,9 @@ def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
         Prompts.load(str(tmp_path)).repair("x")
 
 
-def test_summary_falls_back_to_the_docstring():
-    assert read_answer(f"```\n{EXAMPLE}```")[1].startswith("Each neuron leaks")
-
-
 def test_braces_of_programs_survive_the_prompt():
     context = Context(SPEC, (Scored(Program("x = {source}"), PARENT.evaluation),), frozenset())
     assert "x = {source}" in Prompts.load().proposal(Request(1, "mutate"), context, 1)
-
-
-def test_code_block_in_another_language_does_not_count():
-    assert read_answer(f"```text\nnotes\n```\n\n{GOOD}")[0] == EXAMPLE
-    with pytest.raises(AnswerError):
-        read_answer("```bash\nls\n```")
-
-
-FENCED = re.compile(r"^```[ \t]*([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)  # what a block is
-pieces = st.sampled_from(["```", "``", "`", "python", "c++", "x = 1", "é", " ", "\t", "\r", "\n", "\n\n", "\n```"])
-
-
-@given(st.lists(pieces, max_size=30).map("".join))
-@settings(max_examples=500)
-def test_code_blocks_are_those_of_the_definition(text):
-    lines = text.split("\n")
-    found = [(language, "".join(f"{line}\n" for line in lines[a + 1 : b])) for language, a, b in code_blocks(lines)]
-    assert found == [(match[1], match[2]) for match in FENCED.finditer(text)]
-
-
-@pytest.mark.parametrize("line", ["```python", "```", "```python" + " " * 1_000 + "!", "```" + "a" * 1_000 + "!"])
-def test_each_line_of_an_answer_is_looked_at_once(line):
-    class Line(str):
-        looks = 0
-
-        def startswith(self, *args):
-            Line.looks += 1
-            return super().startswith(*args)
-
-    count = ANSWER_LIMIT // (len(line) + 1)
-    blocks = list(code_blocks(Line(line) for _ in range(count)))
-    assert Line.looks == count
-    assert len(blocks) == (count // 2 if line == "```" else 0)
 
 
 def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():

@@ -400,7 +400,7 @@ def test_duplicate_that_came_too_late_is_told_all_the_same(tmp_path):
     ("change", "named"),
     [
         ({"seed": 6}, "seed"),
-        ({"budget": Budget(evaluations=13)}, "budget"),
+        ({"budget": Budget(evaluations=13)}, "budget.evaluations"),
         ({"header": {"method": "other"}}, "method"),
         ({"seed_program": Program("90")}, "seed_program"),
     ],

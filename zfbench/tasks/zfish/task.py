@@ -22,6 +22,14 @@ CONTEXT = 256  # steps (ms) of context in each window; a method may use fewer
 HORIZON = 256  # steps (ms) to forecast, as in Lueckmann, Jain & Januszewski (2026)
 STRIDE = CONTEXT + HORIZON  # steps between windows, so that no window's context holds another window's target
 
+CHANNELS = (  # what the drive means, for tasks that name things; `zfbench.testbed.drive.write_drive` makes it
+    "retina_L0 to retina_R3 are the responses of the left and the right eye to motion upward (0), forward (1), "
+    "downward (2) and backward (3), at least 0 and held for 5 ms; gain_L and gain_R are running means of each eye's "
+    "responses over about 200 ms, around 1. bout is 1 during a swimming bout and else 0; swim, turn_L and turn_R "
+    "start at about 1 with a bout and fade while it lasts, the turns faster and only for a bout to that side; "
+    "phase_sin and phase_cos are sine and cosine of the phase of the tail beat (25 Hz), both 0 between bouts."
+)
+
 
 class ZfishTask:
     """The part of the task that methods receive; implements `zfbench.forecasting.task.Task`.
@@ -86,11 +94,12 @@ def make_spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
 
 def _description(name: ZfishName, circuit: Circuit) -> str:
     N, D = circuit.size
-    meaning = "" if name.nameless else ": retinal responses, their running mean, and bout state"
+    meaning = "" if name.nameless else f" {CHANNELS}"
     drive = {
         "autonomous": "The sensory drive is not shown.",
-        "driven": f"Each step is driven by {D} known channels{meaning}.",
-        "masked": f"Each step is driven by {D} known channels, and the Boolean wiring between groups is given.",
+        "driven": f"Each step is driven by {D} known channels.{meaning}",
+        "masked": f"Each step is driven by {D} known channels, and the Boolean wiring between groups is given."
+        f"{meaning}",
     }[name.track]
     animal = "animal" if name.nameless else "larval zebrafish that follows moving floor patterns"
     return (
