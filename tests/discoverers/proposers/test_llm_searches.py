@@ -62,7 +62,13 @@ class ToyFamily:
     def judge(self, name):
         sealed = SimpleNamespace(spec=TOY, track="", tier="", circuit="", holdout="", data_sha256="0" * 64)
         score = lambda model, progress: Scores(metrics={"forecast/ood/mae": 0.5})  # noqa: E731
-        return SimpleNamespace(sealed=sealed, selection_score="loss", controls={}, score=score)
+        return SimpleNamespace(
+            sealed=sealed,
+            selection_score="loss",
+            controls={},
+            score=score,
+            score_generations=lambda generations: Scores(),
+        )
 
     def evaluator(self, task, limits, sandbox):
         return ToyEvaluator()
