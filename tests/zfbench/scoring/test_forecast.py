@@ -54,7 +54,7 @@ def test_standardised_error_is_scikit_learns_on_activity_divided_by_sd():
 def test_standardised_error_and_skill_do_not_depend_on_the_unit_of_activity(seed, scale):
     prediction, target, control = draw(seed)
     one = score_forecast(prediction, target, control, SD, *LABELS)
-    other = score_forecast(scale * prediction, scale * target, scale * control, scale * SD, *LABELS, sd_floor=0)
+    other = score_forecast(scale * prediction, scale * target, scale * control, scale * SD, *LABELS, sd_floor=0.0)
     assert other.standardised.overall == pytest.approx(one.standardised.overall)
     assert other.skill.per_step == pytest.approx(one.skill.per_step)
     assert other.mae.overall == pytest.approx(scale * one.mae.overall)
