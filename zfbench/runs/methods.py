@@ -54,6 +54,6 @@ def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[st
     if missing:
         raise ZfbenchError(
             f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are and has defaults for optional ones."
+            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are."
         )
     return made

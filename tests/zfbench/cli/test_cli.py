@@ -41,7 +41,8 @@ def test_no_extra_is_imported_before_it_is_needed():
         "from zfbench.base import plugins\n"
         "for kind in plugins.KINDS:\n"
         "    for name in plugins.names(kind): plugins.load(kind, name)\n"
-        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'): zfbench.runs.tasks.load_task(task)\n"
+        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'):\n"
+        "    zfbench.runs.tasks.load_task(task)\n"
         "print(sorted({'torch', 'sbi', 'gluonts', 'tabpfn', 'openai', 'ray', 'jinja2'} & set(sys.modules)))"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -15,9 +15,8 @@ from zfbench.runs.search import search
 from zfbench.sandbox.process import ProcessSandbox
 from zfbench.search.budget import Budget
 
-TASK = SimpleNamespace(
-    spec=TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ()), seed_program="-9", data_sha256="0" * 64, reevaluate=False
-)
+SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
+TASK = SimpleNamespace(spec=SPEC, seed_program="-9", data_sha256="0" * 64, reevaluate=False)
 SCORE = "likelihood/log_marginal_selection"
 
 
@@ -59,7 +58,7 @@ class Family:
         return None
 
     def judge(self, name):
-        record = dict(spec=TASK.spec, track="", tier="", circuit="", holdout="", data_sha256=TASK.data_sha256)
+        record = {"spec": SPEC, "track": "", "tier": "", "circuit": "", "holdout": "", "data_sha256": "0" * 64}
         metrics = {} if self.afresh is None else {SCORE: self.afresh}
         return SimpleNamespace(
             sealed=SimpleNamespace(**record),

@@ -1,7 +1,8 @@
-"""What the event log says is on disk has been synchronised: the content before the call returns, the name at opening."""
+"""The event log is synchronised with the disk: its content before `append` returns, its name when it is opened."""
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ def synced(monkeypatch, tmp_path):
     calls, path = [], tmp_path / "log"
 
     def fsync(descriptor):
-        calls.append((os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")), path.read_bytes()))
+        calls.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, path.read_bytes()))
 
     monkeypatch.setattr(os, "fsync", fsync)
     return calls

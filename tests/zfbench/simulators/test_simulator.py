@@ -241,7 +241,6 @@ def test_learned_likelihood_prefers_the_truth_and_says_what_does_not_fit(sandbox
 def test_judge_measures_held_out_evidence_its_noise_and_the_surrogates_error(registered, sandbox):
     pytest.importorskip("sbi")
     loaded = LoadedTask("growth-tiny", FAMILY)
-    task = loaded.task
     result = judge_program(EXAMPLE, MethodRecord(name="p", kind="program"), loaded, 0, LIMITS, sandbox=sandbox)
     m = result.metrics
     assert result.status == "ok"
@@ -261,7 +260,6 @@ def test_judge_measures_held_out_evidence_its_noise_and_the_surrogates_error(reg
 
 def test_judged_program_that_fails_has_its_status(registered):
     loaded = LoadedTask("growth-tiny", FAMILY)
-    task = loaded.task
     result = judge_program("x = 1", MethodRecord(name="p", kind="program"), loaded, 0, LIMITS)
     assert result.status == "invalid"
     assert result.metrics == {}
@@ -340,7 +338,6 @@ def test_a_misshapen_exact_likelihood_is_the_tasks_fault_and_one_without_a_value
 
 def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
     loaded = LoadedTask("growth-tiny", FAMILY)
-    task = loaded.task
     with pytest.raises(ZfbenchError, match="no recordings"):
         judge_baseline("mask_only", loaded, 0, LIMITS)
     exact = LoadedTask("exact-growth", SimulatorFamily({"exact-growth": exact_problem}))

@@ -1,4 +1,4 @@
-"""The outlet of the spinal cord against the published controller: 1.5 rad times (right - left) times the segment's share."""
+"""The tail's target angles against the published controller: 1.5 rad x (right - left) x the segment's share."""
 
 import numpy as np
 import pytest
