@@ -108,7 +108,7 @@ def check_environment() -> None:
             )
     try:
         _Client(timeout=None)
-    except Exception as error:  # noqa: BLE001 (whatever the library says to what the environment holds; it is quoted)
+    except Exception as error:  # whatever the library says to what the environment holds; it is quoted
         names = [name for name in (*PROXIES, *map(str.lower, PROXIES), *CERTIFICATES) if os.environ.get(name)]
         raise ZfbenchError(
             f"The proxy or the certificates that the environment names ({', '.join(names) or 'none'}) cannot be used: "

@@ -24,9 +24,9 @@ STRIDE = CONTEXT + HORIZON  # steps between windows, so that no window's context
 
 CHANNELS = (  # what the drive means, for tasks that name things; `zfbench.testbed.drive.write_drive` makes it
     "retina_L0 to retina_R3 are the responses of the left and the right eye to motion upward (0), forward (1), "
-    "downward (2) and backward (3), at least 0 and held for 5 ms; gain_L and gain_R are running means of each eye's "
-    "responses over about 200 ms, around 1. bout is 1 during a swimming bout and else 0; swim, turn_L and turn_R "
-    "start at about 1 with a bout and fade while it lasts, the turns faster and only for a bout to that side; "
+    "downward (2) and backward (3), from 0 to about 3 and held for 5 ms; gain_L and gain_R are running means of each "
+    "eye's responses over about 200 ms, from 0 to 1. bout is 1 during a swimming bout and else 0; swim, turn_L and "
+    "turn_R start at about 1 with a bout and fade while it lasts, the turns faster and only for a bout to that side; "
     "phase_sin and phase_cos are sine and cosine of the phase of the tail beat (25 Hz), both 0 between bouts."
 )
 
