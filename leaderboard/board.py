@@ -20,7 +20,7 @@ import numpy as np
 from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
 from zfbench.leaderboard.statistics import Interval, mean_interval
 from zfbench.records.reading import disputed
-from zfbench.records.result import Result, to_json
+from zfbench.records.result import NOTHING_FOUND, Result, to_json
 from zfbench.search.budget import Budget
 from zfbench.search.finals import default_finalists
 from zfbench.search.loop import PATIENCE
@@ -159,7 +159,11 @@ class Board:
 
 
 def boards(results: Sequence[Result]) -> list[Board]:
-    """Sort results onto boards; each board's rows by track, the oracle first, then the best first."""
+    """Sort results onto boards; each board's rows by track, the oracle first, then the best first.
+
+    A search that evaluated nothing but the seed program has no scores of its own, and so no row.
+    """
+    results = [r for r in results if r.status != NOTHING_FOUND]
     disputes = {data: disputed(own) for data, own in _by_data(results).items()}
     headers = [_header(r, disputes[_data(r)]) for r in results]
     made = []

@@ -11,7 +11,7 @@ import typer
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
-from zfbench.cli import analyses, boards, data, judging, listing, searches, suites
+from zfbench.cli import analyses, boards, data, judging, listing, prompts, searches, suites
 from zfbench.cli.console import console, report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
@@ -43,6 +43,7 @@ app.command("run", rich_help_panel=SEARCH)(searches.run)
 app.command("resume", rich_help_panel=SEARCH)(searches.resume)
 app.command("replay", rich_help_panel=SEARCH)(searches.replay)
 app.command("serve", rich_help_panel=SEARCH)(searches.serve)
+app.command("prompt", rich_help_panel=SEARCH)(prompts.prompt)
 app.command("judge", rich_help_panel=JUDGE)(judging.judge)
 app.command("show", rich_help_panel=JUDGE)(judging.show)
 app.add_typer(data.data_app, name="data", rich_help_panel=DATA)

@@ -48,7 +48,8 @@ class Bar:
             course.follow(event)
             done, total = _tightest(course.spend, budget)
             best = "none works yet" if course.best is None else f"best {course.best:.4f}"
-            stage = f"{best}, {course.failed} failed · {_spent(course.spend, budget)}"
+            silent = f", {course.unanswered} unanswered" if course.unanswered else ""
+            stage = f"{best}, {course.failed} failed{silent} · {_spent(course.spend, budget)}"
             self._progress.update(self._task, completed=done, total=total, stage=stage)
 
         return listen

@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 def report_search(outcome: SearchOutcome, result: Result | None, folder: Path) -> None:
     """Print how a search ended and how its best program was judged."""
+    from zfbench.records.result import NOTHING_FOUND
     from zfbench.runs.plan import RESULT
 
-    counts = outcome.counts
-    typer.echo(
-        f"{counts.evaluated} evaluations ({counts.failed} failed, {counts.duplicates} duplicates free), "
-        f"{outcome.spend.device_seconds:.0f} s of training; ended: {outcome.reason}."
-    )
+    typer.echo(outcome.summary())
     if result is None:
         fail(f"No program worked, so there is nothing to judge; {folder} holds the log with each failure.")
+    if result.status == NOTHING_FOUND:
+        fail(result.notes[0])
     for row in result.finals:
         full = row["status"] if row["full_loss"] is None else f"{row['full_loss']:.4f}"
         typer.echo(f"  finalist {row['program'][:12]}: screened {row['screened_loss']:.4f}, at full length {full}")

@@ -116,6 +116,10 @@ def resume(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    proposer_setting: Annotated[
+        list[str] | None,
+        typer.Option("--proposer-set", help="Repeatable: where a model is served now, such as base_url=URL."),
+    ] = None,
 ) -> None:
     """Go on with an interrupted search, as its log says it was begun, and judge the best program.
 
@@ -124,7 +128,7 @@ def resume(
     from zfbench.runs.plan import Plan
     from zfbench.runs.search import search
 
-    plan = Plan.read(run)
+    plan = Plan.read(run).elsewhere(read_settings(proposer_setting or []))
     with choose_sandbox(sandbox, device) as box, activity(f"{plan.discoverer} + {plan.proposer} on {plan.task}") as bar:
         outcome, result = search(
             plan,
