@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
+from zfbench.leaderboard.suite import Job, is_current
 
 from zfbench import scoring
-from zfbench.leaderboard.suite import Job, is_current
 from zfbench.records.limits import Limits
 from zfbench.records.result import BENCHMARK_VERSION, Machine, MethodRecord, Result, TaskRecord
 

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task, for example zfish-tiny/masked; see `zfbench list`.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds and versions give equal results.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Equal seeds and versions give equal results.")
+]
 UpdatesOption = Annotated[int, typer.Option(min=1, help="Optimiser steps of the training that is judged.")]
 SecondsOption = Annotated[float, typer.Option(min=1, help="Time limit of one training, compilation included.")]
 BudgetOption = Annotated[

@@ -178,7 +178,7 @@ class Result(_Strict):
     benchmark_version: int = BENCHMARK_VERSION
     task: TaskRecord
     method: MethodRecord
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     status: str = "ok"
     limits: dict[str, Finite | None] = Field(default_factory=dict)
     spend: Spend = NOTHING

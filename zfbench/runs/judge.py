@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zfbench.base.machine import library_versions
+from zfbench.base.seeds import check_seed
 from zfbench.protocols.models import Metered
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, TaskJudge
@@ -45,6 +46,7 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     if name in controls:
         method = MethodRecord(name=name, kind="program")
         return judge_program(controls[name], method, loaded, seed, limits, progress=progress)
+    check_seed(seed)
     model = loaded.family.baseline(loaded.task, name, seed)
     drive = loaded.family.future_drive(loaded.task, name)
     return _judge(
@@ -76,6 +78,7 @@ def judge_program(
     """
     device = CPU if sandbox is None else sandbox.device
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
+    check_seed(seed)
     run = _Run(method, seed, limits, spend, device=device)
     return _judge(loaded.family.candidate(loaded.task, source, seed, sandbox), run, loaded, progress)
 

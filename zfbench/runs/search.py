@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.seeds import check_seed
 from zfbench.protocols.discoverer import Fitting, Generational, WeightedPopulation
 from zfbench.protocols.executor import Evaluate, ExecutorFactory
 from zfbench.protocols.proposer import Proposer
@@ -69,6 +70,7 @@ def search(
     """
     if plan.proposer == GUEST:
         raise ZfbenchError(f"The search in {folder} is a guest's; go on with `zfbench serve`.")
+    check_seed(plan.seed)
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets

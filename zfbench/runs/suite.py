@@ -26,11 +26,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.seeds import LIMIT
 from zfbench.base.toml import read_toml
 from zfbench.records.limits import Limits
 from zfbench.records.reading import run_name
@@ -66,7 +67,7 @@ class Block(_Strict):
 
     tasks: tuple[str, ...] = Field(min_length=1)
     methods: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=LIMIT)], ...] = Field(min_length=1)
     limits: TrainingLimits | None = None
     proposer: str | None = None
     budget: dict[str, float] | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zfbench.base import plugins
-from zfbench.base.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
 
 
@@ -61,8 +61,19 @@ def load_judge(name: str) -> TaskJudge:
 
 
 def task_names() -> tuple[str, ...]:
-    """The canonical names of every registered family's tasks."""
-    return tuple(name for family in plugins.names("task") for name in _family(family).names())
+    """The canonical names of the tasks of every registered family that can be loaded."""
+    return tuple(name for names in tasks_by_family().values() if isinstance(names, tuple) for name in names)
+
+
+def tasks_by_family() -> dict[str, tuple[str, ...] | str]:
+    """The canonical task names of every registered family; a sentence instead where a family cannot be loaded."""
+    found: dict[str, tuple[str, ...] | str] = {}
+    for family in plugins.names("task"):
+        try:
+            found[family] = _family(family).names()
+        except ZfbenchError as error:  # one broken plug-in hides no other family
+            found[family] = str(error)
+    return found
 
 
 def _family(name: str) -> TaskFamily:
