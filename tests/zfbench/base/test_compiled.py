@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_without_any_cache_that_can_be_written_a_temporary_folder_serves(tmp_pat
     monkeypatch.setenv("ZFBENCH_CACHE", "/dev/null/x")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     choose_numba_cache(tmp_path / "package")
-    assert os.path.isdir(os.environ[VARIABLE])
+    assert Path(os.environ[VARIABLE]).is_dir()
 
 
 def test_the_users_own_choice_stays(tmp_path, monkeypatch):
