@@ -20,6 +20,7 @@ from zfbench.records.program import CandidateError, Status
 
 TURNS = 10_000  # after which a `while` ends, whatever its condition says
 RENAMED = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "not": "bitwise_not"}
+MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 Settings = Mapping[str, Any]
 Apply = Callable[[Sequence[jax.Array], Settings], Any]
 
@@ -37,7 +38,7 @@ def evaluate(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
             results = _apply(equation, inputs)
         except CandidateError:
             raise
-        except (TypeError, ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
+        except MISFITS as error:
             raise _damaged(f"'{equation.operation}' cannot be applied, {error!s:.200}") from error
         for shaped, result in zip(equation.outputs, results, strict=False):
             if not _is(result, shaped):
@@ -171,6 +172,9 @@ APPLY: dict[str, Apply] = {
     "rev": _called(lax.rev, "dimensions"),
     "concatenate": lambda inputs, settings: lax.concatenate(inputs, settings["dimension"]),
     "pad": _pad,
+    "stack": lambda inputs, settings: lax.stack(inputs, settings["axis"]),
+    "unstack": lambda inputs, settings: lax.unstack(inputs[0], settings["axis"]),
+    "tile": _called(lax.tile, "reps"),
     "split": _called(lax.split, "sizes", "axis"),
     "slice": _called(lax.slice, "start_indices", "limit_indices", "strides"),
     "dynamic_slice": lambda i, settings: lax.dynamic_slice(i[0], i[1:], tuple(settings["slice_sizes"])),
@@ -178,6 +182,7 @@ APPLY: dict[str, Apply] = {
     "gather": _gather,
     "scatter": _scatter(lax.scatter),
     "scatter-add": _scatter(lax.scatter_add),
+    "scatter-sub": _scatter(lax.scatter_sub),
     "scatter-mul": _scatter(lax.scatter_mul),
     "scatter-min": _scatter(lax.scatter_min),
     "scatter-max": _scatter(lax.scatter_max),

@@ -5,12 +5,13 @@ Whoever reads a graph that an untrusted process sent checks every setting by thi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from zfbench.engine.step import BYTES, KEY, RANK
 
-LARGEST = 2**31 - 1  # of a number in the settings
+LARGEST = 2**40  # of a number in the settings
 MODES = ("CLIP", "FILL_OR_DROP", "PROMISE_IN_BOUNDS")  # what an index beyond an array means
 PRECISIONS = ("DEFAULT", "HIGH", "HIGHEST")  # of products
 
@@ -74,7 +75,9 @@ def maybe_dtype(value: Any) -> bool:
 
 def fill(value: Any) -> bool:
     """None, a number, or its name where JSON has none."""
-    return value is None or type(value) in (int, float, bool) or value in ("nan", "inf", "-inf")
+    if type(value) is float:
+        return math.isfinite(value)
+    return value is None or flag(value) or whole(value) or (isinstance(value, str) and value in ("nan", "inf", "-inf"))
 
 
 _GATHER = dict.fromkeys(
@@ -95,12 +98,12 @@ _INDEXED = {"indices_are_sorted": flag, "unique_indices": flag, "mode": mode}
 _NOTHING: dict[str, Kind] = {}
 
 ELEMENTWISE = (
-    *("abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "clamp", "clz"),
-    *("cos", "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "floor", "ge"),
-    *("gt", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg"),
-    *("nextafter", "not", "or", "population_count", "pow", "rem", "rsqrt", "select_n", "shift_left"),
-    *("shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square", "stop_gradient"),
-    *("sub", "tan", "tanh", "xor"),
+    *("abs", "acos", "acosh", "add", "and", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e"),
+    *("cbrt", "ceil", "clamp", "clz", "cos", "cosh", "digamma", "div", "eq", "erf", "erf_inv", "erfc", "exp", "exp2"),
+    *("expm1", "floor", "ge", "gt", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min"),
+    *("mul", "ne", "neg", "nextafter", "not", "or", "population_count", "pow", "rem", "rsqrt", "select_n"),
+    *("shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "sqrt", "square"),
+    *("stop_gradient", "sub", "tan", "tanh", "xor"),
 )
 DERIVED = ("relu", "logaddexp", "logaddexp2", "xlogy", "xlog1py")  # functions of JAX with a derivative of their own
 SHARED: Mapping[str, Mapping[str, Kind]] = {  # what every function of a program may use
@@ -118,12 +121,15 @@ SHARED: Mapping[str, Mapping[str, Kind]] = {  # what every function of a program
     "rev": {"dimensions": axes},
     "concatenate": {"dimension": natural},
     "pad": {"low": offsets, "high": offsets, "interior": axes},
+    "stack": {"axis": natural},
+    "unstack": {"axis": natural},
+    "tile": {"reps": axes},
     "split": {"sizes": axes, "axis": natural},
     "slice": {"start_indices": axes, "limit_indices": axes, "strides": strides},
     "dynamic_slice": {"slice_sizes": axes},
     "dynamic_update_slice": _NOTHING,
     "gather": {**_GATHER, **_INDEXED, "slice_sizes": axes, "fill_value": fill},
-    **{f"scatter{how}": {**_SCATTER, **_INDEXED} for how in ("", "-add", "-mul", "-min", "-max")},
+    **{f"scatter{how}": {**_SCATTER, **_INDEXED} for how in ("", "-add", "-sub", "-mul", "-min", "-max")},
     "dot_general": {
         **dict.fromkeys(("contract_left", "contract_right", "batch_left", "batch_right"), axes),
         "precision": precision,

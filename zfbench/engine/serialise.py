@@ -38,7 +38,7 @@ from zfbench.records.program import CandidateError, Status
 HEADER_LIMIT = 2**24  # bytes
 LIMIT = 8 + HEADER_LIMIT + CONSTANT_BYTES  # bytes of a program
 VALUES = 200_000  # of one graph, and inputs of one equation
-LARGEST = 2**40  # entries of an array that is not a constant
+MOST = 2**40  # entries of an array that is not a constant
 
 
 def to_bytes(traced: Traced) -> bytes:
@@ -157,7 +157,8 @@ class _Reader:
         _demand(shaped.dtype != KEY, "a constant is a random key")
         _demand(shaped.nbytes <= len(self._body) - self._offset, "its constants are longer than it is")
         dtype = np.dtype(shaped.dtype).newbyteorder("<")
-        held = np.frombuffer(self._body, dtype, shaped.size, self._offset).reshape(shaped.shape)
+        piece = self._body[self._offset : self._offset + shaped.nbytes]
+        held = np.frombuffer(bytes(piece), dtype).reshape(shaped.shape) if piece else np.zeros(shaped.shape, dtype)
         if shaped.dtype == "bool":
             _demand(bool((held.view(np.uint8) <= 1).all()), "a Boolean constant is neither true nor false")
         self._offset += shaped.nbytes
@@ -168,7 +169,7 @@ def _shaped(entry: Any) -> Shaped:
     _demand(isinstance(entry, list) and 1 <= len(entry) <= RANK + 1, "an array is not described")
     dtype, *shape = entry
     _demand(isinstance(dtype, str) and dtype in BYTES, "an array has an unknown dtype")
-    _demand(all(map(natural, shape)) and math.prod(shape) <= LARGEST, "an array has no shape")
+    _demand(all(map(natural, shape)) and math.prod(shape) <= MOST, "an array has no shape")
     return Shaped(dtype, tuple(shape))
 
 

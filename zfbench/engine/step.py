@@ -115,20 +115,25 @@ class Graph:
                 yield from graph.below()
 
     def operations(self) -> int:
-        """Arithmetic operations of one evaluation: loops multiplied out, every branch counted, `while` counted once."""
+        """Arithmetic operations of one evaluation: loops multiplied out, every branch counted, `while` counted once.
+
+        Of a graph that does not fit together it is some number.
+        """
         values = self.values()
         total = 0
         for equation in self.equations:
             inside = sum(graph.operations() for graph in equation.graphs)
+            sizes = [values[number].size for number in equation.inputs] + [out.size for out in equation.outputs]
+            here = max((1, *sizes))
             if equation.operation == "scan":
-                total += equation.settings["length"] * inside
-            elif equation.operation == "dot_general":
+                here += equation.settings["length"] * max(inside, 1)
+            elif equation.operation == "dot_general" and equation.inputs:
                 left = values[equation.inputs[0]].shape
-                summed = math.prod(left[axis] for axis in equation.settings["contract_left"])
-                total += 2 * summed * equation.outputs[0].size
+                summed = (left[axis] for axis in equation.settings["contract_left"] if axis < len(left))
+                here = 2 * math.prod(summed) * sum(out.size for out in equation.outputs)
             else:
-                reads = (values[number].size for number in equation.inputs)
-                total += inside + max((*reads, *(out.size for out in equation.outputs)), default=0)
+                here += inside
+            total += here
         return total
 
     def value_bytes(self) -> int:

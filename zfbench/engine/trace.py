@@ -23,7 +23,7 @@ CALLS = {  # operations that do nothing but call a function, and where they hold
     **dict.fromkeys(("jit", "pjit", "checkpoint", "remat", "remat2"), "jaxpr"),
     **dict.fromkeys(("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"), "call_jaxpr"),
 }
-IDENTITIES = ("copy", "copy_p", "optimization_barrier", "random_clone")
+IDENTITIES = ("copy", "copy_p", "device_put", "optimization_barrier", "random_clone")
 IGNORED = (  # change no value; the operation, or the dtype of the result, says what they mean
     *("weak_type", "unroll", "linear", "_split_transpose", "branches_platforms", "update_jaxpr", "update_consts"),
     "impl",
@@ -53,11 +53,11 @@ def trace(
         CandidateError: invalid; it uses an operation that is not allowed, or an array of a dtype that is not.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*inputs)
-    if closed.effects:
-        raise _refused(name, "an effect", f"it may compute and nothing else, not {sorted(map(str, closed.effects))[0]}")
     builder = _Builder(name, allowed)
     numbers = [builder.value(_shaped(variable.aval, name)) for variable in closed.jaxpr.invars]
     outputs = builder.run(closed.jaxpr, closed.consts, numbers)
+    if closed.effects:
+        raise _refused(name, f"the effect {sorted(map(str, closed.effects))[0]}", "it may compute and nothing else")
     return builder.graph(numbers, outputs), shapes
 
 
@@ -196,8 +196,8 @@ def _settings(operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         params |= {"low": low, "high": high, "interior": interior}
     known = OPERATIONS[operation]
     for name, value in params.items():
-        unset = value is None or value is False or value == () or name in IGNORED
-        if name not in known and not unset:
+        unset = value is None or value is False or (isinstance(value, tuple) and not value)
+        if not (unset or name in known or name in IGNORED):
             raise CandidateError(Status.INVALID, f"The operation '{operation}' is not supported with {name}.")
     return {name: _plain(params[name]) for name in known}
 
@@ -214,7 +214,7 @@ def _loop(operation: str, params: Mapping[str, Any]) -> tuple[dict[str, Any], Se
 
 def _plain(value: Any) -> Any:
     """A setting as JSON; enumerations by name, or by number where they are numbers."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | np.ndarray):
         return [_plain(entry) for entry in value]
     if isinstance(value, np.dtype):
         return str(value)

@@ -28,6 +28,7 @@ def serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) -
     """Answer every frame."""
     for module in WARM:
         importlib.import_module(module)
+    gc.freeze()  # what is imported stays: collections need not look at it
     while True:
         asked = decode(read_exactly, worker.TRUSTED_LIMIT)
         module, _, verb = asked.kind.partition(":")
@@ -37,7 +38,6 @@ def serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) -
             answer = worker.failure(error.status, error.message, NOT_DONE)
         send(answer)
         del asked, answer
-        gc.collect()  # what the last program compiled
 
 
 if __name__ == "__main__":

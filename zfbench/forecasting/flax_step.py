@@ -26,7 +26,7 @@ def trace_model(model: nn.Module, spec: TaskSpec) -> Traced:
     Raises:
         CandidateError: invalid; it breaks the contract, cannot be traced, or exceeds a limit.
     """
-    _check(model, spec)
+    params = _check(model, spec)
     N, D = len(spec.neurons), len(spec.drive)
     activity, drive = jax.ShapeDtypeStruct((N,), jnp.float32), jax.ShapeDtypeStruct((D,), jnp.float32)
 
@@ -39,8 +39,8 @@ def trace_model(model: nn.Module, spec: TaskSpec) -> Traced:
 
     initial, state = trace(lambda: _row(model.initial_state(1)), name=INITIAL_STATE, allowed=OPERATIONS)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    initialisation, params = trace(initialise, key, name="Model.init", allowed=OPERATIONS)
     stepping, _ = trace(step, params, state, activity, drive, name="Model.__call__")
+    initialisation, params = trace(initialise, key, name="Model.init", allowed=OPERATIONS)
     paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(params)[0]]
     names = tuple("/".join(str(entry.key) for entry in path) for path in paths)
     traced = Traced({INITIAL_STATE: initial, INITIALISE: initialisation, STEP: stepping}, names)
@@ -55,8 +55,8 @@ def _row(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: lax.squeeze(jnp.asarray(leaf), (0,)), tree)
 
 
-def _check(model: nn.Module, spec: TaskSpec) -> None:
-    """Check the shapes and dtypes of one step without computing it.
+def _check(model: nn.Module, spec: TaskSpec) -> Any:
+    """Check the shapes and dtypes of one step without computing it; returns those of the parameters.
 
     Raises:
         CandidateError: invalid; says what was expected and what came.
@@ -79,6 +79,7 @@ def _check(model: nn.Module, spec: TaskSpec) -> None:
         raise _invalid(f"The returned state must be like the initial one, {_describe(state)}", _describe(next_state))
     if extra := sorted(set(variables) - {"params"}):
         raise _invalid("`Model` may create the collection 'params' only", f"'{extra[0]}'")
+    return variables.get("params", {})
 
 
 def _check_state_axes(state: Any, B: int, N: int | None) -> None:

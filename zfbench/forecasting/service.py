@@ -6,6 +6,7 @@ another seed of an equal step, or the same step with other given parameters, cos
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,8 +53,10 @@ def fit(asked: Frame) -> Frame:
     """Train a step; the report. The arrays hold its bytes, and parameters that begin at given values."""
     began = time.monotonic()
     assert HELD.spec is not None, "recordings are loaded before a step is trained"
+    HELD.trained = None
     if HELD.trainer is None or HELD.step != asked.fields["step"]:
-        HELD.trainer = HELD.trained = None  # before the next one takes memory
+        HELD.trainer = None
+        gc.collect()  # what was compiled for it, before the next one takes memory
         dynamics = Dynamics.of(read_step(asked.arrays["step"].tobytes(), HELD.spec))
         HELD.trainer, HELD.step = Trainer(dynamics, HELD.spec, HELD.train), asked.fields["step"]
     given = {name.removeprefix(GIVEN): a for name, a in asked.arrays.items() if name.startswith(GIVEN)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import jax
@@ -20,6 +21,7 @@ def simulate(asked: Frame) -> Frame:
     name = f"{fields['step']} {fields['steps']} {fields['every']}"
     if name not in HELD:
         HELD.clear()
+        gc.collect()
         sizes = (fields[kind] for kind in ("parameters", "context", "observations"))
         traced = read_simulator(arrays["step"].tobytes(), *sizes)
         HELD[name] = batch_simulator(traced, fields["steps"], fields["every"])
