@@ -124,7 +124,7 @@ def reading() -> list[Attack]:
         at("shipped recording", show("'/packages/zfbench/testbed/recordings/published.npz'"), "FileNotFoundError"),
         at("testbed", "import zfbench.testbed.circuit\nprint('LEAK')", "ModuleNotFoundError"),
         at("task with its data", "import zfbench.tasks.zfish.task\nprint('LEAK')", "ModuleNotFoundError"),
-        at("sealed test", "from zfbench.tasks import sealed\nprint('LEAK')", "ImportError"),
+        at("sealed test", "import zfbench.forecasting.sealed\nprint('LEAK')", "ModuleNotFoundError"),
         at("judge", "import zfbench.forecasting.judge\nprint('LEAK')", "ModuleNotFoundError"),
         at("reference programs", "import zfbench.baselines.programs\nprint('LEAK')", "ModuleNotFoundError"),
         at("other packages", "import discoverers, leaderboard\nprint('LEAK')", "ModuleNotFoundError"),
