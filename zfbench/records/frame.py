@@ -18,7 +18,7 @@ class Frame:
     Attributes:
         kind: what it says.
         fields: JSON-compatible values.
-        arrays: float32 or bool arrays by name.
+        arrays: float32, bool or uint8 arrays by name.
     """
 
     kind: str
