@@ -39,7 +39,9 @@ def load(kind: str, name: str) -> Any:
     entry = next(iter(found))
     try:
         return entry.load()
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything; the sentence says what it was
+        missing = isinstance(error, ImportError)
         raise ZfbenchError(
-            f"The {kind} '{name}' ({entry.value}) cannot be imported: {error}; is its optional extra installed?"
+            f"The {kind} '{name}' ({entry.value}) cannot be imported ({type(error).__name__}: {error}); "
+            f"{'is its optional extra installed?' if missing else 'update or uninstall its package.'}"
         ) from error

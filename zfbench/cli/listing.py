@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from zfbench.cli.console import report_error
+
 
 def list_names(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
@@ -14,7 +16,7 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="For program
     from zfbench.runs.tasks import task_names
 
     listing = {
-        "tasks": task_names(),
+        "tasks": task_names(report_error),
         "baselines": plugins.names("baseline"),
         "discoverers": plugins.names("discoverer"),
         "proposers": plugins.names("proposer"),

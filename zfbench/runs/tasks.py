@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from zfbench.base import plugins
-from zfbench.base.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
 
 
@@ -60,9 +61,23 @@ def load_judge(name: str) -> TaskJudge:
     return find_task(name).judge
 
 
-def task_names() -> tuple[str, ...]:
-    """The canonical names of every registered family's tasks."""
-    return tuple(name for family in plugins.names("task") for name in _family(family).names())
+def _silent(_: str) -> None:
+    """Report problems to nobody."""
+
+
+def task_names(report: Callable[[str], None] = _silent) -> tuple[str, ...]:
+    """The canonical names of the tasks of every registered family that can be loaded.
+
+    Args:
+        report: told, in a sentence, of each family that cannot.
+    """
+    names: list[str] = []
+    for family in plugins.names("task"):
+        try:
+            names += _family(family).names()
+        except ZfbenchError as error:
+            report(str(error))
+    return tuple(names)
 
 
 def _family(name: str) -> TaskFamily:
