@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.leaderboard.claims import Missing, Side
+from zfbench.leaderboard.shipped import SUITES, name_of
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import Budget, written
-
-SUITES = Path(__file__).parent / "suites"
 
 
 def command(missing: Missing, suites: Path = SUITES) -> str:
@@ -31,7 +30,7 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
         chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
         if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
-            return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
+            return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:
         return ""
     each = " ".join(map(str, missing.seeds))
@@ -93,11 +92,6 @@ def _is_json(text: str) -> bool:
     except json.JSONDecodeError:
         return False
     return True
-
-
-def _short(path: Path) -> str:
-    """The path from here, where that is shorter."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def describe(missing: Sequence[Missing], own: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parent  # not by way of a checkout's link
 SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "results"
 
 
@@ -38,8 +38,13 @@ def suite_path(name: str) -> Path:
         UnknownNameError: it is neither.
     """
     path = Path(name)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or path.is_file():
         return path
     if name not in suite_names():
         raise UnknownNameError("suite", name, suite_names())
     return SUITES / f"{name}.toml"
+
+
+def name_of(suite: Path) -> str:
+    """What `suite_path` finds a suite's file by: the name of a shipped one, the path of any other."""
+    return suite.stem if suite.parent == SUITES else str(suite)

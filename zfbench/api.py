@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from zfbench.base.files import read_source
 from zfbench.protocols.task import SearchTask
@@ -18,9 +20,6 @@ from zfbench.runs.tasks import find_task
 from zfbench.runs.tasks import load_task as _load_task
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 UPDATES, SECONDS = 2_000, 300.0  # of a training that is judged, as of the command line
 
@@ -148,8 +147,6 @@ def load_results(path: Path | str) -> pd.DataFrame:
         DamagedFileError: a file is not a result, or two files hold the same run.
         ZfbenchError: there is nothing to read.
     """
-    import pandas as pd
-
     return pd.DataFrame.from_records([_row(result) for result in load_folder(Path(path))])
 
 

@@ -26,7 +26,7 @@ def load(kind: str, name: str) -> Any:
 
     Raises:
         UnknownNameError: nothing of that kind has the name; the nearest known one is suggested.
-        ZfbenchError: two packages claim the name, or the plug-in's module cannot be imported, whatever it raises.
+        ZfbenchError: two packages claim the name, or the plug-in cannot be imported.
     """
     found = entry_points(group=KINDS[kind], name=name)
     if not found:
@@ -39,12 +39,9 @@ def load(kind: str, name: str) -> Any:
     entry = next(iter(found))
     try:
         return entry.load()
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # the module of a plug-in may raise anything
+        missing = isinstance(error, ImportError)
         raise ZfbenchError(
-            f"The {kind} '{name}' ({entry.value}) cannot be imported: {error}; is its optional extra installed?"
-        ) from error
-    except Exception as error:  # a plug-in's module may raise anything when it is imported
-        raise ZfbenchError(
-            f"The {kind} '{name}' ({entry.value}) cannot be imported ({type(error).__name__}: {error}); update or "
-            "uninstall its package."
+            f"The {kind} '{name}' ({entry.value}) cannot be imported ({type(error).__name__}: {error}); "
+            f"{'is its optional extra installed?' if missing else 'update or uninstall its package.'}"
         ) from error

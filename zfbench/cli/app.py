@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
@@ -16,6 +17,7 @@ from zfbench.cli.console import console, report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
 PLUGINS = "Of other packages"
+ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}  # a command takes any arguments
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 app = typer.Typer(
@@ -89,8 +91,8 @@ def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
         try:
             command = _load(name, claims, entries)
         except ZfbenchError as error:
-            command = partial(_refuse, str(error))
-            command.__doc__ = f"Not available: {error}"
+            target.command(name, rich_help_panel=PLUGINS, context_settings=ANYTHING)(_refusal(str(error)))
+            continue
         if isinstance(command, typer.Typer):
             target.add_typer(command, name=name, rich_help_panel=PLUGINS)
         else:
@@ -101,21 +103,32 @@ def _load(name: str, claims: list[str], entries: list[EntryPoint]) -> Any:
     """The command of another package.
 
     Raises:
-        ZfbenchError: two packages claim the name, or the module raises when it is imported.
+        ZfbenchError: two packages claim the name, the module raises when it is imported, or it has no such command.
     """
     if len(claims) > 1:
         raise ZfbenchError(f"The command '{name}' is claimed by {' and '.join(claims)}; uninstall one of the packages.")
     try:
-        return next(entry for entry in entries if entry.name == name).load()
-    except Exception as error:  # a stranger's module may raise anything; the sentence says what it was
+        command = next(entry for entry in entries if entry.name == name).load()
+        trial = command if isinstance(command, typer.Typer) else typer.Typer()
+        if trial is not command:
+            trial.command(name)(command)
+        typer.main.get_command(trial)  # what typer cannot make a command of would stop all others
+        return command
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything; the sentence says what it was
         raise ZfbenchError(
             f"The command '{name}' ({claims[0]}) cannot be imported ({type(error).__name__}: {error}); update or "
             "uninstall its package."
         ) from error
 
 
-def _refuse(reason: str) -> None:
-    raise ZfbenchError(reason)
+def _refusal(reason: str) -> Callable[[], None]:
+    """A command that only says why it is not available."""
+
+    def refuse() -> None:
+        raise ZfbenchError(reason)
+
+    refuse.__doc__ = f"Not available: {escape(reason)}"
+    return refuse
 
 
 def main() -> None:

@@ -13,13 +13,10 @@ from zfbench.cli.console import report_error
 def list_names(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
     from zfbench.base import plugins
-    from zfbench.runs.tasks import tasks_by_family
+    from zfbench.runs.tasks import task_names
 
-    families = tasks_by_family()
-    for sentence in (names for names in families.values() if isinstance(names, str)):
-        report_error(sentence)
     listing = {
-        "tasks": tuple(name for names in families.values() if isinstance(names, tuple) for name in names),
+        "tasks": task_names(report_error),
         "baselines": plugins.names("baseline"),
         "discoverers": plugins.names("discoverer"),
         "proposers": plugins.names("proposer"),

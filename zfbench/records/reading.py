@@ -50,10 +50,15 @@ def run_name(task: str, method: MethodRecord, search: SearchOptions | None, seed
     if method.proposer:
         parts.append(method.proposer)
     if search is not None:
-        parts.append("-".join(f"{value:g}-{unit}" for unit, value in search.budget.items()))
+        parts.append("-".join(f"{_written(value)}-{unit}" for unit, value in search.budget.items()))
         chosen = [method.settings, method.proposer_settings, search.model_dump(mode="json")]
         parts.append(hashlib.sha256(to_json(chosen).encode()).hexdigest()[:8])
     return "__".join(re.sub(r"[^\w.]+", "-", part) for part in (*parts, f"seed{seed}"))
+
+
+def _written(limit: float) -> str:
+    """A limit in full: an exponent would read as another number once its sign is replaced."""
+    return str(int(limit)) if limit.is_integer() else f"{limit}"
 
 
 def file_name(result: Result) -> str:

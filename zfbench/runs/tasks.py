@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,20 +61,23 @@ def load_judge(name: str) -> TaskJudge:
     return find_task(name).judge
 
 
-def task_names() -> tuple[str, ...]:
-    """The canonical names of the tasks of every registered family that can be loaded."""
-    return tuple(name for names in tasks_by_family().values() if isinstance(names, tuple) for name in names)
+def _silent(_: str) -> None:
+    """Report problems to nobody."""
 
 
-def tasks_by_family() -> dict[str, tuple[str, ...] | str]:
-    """The canonical task names of every registered family; a sentence instead where a family cannot be loaded."""
-    found: dict[str, tuple[str, ...] | str] = {}
+def task_names(report: Callable[[str], None] = _silent) -> tuple[str, ...]:
+    """The canonical names of the tasks of every registered family that can be loaded.
+
+    Args:
+        report: told, in a sentence, of each family that cannot.
+    """
+    names: list[str] = []
     for family in plugins.names("task"):
         try:
-            found[family] = _family(family).names()
-        except ZfbenchError as error:  # one broken plug-in hides no other family
-            found[family] = str(error)
-    return found
+            names += _family(family).names()
+        except ZfbenchError as error:
+            report(str(error))
+    return tuple(names)
 
 
 def _family(name: str) -> TaskFamily:

@@ -1,12 +1,16 @@
+"""What runs say about ion channels."""
+
 import json
 from types import SimpleNamespace
 
 import pytest
-from zfbench.discoverers.families import evidence, table
+from typer.testing import CliRunner
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.discoverers import families
+from zfbench.cli.app import app
 from zfbench.discoverers.proposers.slots.channels import GRAMMAR
+from zfbench.leaderboard.analyses import channels
+from zfbench.leaderboard.analyses.channels import evidence, table
 from zfbench.records.evaluation import Evaluation, Scored
 from zfbench.records.program import Program, Status
 from zfbench.runs.plan import POPULATION
@@ -49,7 +53,7 @@ def test_programs_that_the_grammar_did_not_write_do_not_count_as_the_base_model(
 def test_the_table_reads_runs_and_their_populations_and_puts_the_highest_median_first(tmp_path, monkeypatch):
     m, ih, broken = scored("M", "none", -10.0), scored("Ih", "none", -20.0), scored("A", "none", None)
     runs = {tmp_path / "first": [m, ih, broken], tmp_path / "second": [m, ih]}
-    monkeypatch.setattr(families, "replay", lambda folder: SimpleNamespace(evaluated=runs[folder]))
+    monkeypatch.setattr(channels, "replay", lambda folder: SimpleNamespace(evaluated=runs[folder]))
     (tmp_path / "first").mkdir()
     weights = [(m, 0.5), (m, 0.25), (ih, 0.25)]  # two particles are one program
     rows = [{"program": s.program.id, "weight": weight} for s, weight in weights]
@@ -63,7 +67,7 @@ def test_the_table_reads_runs_and_their_populations_and_puts_the_highest_median_
 
 
 def test_a_damaged_population_is_said_to_be_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("zfbench.discoverers.families.replay", lambda folder: SimpleNamespace(evaluated=()))
+    monkeypatch.setattr(channels, "replay", lambda folder: SimpleNamespace(evaluated=()))
     (tmp_path / POPULATION).write_text('[{"program": "a"')
     with pytest.raises(DamagedFileError, match="holds no population"):
         table([tmp_path])
@@ -72,3 +76,11 @@ def test_a_damaged_population_is_said_to_be_one(tmp_path, monkeypatch):
 def test_without_a_run_there_is_no_table():
     with pytest.raises(ZfbenchError, match="no run"):
         table([])
+
+
+def test_the_command_prints_the_table_of_the_named_runs(tmp_path, monkeypatch):
+    runs = {tmp_path / "first": [scored("M", "none", -10.0)], tmp_path / "second": [scored("Ih", "none", -20.0)]}
+    monkeypatch.setattr(channels, "replay", lambda folder: SimpleNamespace(evaluated=runs[folder]))
+    done = CliRunner().invoke(app, ["channels", *map(str, runs)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == table(runs)

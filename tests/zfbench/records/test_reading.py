@@ -63,6 +63,11 @@ def test_names_tell_runs_apart(make, search_method):
     assert names[4].startswith("zfish-tiny-driven__puct__grammar__8-evaluations__")
 
 
+def test_a_name_tells_a_large_or_broken_budget_in_full(make, search_method):
+    named = file_name(make(**search_method(budget={"tokens": 2_000_001, "money": 0.5})))
+    assert named.startswith("zfish-tiny-driven__puct__grammar__2000001-tokens-0.5-money__")
+
+
 def test_the_name_of_a_run_is_known_before_its_proposer_says_who_it_is(make, search_method):
     known = search_method()
     later = search_method(proposer_identity={"prompts": "a hash"})
