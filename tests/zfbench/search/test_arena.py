@@ -335,7 +335,7 @@ def test_taken_port_is_one_sentence(tmp_path):
 
 
 def test_client_in_the_documentation_works(tmp_path):
-    text = (Path(__file__).parents[3] / "docs" / "search.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "running-a-search.md").read_text()
     example = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "urllib" in block)
     with served(tmp_path, budget=Budget(evaluations=2)) as door:
         names = {"URL": door.url, "TOKEN": door.token}
