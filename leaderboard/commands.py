@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.leaderboard.claims import Missing, Side
-from zfbench.leaderboard.shipped import SUITES, name_of
+from zfbench.leaderboard.shipped import RESULTS, SUITES, name_of
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import Budget, written
@@ -19,16 +19,19 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
 
     Args:
         missing: runs of one side of a claim.
-        suites: folder of suites (`*.toml`); the first that plans the runs measures them.
+        suites: folder of suites (`*.toml`); the first that plans the runs measures them, and before the others those
+            whose results are the published ones.
 
     Returns:
         Of a suite, or else of a search for each seed; empty for a method that is no search.
     """
     side = missing.side
-    for path in sorted(suites.glob("*.toml")):
-        planned = {job.seed for job in read_suite(path)[0] if _is_of(side, job)}
-        chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
-        if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
+    known = {path: read_suite(path) for path in sorted(suites.glob("*.toml"))}
+    seeds_of = {path: {job.seed for job in jobs if _is_of(side, job)} for path, (jobs, _) in known.items()}
+    without_chance = side.proposer is None and len(set().union(*seeds_of.values())) == 1  # one seed says all
+    for path in sorted(known, key=lambda path: known[path][1] != RESULTS):
+        planned = seeds_of[path]
+        if planned.issuperset(missing.seeds) or (without_chance and planned and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
             return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:

@@ -65,9 +65,11 @@ def test_the_page_sorts_filters_and_remembers_in_its_url_in_a_real_browser(site,
     assert browser.find_elements(By.CSS_SELECTOR, "th[aria-sort=descending]")
 
     choose(browser, "track", "masked")
-    assert sorted(column(browser, "method")) == ["last_value", "mask_only", "net", "oracle", "puct + grammar"]
+    shown = sorted(column(browser, "method"))
+    assert shown[:4] == ["last_value", "mask_only", "net", "oracle"]
+    assert [name.startswith("puct + grammar (") for name in shown[4:]] == [True]
     choose(browser, "kind", "search")
-    assert sorted(column(browser, "method")) == ["mask_only", "oracle", "puct + grammar"]
+    assert sorted(column(browser, "method")) == ["mask_only", "oracle", shown[4]]
     assert browser.find_element(By.ID, "count").text == "3 rows"
 
     shared = browser.current_url

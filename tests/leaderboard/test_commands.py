@@ -204,6 +204,28 @@ def missing_runs():
             yield from ((answer.claim, missing) for missing in finding.missing)
 
 
+def test_a_suite_that_plans_one_seed_of_a_method_with_chance_does_not_stand_for_the_others(suites):
+    (suites / "a.toml").write_text(
+        SUITE.split("[[block]]")[0]
+        + """
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["new"]
+seeds = [0]
+"""
+    )
+    wanted = side(method="new", proposer=None)
+    assert command(Missing(wanted, (0, 1, 2, 3)), suites).startswith(f"zfbench suite run {suites / 's.toml'} ")
+    assert command(Missing(wanted, (0, 1, 2, 3, 4)), suites) == ""
+
+
+def test_a_suite_of_the_published_results_goes_before_another_with_the_same_runs():
+    """The demo has runs of the tiny suite, which it measures for itself."""
+    for method in ("oracle", "masked_mlp"):
+        wanted = side(method=method, proposer=None, task="zfish-tiny/masked")
+        assert command(Missing(wanted, (0,))).startswith("zfbench suite run tiny ")
+
+
 def test_a_shipped_suite_is_named_and_not_spelled_out_as_a_path():
     wanted = side(method="masked_mlp", proposer=None, task="zfish-tiny/masked")
     assert command(Missing(wanted, (0, 1, 2, 3, 4))).startswith("zfbench suite run tiny --task zfish-tiny/masked")

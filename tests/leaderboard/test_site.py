@@ -159,11 +159,18 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
     task = TaskRecord(name="sir", track="", tier="", circuit="", holdout="", data_sha256="cd" * 32)
     versions = {"likelihood": 1, "population": 1, "taste": 1}
     results = [
-        make("good", task=task, metrics={"likelihood/log_marginal": -5.0}, metric_versions=versions),
-        make("bad", task=task, metrics={"likelihood/log_marginal": -9.0, "taste/salt": 0.5}, metric_versions=versions),
+        make("good", task=task, drive=None, metrics={"likelihood/log_marginal": -5.0}, metric_versions=versions),
+        make(
+            "bad",
+            task=task,
+            drive=None,
+            metrics={"likelihood/log_marginal": -9.0, "taste/salt": 0.5},
+            metric_versions=versions,
+        ),
         make(
             "odd",
             task=task,
+            drive=None,
             metrics={"population/target_share": 0.8},
             curves={"population/target_share": [0.05, 0.8]},
             metric_versions=versions,

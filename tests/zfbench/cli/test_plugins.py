@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
+
 COMMAND = 'def mine() -> None:\n    """Mine."""\n    print("my command")\n'
 
 
@@ -67,7 +70,7 @@ def test_a_group_of_commands_of_another_package_is_one_of_zfbench(zfbench, packa
         ("raise RuntimeError('CUDA driver too old [/old]')\n", "RuntimeError: CUDA driver too old [/old]"),
         ("x = 1\n", "AttributeError"),
         ("cmd = 3\n", "TypeError"),
-        ("class Odd: pass\ndef cmd(odd: Odd): pass\n", "RuntimeError: Type not yet supported"),
+        ("def cmd(odd: 'nowhere'): pass\n", "NameError: name 'nowhere' is not defined"),
         ("import typer\ncmd = typer.Typer()\n", "RuntimeError: Could not get a command for this Typer instance"),
         ("raise SystemExit('bye')\n", "SystemExit: bye"),
     ],
@@ -118,20 +121,35 @@ def test_a_task_family_that_cannot_be_imported_is_left_out_of_the_list_with_a_se
 
 
 @pytest.mark.parametrize(
-    ("module", "reason"),
+    ("module", "reason", "advice"),
     [
-        ("raise RuntimeError('CUDA driver too old')\n", "RuntimeError: CUDA driver too old"),
-        ("def f(:\n", "SyntaxError"),
-        ("import not_there\n", "No module named 'not_there'"),
+        ("raise RuntimeError('CUDA driver too old')\n", "RuntimeError: CUDA driver too old", "update or uninstall"),
+        ("def f(:\n", "SyntaxError: invalid syntax", "update or uninstall"),
+        ("x = 1\n", "AttributeError", "update or uninstall"),
+        ("raise SystemExit('bye')\n", "SystemExit: bye", "update or uninstall"),
+        ("import not_there\n", "No module named 'not_there'", "is its optional extra installed?"),
     ],
+    ids=["runtime error", "syntax", "missing attribute", "exit", "missing import"],
 )
-@pytest.mark.parametrize("kind", ["discoverer", "proposer"])
-def test_a_method_that_cannot_be_imported_is_one_sentence_where_it_is_used(zfbench, package, kind, module, reason):
-    package("bad", module, **{f"{kind}s": "bad = bad_mod:D"})
+@pytest.mark.parametrize("kind", ["task", "baseline", "discoverer", "proposer", "executor"])
+def test_a_plug_in_that_cannot_be_imported_is_one_sentence(package, monkeypatch, kind, module, reason, advice):
+    name = f"bad_{kind}"  # modules that fail are imported anew
+    monkeypatch.syspath_prepend(package(name, module, **{plugins.KINDS[kind].split(".")[1]: f"bad = {name}_mod:D"}))
+    with pytest.raises(ZfbenchError) as caught:
+        plugins.load(kind, "bad")
+    monkeypatch.delitem(sys.modules, f"{name}_mod", raising=False)
+    said = str(caught.value)
+    assert f"The {kind} 'bad' ({name}_mod:D) cannot be imported (" in said
+    assert reason in said
+    assert advice in said
+    assert "\n" not in said
+
+
+def test_a_search_with_a_broken_method_is_one_sentence(zfbench, package):
+    package("bad", "raise RuntimeError('CUDA driver too old')\n", discoverers="bad = bad_mod:D")
     assert still_works(zfbench) == ""
-    lines = sentences(zfbench("run", "--task", "mixtures/exact@target:0", f"--{kind}", "bad", "--out", "out"))
-    assert f"The {kind} 'bad' (bad_mod:D) cannot be imported" in lines[-1]
-    assert reason in lines[-1]
+    lines = sentences(zfbench("run", "--task", "mixtures/exact@target:0", "--discoverer", "bad", "--out", "out"))
+    assert "The discoverer 'bad' (bad_mod:D) cannot be imported (RuntimeError: CUDA driver too old)" in lines[-1]
 
 
 def test_a_method_by_the_name_of_one_of_ours_is_refused_where_it_is_used(zfbench, package):
