@@ -28,8 +28,8 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
     side = missing.side
     for path in sorted(suites.glob("*.toml")):
         planned = {job.seed for job in read_suite(path)[0] if _is_of(side, job)}
-        chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
-        if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
+        deterministic = len(planned) == 1 and side.proposer is None  # one seed says all
+        if planned.issuperset(missing.seeds) or (deterministic and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
             return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:

@@ -55,13 +55,6 @@ def quartiles(values: ArrayLike) -> Quartiles:
     return Quartiles(float(median), float(lower), float(upper))
 
 
-def iqm(values: ArrayLike) -> Array:
-    """Interquartile mean along the last axis, [..., n] -> [...]: a quarter of the values is cut at each end."""
-    ordered = np.sort(_complete(values), axis=-1)
-    cut = ordered.shape[-1] // 4
-    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1))
-
-
 def mean(values: ArrayLike) -> Array:
     """Mean along the last axis, [..., n] -> [...]."""
     return np.asarray(_complete(values).mean(axis=-1))
@@ -126,23 +119,6 @@ def paired_permutation(differences: ArrayLike, rng: np.random.Generator, draws: 
     return float(np.mean(sums >= d.sum() - 1e-12 * np.abs(d).sum()))  # rounding must not break ties
 
 
-def probability_of_improvement(
-    left: ArrayLike, right: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, draws: int = DRAWS
-) -> Interval:
-    """P(a run of the left is larger than one of the right), ties half, with a bootstrap interval over seeds."""
-    a, b = _complete(left), _complete(right)
-
-    def probability(x: Array, y: Array) -> Array:  # [..., n], [..., m] -> [...]
-        return np.asarray((0.5 + 0.5 * np.sign(x[..., :, None] - y[..., None, :])).mean(axis=(-2, -1)))
-
-    drawn = probability(
-        a[rng.integers(len(a), size=(draws, len(a)))],
-        b[rng.integers(len(b), size=(draws, len(b)))],
-    )
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(probability(a, b)), float(low), float(high), min(len(a), len(b)))
-
-
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
     """Share of runs [n] that score above each threshold [T]: [T]. A run that failed scores minus infinity."""
     x, t = np.asarray(scores, np.float64), _complete(thresholds)
@@ -186,11 +162,6 @@ def ecdf(curves: ArrayLike, targets: ArrayLike) -> Array:
 def top(losses: ArrayLike, k: int = 50) -> Quartiles:
     """Median and IQR of the k lowest losses of a population; of all, if there are fewer."""
     return quartiles(np.sort(_complete(losses))[:k])
-
-
-def optimism_gap(validation: ArrayLike, test: ArrayLike, confidence: float = 0.95) -> Interval:
-    """How much worse selected programs are on the test than on validation: mean of test - validation over seeds."""
-    return t_interval(_complete(test) - _complete(validation), confidence)
 
 
 def _complete(values: ArrayLike) -> Array:

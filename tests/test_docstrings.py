@@ -8,10 +8,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
+    "zfbench/base",
+    "zfbench/records",
+    "zfbench/protocols",
     "zfbench/testbed",
     "zfbench/scoring",
     "zfbench/simulators",
     "zfbench/tasks",
+    "zfbench/search",
+    "zfbench/runs",
+    "zfbench/cli",
+    "zfbench/api.py",
     "baselines",
     "discoverers/puct.py",
     "discoverers/modelsmc.py",
@@ -19,6 +26,11 @@ PACKAGES = (
     "discoverers/random_search.py",
     "discoverers/ranks.py",
     "discoverers/settings.py",
+    "discoverers/proposers/finite.py",
+    "discoverers/proposers/replay.py",
+    "discoverers/proposers/slots",
+    "discoverers/proposers/grammar",
+    "leaderboard",
 )
 # Candidate programs are data: a hash of their text is their name, so their docstrings stay as they are.
 PROGRAMS = {

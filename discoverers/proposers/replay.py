@@ -19,7 +19,7 @@ from zfbench.protocols.proposer import Context, ProposalError, Proposer
 from zfbench.protocols.task import Spec
 from zfbench.records.evaluation import Proposal, Request
 from zfbench.records.spend import Spend
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 
 SHIPPED = "grammar_random_search.jsonl"  # random search with the grammar on zfish-tiny/masked; see its header
 
@@ -39,7 +39,7 @@ class ReplayProposer(Proposer):
 
     def __init__(self, spec: Spec, log: str | None = None) -> None:  # noqa: ARG002
         path = Path(str(files("zfbench.discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
-        events = read_journal(path).events
+        events = read_log(path).events
         if not events:
             raise ZfbenchError(f"{path} holds no recorded search; give `log` the path of a run's log.jsonl.")
         asked = {event.body["id"]: event.body for event in events if event.kind == "ask"}

@@ -28,7 +28,7 @@ REFERENCE = "last_value"  # whose validation error the targets are shares of: no
 TARGETS = np.geomspace(1.0, 0.05, 41)
 POPULATION = 50
 
-Course = tuple[list[float], list[float | None]]  # spent at the end of each evaluation, and its loss
+LossCurve = tuple[list[float], list[float | None]]  # spent at the end of each evaluation, and its loss
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def unrecorded(found: Sequence[Panel]) -> str:
     return ", ".join(title for axis, title in AXES.items() if axis not in {panel.axis for panel in found})
 
 
-def course(run: Result, axis: str) -> Course | None:
+def course(run: Result, axis: str) -> LossCurve | None:
     """What a search had spent on an axis at the end of each evaluation, and the losses; None if it was not recorded."""
     if run.evaluated:
         spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.evaluated]

@@ -31,7 +31,7 @@ def test_validate_counts_what_is_right_and_names_every_fault(folder):
     assert done.exit_code == 1
     assert "4 valid results, 2 faults" in done.output
     for name in ("torn.json", "wrong.json"):
-        assert sum(name in line and "to mend it" in line for line in done.output.splitlines()) == 1
+        assert sum(name in line and "how to fix it" in line for line in done.output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])

@@ -40,15 +40,15 @@ class Bar:
 
     def search_events(self, budget: Budget) -> Callable[[Event], None]:
         """A listener that follows a search: the incumbent, failures, spend, and a bar for what is used up first."""
-        from zfbench.search.trajectory import Course
+        from zfbench.search.trajectory import SearchProgress
 
-        course = Course()
+        progress = SearchProgress()
 
         def listen(event: Event) -> None:
-            course.follow(event)
-            done, total = _tightest(course.spend, budget)
-            best = "none works yet" if course.best is None else f"best {course.best:.4f}"
-            stage = f"{best}, {course.failed} failed · {_spent(course.spend, budget)}"
+            progress.follow(event)
+            done, total = _tightest(progress.spend, budget)
+            best = "none works yet" if progress.best is None else f"best {progress.best:.4f}"
+            stage = f"{best}, {progress.failed} failed · {_spent(progress.spend, budget)}"
             self._progress.update(self._task, completed=done, total=total, stage=stage)
 
         return listen

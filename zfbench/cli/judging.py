@@ -62,7 +62,7 @@ def show(
         print_result(load(path), whole=True)
         return
     from zfbench.search import population
-    from zfbench.search.eventlog import read_journal
+    from zfbench.search.eventlog import read_log
     from zfbench.search.tree import draw_picture, draw_text, family
 
     points = progress_of(path)
@@ -78,7 +78,7 @@ def show(
                 f"{money}{point.best:15.4f}  {point.program[:12]}"
             )
     typer.echo("")
-    members = family(read_journal(path / LOG).events)
+    members = family(read_log(path / LOG).events)
     typer.echo(draw_text(members))
     if (path / POPULATION).exists():
         typer.echo(f"\n{population.draw_text(population.read(path / POPULATION), members)}")

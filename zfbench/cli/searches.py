@@ -187,21 +187,21 @@ def serve(
     """
     from zfbench.records.limits import Limits
     from zfbench.runs.arena import judge_arena, open_arena
-    from zfbench.runs.plan import GUEST, Plan
+    from zfbench.runs.plan import EXTERNAL, Plan
     from zfbench.search.budget import Budget
-    from zfbench.search.server import Door
+    from zfbench.search.server import Server
 
     limits = Limits(updates=updates, seconds=seconds)
-    plan = Plan(task, name, GUEST, Budget.parse(budget or ["evaluations=20"]), seed, limits)
+    plan = Plan(task, name, EXTERNAL, Budget.parse(budget or ["evaluations=20"]), seed, limits)
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{name}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{name} on {task}") as bar:
         listener = bar.search_events(plan.budgets[0])
         with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as arena:
             if not arena.finished:
-                with Door(arena, port) as door:
-                    typer.echo(f"url    {door.url}\ntoken  {door.token}")
+                with Server(arena, port) as server:
+                    typer.echo(f"url    {server.url}\ntoken  {server.token}")
                     with suppress(KeyboardInterrupt):
-                        door.serve()
+                        server.serve()
             over = arena.finished or arena.spent
         if over:
             report = judge_arena(plan, folder, bar.stage, box, allow_unsafe_programs)

@@ -79,10 +79,6 @@ class Dynamics:
         compiled: Callable[[jax.Array], Params] = jax.jit(initialise, compiler_options=compiler_options(level=0))
         return compiled
 
-    def initial_parameters(self, spec: TaskSpec, key: jax.Array) -> Params:
-        """Parameters as the program initialises them."""
-        return self.initialiser(spec)(key)
-
     def step(self, params: Params, state: State, activity: jax.Array, drive: jax.Array) -> tuple[State, jax.Array]:
         """One step: activity [B, N] and drive [B, D] to the next state and activity [B, N]."""
         result: Any = self.model.apply({"params": params}, state, activity, drive)

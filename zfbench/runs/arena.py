@@ -32,7 +32,7 @@ def open_arena(
     """The second door to a task, with the ledger, journal and evaluator of any search.
 
     Args:
-        plan: as of a search; its proposer is `GUEST` and its discoverer the name of the guest.
+        plan: as of a search; its proposer is `EXTERNAL` and its discoverer the name of the guest.
         folder: of the run; an interrupted one goes on there.
         workers: candidates trained at once.
         on_event: called after each event.

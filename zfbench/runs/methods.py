@@ -12,8 +12,8 @@ from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.spec import Spec
 from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
-from zfbench.runs.plan import GUEST, Plan
-from zfbench.search.arena import Guest
+from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.search.arena import ExternalDiscoverer
 
 PROPOSER = ("bound", "trusted", "version", "identity", "surroundings", "propose")
 DISCOVERER = ("ask", "tell")
@@ -31,8 +31,8 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
         UnknownNameError: there is none of that name.
         ZfbenchError: it has no such setting, or lacks a part of its interface.
     """
-    if plan.proposer == GUEST:
-        return Guest()
+    if plan.proposer == EXTERNAL:
+        return ExternalDiscoverer()
     made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
     return made
 

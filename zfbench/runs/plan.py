@@ -16,12 +16,12 @@ from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.records.spend import Spend
 from zfbench.search import finals, population
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import Event, read_journal
+from zfbench.search.eventlog import Event, read_log
 from zfbench.search.loop import PATIENCE
 
 LOG, FINALS, BEST, RESULT = "log.jsonl", "finals.jsonl", "best.py", "result.json"
 POPULATION = population.FILE
-GUEST = "guest"  # the proposer of a search whose programs come from a system that owns its own loop
+EXTERNAL = "external"  # the proposer of a search whose programs come from a system that owns its own loop
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Plan:
     @property
     def final_count(self) -> int:
         """How many finalists there are; a guest ranks its own."""
-        if self.proposer == GUEST:
+        if self.proposer == EXTERNAL:
             return 0
         return finals.default_finalists(self.budget) if self.finalists is None else self.finalists
 
@@ -179,7 +179,7 @@ def events(folder: Path) -> tuple[Event, ...]:
         DamagedFileError: the log is damaged.
         ZfbenchError: there is no search.
     """
-    found = read_journal(folder / LOG).events
+    found = read_log(folder / LOG).events
     if not found:
         raise ZfbenchError(f"{folder} holds no search; `zfbench run --out {folder}` begins one.")
     return found

@@ -11,7 +11,7 @@ from zfbench.runs.methods import make_discoverer
 from zfbench.runs.plan import FINALS, LOG, Plan, events
 from zfbench.runs.tasks import load_task
 from zfbench.search import finals, history
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 from zfbench.search.outcome import SearchOutcome
 from zfbench.search.trajectory import Point, trajectory
 
@@ -39,13 +39,13 @@ def replay_finals(folder: Path, outcome: SearchOutcome) -> SearchOutcome | None:
     """The outcome of a run's finals, from their journal; None if it has none. Errors as of `replay`."""
     if not (folder / FINALS).exists():
         return None
-    found = read_journal(folder / FINALS).events
+    found = read_log(folder / FINALS).events
     if not found:  # the process ended before it wrote a line
         return None
     plan = Plan.read(folder)
     spec = load_task(plan.task).spec
-    roster = finals.Roster(outcome.top(plan.final_count))
-    return history.replay(found, folder / FINALS, roster, spec, clock=lambda: 0.0).outcome()
+    finalists = finals.FinalistReplay(outcome.top(plan.final_count))
+    return history.replay(found, folder / FINALS, finalists, spec, clock=lambda: 0.0).outcome()
 
 
 def check(outcome: SearchOutcome, result: Result, final: SearchOutcome | None = None) -> str | None:

@@ -24,7 +24,7 @@ from zfbench.records.result import Result
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
 from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
-from zfbench.runs.plan import FINALS, GUEST, LOG, POPULATION, Plan
+from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
 from zfbench.sandbox.choose import check_trust, open_sandbox
@@ -67,7 +67,7 @@ def search(
         ZfbenchError: an unknown name, an impossible budget, a folder that holds another search, one that another
             process works in, or programs that must not run in this sandbox.
     """
-    if plan.proposer == GUEST:
+    if plan.proposer == EXTERNAL:
         raise ZfbenchError(f"The search in {folder} is a guest's; go on with `zfbench serve`.")
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
@@ -135,11 +135,11 @@ def _run_finals(
     """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
     assert budget.evaluations is not None
     task = loaded.task
-    roster = finals.Roster(outcome.top(budget.evaluations))
+    finalists = finals.FinalistReplay(outcome.top(budget.evaluations))
     with EventLog(folder / FINALS) as log:
         return run_search(
-            roster,
-            roster,
+            finalists,
+            finalists,
             loaded.family.evaluator(task, plan.limits, sandbox),
             spec=task.spec,
             seed_program=seed_program(task),
@@ -149,7 +149,7 @@ def _run_finals(
             bound=bound(plan.limits),
             workers=workers,
             executor=executor,
-            header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
+            header={**finalists.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
         )
 
 

@@ -22,7 +22,7 @@ from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
 from zfbench.search.header import begin, check_budget
-from zfbench.search.history import OnEvent, Ticket, replay
+from zfbench.search.history import OnEvent, OpenRequest, replay
 from zfbench.search.loop import evaluation_seed
 from zfbench.search.outcome import Reason, SearchOutcome
 
@@ -31,7 +31,7 @@ class BudgetSpentError(ZfbenchError):
     """The arena evaluates no more new programs."""
 
 
-class Guest:
+class ExternalDiscoverer:
     """The discoverer of an arena: one request for each program that was brought."""
 
     def __init__(self) -> None:
@@ -86,13 +86,13 @@ class Arena:
         bound = replace(bound, evaluations=1)
         check_budget(budget, replace(bound, tokens=1))  # whoever writes the programs reports its tokens
         head = begin(log, {**(header or {}), "task": spec.name, "seed": seed}, budget, bound, NOTHING)
-        self._history = replay((head, *log.events[1:]), log.path, Guest(), spec, on_event, clock)
+        self._history = replay((head, *log.events[1:]), log.path, ExternalDiscoverer(), spec, on_event, clock)
         self._evaluate, self._log, self._seed, self._on_event = evaluate, log, seed, on_event
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(workers)
         self._running: dict[ProgramId, Future[Evaluation]] = {}
-        for ticket in list(self._history.pending.values()):
-            self._give_up(ticket)  # in flight when an earlier process died: unpaid, and the guest may ask again
+        for open_request in list(self._history.pending.values()):
+            self._give_up(open_request)  # in flight when an earlier process died: unpaid, and the guest may ask again
 
     def evaluate(self, source: str, summary: str = "", tokens: int = 0) -> Evaluation:
         """Train and score a program; one that was evaluated before is free.
@@ -108,9 +108,9 @@ class Arena:
         """
         program = Program(source, operator="rewrite", summary=summary)
         with self._lock:
-            ticket = self._admit(program, Spend(tokens=tokens))
+            open_request = self._admit(program, Spend(tokens=tokens))
             earlier = self._earlier(program)
-        return self._answer(ticket, program, earlier)
+        return self._answer(open_request, program, earlier)
 
     def remaining(self) -> Budget:
         """What is left of the budget."""
@@ -142,7 +142,7 @@ class Arena:
                 self._report(event)
             return self._history.outcome()
 
-    def _admit(self, program: Program, spend: Spend) -> Ticket:
+    def _admit(self, program: Program, spend: Spend) -> OpenRequest:
         """Write down a program that there is room for."""
         if self.finished:
             raise BudgetSpentError("This search was finished; start another one in a new folder.")
@@ -158,15 +158,15 @@ class Arena:
         request = self._history.discoverer.ask()
         assert request is not None  # a guest never runs out
         event = self._log.append("ask", request.to_json())
-        ticket = self._history.ask(request, reservation)
+        open_request = self._history.ask(request, reservation)
         self._report(event)
         held = reservation.held.to_json()  # a known program's is less than a step's
         body = {"request": request.id, "program": program.to_json(), "failure": None, "spend": spend.to_json()}
         body["held"] = held
         event = self._append("proposal", body)
-        self._history.propose(ticket, program, None, spend)
+        self._history.propose(open_request, program, None, spend)
         self._report(event)
-        return ticket
+        return open_request
 
     def _earlier(self, program: Program) -> Future[Evaluation] | None:
         """The evaluation of an equal program, done or under way; None, and one is announced, when it is new."""
@@ -179,22 +179,22 @@ class Arena:
         self._running[program.id] = Future()
         return None
 
-    def _answer(self, ticket: Ticket, program: Program, earlier: Future[Evaluation] | None) -> Evaluation:
+    def _answer(self, open_request: OpenRequest, program: Program, earlier: Future[Evaluation] | None) -> Evaluation:
         """Evaluate, or wait for the equal program, and write down what came of it."""
         try:
             if earlier is None:
-                return self._run(ticket, program)
+                return self._run(open_request, program)
             evaluation = replace(earlier.result(), spend=NOTHING)
             with self._lock:
-                self._tell(ticket, evaluation, duplicate=True)
+                self._tell(open_request, evaluation, duplicate=True)
             return evaluation
         except BaseException:  # of the harness, not of the program: unpaid
             with self._lock:
-                if ticket.request.id in self._history.pending:
-                    self._give_up(ticket)
+                if open_request.request.id in self._history.pending:
+                    self._give_up(open_request)
             raise
 
-    def _run(self, ticket: Ticket, program: Program) -> Evaluation:
+    def _run(self, open_request: OpenRequest, program: Program) -> Evaluation:
         announced = self._running[program.id]
         try:
             with self._slots:
@@ -203,7 +203,7 @@ class Arena:
                 evaluation = self._evaluate(program, program_seed(self._seed, program))
             evaluation = replace(evaluation, spend=replace(evaluation.spend, evaluations=1))
             with self._lock:
-                self._tell(ticket, evaluation, duplicate=False)
+                self._tell(open_request, evaluation, duplicate=False)
         except BaseException as error:
             announced.set_exception(error)
             raise
@@ -213,15 +213,15 @@ class Arena:
         announced.set_result(evaluation)
         return evaluation
 
-    def _tell(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool) -> None:
-        body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
+    def _tell(self, open_request: OpenRequest, evaluation: Evaluation, duplicate: bool) -> None:
+        body = {"request": open_request.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
         event = self._append("evaluation", body)
-        self._history.evaluate(ticket, evaluation, duplicate)
+        self._history.evaluate(open_request, evaluation, duplicate)
         self._report(event)
 
-    def _give_up(self, ticket: Ticket) -> None:
-        event = self._append("lost", {"request": ticket.request.id})
-        self._history.give_up(ticket)
+    def _give_up(self, open_request: OpenRequest) -> None:
+        event = self._append("lost", {"request": open_request.request.id})
+        self._history.give_up(open_request)
         self._report(event)
 
     def _append(self, kind: Kind, body: dict[str, Any]) -> Event:

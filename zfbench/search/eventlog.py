@@ -58,7 +58,7 @@ class Journal:
     dropped: str | None
 
 
-def read_journal(path: Path) -> Journal:
+def read_log(path: Path) -> Journal:
     """Read and check a journal without locking it; an absent file is an empty journal.
 
     Raises:
@@ -101,7 +101,7 @@ class EventLog:
         """Open or begin a journal.
 
         Raises:
-            DamagedFileError: see `read_journal`.
+            DamagedFileError: see `read_log`.
             ZfbenchError: another process writes to it (the message gives its number), or the folder is not
                 writable.
         """
@@ -112,7 +112,7 @@ class EventLog:
         except OSError as error:
             raise ZfbenchError(f"Cannot write to {path.parent} ({error.strerror}); choose another folder.") from error
         try:
-            journal = read_journal(path)
+            journal = read_log(path)
             self.events, self.dropped = journal.events, journal.dropped
             self._next = len(self.events)
             self._file = path.open("ab", buffering=0)  # what a full disk refused must not be written later

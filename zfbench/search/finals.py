@@ -62,7 +62,7 @@ def fresh_seed(seed: int) -> int:
 
 
 @dataclass
-class Roster:
+class FinalistReplay:
     """Discoverer and proposer of the finals: each finalist once, in order.
 
     Attributes:

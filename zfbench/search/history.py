@@ -23,7 +23,7 @@ OnEvent = Callable[[Event], None]
 
 
 @dataclass(eq=False)
-class Ticket:
+class OpenRequest:
     """A request on its way to being told.
 
     Attributes:
@@ -55,7 +55,7 @@ class History:
         limits: what the evaluation of each program may spend, for the proposer.
         pending: tickets by request id, in order of asking.
         scored: every different program that was evaluated, in order, with the first critique of it.
-        fruitless: latest requests in a row that brought no working program which was evaluated for them. Where
+        requests_without_progress: latest requests in a row that brought no working program which was evaluated for them. Where
             repeats are evaluated again, each is paid for and says something new, so it counts as fruit: such a
             search reaches its generations, and its budget ends it. Requests that were not answered at all say
             nothing about the method and are passed over.
@@ -68,9 +68,9 @@ class History:
     ledger: Ledger
     step: Spend
     limits: Limits | None = None
-    pending: dict[int, Ticket] = field(default_factory=dict)
+    pending: dict[int, OpenRequest] = field(default_factory=dict)
     scored: dict[ProgramId, Scored] = field(default_factory=dict)
-    fruitless: int = 0
+    requests_without_progress: int = 0
     last_failure: str = ""
     ended: Reason | None = None
     _known: set[ProgramId] = field(default_factory=set)
@@ -78,7 +78,7 @@ class History:
     _duplicates: int = 0
     _unanswered: int = 0
 
-    def ask(self, request: Request, reservation: Reservation) -> Ticket:
+    def ask(self, request: Request, reservation: Reservation) -> OpenRequest:
         """A request was made, with room for it set aside.
 
         Raises:
@@ -86,19 +86,19 @@ class History:
         """
         if request.id != self._asked:
             raise ValueError(f"the discoverer numbered a request {request.id}, expected {self._asked}")
-        strangers = [parent for parent in request.parents if parent not in self.scored]
-        if strangers:
-            raise ValueError(f"request {request.id} names parents that were never evaluated: {strangers}")
+        unknown = [parent for parent in request.parents if parent not in self.scored]
+        if unknown:
+            raise ValueError(f"request {request.id} names parents that were never evaluated: {unknown}")
         parents = tuple(self.scored[parent] for parent in request.parents)
         context = Context(self.spec, parents, frozenset(self._known), tuple(self.scored.values()), self.limits)
-        ticket = Ticket(request, context, reservation)
-        self.pending[request.id] = ticket
+        open_request = OpenRequest(request, context, reservation)
+        self.pending[request.id] = open_request
         self._asked += 1
-        return ticket
+        return open_request
 
     def propose(
         self,
-        ticket: Ticket,
+        open_request: OpenRequest,
         program: Program,
         failure: str | None,
         spend: Spend,
@@ -108,63 +108,63 @@ class History:
         """A request was answered, or it turned out that it has no answer.
 
         Args:
-            ticket: of the request.
+            open_request: of the request.
             program: the answer; an empty one if there is none.
             failure: why there is none.
             spend: what the answer used up.
             critique: of the last parent, if it was criticised on the way.
             answered: whether the proposer was answered at all.
         """
-        self.ledger.charge(ticket.reservation, spend)
-        ticket.program, ticket.failure, ticket.answered = program, failure, answered
+        self.ledger.charge(open_request.reservation, spend)
+        open_request.program, open_request.failure, open_request.answered = program, failure, answered
         if failure is None:
             self._known.add(program.id)
         else:
             self.last_failure = failure
-        self._criticise(ticket, critique)
+        self._criticise(open_request, critique)
 
-    def interrupt(self, ticket: Ticket, failure: str, spend: Spend, critique: str = "") -> None:
+    def interrupt(self, open_request: OpenRequest, failure: str, spend: Spend, critique: str = "") -> None:
         """The proposer's surroundings failed; the request stays open, and what it has used up is paid.
 
         Args:
-            ticket: of the request.
+            open_request: of the request.
             failure: what failed.
             spend: what the request had used up by then.
             critique: of the last parent, if it was criticised by then; it is not asked for again.
         """
-        self.ledger.charge(ticket.reservation, spend)
+        self.ledger.charge(open_request.reservation, spend)
         self.last_failure = failure
-        self._criticise(ticket, critique)
-        parents = tuple(self.scored[parent] for parent in ticket.request.parents[-1:])
-        ticket.context = replace(ticket.context, parents=(*ticket.context.parents[:-1], *parents))
+        self._criticise(open_request, critique)
+        parents = tuple(self.scored[parent] for parent in open_request.request.parents[-1:])
+        open_request.context = replace(open_request.context, parents=(*open_request.context.parents[:-1], *parents))
 
-    def _criticise(self, ticket: Ticket, critique: str) -> None:
+    def _criticise(self, open_request: OpenRequest, critique: str) -> None:
         """Keep a critique with the last parent, unless that has one already."""
-        if critique and ticket.request.parents:
-            parent = self.scored[ticket.request.parents[-1]]
+        if critique and open_request.request.parents:
+            parent = self.scored[open_request.request.parents[-1]]
             self.scored[parent.program.id] = replace(parent, critique=parent.critique or critique)
 
-    def evaluate(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool) -> None:
+    def evaluate(self, open_request: OpenRequest, evaluation: Evaluation, duplicate: bool) -> None:
         """The answer was evaluated, or found to have been evaluated before; the discoverer is told."""
-        program = ticket.program
+        program = open_request.program
         if program is None:
-            raise ValueError(f"request {ticket.request.id} was evaluated before it was answered")
-        self.ledger.settle(ticket.reservation, evaluation.spend)
-        del self.pending[ticket.request.id]
+            raise ValueError(f"request {open_request.request.id} was evaluated before it was answered")
+        self.ledger.settle(open_request.reservation, evaluation.spend)
+        del self.pending[open_request.request.id]
         self._duplicates += duplicate
-        self._unanswered += ticket.failure is not None
-        new = not duplicate and ticket.failure is None
+        self._unanswered += open_request.failure is not None
+        new = not duplicate and open_request.failure is None
         if new:
             known = self.scored.get(program.id)
             self.scored[program.id] = Scored(program, evaluation, known.critique if known else "")
-        if ticket.answered:
-            self.fruitless = 0 if new and evaluation.ok else self.fruitless + 1
-        self.discoverer.tell(ticket.request, program, evaluation)
+        if open_request.answered:
+            self.requests_without_progress = 0 if new and evaluation.ok else self.requests_without_progress + 1
+        self.discoverer.tell(open_request.request, program, evaluation)
 
-    def give_up(self, ticket: Ticket) -> None:
+    def give_up(self, open_request: OpenRequest) -> None:
         """A request will not be told, since its process died or there is no time; what it held is free again."""
-        self.ledger.settle(ticket.reservation)
-        del self.pending[ticket.request.id]
+        self.ledger.settle(open_request.reservation)
+        del self.pending[open_request.request.id]
 
     def end(self, reason: Reason) -> None:
         """The search is over."""
@@ -198,10 +198,10 @@ class History:
             program = Program.from_json(body["program"])
             spend = Spend.from_json(body["spend"])
             critique = body.get("critique", "")
-            ticket = self.pending[body["request"]]
+            open_request = self.pending[body["request"]]
             if "held" in body:
-                ticket.reservation.held = Spend.from_json(body["held"])
-            self.propose(ticket, program, body["failure"], spend, critique, body.get("answered", True))
+                open_request.reservation.held = Spend.from_json(body["held"])
+            self.propose(open_request, program, body["failure"], spend, critique, body.get("answered", True))
         elif event.kind == "interrupted":
             spend = Spend.from_json(body["spend"])
             self.interrupt(self.pending[body["request"]], body["failure"], spend, body.get("critique", ""))

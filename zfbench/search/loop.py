@@ -29,7 +29,7 @@ from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, EventLog
 from zfbench.search.executors.local import default_executor
 from zfbench.search.header import begin, check_budget
-from zfbench.search.history import History, OnEvent, Ticket, replay
+from zfbench.search.history import History, OnEvent, OpenRequest, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 
 PATIENCE = 100  # requests in a row without a new working program that end a search
@@ -147,7 +147,7 @@ class _Loop:
     reevaluate: bool
     keep: Keep | None = None
     silent: int = 0  # latest requests in a row, of this process, that were not answered at all
-    running: dict[ProgramId, list[Ticket]] = field(default_factory=dict)  # who runs, then who waits
+    running: dict[ProgramId, list[OpenRequest]] = field(default_factory=dict)  # who runs, then who waits
 
     def run(self, patience: int) -> None:
         """Go on from the present state to the end of the search."""
@@ -167,16 +167,16 @@ class _Loop:
 
         Only time can have run out meanwhile: in every other unit the room they had is still theirs.
         """
-        for ticket in list(self.history.pending.values()):
-            if ticket.program is not None or self.history.ledger.in_time(self.history.step):
-                self._dispatch(ticket)
+        for open_request in list(self.history.pending.values()):
+            if open_request.program is not None or self.history.ledger.in_time(self.history.step):
+                self._dispatch(open_request)
             else:
-                self._give_up(ticket)
+                self._give_up(open_request)
 
     def _fill(self, patience: int) -> Reason | None:
         """Ask until every worker is busy (None), or say why no more is asked for now."""
         while len(self.history.pending) < self.pool.workers:
-            if self.history.fruitless >= patience:
+            if self.history.requests_without_progress >= patience:
                 return "stalled"
             reservation = self.history.ledger.reserve(self.history.step)
             if reservation is None:
@@ -186,29 +186,29 @@ class _Loop:
                 self.history.ledger.settle(reservation)
                 return "finished"
             event = self.log.append("ask", request.to_json())
-            ticket = self.history.ask(request, reservation)
+            open_request = self.history.ask(request, reservation)
             self._report(event)
-            self._dispatch(ticket)
+            self._dispatch(open_request)
         return None
 
-    def _dispatch(self, ticket: Ticket) -> None:
-        """Do the next thing for a ticket: propose, evaluate, wait for an equal program, tell, or give it up."""
-        request, program = ticket.request, ticket.program
+    def _dispatch(self, open_request: OpenRequest) -> None:
+        """Do the next thing for a open_request: propose, evaluate, wait for an equal program, tell, or give it up."""
+        request, program = open_request.request, open_request.program
         if program is None and request.operator == "seed":
-            self._proposed(ticket, Proposal(self.seed_program.source, self.seed_program.summary))
+            self._proposed(open_request, Proposal(self.seed_program.source, self.seed_program.summary))
         elif program is None:
-            self.pool.call(request.id, partial(self._propose, request, ticket.context))
-        elif ticket.failure is not None:
-            self._evaluated(ticket, Evaluation(Status.INVALID, feedback=ticket.failure))
+            self.pool.call(request.id, partial(self._propose, request, open_request.context))
+        elif open_request.failure is not None:
+            self._evaluated(open_request, Evaluation(Status.INVALID, feedback=open_request.failure))
         elif program.id in self.history.scored and not self.reevaluate:
-            self._evaluated(ticket, self.history.scored[program.id].evaluation, duplicate=True)
+            self._evaluated(open_request, self.history.scored[program.id].evaluation, duplicate=True)
         elif program.id in self.running:
-            self.running[program.id].append(ticket)
+            self.running[program.id].append(open_request)
         elif not self.history.ledger.in_time(self.bound):  # what it took to write the program is in no bound
-            self._give_up(ticket)
+            self._give_up(open_request)
         else:
             if not self.reevaluate:
-                self.running[program.id] = [ticket]
+                self.running[program.id] = [open_request]
             self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
 
     def _propose(self, request: Request, context: Context) -> Answer:
@@ -228,24 +228,24 @@ class _Loop:
 
     def _absorb(self, request_id: int, result: Answer | Evaluation) -> None:
         """Take a finished job's result."""
-        ticket = self.history.pending[request_id]
+        open_request = self.history.pending[request_id]
         if not isinstance(result, Evaluation):
-            self._answered(ticket, result)
+            self._answered(open_request, result)
             return
-        assert ticket.program is not None
-        first, *waiting = self.running.pop(ticket.program.id, [ticket])
+        assert open_request.program is not None
+        first, *waiting = self.running.pop(open_request.program.id, [open_request])
         self._evaluated(first, replace(result, spend=replace(result.spend, evaluations=1)))
         for other in waiting:
             self._evaluated(other, result, duplicate=True)
 
-    def _answered(self, ticket: Ticket, answer: Answer) -> None:
+    def _answered(self, open_request: OpenRequest, answer: Answer) -> None:
         """Take what the proposer came to; stop the run where its surroundings are to blame.
 
         Raises:
             ProposerUnavailableError: they are; the request stays open.
         """
         if self.keep is not None and answer.exchanges:
-            self.keep(ticket.request.id, answer.exchanges)
+            self.keep(open_request.request.id, answer.exchanges)
         unanswered = isinstance(answer, ProposalError) and not answer.answered
         self.silent = self.silent + 1 if unanswered else 0
         if isinstance(answer, ProposerUnavailableError):
@@ -254,45 +254,45 @@ class _Loop:
             message = f"No answer came to {self.silent} requests in a row, the last: {answer}"
             stop = ProposerUnavailableError(message, answer.spend, answer.critique)
         else:
-            self._proposed(ticket, answer)
+            self._proposed(open_request, answer)
             return
-        self._interrupt(ticket, stop)
+        self._interrupt(open_request, stop)
         raise stop
 
-    def _interrupt(self, ticket: Ticket, stop: ProposerUnavailableError) -> None:
+    def _interrupt(self, open_request: OpenRequest, stop: ProposerUnavailableError) -> None:
         """Write down why the run stops, and what the open request has used up."""
-        body = {"request": ticket.request.id, "failure": str(stop), "spend": stop.spend.to_json()}
+        body = {"request": open_request.request.id, "failure": str(stop), "spend": stop.spend.to_json()}
         body |= {"critique": stop.critique} if stop.critique else {}
         event = self.log.append("interrupted", {**body, "elapsed": self.history.ledger.elapsed()})
-        self.history.interrupt(ticket, str(stop), stop.spend, stop.critique)
+        self.history.interrupt(open_request, str(stop), stop.spend, stop.critique)
         self._report(event)
 
-    def _proposed(self, ticket: Ticket, answer: Proposal | ProposalError) -> None:
+    def _proposed(self, open_request: OpenRequest, answer: Proposal | ProposalError) -> None:
         failure = str(answer) if isinstance(answer, ProposalError) else None
         source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
-        program = Program(source, ticket.request.parents, ticket.request.operator, summary)
-        body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
+        program = Program(source, open_request.request.parents, open_request.request.operator, summary)
+        body = {"request": open_request.request.id, "program": program.to_json(), "failure": failure}
         body |= {"critique": answer.critique} if answer.critique else {}
         answered = not isinstance(answer, ProposalError) or answer.answered
         body |= {} if answered else {"answered": False}
         elapsed = self.history.ledger.elapsed()
         event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
-        self.history.propose(ticket, program, failure, answer.spend, answer.critique, answered)
+        self.history.propose(open_request, program, failure, answer.spend, answer.critique, answered)
         self._report(event)
-        self._dispatch(ticket)
+        self._dispatch(open_request)
 
-    def _evaluated(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool = False) -> None:
+    def _evaluated(self, open_request: OpenRequest, evaluation: Evaluation, duplicate: bool = False) -> None:
         if duplicate:
             evaluation = replace(evaluation, spend=NOTHING)
-        body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
+        body = {"request": open_request.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
         event = self.log.append("evaluation", {**body, "elapsed": self.history.ledger.elapsed()})
-        self.history.evaluate(ticket, evaluation, duplicate)
+        self.history.evaluate(open_request, evaluation, duplicate)
         self._report(event)
 
-    def _give_up(self, ticket: Ticket) -> None:
+    def _give_up(self, open_request: OpenRequest) -> None:
         """End a request untold, since there is no time for it; so there is none for another one either."""
-        event = self.log.append("lost", {"request": ticket.request.id, "elapsed": self.history.ledger.elapsed()})
-        self.history.give_up(ticket)
+        event = self.log.append("lost", {"request": open_request.request.id, "elapsed": self.history.ledger.elapsed()})
+        self.history.give_up(open_request)
         self._report(event)
 
     def _report(self, event: Event) -> None:

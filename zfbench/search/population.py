@@ -44,9 +44,9 @@ def draw_text(population: Sequence[tuple[ProgramId, float]], members: Sequence[M
     copies: dict[ProgramId, list[float]] = {}
     for program, weight in population:
         copies.setdefault(program, []).append(weight)
-    if strangers := copies.keys() - by_program.keys():
+    if unknown := copies.keys() - by_program.keys():
         raise DamagedFileError(
-            f"The population holds the program {min(strangers)}, which this run did not evaluate; `zfbench resume` "
+            f"The population holds the program {min(unknown)}, which this run did not evaluate; `zfbench resume` "
             "writes it anew."
         )
     ranked = sorted(copies, key=lambda program: (-sum(copies[program]), by_program[program].number))

@@ -24,7 +24,7 @@ from zfbench.search.outcome import SearchOutcome
 LONGEST = 2**20  # bytes of a request; the contract accepts sources of a sixteenth of that
 
 
-class Door:
+class Server:
     """A server of one arena; also a context manager.
 
     Attributes:
@@ -40,9 +40,9 @@ class Door:
         """
         self.token = secrets.token_urlsafe(24)
         self.outcome: SearchOutcome | None = None
-        handler = type("Handler", (_Handler,), {"door": self, "arena": arena})
+        handler = type("Handler", (_Handler,), {"owner": self, "arena": arena})
         try:
-            self._server = _Server(("127.0.0.1", port), handler)
+            self._server = _HttpServer(("127.0.0.1", port), handler)
         except OSError as error:
             raise ZfbenchError(f"Cannot listen on port {port} ({error.strerror}); choose another.") from error
 
@@ -63,14 +63,14 @@ class Door:
         """Stop listening, and wait for the answers that are under way."""
         self._server.server_close()
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class _Server(ThreadingHTTPServer):
+class _HttpServer(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for the evaluations that are under way
 
 
@@ -83,7 +83,7 @@ class _RefusedError(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    door: Door
+    owner: Server
     arena: Arena
     timeout = 60  # seconds that a client may take to send its request
 
@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _check_token(self) -> None:
         given = self.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, f"Bearer {self.door.token}".encode()):
+        if not hmac.compare_digest(given, f"Bearer {self.owner.token}".encode()):
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "The header 'Authorization: Bearer TOKEN' is missing.")
 
     def _evaluate(self) -> dict[str, Any]:
@@ -145,11 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _finish(self) -> dict[str, Any]:
         try:
-            self.door.outcome = self.arena.finish()
+            self.owner.outcome = self.arena.finish()
         except ZfbenchError as error:
             raise _RefusedError(HTTPStatus.CONFLICT, str(error)) from error
         self.server.shutdown()  # ends the loop of `serve`; this answer is still sent
-        return {"evaluated": self.door.outcome.counts.evaluated}
+        return {"evaluated": self.owner.outcome.counts.evaluated}
 
     def _body(self) -> dict[str, Any]:
         length = self.headers.get("Content-Length", "")

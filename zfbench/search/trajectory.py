@@ -37,7 +37,7 @@ class Point:
 
 
 @dataclass
-class Course:
+class SearchProgress:
     """Where a search has got to, event by event.
 
     Attributes:
@@ -99,5 +99,5 @@ class Course:
 
 def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
     """One point for each program that was evaluated, in that order; duplicates and missing answers cost no point."""
-    course = Course()
-    return tuple(point for event in events if (point := course.follow(event)) is not None)
+    progress = SearchProgress()
+    return tuple(point for event in events if (point := progress.follow(event)) is not None)

@@ -76,7 +76,7 @@ def test_the_seed_program_starts_as_the_last_value(spec):
     import jax
 
     dynamics = Dynamics.of(_instantiate(_execute(SEED_PROGRAM), spec), spec)
-    params = dynamics.initial_parameters(spec, jax.random.key(0))
+    params = dynamics.initialiser(spec)(jax.random.key(0))
     context = np.random.default_rng(2).random((3, 4, 5), np.float32)
     path = dynamics.rollout(params, context, np.zeros((3, 12, 2)))
     np.testing.assert_array_equal(path, np.repeat(context[:, -1:], 8, axis=1))
