@@ -1,4 +1,4 @@
-"""The command `zfbench`: its commands by group, those of other packages, and errors as one sentence."""
+"""The command `zfbench`: its commands by group, commands of other packages, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from zfbench.cli import analyses, boards, data, judging, listing, searches, suit
 from zfbench.cli.console import console, report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
-PLUGINS = "Of other packages"
-INTERRUPTED = 130  # what typer exits with after Ctrl-C
+PLUGINS = "Other packages"
+INTERRUPTED = 130  # typer's exit status after Ctrl-C
 
 app = typer.Typer(
     name="zfbench",
@@ -71,9 +71,10 @@ def _options(
 
 
 def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
-    """Add commands of other packages: the entry-point group `zfbench.commands`, each a typer command or group of them.
+    """Add commands of other packages, from the entry-point group `zfbench.commands`.
 
-    A package that cannot be imported gets a command that says why, so that it stops no other command.
+    Each entry is a typer command or a group of them. A package that cannot be imported gets a command that says why, so
+    that it stops no other command.
 
     Args:
         target: the application to add to.
@@ -83,7 +84,10 @@ def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
     for name in sorted({entry.name for entry in entries}):
         claims = sorted({entry.value for entry in entries if entry.name == name})
         if name in own:
-            report_error(f"the command '{name}' of {' and '.join(claims)} is left out: zfbench has one of that name.")
+            report_error(
+                f"the command '{name}' of {' and '.join(claims)} is not available, because zfbench has a command of "
+                "that name."
+            )
             continue
         try:
             command = _load(name, claims, entries)
@@ -106,7 +110,7 @@ def _load(name: str, claims: list[str], entries: list[EntryPoint]) -> Any:
         raise ZfbenchError(f"The command '{name}' is claimed by {' and '.join(claims)}; uninstall one of the packages.")
     try:
         return next(entry for entry in entries if entry.name == name).load()
-    except Exception as error:  # a stranger's module may raise anything; the sentence says what it was
+    except Exception as error:  # a module of another package may raise anything; the sentence says what it was
         raise ZfbenchError(
             f"The command '{name}' ({claims[0]}) cannot be imported ({type(error).__name__}: {error}); update or "
             "uninstall its package."
@@ -118,7 +122,7 @@ def _refuse(reason: str) -> None:
 
 
 def main() -> None:
-    """Entry point: errors that a user can act on are one sentence, without a traceback."""
+    """Run the command line; errors that a user can act on are printed in one sentence, without a traceback."""
     add_plugins(app, list(entry_points(group="zfbench.commands")))
     try:
         app()
@@ -127,5 +131,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            console.print("Stopped. What was finished is kept, and the same command goes on from there.", markup=False)
+            console.print("Stopped. Finished work is kept, and the same command continues from there.", markup=False)
         raise

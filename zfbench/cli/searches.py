@@ -38,29 +38,30 @@ def run(
     budget: BudgetOption = None,
     seed: SeedOption = 0,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Repeatable: a setting of the discoverer, NAME=JSON.")
+        list[str] | None, typer.Option("--set", help="A setting of the discoverer, NAME=JSON; repeatable.")
     ] = None,
     proposer_setting: Annotated[
-        list[str] | None, typer.Option("--proposer-set", help="Repeatable: a setting of the proposer, NAME=JSON.")
+        list[str] | None, typer.Option("--proposer-set", help="A setting of the proposer, NAME=JSON; repeatable.")
     ] = None,
     hint: Annotated[
-        list[str] | None, typer.Option(help="Repeatable: a research idea, or @FILE with one a line.")
+        list[str] | None,
+        typer.Option(help="A research idea for the proposer, or @FILE with one idea in each line; repeatable."),
     ] = None,
     finalists: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="How many of the best programs are trained anew at full length, to choose the one that is judged.",
+            help="Number of the best programs that are trained again at full length, to choose the one that is judged.",
         ),
     ] = None,
     fast_path: FastPathOption = False,
     patience: Annotated[
         int,
         typer.Option(
-            min=1, help="End the search after this many requests in a row that brought no new working program."
+            min=1, help="End the search after this number of requests in a row that brought no new working program."
         ),
     ] = 100,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
     ray_address: RayAddressOption = None,
@@ -117,7 +118,7 @@ def resume(
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
-    """Go on with an interrupted search, as its log says it was begun, and judge the best program.
+    """Continue an interrupted search with the options in its event log, and judge the best program.
 
     Example: zfbench resume runs/zfish-tiny-masked__random_search-grammar__seed0
     """
@@ -166,22 +167,22 @@ def replay(run: RunArgument) -> None:
 
 def serve(
     task: TaskOption,
-    name: Annotated[str, typer.Option(help="What the system that will call is known as.")] = "guest",
+    name: Annotated[str, typer.Option(help="Name of the system that will call, for the result.")] = "external",
     budget: BudgetOption = None,
     seed: SeedOption = 0,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Of 127.0.0.1; 0 takes a free one.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Candidates trained at once; further calls wait.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of 127.0.0.1; 0 chooses a free one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Number of candidates trained at once; further calls wait.")] = 1,
     updates: UpdatesOption = 2_000,
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
-    """Evaluate programs for a system that owns its search loop, within a budget, over HTTP on this machine.
+    """Evaluate programs within a budget, over HTTP on this machine, for a system that owns its search loop.
 
-    Prints a URL and a token. POST /finish ends the search and judges its best program; so does Ctrl-C when the budget
-    is spent. Before that, Ctrl-C stops the server, and the same command goes on.
+    Prints a URL and a token. POST /finish ends the search and judges its best program; so does Ctrl-C if the budget is
+    spent. Before that, Ctrl-C stops the server, and the same command continues.
 
     Example: zfbench serve --task zfish-tiny/masked --name openevolve --budget evaluations=100
     """
@@ -208,4 +209,4 @@ def serve(
     if over:
         report_search(*report, folder)
     else:
-        console.print("stopped; the same command goes on from there.")
+        console.print("Stopped. The same command continues the search.")

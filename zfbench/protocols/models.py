@@ -45,7 +45,7 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A model that steps: its predictions can be perturbed and clamped, so its mechanism can be scored."""
+    """A model that computes one step after another, so that it can be perturbed and clamped."""
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
@@ -120,10 +120,10 @@ class EdgeRanking(Protocol):
 
 
 class Baseline(Protocol):
-    """What every entry of the group `zfbench.baselines` declares: a class to inherit from, or what a factory has too.
+    """Declarations that every entry of the group `zfbench.baselines` has; a class to inherit from.
 
-    An entry is called with a task and a seed, `entry(task, seed)`, and gives a model that is not fitted yet: a
-    `Forecaster`, a `Simulator`, both, or an `EdgeRanking`.
+    A factory may declare the same attributes instead. An entry is called with a task and a seed, `entry(task, seed)`,
+    and returns a model that is not fitted yet: a `Forecaster`, a `Simulator`, both, or an `EdgeRanking`.
 
     Attributes:
         kind: `baseline`, `control`, or `program` for a reference program.

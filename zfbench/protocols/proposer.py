@@ -116,12 +116,12 @@ class Proposer(Protocol):
 
     Attributes:
         bound: the most that one call may use up; the loop reserves it in advance.
-        trusted: whether all programs that it can write are known to be harmless, as those of a grammar or a finite
+        trusted: True if all programs that it can write are known to be harmless, as those of a grammar or a finite
             list are; those of a language model are not, and run in a sandbox that confines them.
-        version: rises when equal draws come to give other programs, so that a search is not continued by another
-            version; None for a proposer that has no versions.
-        identity: what else its answers depend on (model, hash of the prompts, hashes of files), JSON-compatible;
-            it goes to the run's header and its result. Never a secret.
+        version: number that rises when equal random draws begin to give other programs, so that a search is not
+            continued by another version; None for a proposer that has no versions.
+        identity: further things that its answers depend on (model, hash of the prompts, hashes of files),
+            JSON-compatible; written to the run's header and its result, so never a secret.
         surroundings: settings that do not define the method, with the values in use, JSON-compatible: where a model
             is served, how long to wait for it. A run may be resumed with other values, and results that differ in
             them alone are results of one method. Settings of these names are left out of header and method.

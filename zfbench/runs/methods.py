@@ -1,4 +1,4 @@
-"""Registered methods by name, made with their settings, and checked against the interface that they claim to have."""
+"""Registered methods by name: made with their settings, and checked for their interface."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ DISCOVERER = ("ask", "tell")
 
 
 def seed_program(task: SearchTask) -> Program:
-    """The program that searches on a task start from."""
+    """Return the program that searches on a task start from."""
     return Program(task.seed_program, summary="the task's seed program")
 
 
 def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
-    """The discoverer of a plan, fresh.
+    """Make the discoverer of a plan.
 
     Raises:
-        UnknownNameError: there is none of that name.
-        ZfbenchError: it has no such setting, or lacks a part of its interface.
+        UnknownNameError: there is no discoverer of that name.
+        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
@@ -38,7 +38,7 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
 
 
 def make_proposer(plan: Plan, spec: Spec) -> Proposer:
-    """The proposer of a plan, fresh; errors as of `make_discoverer`."""
+    """Make the proposer of a plan; the errors are those of `make_discoverer`."""
     made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
     return made
 
@@ -54,6 +54,6 @@ def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[st
     if missing:
         raise ZfbenchError(
             f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are and has defaults for optional ones."
+            f"zfbench.protocols.{kind}.{kind.capitalize()}, which describes them and has defaults for optional ones."
         )
     return made

@@ -1,4 +1,4 @@
-"""An arena over HTTP on the loopback interface, for systems in another process or another language.
+"""HTTP server for systems that own their search loop, in another process or another language.
 
     POST /evaluate   {"source": TEXT, "summary": TEXT, "tokens": NUMBER}   -> an evaluation
     GET  /remaining                                                       -> what is left of the budget
@@ -21,15 +21,15 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.outcome import SearchOutcome
 
-LONGEST = 2**20  # bytes of a request; the contract accepts sources of a sixteenth of that
+LONGEST = 2**20  # largest size of a request in bytes; the contract accepts sources of a sixteenth of that
 
 
 class Server:
-    """A server of one arena; also a context manager.
+    """An HTTP server of one arena on the loopback interface; also a context manager.
 
     Attributes:
-        token: what every call must carry.
-        outcome: of the search, once a call finished it.
+        token: token that every call must send.
+        outcome: outcome of the search, once a call has finished it.
     """
 
     def __init__(self, arena: Arena, port: int = 0) -> None:
@@ -48,19 +48,19 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which the server listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def serve(self) -> None:
-        """Answer until a call finishes the search, or `stop`."""
+        """Answer calls until one of them finishes the search, or until `stop` is called."""
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
-        """Make `serve` return; from another thread."""
+        """Make `serve` return; to be called from another thread."""
         self._server.shutdown()
 
     def close(self) -> None:
-        """Stop listening, and wait for the answers that are under way."""
+        """Stop listening, and wait for the calls that are being answered."""
         self._server.server_close()
 
     def __enter__(self) -> Server:
@@ -75,7 +75,7 @@ class _HttpServer(ThreadingHTTPServer):
 
 
 class _RefusedError(Exception):
-    """A call that gets no answer but a status and a sentence."""
+    """An error that is answered with a status and a sentence."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -88,11 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds that a client may take to send its request
 
     def do_GET(self) -> None:
-        """Answer a question."""
+        """Answer a GET request."""
         self._answer({"/remaining": self._remaining})
 
     def do_POST(self) -> None:
-        """Do something."""
+        """Answer a POST request."""
         self._answer({"/evaluate": self._evaluate, "/finish": self._finish})
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-        except ConnectionError:  # the client has gone; its answer is in the journal, and free when it asks again
+        except ConnectionError:  # the client has gone; its answer is in the event log, and free when it asks again
             self.close_connection = True
 
     def _check_token(self) -> None:

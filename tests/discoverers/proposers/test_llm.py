@@ -276,7 +276,7 @@ def quoting(code, fill=""):
 
 
 @pytest.mark.parametrize("fill", ["", "x" * 140])  # the second cuts the quotation in the middle of the key
-def test_key_that_an_endpoint_quotes_reaches_neither_error_nor_journal(model, tmp_path, fill):
+def test_key_that_an_endpoint_quotes_reaches_neither_error_nor_event_log(model, tmp_path, fill):
     with pytest.raises(ProposerUnavailableError, match="answered 401") as caught:
         propose(model(quoting(401, fill)))
     assert "secret-key" not in str(caught.value) + repr(caught.value.exchanges)

@@ -69,7 +69,7 @@ def test_other_requests_have_no_answer(tmp_path):
         proposer.propose(Request(1, "rewrite", ("stranger",)), Context(SPEC, (), frozenset()), np.random.default_rng())
 
 
-def test_missing_or_empty_journal_is_explained(tmp_path):
+def test_missing_or_empty_event_log_is_explained(tmp_path):
     with pytest.raises(ZfbenchError, match="holds no recorded search"):
         ReplayProposer(SPEC, str(tmp_path / "none"))
 

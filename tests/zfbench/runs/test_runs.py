@@ -53,7 +53,7 @@ def test_log_of_an_unknown_version_is_refused(tmp_path):
         Plan.read(tmp_path)
 
 
-def test_journal_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
+def test_event_log_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
     """It says nothing of the fast path, which there was not."""
     outcome, _ = search(victim.PLAN, tmp_path / "new")
     head, *events = read_log(tmp_path / "new" / LOG).events

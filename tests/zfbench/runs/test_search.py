@@ -179,7 +179,7 @@ def test_unknown_settings_are_named(tmp_path, judged):
         search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
 
 
-def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
+def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
     pytest.importorskip("openai")
     from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
 

@@ -142,7 +142,7 @@ def test_a_prediction_of_the_wrong_shape_is_refused(shapes_unchecked):
 
 
 def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ZfbenchError, match="give 6, 5 and 5"):
+    with pytest.raises(ZfbenchError, match="give 6 and 5"):
         score_forecast(*draw(7), SD, CONDITIONS[1:], GROUPS)
 
 

@@ -239,7 +239,7 @@ def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path
         assert arena.finish().spend.evaluations == 1
 
 
-def test_guest_is_judged_as_any_search_and_replayed(victim, tmp_path):
+def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
     plan = Plan("toy", "openevolve", EXTERNAL, Budget(evaluations=4), 5)
     with open_arena(plan, tmp_path) as arena:
         for source in ("70", "78", "78", "90"):

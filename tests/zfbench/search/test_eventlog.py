@@ -38,7 +38,7 @@ def test_reopening_appends(tmp_path):
     assert len(read_log(tmp_path / "log").events) == 3
 
 
-def test_absent_file_is_an_empty_journal(tmp_path):
+def test_absent_file_is_an_empty_event_log(tmp_path):
     assert read_log(tmp_path / "log").events == ()
 
 
@@ -54,7 +54,7 @@ def test_torn_last_line_is_dropped_and_reported(tmp_path, kept):
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_torn_first_line_leaves_an_empty_journal(tmp_path):
+def test_torn_first_line_leaves_an_empty_event_log(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(write(path, 1)[0][:10])
     assert read_log(path).events == ()
@@ -92,7 +92,7 @@ def test_missing_and_exchanged_lines_are_refused(tmp_path):
             read_log(path)
 
 
-def test_damaged_journal_is_not_locked_forever(tmp_path):
+def test_damaged_event_log_is_not_locked_forever(tmp_path):
     path = tmp_path / "log"
     lines = write(path, 3)
     path.write_bytes(b"x\n" + lines[1])

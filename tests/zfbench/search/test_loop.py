@@ -373,7 +373,7 @@ def test_no_evaluation_begins_that_could_end_too_late_however_long_its_proposal_
     assert outcome.reason == "budget"
 
 
-def test_program_that_came_too_late_is_journalled_and_stays_unevaluated_when_resumed(tmp_path):
+def test_program_that_came_too_late_is_event_logled_and_stays_unevaluated_when_resumed(tmp_path):
     whole = tmp_path / "whole"
     outcome = Slow(50.0, 10.0).search(whole, 85.0)
     events = read_log(whole).events
@@ -413,12 +413,12 @@ def test_resuming_another_search_names_the_difference(tmp_path, change, named):
         search(tmp_path / "log", **{"header": header, **change})
 
 
-def test_journal_of_another_format_is_refused_with_what_to_do(tmp_path):
+def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
     search(tmp_path / "new")
     with EventLog(tmp_path / "old") as log:
         for event in read_log(tmp_path / "new").events:
             log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
-    with pytest.raises(ZfbenchError, match="format 1, not 2: resume it with that version"):
+    with pytest.raises(ZfbenchError, match="event log of format 1, .* writes 2: resume the search with the version that began it"):
         search(tmp_path / "old")
 
 
@@ -530,7 +530,7 @@ def test_equal_programs_in_flight_are_evaluated_once(tmp_path):
     assert outcome.counts.duplicates == outcome.counts.asked - 2
 
 
-def test_exception_in_a_worker_ends_the_run_and_keeps_the_journal(tmp_path):
+def test_exception_in_a_worker_ends_the_run_and_keeps_the_event_log(tmp_path):
     def broken(program, seed):
         raise OSError("no more processes")
 
@@ -539,7 +539,7 @@ def test_exception_in_a_worker_ends_the_run_and_keeps_the_journal(tmp_path):
     assert [event.kind for event in read_log(tmp_path / "log").events] == ["run", "ask", "proposal"]
 
 
-def test_proposer_is_advised_whatever_the_discoverer_and_the_journal_keeps_the_wish_alone(tmp_path):
+def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the_wish_alone(tmp_path):
     class Listening(Numbers):
         hints = ()
 
