@@ -1,4 +1,4 @@
-"""Which command measures the runs that a claim lacks."""
+"""Shell commands that measure the runs that a claim lacks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SUITES = Path(__file__).parent / "suites"
 
 
 def command(missing: Missing, suites: Path = SUITES) -> str:
-    """The shell command that measures the missing runs.
+    """Return the shell command that measures the missing runs.
 
     Args:
         missing: runs of one side of a claim.
-        suites: folder of suites (`*.toml`); the first that plans the runs measures them.
+        suites: folder of suites (`*.toml`); the first one that contains the runs is used.
 
     Returns:
-        Of a suite, or else of a search for each seed; empty for a method that is no search.
+        The command of a suite, or else of a search for each seed; empty for a method that is not a search.
     """
     side = missing.side
     for path in sorted(suites.glob("*.toml")):
         planned = {job.seed for job in read_suite(path)[0] if _is_of(side, job)}
-        deterministic = len(planned) == 1 and side.proposer is None  # one seed says all
+        deterministic = len(planned) == 1 and side.proposer is None  # equal for every seed
         if planned.issuperset(missing.seeds) or (deterministic and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
             return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
@@ -39,13 +39,13 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
 
 
 def _is_of(side: Side, job: Job) -> bool:
-    return side.names(job.task, job.record, None if job.plan is None else job.plan.options)
+    return side.matches(job.task, job.record, None if job.plan is None else job.plan.options)
 
 
 def _folder(side: Side) -> str:
-    """The option for a folder of its own, so that the searches of two sides never meet in one; a budget must be named.
+    """Return the option for a folder of the side's own, so that searches of two sides are never in one folder.
 
-    A claim that names no budget leaves the choice of an equal one, and so of a folder, to people.
+    It is empty if the claim names no budget; the user then chooses a budget that is equal for both sides, and a folder.
     """
     if side.budget is None:
         return ""
@@ -63,7 +63,7 @@ def _folder(side: Side) -> str:
 
 
 def _search(side: Side) -> str:
-    """The search that a suite would run; a claim that names no budget leaves the choice of an equal one to people."""
+    """Return the command of the search that a suite would run; the user adds a budget if the claim names none."""
     words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
     for unit, limit in (side.budget or {}).items():
         words += ["--budget", f"{unit}={written(limit)}"]
@@ -82,7 +82,7 @@ def _search(side: Side) -> str:
 
 
 def _assigned(name: str, value: object) -> str:
-    """A setting as `--set` reads it: a text that would be read as another JSON value is quoted."""
+    """Return a setting as `--set` reads it; a text that would be read as another JSON value is quoted."""
     bare = isinstance(value, str) and not _is_json(value)
     return f"{name}={value if bare else json.dumps(value)}"
 
@@ -96,16 +96,19 @@ def _is_json(text: str) -> bool:
 
 
 def _short(path: Path) -> str:
-    """The path from here, where that is shorter."""
+    """Return the path relative to the current folder if it is below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def describe(missing: Sequence[Missing], own: str = "") -> list[str]:
-    """What is missing and how to measure it, a line each; by the claim's `own` command where it names one."""
+    """Return lines that list the missing runs, each with the command that measures it.
+
+    If the claim has a command of its own, `own`, that one is given.
+    """
     lines = []
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        how = own or command(entry) or "no suite here has these runs: add a block for them to one, and run it"
+        how = own or command(entry) or "no shipped suite has these runs; add a block for them to a suite, and run it"
         lines.append(f"  {how}")
     return lines

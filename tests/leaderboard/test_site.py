@@ -11,7 +11,7 @@ import pytest
 from zfbench.cli.boards import RESULTS
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.site.build import build
-from zfbench.leaderboard.site.searches import TARGETS, course
+from zfbench.leaderboard.site.searches import TARGETS, loss_curve
 from zfbench.leaderboard.site.svg import Line, Point, Scale, bars, lines, matrix, scatter
 from zfbench.leaderboard.tables import FORMATS, as_text
 from zfbench.records.program import Program
@@ -168,9 +168,9 @@ def test_targets_are_shares_of_the_last_values_error_and_no_other_search_moves_t
 
 def test_what_was_written_before_searches_were_recorded_is_drawn_over_evaluations(make):
     old = make(curves={"search/evaluation": [2.0, 5.0], "search/loss": [0.4, 0.2]})
-    assert course(old, "evaluations") == ([2.0, 5.0], [0.4, 0.2])
-    assert course(old, "tokens") is None
-    assert course(make(), "evaluations") is None
+    assert loss_curve(old, "evaluations") == ([2.0, 5.0], [0.4, 0.2])
+    assert loss_curve(old, "tokens") is None
+    assert loss_curve(make(), "evaluations") is None
 
 
 def test_a_searchs_page_shows_its_tree_finals_and_population(site):

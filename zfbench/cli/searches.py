@@ -141,7 +141,10 @@ def resume(
 
 
 def replay(run: RunArgument) -> None:
-    """Derive a search's outcome from its log alone, without running a program, and compare it with result.json."""
+    """Derive the outcome of a search from its event log alone, and compare it with result.json.
+
+    No program is run.
+    """
     from zfbench.records.reading import load
     from zfbench.runs.plan import RESULT
     from zfbench.runs.replay import check, replay_finals

@@ -1,4 +1,4 @@
-"""A search whose programs come from a system that owns its own loop: evaluate for it, then judge its best."""
+"""Searches for systems that own their search loop: evaluate their programs, then judge the best one."""
 
 from __future__ import annotations
 

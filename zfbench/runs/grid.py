@@ -181,7 +181,7 @@ class Grid:
 
 
 def is_current(known: Result, task: SearchTask, job: Job) -> bool:
-    """Whether a result was measured on today's data, with today's scores, and with the job's limits and settings.
+    """Return True if a result is of the present data and scores, and of the job's limits and settings.
 
     The versions of families of metrics that zfbench does not have, such as those of a plug-in's task, are not compared.
 

@@ -1,4 +1,4 @@
-"""What a proposer would send to a language model for a task, and what that may cost; nothing is sent or run."""
+"""The prompts that a proposer would send to a language model for a task, and their possible cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's event logs say, without running a program: its outcome, its progress, and whether its result agrees."""
+"""The outcome and the progress of a run, read from its event logs without running a program."""
 
 from __future__ import annotations
 

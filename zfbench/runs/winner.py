@@ -151,7 +151,7 @@ def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[s
 
 
 def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path) -> Result | None:
-    """Return the result in the folder if it is of this benchmark version and agrees with the outcomes, and else None."""
+    """Return the folder's result if it is of this benchmark version and agrees with the outcomes; else None."""
     path = folder / RESULT
     if not path.exists():
         return None
