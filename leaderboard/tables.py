@@ -31,8 +31,8 @@ LEGENDS = {  # explanation of the columns of each family of scores
     "predicting no effect.",
     "likelihood": "Log p: log marginal likelihood in nats of all observations that were held out or selected on, mean "
     "of three new evaluations; MC error: Monte Carlo error of the average over the prior; eval. sd: standard deviation "
-    "of the three. Optimism: the search's evaluation of its winner minus that mean. Exact log p and surrogate error: for "
-    "each held-out observation.",
+    "of the three. Optimism: the search's evaluation of its winner minus that mean. Exact log p and surrogate error: "
+    "for each held-out observation.",
     "population": "Target share: share of the population that is the target model.",
 }
 LIMITS = ("updates", "seconds")  # fields of a board's header
