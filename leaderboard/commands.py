@@ -1,4 +1,4 @@
-"""Which command measures the runs that a claim lacks."""
+"""Shell commands that measure the runs that a claim lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zfbench.search.budget import Budget, written
 
 
 def command(missing: Missing, suites: Path = SUITES) -> str:
-    """The shell command that measures the missing runs.
+    """Return the shell command that measures the missing runs.
 
     Args:
         missing: runs of one side of a claim.
@@ -23,7 +23,7 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
             whose results are the published ones.
 
     Returns:
-        Of a suite, or else of a search for each seed; empty for a method that is no search.
+        The command of a suite, or else of a search for each seed; empty for a method that is not a search.
     """
     side = missing.side
     known = {path: read_suite(path) for path in sorted(suites.glob("*.toml"))}
@@ -41,13 +41,13 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
 
 
 def _is_of(side: Side, job: Job) -> bool:
-    return side.names(job.task, job.record, None if job.plan is None else job.plan.options)
+    return side.matches(job.task, job.record, None if job.plan is None else job.plan.options)
 
 
 def _folder(side: Side) -> str:
-    """The option for a folder of its own, so that the searches of two sides never meet in one; a budget must be named.
+    """Return the option for a folder of the side's own, so that searches of two sides are never in one folder.
 
-    A claim that names no budget leaves the choice of an equal one, and so of a folder, to people.
+    It is empty if the claim names no budget; the user then chooses a budget that is equal for both sides, and a folder.
     """
     if side.budget is None:
         return ""
@@ -65,7 +65,7 @@ def _folder(side: Side) -> str:
 
 
 def _search(side: Side) -> str:
-    """The search that a suite would run; a claim that names no budget leaves the choice of an equal one to people."""
+    """Return the command of the search that a suite would run; the user adds a budget if the claim names none."""
     words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
     for unit, limit in (side.budget or {}).items():
         words += ["--budget", f"{unit}={written(limit)}"]
@@ -84,7 +84,7 @@ def _search(side: Side) -> str:
 
 
 def _assigned(name: str, value: object) -> str:
-    """A setting as `--set` reads it: a text that would be read as another JSON value is quoted."""
+    """Return a setting as `--set` reads it; a text that would be read as another JSON value is quoted."""
     bare = isinstance(value, str) and not _is_json(value)
     return f"{name}={value if bare else json.dumps(value)}"
 
@@ -98,11 +98,14 @@ def _is_json(text: str) -> bool:
 
 
 def describe(missing: Sequence[Missing], own: str = "") -> list[str]:
-    """What is missing and how to measure it, a line each; by the claim's `own` command where it names one."""
+    """Return lines that list the missing runs, each with the command that measures it.
+
+    If the claim has a command of its own, `own`, that one is given.
+    """
     lines = []
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        how = own or command(entry) or "no suite here has these runs: add a block for them to one, and run it"
+        how = own or command(entry) or "no shipped suite has these runs; add a block for them to a suite, and run it"
         lines.append(f"  {how}")
     return lines

@@ -1,4 +1,4 @@
-"""Three pictures of a set of results: what was forecast, what was wired, and who took a shortcut."""
+"""Three pictures of results: forecasts, recovered wiring, and errors on training and held-out conditions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def draw_demo(results: Sequence[Result], neurons: Sequence[str], folder: Path) -
     """Draw the three pictures of the demo.
 
     Args:
-        results: of the demo's suite.
+        results: results of the demo's suite.
         neurons: N names.
-        folder: of the pictures.
+        folder: folder of the pictures.
 
     Returns:
-        Their paths.
+        The paths of the pictures.
     """
     by_name = {r.method.name: r for r in results if r.status == "ok"}
     truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
@@ -43,7 +43,7 @@ def draw_demo(results: Sequence[Result], neurons: Sequence[str], folder: Path) -
 
 
 def draw_scatter(results: Sequence[Result], path: Path) -> None:
-    """In-distribution against out-of-distribution error; above the diagonal lies what did not generalise."""
+    """Draw out-of-distribution against in-distribution errors; methods above the diagonal did not generalise."""
     shown = [
         r for r in results if "forecast/id/mae" in r.metrics and r.metrics["forecast/id/mae"] > 1e-5
     ]  # the oracle would stretch the logarithm
@@ -65,7 +65,7 @@ def draw_scatter(results: Sequence[Result], path: Path) -> None:
     low, high = min(values) * 0.7, max(values) * 1.5
     axes.plot([low, high], [low, high], color="0.6", linewidth=1, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="MAE, training conditions", ylabel="MAE, held-out condition")
-    axes.set_title("Above the line: good where it was trained, worse on a new stimulus", fontsize=10)
+    axes.set_title("Above the line: accurate on the training stimuli, worse on a new stimulus", fontsize=10)
     for i, track in enumerate(tracks):
         axes.scatter([], [], color=COLOURS[i], label=track)
     for kind, marker in MARKERS.items():
@@ -75,7 +75,13 @@ def draw_scatter(results: Sequence[Result], path: Path) -> None:
 
 
 def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
-    """Forecasts of one held-out window, one panel a neuron, against the true course (the oracle's)."""
+    """Draw forecasts of one held-out window, a panel for each neuron, with the true activity from the oracle.
+
+    Args:
+        truth: result of the oracle.
+        results: results of the methods.
+        path: path of the picture.
+    """
     prefix = "forecast/ood/example/"
     neurons = [name.removeprefix(prefix) for name in truth.pictures if name.startswith(prefix)]
     rows = -(-len(neurons) // 3)
@@ -99,7 +105,14 @@ def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
 
 
 def draw_connectivity(truth: Result, results: Sequence[Result], neurons: Sequence[str], path: Path) -> None:
-    """Mean one-step Jacobians, off the diagonal: the true one, then each method's."""
+    """Draw mean one-step Jacobians without their diagonal: the true one, then each method's.
+
+    Args:
+        truth: result of the oracle.
+        results: results of the methods.
+        neurons: N names.
+        path: path of the picture.
+    """
     shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.pictures)]
     figure, grid = _figure(4.2 * len(shown), 4.6, 1, len(shown))
     for panel, r in zip(np.atleast_1d(grid).flat, shown, strict=True):

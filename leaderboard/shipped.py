@@ -1,4 +1,4 @@
-"""The suites, claims and results that come with zfbench, and where they are."""
+"""The suites, claims and results that come with zfbench, and their paths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "result
 
 
 def results_folder(given: Path | None) -> Path:
-    """The given folder or file of results; without one, the published results.
+    """Return the given folder or file of results, or the folder of the published results.
 
     Raises:
         ZfbenchError: none was given, and the published results are not part of this installation.
@@ -27,15 +27,15 @@ def results_folder(given: Path | None) -> Path:
 
 
 def suite_names() -> tuple[str, ...]:
-    """Names of the shipped suites."""
+    """Return the names of the shipped suites."""
     return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
 
 
 def suite_path(name: str) -> Path:
-    """The file of a suite: a path, or the name of a shipped one.
+    """Return the path of a suite, given its path or the name of a shipped one.
 
     Raises:
-        UnknownNameError: it is neither.
+        UnknownNameError: there is no such file and no such suite.
     """
     path = Path(name)
     if path.suffix == ".toml" or path.is_file():

@@ -8,10 +8,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
+    "zfbench/base",
+    "zfbench/records",
+    "zfbench/protocols",
     "zfbench/testbed",
     "zfbench/scoring",
     "zfbench/simulators",
     "zfbench/tasks",
+    "zfbench/search",
+    "zfbench/runs",
+    "zfbench/cli",
+    "zfbench/api.py",
     "baselines",
     "discoverers/puct.py",
     "discoverers/modelsmc.py",
@@ -19,6 +26,11 @@ PACKAGES = (
     "discoverers/random_search.py",
     "discoverers/ranks.py",
     "discoverers/settings.py",
+    "discoverers/proposers/finite.py",
+    "discoverers/proposers/replay.py",
+    "discoverers/proposers/slots",
+    "discoverers/proposers/grammar",
+    "leaderboard",
 )
 # Candidate programs are data: a hash of their text is their name, so their docstrings stay as they are.
 PROGRAMS = {
@@ -56,7 +68,17 @@ def arguments(node):
     if isinstance(node, ast.ClassDef):
         return []
     given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
-    return [a.arg for a in given if a is not None and a.arg not in ("self", "cls") and not a.arg.startswith("_")]
+    return [
+        a.arg
+        for a in given
+        if a is not None and a.arg not in ("self", "cls") and not a.arg.startswith("_") and not is_option(a)
+    ]
+
+
+def is_option(argument):
+    """True for an option or argument of a command, which its help text describes."""
+    kind = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    return kind.startswith("Annotated[") or kind.endswith(("Option", "Argument", "Filter"))
 
 
 def faults(source):
@@ -105,6 +127,16 @@ def test_a_constructor_may_be_described_by_its_class():
     source = '"""A module."""\nclass C:\n    """A thing."""\n    def __init__(self, a, b, c): ...'
     assert faults(source) == ["C.__init__ has 3 arguments, but no section 'Args:'"]
     assert faults(source.replace("A thing.", "A thing.\n\n    Args:\n        a: a number.\n    ")) == []
+
+
+def test_options_of_commands_are_described_by_their_help_texts():
+    source = (
+        '"""A module."""\ndef f(a: SeedOption, b: Annotated[int, typer.Option()], c: RunArgument):\n    """Do it."""'
+    )
+    assert faults(source) == []
+    assert faults(source.replace("SeedOption", "Seed").replace("RunArgument", "Run").replace("Annotated", "List")) == [
+        "f has 3 arguments, but no section 'Args:'"
+    ]
 
 
 def test_private_definitions_need_no_docstring():

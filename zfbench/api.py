@@ -1,4 +1,4 @@
-"""The public interface: what a script or a notebook needs, typed and stable; everything else may move."""
+"""The public interface for scripts and notebooks, typed and stable; everything else may change."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ UPDATES, SECONDS = 2_000, 300.0  # of a training that is judged, as of the comma
 
 
 def load_task(name: str) -> SearchTask:
-    """Load what a method may see of a task: specification, training and validation data, seed program.
+    """Load the part of a task that methods may see: specification, training and validation data, seed program.
 
     Args:
-        name: such as `zfish-tiny/masked`.
+        name: name of the task, such as `zfish-tiny/masked`.
 
     Raises:
-        UnknownNameError: there is no such task; the sentence names the nearest one.
+        UnknownNameError: there is no such task; the sentence suggests the most similar name.
     """
     return _load_task(name)
 
@@ -51,8 +51,8 @@ def judge(
         method: path of a program, its source (a text of several lines), or the registered name of a baseline, control
             or reference program.
         task: name of the task.
-        seed: of the training, in 0 .. 2^32 - 1.
-        updates: optimiser steps of the training.
+        seed: seed of the training, in 0 .. 2^32 - 1.
+        updates: number of optimiser steps of the training.
         seconds: time limit of the training.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
 
@@ -91,23 +91,23 @@ def run(
     sandbox: str | None = None,
     folder: Path | str | None = None,
 ) -> Result | None:
-    """Search for a program, then judge the best one found; an interrupted run goes on in its folder.
+    """Search for a program, then judge the best one found; an interrupted run is continued in its folder.
 
     Args:
         task: name of the task.
         discoverer: registered name of the search method.
         proposer: registered name of the writer of programs.
         budget: limits by unit, such as {"evaluations": 40, "updates": 400}; None for 20 evaluations.
-        seed: of the search, in 0 .. 2^32 - 1.
-        settings: of the discoverer.
-        proposer_settings: of the proposer.
+        seed: seed of the search, in 0 .. 2^32 - 1.
+        settings: settings of the discoverer.
+        proposer_settings: settings of the proposer.
         ideas: texts of which every request to the proposer gets one.
-        finalists: how many of the best programs are trained anew at full length; None for the default.
-        updates: optimiser steps of the training that is judged.
+        finalists: number of the best programs that are trained again at full length; None for the default.
+        updates: number of optimiser steps of the training that is judged.
         seconds: time limit of one training.
-        workers: candidates trained at once; one worker is reproducible.
+        workers: number of candidates trained at once; a run with one worker is reproducible.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
-        folder: of the run; by default one below `runs` that is named after task, methods and seed.
+        folder: folder of the run; by default one below `runs` that is named after task, methods and seed.
 
     Returns:
         The result, or None if no program worked.

@@ -1,1 +1,1 @@
-"""Analyses of one paper each: what runs say about ion channels, and how a population concentrates on a known model."""
+"""Analyses of single papers: evidence for ion channels, and concentration of a population on a known model."""

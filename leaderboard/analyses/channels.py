@@ -1,8 +1,8 @@
-"""What a run on `hodgkin_huxley` says about channels: posterior mass and evidence by family.
+"""Evidence of runs on `hodgkin_huxley` for ion channels: posterior mass and marginal likelihood by family.
 
-A family's mass in one run is the weight of the particles that have it (Wahl et al. 2026 report this across particles
-and runs). Beside the best program of a family stands the median of all that were tried: the best of many noisy
-evaluations is high for a family that was merely tried often.
+A family's mass in one run is the weight of the particles that have it (Wahl et al. 2026 report it across particles and
+runs). The table shows the best program of a family and also the median of all that were tried, because the best of many
+noisy evaluations is high for any family that was tried often.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from zfbench.runs.replay import replay
 from zfbench.search import population
 
 BASE = "none"  # programs without a further channel
-OTHER = "other"  # programs, such as a language model's, whose channels cannot be read off
+OTHER = "other"  # programs, such as a language model's, whose channels the grammar cannot read
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found of one family.
+    """The evidence for one family.
 
     Attributes:
         masses: its share of the weighted population, in each run that has one.
-        log_marginals: of every working program that has it, over all runs.
+        log_marginals: log marginal likelihood of every working program that has it, over all runs.
     """
 
     masses: tuple[float, ...]
@@ -41,7 +41,7 @@ class Evidence:
 def evidence(
     runs: Sequence[Sequence[Scored]], populations: Sequence[Mapping[str, float] | None]
 ) -> dict[str, Evidence]:
-    """Evidence by family; of `OTHER` where there are such programs.
+    """Collect the evidence by family, and for `OTHER` if there are such programs.
 
     Args:
         runs: the evaluated programs of each run.
@@ -66,10 +66,10 @@ def evidence(
 
 
 def table(folders: Iterable[Path]) -> str:
-    """A row for each family over the runs in these folders, the highest median first.
+    """Return a table with a row for each family over the runs in these folders, with the highest median first.
 
     Raises:
-        ZfbenchError: a folder holds no search, or a damaged population.
+        ZfbenchError: a folder holds no search, or its population is damaged.
     """
     runs, populations = [], []
     for folder in folders:

@@ -23,14 +23,17 @@ from zfbench.tasks.mixtures.family import evaluate_all
 from zfbench.tasks.mixtures.task import models
 
 GENERATIONS = 20
-UPDATES = 720  # of a neural likelihood: 16 epochs of 4,500 simulations in batches of 100
+UPDATES = 720  # optimiser steps of a neural likelihood: 16 epochs of 4,500 simulations in batches of 100
 # Recomputed from the result files that Wahl et al. released: 50 runs, each proposed copy refitted.
 REFERENCE = {"after generation 1": "0.811 (0.038)", "after each jump": "0.812 (0.038, n = 255)", "settled": "0.645"}
 REFERENCE_INTERVALS = {1: 13, 2: 27, 3: 91, 4: 111, 5: 17, 6: 1, 7: 1}
 
 
 def summary(results: Sequence[Result]) -> str:
-    """The target's share by mode, beside the paper's: mean (sd over generations or runs), and gaps between jumps."""
+    """Return a table of the target's share by mode: mean (sd over generations or runs), and generations between jumps.
+
+    The last row holds the figures of the paper.
+    """
     rows = []
     for mode in sorted({result.task.track for result in results}):
         runs = [result for result in results if result.task.track == mode]
@@ -62,7 +65,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def surrogate_errors(target: int, updates: int = UPDATES) -> str:
-    """A table of all candidates on one target's data: log marginal likelihood, exact and by neural estimate."""
+    """Return a table of all candidates on one target's data: log marginal likelihood, exact and by neural estimate."""
     rows = []
     for k, model in enumerate(models()):
         exact, neural = (evaluate_all(mode, k, updates)[target] for mode in ("exact", "cached"))
@@ -80,7 +83,7 @@ def surrogate_errors(target: int, updates: int = UPDATES) -> str:
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """The target's share over generations, each run in grey and the mean of each target in colour, by mode."""
+    """Draw the target's share over generations by mode: each run in grey, the mean of each target in colour."""
     import matplotlib
 
     matplotlib.use("Agg")

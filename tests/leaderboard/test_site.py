@@ -11,7 +11,7 @@ import pytest
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.leaderboard.site.build import build
-from zfbench.leaderboard.site.searches import TARGETS, course
+from zfbench.leaderboard.site.searches import TARGETS, loss_curve
 from zfbench.leaderboard.tables import FORMATS, as_text
 from zfbench.records.reading import load_folder
 from zfbench.records.result import TaskRecord
@@ -109,11 +109,11 @@ def test_targets_are_shares_of_the_last_values_error_and_no_other_search_moves_t
     assert heights(next(p for p in again if "puct" in p.name).read_text(), title) == shares
 
 
-def test_the_course_of_a_search_is_drawn_over_what_it_spent(make, evaluated):
+def test_the_losses_of_a_search_are_drawn_over_what_it_spent(make, evaluated):
     told = make(evaluated=(evaluated(2, 0.4), evaluated(5, 0.2)))
-    assert course(told, "evaluations") == ([2.0, 5.0], [0.4, 0.2])
-    assert course(told, "tokens") is None
-    assert course(make(), "evaluations") is None
+    assert loss_curve(told, "evaluations") == ([2.0, 5.0], [0.4, 0.2])
+    assert loss_curve(told, "tokens") is None
+    assert loss_curve(make(), "evaluations") is None
 
 
 def test_a_searchs_page_tells_its_settings_and_options(site):

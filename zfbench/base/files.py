@@ -56,22 +56,22 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically (see `atomic_write`)."""
+    """Write a text file atomically, as `atomic_write` does."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_source(path: Path) -> str:
-    """The text of a Python file as Python reads it: byte order mark and coding line included.
+    """Return the text of a Python file as Python reads it, with its byte order mark and coding line taken into account.
 
     Raises:
-        ZfbenchError: it cannot be opened, or is not text in the encoding that it declares.
+        ZfbenchError: the file cannot be opened, or is not text in the encoding that it declares.
     """
     try:
         with tokenize.open(path) as file:

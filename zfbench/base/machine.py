@@ -1,4 +1,4 @@
-"""What is known of this machine and of the installed libraries, without anything that names the machine."""
+"""Description of this machine and of the installed libraries, without anything that names the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LIBRARIES = ("zfbench", "numpy", "scipy", "scikit-learn", "numba", "jax", "flax"
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the installed libraries that scores depend on."""
+    """Return the versions of the installed libraries that scores depend on."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -21,12 +21,12 @@ def library_versions() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor's marketing name where the system tells it, else its architecture."""
+    """Return the processor's product name where the system tells it, and else its architecture."""
     return _cpuinfo().get("model name") or platform.processor() or platform.machine()
 
 
 def features() -> str:
-    """Such as "family 26 model 2 avx512f"; empty where the system does not tell."""
+    """Return features of the processor, such as "family 26 model 2 avx512f"; empty where they are unknown."""
     told = _cpuinfo()
     flags = told.get("flags", "").split()
     vectors = next((v for v in ("avx512f", "avx2", "avx", "sse2") if v in flags), "")

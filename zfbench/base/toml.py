@@ -1,4 +1,4 @@
-"""TOML files that users write: read, validated, and refused in one sentence that names the place."""
+"""Reading of TOML files that users write; what is wrong is reported in one sentence that names the place."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ def read_toml(path: Path, what: str, model: type[Model]) -> Model:
 
     Args:
         path: the file.
-        what: it is, for the message of an error, such as "suite".
-        model: that validates it.
+        what: kind of file for the message of an error, such as "suite".
+        model: pydantic model that validates the content.
+
+    Returns:
+        The validated content.
 
     Raises:
         ZfbenchError: the file cannot be read, or a field is wrong; the sentence names it.

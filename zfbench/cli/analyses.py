@@ -14,10 +14,13 @@ def mixtures(
     results: Annotated[Path, typer.Argument(help="Folder of results on mixtures.", metavar="RESULTS")],
     out: Annotated[Path, typer.Option(help="Folder for mixtures.md and mixtures.png.")] = Path("mixtures"),
     surrogate: Annotated[
-        bool, typer.Option(help="Also list what neural likelihoods of all 20 models are off by (minutes, then cached).")
+        bool,
+        typer.Option(
+            help="Also list the errors of the neural likelihoods of all 20 models (takes minutes, then cached)."
+        ),
     ] = False,
 ) -> None:
-    """Say how ModelSMC concentrates on the one true model of 20, beside the published figures.
+    """Compare how ModelSMC concentrates on the one true model of 20 with the published figures.
 
     Example: zfbench suite run mixtures --out mixtures/results; zfbench mixtures mixtures/results
     """
@@ -39,7 +42,7 @@ def mixtures(
 def channels(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs on hodgkin_huxley.", metavar="RUN...")],
 ) -> None:
-    """Say how much speaks for each ion channel: posterior mass, and evidence as median and best, over runs.
+    """Print how strongly runs support each ion channel: posterior mass, and median and best evidence.
 
     Example: zfbench channels runs/hodgkin_huxley__modelsmc-channels__seed*
     """

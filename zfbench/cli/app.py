@@ -1,4 +1,4 @@
-"""The command `zfbench`: its commands by group, those of other packages, and errors as one sentence."""
+"""The command `zfbench`: its commands by group, commands of other packages, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -74,9 +74,10 @@ def _options(
 
 
 def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
-    """Add commands of other packages: the entry-point group `zfbench.commands`, each a typer command or group of them.
+    """Add commands of other packages, from the entry-point group `zfbench.commands`.
 
-    A package that cannot be imported gets a command that says why, so that it stops no other command.
+    Each entry is a typer command or a group of them. A package that cannot be imported gets a command that says why, so
+    that it stops no other command.
 
     Args:
         target: the application to add to.
@@ -86,7 +87,10 @@ def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
     for name in sorted({entry.name for entry in entries}):
         claims = sorted({entry.value for entry in entries if entry.name == name})
         if name in own:
-            report_error(f"the command '{name}' of {' and '.join(claims)} is left out: zfbench has one of that name.")
+            report_error(
+                f"the command '{name}' of {' and '.join(claims)} is not available, because zfbench has a command of "
+                "that name."
+            )
             continue
         try:
             command = _load(name, claims, entries)
@@ -114,7 +118,7 @@ def _load(name: str, claims: list[str], entries: list[EntryPoint]) -> Any:
             trial.command(name)(command)
         typer.main.get_command(trial)  # what typer cannot make a command of would stop all others
         return command
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything; the sentence says what it was
+    except (Exception, SystemExit) as error:  # a module of another package may raise anything
         raise ZfbenchError(
             f"The command '{name}' ({claims[0]}) cannot be imported ({type(error).__name__}: {error}); update or "
             "uninstall its package."
@@ -132,7 +136,7 @@ def _refusal(reason: str) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Entry point: errors that a user can act on are one sentence, without a traceback."""
+    """Run the command line; errors that a user can act on are printed in one sentence, without a traceback."""
     add_plugins(app, list(entry_points(group="zfbench.commands")))
     try:
         app()
@@ -141,5 +145,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            console.print("Stopped. What was finished is kept, and the same command goes on from there.", markup=False)
+            console.print("Stopped. Finished work is kept, and the same command continues from there.", markup=False)
         raise

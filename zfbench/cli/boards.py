@@ -1,4 +1,4 @@
-"""Commands for results: tables and the page, checks of result files, and claims as tests."""
+"""Commands for results: tables and the web page, checks of result files, and claims as tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ claims_app = typer.Typer(no_args_is_help=True, help="Check published claims agai
 
 
 def validate(results: ResultsArgument = None) -> None:
-    """Check result files; each fault is named with its file, its field and how to fix it.
+    """Check result files, and print each fault with its file, its field and how to fix it.
 
     Example: zfbench validate leaderboard/results
     """
@@ -40,16 +40,20 @@ def validate(results: ResultsArgument = None) -> None:
 
 def leaderboard(
     results: ResultsArgument = None,
-    task: Annotated[str | None, typer.Option(help="Only this task; controls stay.")] = None,
-    track: Annotated[str | None, typer.Option(help="Only this track; controls stay.")] = None,
+    task: Annotated[str | None, typer.Option(help="Show only this task, together with the controls.")] = None,
+    track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
-    html: Annotated[Path | None, typer.Option(help="Write the static page into this folder.")] = None,
-    readme: Annotated[Path | None, typer.Option(help="Write the table between the marks of this file.")] = None,
-    check: Annotated[bool, typer.Option(help="With --readme: change nothing, fail if it is out of date.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="Write the table between the leaderboard comments of this file.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="With --readme: change nothing, and fail if the table is out of date.")
+    ] = False,
 ) -> None:
-    """Print the tables: a row per method, seeds aggregated with their uncertainty.
+    """Print tables of results with a row for each method: means over seeds, with their uncertainty.
 
-    Results with other data, limits, budget or benchmark version get a table of their own.
+    Results with other data, limits, budget or benchmark version are shown in a separate table.
 
     Example: zfbench leaderboard --track masked --format latex
     """
@@ -87,10 +91,10 @@ def check_claims(
     folder: Annotated[
         Path | None, typer.Option("--claims", help="Folder of claims (*.toml); default: the shipped ones.")
     ] = None,
-    only: Annotated[list[str] | None, typer.Option("--id", help="Repeatable: only these claims.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    only: Annotated[list[str] | None, typer.Option("--id", help="Check only this claim; repeatable.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say for each claim whether the results support or refute it, or do not decide it.
+    """Print for each claim whether the results support it, refute it, or do not decide it.
 
     Example: zfbench claims check leaderboard/results
     """

@@ -19,7 +19,7 @@ def data_build(
     tier: TierOption = "tiny",
     force: Annotated[bool, typer.Option(help="Build again even if there is a good copy.")] = False,
 ) -> None:
-    """Derive the activity of all recordings from the shipped drive, and cache it."""
+    """Compute the activity of all recordings from the shipped drive, and cache it."""
     from zfbench.testbed import data
 
     with activity(f"data {tier}") as bar:
@@ -29,7 +29,7 @@ def data_build(
 
 @data_app.command("verify")
 def data_verify(tier: TierOption = "tiny") -> None:
-    """Check the cached data against the committed hashes and against f*."""
+    """Check the cached data against the committed hashes and the true model f*."""
     from zfbench.testbed import data
 
     with activity(f"verify {tier}") as bar:
@@ -54,13 +54,13 @@ def data_show(tier: TierOption = "tiny") -> None:
 @data_app.command("regenerate")
 def data_regenerate(
     save: Annotated[
-        Path | None, typer.Option(help="Also write the fresh recording here (how the shipped one was made).")
+        Path | None, typer.Option(help="Also write the new recording into this file, as the shipped one was made.")
     ] = None,
 ) -> None:
-    """Run the larvae again from their seeds, and compare with the shipped recording bit for bit.
+    """Simulate the larvae again from their seeds, and compare with the shipped recording bit for bit.
 
-    A closed loop with thresholds amplifies rounding: another processor or library may record another fish. That is no
-    fault; the shipped drive stays the benchmark's.
+    A closed loop with thresholds amplifies rounding, so another processor or library may produce another recording.
+    This is not an error; the benchmark uses the shipped drive in any case.
     """
     from zfbench.testbed import data
 
@@ -71,7 +71,7 @@ def data_regenerate(
     typer.echo(
         "This machine reproduces the shipped recording bit for bit."
         if report.identical
-        else "This machine records another fish; scores are unaffected, since the shipped drive is what counts."
+        else "This machine produces another recording; scores are unaffected, since they use the shipped drive."
     )
     if not report.identical:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Commands that judge a program, and show what is known of a result or a run."""
+"""Commands that judge a program, and that show a result or a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def judge(
 
     Example: zfbench judge my_program.py --task zfish-tiny/driven
 
-    What a program must define: zfbench contract
+    `zfbench contract` prints what a program must define.
     """
     from zfbench.records.limits import Limits
     from zfbench.records.result import MethodRecord
@@ -51,9 +51,9 @@ def judge(
 
 def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
-    picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs here (PNG).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
 ) -> None:
-    """Print a result: scores, spend, and the program; or a run: what was best when, its tree, and its population."""
+    """Print a result with its program, or the progress, tree and population of a run."""
     from zfbench.records.reading import load
     from zfbench.runs.plan import LOG, POPULATION, RESULT
     from zfbench.runs.replay import progress_of
@@ -62,7 +62,7 @@ def show(
         print_result(load(path), whole=True)
         return
     from zfbench.search import population
-    from zfbench.search.eventlog import read_journal
+    from zfbench.search.eventlog import read_log
     from zfbench.search.tree import draw_picture, draw_text, family
 
     points = progress_of(path)
@@ -78,7 +78,7 @@ def show(
                 f"{money}{point.best:15.4f}  {point.program[:12]}"
             )
     typer.echo("")
-    members = family(read_journal(path / LOG).events)
+    members = family(read_log(path / LOG).events)
     typer.echo(draw_text(members))
     if (path / POPULATION).exists():
         typer.echo(f"\n{population.draw_text(population.read(path / POPULATION), members)}")

@@ -1,4 +1,4 @@
-"""Commands that say what there is: tasks and methods, and what a program must define."""
+"""Commands that list tasks and methods, and print what a program must define."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from zfbench.cli.console import report_error
 
 
-def list_names(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
     from zfbench.base import plugins
     from zfbench.runs.tasks import task_names
@@ -29,13 +29,17 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="For program
         for name in found:
             typer.echo(f"  {name}")
     typer.echo(
-        "\nA task's name may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, and in @anonymous: "
-        "neutral names, so that no method can know the system from what was published."
+        "\nThe name of a zfish task may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, which "
+        "holds out another condition, and in @anonymous, which replaces all names by neutral ones, so that no method "
+        "can recognise the published system."
     )
 
 
 def contract(
-    task: Annotated[str | None, typer.Option(help="Of this task, with its facts; default: of recordings.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Print the contract and the facts of this task; default: the contract of recordings."),
+    ] = None,
 ) -> None:
     """Print what a program must define, with an example.
 

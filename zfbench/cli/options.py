@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, with one help text each."""
+"""Options and arguments that several commands share, each with its help text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task, for example zfish-tiny/masked; see `zfbench list`.")]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Equal seeds and versions give equal results.")
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random draws; equal ones give equal results.")
 ]
 UpdatesOption = Annotated[int, typer.Option(min=1, help="Optimiser steps of the training that is judged.")]
 SecondsOption = Annotated[float, typer.Option(min=1, help="Time limit of one training, compilation included.")]
 BudgetOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Repeatable: evaluations=20, updates=500 (of each candidate), device_seconds=3600, wall_seconds=3600, "
-        "tokens=2000000, money=5 (of a proposer with prices)."
+        help="A limit of the search; repeatable: evaluations=20, updates=500 (optimiser steps of each candidate), "
+        "device_seconds=3600, wall_seconds=3600, tokens=2000000, money=5 (only for a proposer with prices)."
     ),
 ]
 SandboxOption = Annotated[
@@ -33,7 +33,9 @@ DeviceOption = Annotated[
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Candidates trained at once; one worker is reproducible. Default: what the executor has room for."
+        min=1,
+        help="Number of candidates trained at once; a run with one worker is reproducible. Default: as many as the "
+        "executor has room for.",
     ),
 ]
 ExecutorOption = Annotated[
@@ -42,29 +44,31 @@ ExecutorOption = Annotated[
 ]
 RayAddressOption = Annotated[
     str | None,
-    typer.Option(help="Address of a running Ray cluster, such as 10.0.0.5:6379; default: one on this machine."),
+    typer.Option(help="Address of a running Ray cluster, such as 10.0.0.5:6379; default: a cluster on this machine."),
 ]
 UnsafeOption = Annotated[
     bool,
     typer.Option(
         "--allow-unsafe-programs",
-        help="Run programs that a machine wrote and nobody has read in a sandbox that does not confine them.",
+        help="Run programs that a language model or an external system wrote, and that nobody has read, even in a "
+        "sandbox that does not confine them.",
     ),
 ]
 FastPathOption = Annotated[
     bool,
     typer.Option(
         "--fast-path/--no-fast-path",
-        help="Screen candidates by one program that is compiled once and reads them as data, where the proposer has "
-        "one (grammar). Scores are equal up to rounding; finals and judge train the programs themselves.",
+        help="Screen candidates through one program that is compiled once and reads them as data; only for proposers "
+        "that have such an interpreter (grammar). Scores are equal up to rounding; finals and judge train the programs "
+        "themselves.",
     ),
 ]
 TierOption = Annotated[
-    str, typer.Option("--tier", help="`tiny` (12 s of training data a condition) or `standard` (80 s).")
+    str, typer.Option("--tier", help="`tiny` (12 s of training data for each condition) or `standard` (80 s).")
 ]
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 ResultsArgument = Annotated[
     Path | None,
     typer.Argument(help="A result file, or a folder of them; default: the published results.", metavar="[RESULTS]"),
 ]
-GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Runs measured at once.")]
+GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Number of runs measured at once.")]

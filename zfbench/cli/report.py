@@ -1,4 +1,4 @@
-"""What commands print of results and searches."""
+"""Text that commands print about results and searches."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 def report_search(outcome: SearchOutcome, result: Result | None, folder: Path) -> None:
-    """Print how a search ended and how its best program was judged."""
+    """Print how a search ended, and the scores of its best program.
+
+    Args:
+        outcome: outcome of the search.
+        result: result of its best program; None if no program worked.
+        folder: folder of the run.
+    """
     from zfbench.records.result import NOTHING_FOUND
     from zfbench.runs.plan import RESULT
 
     typer.echo(outcome.summary())
     if result is None:
-        fail(f"No program worked, so there is nothing to judge; {folder} holds the log with each failure.")
+        fail(f"No program worked, so there is nothing to judge; the event log in {folder} describes each failure.")
     if result.status == NOTHING_FOUND:
         fail(result.notes[0])
     for row in result.finals:
@@ -32,7 +38,7 @@ def report_search(outcome: SearchOutcome, result: Result | None, folder: Path) -
 
 
 def print_result(result: Result, whole: bool = False) -> None:
-    """Print a result: its scores, and with `whole` also those by group, its spend and its program."""
+    """Print the scores of a result, and with `whole` also the scores by group, the spend and the program."""
     typer.echo(f"{result.method.name} on {result.task.name}, seed {result.seed}: {result.status}")
     for note in result.notes:
         typer.echo(f"  note: {note}")

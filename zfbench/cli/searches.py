@@ -38,29 +38,30 @@ def run(
     budget: BudgetOption = None,
     seed: SeedOption = 0,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Repeatable: a setting of the discoverer, NAME=JSON.")
+        list[str] | None, typer.Option("--set", help="A setting of the discoverer, NAME=JSON; repeatable.")
     ] = None,
     proposer_setting: Annotated[
-        list[str] | None, typer.Option("--proposer-set", help="Repeatable: a setting of the proposer, NAME=JSON.")
+        list[str] | None, typer.Option("--proposer-set", help="A setting of the proposer, NAME=JSON; repeatable.")
     ] = None,
     hint: Annotated[
-        list[str] | None, typer.Option(help="Repeatable: a research idea, or @FILE with one a line.")
+        list[str] | None,
+        typer.Option(help="A research idea for the proposer, or @FILE with one idea in each line; repeatable."),
     ] = None,
     finalists: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="How many of the best programs are trained anew at full length, to choose the one that is judged.",
+            help="Number of the best programs that are trained again at full length, to choose the one that is judged.",
         ),
     ] = None,
     fast_path: FastPathOption = False,
     patience: Annotated[
         int,
         typer.Option(
-            min=1, help="End the search after this many requests in a row that brought no new working program."
+            min=1, help="End the search after this number of requests in a row that brought no new working program."
         ),
     ] = 100,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
     ray_address: RayAddressOption = None,
@@ -121,7 +122,7 @@ def resume(
         typer.Option("--proposer-set", help="Repeatable: where a model is served now, such as base_url=URL."),
     ] = None,
 ) -> None:
-    """Go on with an interrupted search, as its log says it was begun, and judge the best program.
+    """Continue an interrupted search with the options in its event log, and judge the best program.
 
     Example: zfbench resume runs/zfish-tiny-masked__random_search-grammar__seed0
     """
@@ -144,7 +145,10 @@ def resume(
 
 
 def replay(run: RunArgument) -> None:
-    """Derive a search's outcome from its log alone, without running a program, and compare it with result.json."""
+    """Derive the outcome of a search from its event log alone, and compare it with result.json.
+
+    No program is run.
+    """
     from zfbench.records.reading import load
     from zfbench.runs.plan import RESULT
     from zfbench.runs.replay import check, replay_finals
@@ -170,46 +174,46 @@ def replay(run: RunArgument) -> None:
 
 def serve(
     task: TaskOption,
-    name: Annotated[str, typer.Option(help="What the system that will call is known as.")] = "guest",
+    name: Annotated[str, typer.Option(help="Name of the system that will call, for the result.")] = "external",
     budget: BudgetOption = None,
     seed: SeedOption = 0,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; an interrupted run goes on there.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Of 127.0.0.1; 0 takes a free one.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Candidates trained at once; further calls wait.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of 127.0.0.1; 0 chooses a free one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Number of candidates trained at once; further calls wait.")] = 1,
     updates: UpdatesOption = 2_000,
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
-    """Evaluate programs for a system that owns its search loop, within a budget, over HTTP on this machine.
+    """Evaluate programs within a budget, over HTTP on this machine, for a system that owns its search loop.
 
-    Prints a URL and a token. POST /finish ends the search and judges its best program; so does Ctrl-C when the budget
-    is spent. Before that, Ctrl-C stops the server, and the same command goes on.
+    Prints a URL and a token. POST /finish ends the search and judges its best program; so does Ctrl-C if the budget is
+    spent. Before that, Ctrl-C stops the server, and the same command continues.
 
     Example: zfbench serve --task zfish-tiny/masked --name openevolve --budget evaluations=100
     """
     from zfbench.records.limits import Limits
     from zfbench.runs.arena import judge_arena, open_arena
-    from zfbench.runs.plan import GUEST, Plan
+    from zfbench.runs.plan import EXTERNAL, Plan
     from zfbench.search.budget import Budget
-    from zfbench.search.server import Door
+    from zfbench.search.server import Server
 
     limits = Limits(updates=updates, seconds=seconds)
-    plan = Plan(task, name, GUEST, Budget.parse(budget or ["evaluations=20"]), seed, limits)
+    plan = Plan(task, name, EXTERNAL, Budget.parse(budget or ["evaluations=20"]), seed, limits)
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{name}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{name} on {task}") as bar:
         listener = bar.search_events(plan.budgets[0])
         with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as arena:
             if not arena.finished:
-                with Door(arena, port) as door:
-                    typer.echo(f"url    {door.url}\ntoken  {door.token}")
+                with Server(arena, port) as server:
+                    typer.echo(f"url    {server.url}\ntoken  {server.token}")
                     with suppress(KeyboardInterrupt):
-                        door.serve()
+                        server.serve()
             over = arena.finished or arena.spent
         if over:
             report = judge_arena(plan, folder, bar.stage, box, allow_unsafe_programs)
     if over:
         report_search(*report, folder)
     else:
-        console.print("stopped; the same command goes on from there.")
+        console.print("Stopped. The same command continues the search.")

@@ -1,4 +1,4 @@
-"""From options to objects: sandbox, executor, settings, hints and limits."""
+"""Objects made from options: sandbox, executor, settings, hints and limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def choose_sandbox(name: str | None, device: str) -> Sandbox:
-    """The sandbox that was asked for, or the best; what it does not protect from is said here."""
+    """Open the sandbox that was asked for, or the best one, and print what it does not protect from."""
     from zfbench.sandbox.choose import open_sandbox
 
     sandbox = open_sandbox(name, device)
@@ -26,7 +26,12 @@ def choose_sandbox(name: str | None, device: str) -> Sandbox:
 
 
 def choose_executor(name: str | None, workers: int | None, ray_address: str | None) -> ExecutorFactory:
-    """The executor that the options name: by default serial for one worker or none given, else processes.
+    """Return the maker of executors that the options name; without a name, serial for one worker and else processes.
+
+    Args:
+        name: registered name of the executor; None for the default.
+        workers: number of workers; None if it was not given.
+        ray_address: address of a Ray cluster; None if it was not given.
 
     Raises:
         UnknownNameError: there is no executor of that name.
@@ -44,7 +49,7 @@ def choose_executor(name: str | None, workers: int | None, ray_address: str | No
 
 
 def read_settings(assignments: list[str]) -> dict[str, object]:
-    """Settings such as `restarts=true`; values are JSON, and plain words are text.
+    """Read settings such as `restarts=true`; values are JSON, and text that is not JSON stays text.
 
     Raises:
         ZfbenchError: a text is not of the form NAME=VALUE.
@@ -62,7 +67,11 @@ def read_settings(assignments: list[str]) -> dict[str, object]:
 
 
 def read_ideas(hints: list[str]) -> tuple[str, ...]:
-    """Texts as they stand; `@FILE` stands for the lines of a file."""
+    """Read ideas: texts as they are given, or the lines of a file for `@FILE`.
+
+    Raises:
+        ZfbenchError: a file cannot be read.
+    """
     ideas: list[str] = []
     for hint in hints:
         if not hint.startswith("@"):

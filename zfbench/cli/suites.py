@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from zfbench.cli.console import Bar
     from zfbench.runs.suite import Job
 
-SHOWN = 5  # differing fields of a result
+SHOWN = 5  # largest number of differing fields that are printed
 DEMO_WORKERS = min(2, os.cpu_count() or 1)
 
 SuiteArgument = Annotated[
     str, typer.Argument(help="A suite's file, or the name of a shipped one; see `zfbench suite list`.", metavar="SUITE")
 ]
 OutOption = Annotated[Path | None, typer.Option(help="Folder of the results; default: the one that the suite names.")]
-MethodFilter = Annotated[list[str] | None, typer.Option("--method", help="Repeatable: only these methods.")]
-TaskFilter = Annotated[list[str] | None, typer.Option("--task", help="Repeatable: only these tasks.")]
-SeedFilter = Annotated[list[int] | None, typer.Option("--seed", help="Repeatable: only these seeds.")]
+MethodFilter = Annotated[list[str] | None, typer.Option("--method", help="Measure only this method; repeatable.")]
+TaskFilter = Annotated[list[str] | None, typer.Option("--task", help="Measure only this task; repeatable.")]
+SeedFilter = Annotated[list[int] | None, typer.Option("--seed", help="Measure only this seed; repeatable.")]
 
 suite_app = typer.Typer(no_args_is_help=True, help="Measure many methods: tasks x methods x seeds from one file.")
 
@@ -59,7 +59,7 @@ def run_suite(
     suite: SuiteArgument,
     out: OutOption = None,
     workers: GridWorkersOption = 1,
-    refresh: Annotated[bool, typer.Option(help="Measure again, and replace, what is there.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Measure runs that have a result again, and replace it.")] = False,
     task: TaskFilter = None,
     method: MethodFilter = None,
     seed: SeedFilter = None,
@@ -67,7 +67,7 @@ def run_suite(
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
 ) -> None:
-    """Measure every run of a suite that has no result yet; an interrupted suite goes on.
+    """Measure every run of a suite that has no result yet; an interrupted suite is continued.
 
     Example: zfbench suite run tiny --out my-results --workers 2
     """
@@ -78,10 +78,10 @@ def run_suite(
     with choose_sandbox(sandbox, device) as box, watching(len(jobs), workers) as watch:
         report = Grid(folder, box, allow_unsafe_programs).run(jobs, workers, watch, refresh)
     typer.echo(
-        f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were there, in {folder}"
+        f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were already in {folder}"
     )
     for job in report.stale:
-        typer.echo(f"stale, left as it is: {job.describe()} (--refresh measures it again)", err=True)
+        typer.echo(f"out of date, not measured again: {job.describe()} (--refresh replaces it)", err=True)
 
 
 @suite_app.command("verify")
@@ -94,7 +94,7 @@ def verify_suite(
     seed: SeedFilter = None,
     sandbox: SandboxOption = None,
 ) -> None:
-    """Measure runs again and compare with the results, machine fields apart; nothing is written.
+    """Measure runs again and compare with the results, except for machine fields; nothing is written.
 
     Example: zfbench suite verify tiny --seed 0
     """
@@ -145,13 +145,13 @@ def demo(
 def choose_jobs(
     suite: str, tasks: list[str] | None, methods: list[str] | None, seeds: list[int] | None
 ) -> tuple[list[Job], Path]:
-    """The jobs of a suite that pass the filters, and the folder of its results.
+    """Return the jobs of a suite that pass the filters, and the folder of its results.
 
     Args:
-        suite: its file or name.
-        tasks: only these, if any are named.
-        methods: only these, if any are named.
-        seeds: only these, if any are named.
+        suite: file or name of the suite.
+        tasks: tasks to choose; None for all.
+        methods: methods to choose; None for all.
+        seeds: seeds to choose; None for all.
 
     Raises:
         UnknownNameError: the suite has no such task or method.
@@ -180,7 +180,7 @@ def choose_jobs(
 
 @contextmanager
 def watching(total: int, workers: int) -> Iterator[Callable[[Job, str], None]]:
-    """One live line for the suite, and one for each worker; yields what is told the stages of jobs."""
+    """Show one line for the suite and one for each worker; yield a function that is told the stages of jobs."""
     from zfbench.cli.console import activities
 
     with activities() as add_bar:

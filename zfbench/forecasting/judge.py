@@ -41,7 +41,7 @@ from zfbench.scoring.dynamics import (
     spectral_distance,
 )
 from zfbench.scoring.forecast import score_forecast
-from zfbench.scoring.intervention import HELD_AT, hold_effects, hold_probes, score_intervention
+from zfbench.scoring.intervention import CLAMPED_AT, clamp_effects, clamp_probes, score_intervention
 from zfbench.scoring.probabilistic import crps
 
 PROBE_CONTEXT = 64  # steps a model with hidden state is warmed up on before a probe
@@ -147,7 +147,6 @@ class Judge:
                 last_value,
                 self.sealed.train_sd,
                 windows.inputs.conditions,
-                self.sealed.spec.neurons,
                 self.sealed.spec.groups,
             )
             mean = np.broadcast_to(self.sealed.train_mean, target.shape)
@@ -285,10 +284,10 @@ def _effects(model: Simulator, context: NDArray, drive: NDArray) -> dict[str, ND
     neurons = range(context.shape[2])
     free = model.rollout(context, drive)
     effects = {}
-    for kind in HELD_AT:
-        probes = hold_probes(context, kind, neurons)
+    for kind in CLAMPED_AT:
+        probes = clamp_probes(context, kind, neurons)
         held = model.rollout(probes.context, np.repeat(drive, len(neurons), axis=0), Clamp(probes.mask, probes.value))
-        effects[kind] = hold_effects(held, free, neurons)
+        effects[kind] = clamp_effects(held, free, neurons)
     return effects
 
 

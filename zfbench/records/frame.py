@@ -1,4 +1,4 @@
-"""One message between the harness and a sandboxed process: a kind, JSON fields, and raw arrays."""
+"""Messages between the harness and a sandboxed process: a kind, JSON fields, and raw arrays."""
 
 from __future__ import annotations
 

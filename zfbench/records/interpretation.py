@@ -1,4 +1,4 @@
-"""A program as parameters of another program that is compiled once; what the fast path needs of a proposer."""
+"""A program written as parameters of another program that is compiled once, for the fast path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Interpretation:
-    """A program as parameters of an interpreter.
+    """A program written as parameters of an interpreter, which is a fixed program that computes any of them.
 
     Attributes:
         source: of the interpreter, a program of the contract.

@@ -1,7 +1,7 @@
-"""Result files: strict reading, names that say which run a file holds, and adding that never overwrites.
+"""Result files: strict reading, file names that identify the run, and adding without overwriting.
 
-One file holds one run: a task, a method with its settings and budget, and a seed; its name says so. A folder only
-grows: a second result of the same run is refused, whoever writes it and however many write at once.
+One file holds one run: a task, a method with its settings and budget, and a seed. Its name says so. Results are only
+added to a folder: a second result of the same run is refused, even if several processes write at once.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: ju
     "literal_error": "use one of the values it names",
     "json_invalid": "the file is torn or was edited by hand; restore it",
 }
-POPULATION = "population.json"  # of a run: lies beside its result and is none
+POPULATION = "population.json"  # file of a run that lies beside its result, but is no result
 OTHERWISE = "correct it, or judge the method again"
 UNIT_INTERVAL = ("average_precision", "auroc", "precision_at_k", "prevalence", "sign_accuracy", "spectral_distance")
 NO_NEGATIVES = ("mae", "mae_sd")
 
 
 def run_name(task: str, method: MethodRecord, search: SearchOptions | None, seed: int) -> str:
-    """The name of the one file that may hold a run, without its ending.
+    """Return the name of the only file that may hold a run, without its ending.
 
-    It tells the task, the method and the seed; of a search also the proposer, the budget, and a hash of the budget, the
-    settings and the other options.
+    The name gives the task, the method and the seed. For a search it also gives the proposer, the budget, and a hash of
+    the budget, the settings and the other options.
 
     Args:
-        task: its name.
-        method: who is judged.
-        search: how a search is run; None for any other method.
-        seed: of the run.
+        task: name of the task.
+        method: the method that is judged.
+        search: options of a search; None for any other method.
+        seed: seed of the run.
     """
     parts = [task, method.name]
     if method.proposer:
@@ -62,12 +62,12 @@ def _written(limit: float) -> str:
 
 
 def file_name(result: Result) -> str:
-    """The one name that a run's file may have."""
+    """Return the only name that the file of a result may have."""
     return run_name(result.task.name, result.method, result.search, result.seed) + ".json"
 
 
 def setup_of(result: Result) -> tuple[str, ...]:
-    """What the seeds of one method share: data, benchmark version, limits, and the method with all its settings."""
+    """Return what the seeds of one method share: data, benchmark version, limits, and the method with its settings."""
     limits = {k: v for k, v in result.limits.items() if k != "memory_bytes"}
     method = result.method
     return (
@@ -83,12 +83,12 @@ def setup_of(result: Result) -> tuple[str, ...]:
 
 
 def run_of(result: Result) -> tuple[str, ...]:
-    """What two results must not share within one table: setup, seed, and versions of the metrics."""
+    """Return what must differ between any two results of one table: setup, seed, and versions of the metrics."""
     return (*setup_of(result), str(result.seed), to_json(result.metric_versions))
 
 
 def disputed(results: Iterable[Result]) -> frozenset[str]:
-    """The families of metrics of which these results hold several versions, so that their scores do not compare.
+    """Return the families of metrics of which the results hold several versions, so that they are not comparable.
 
     A result that failed has no scores, hence no versions, and disputes nothing.
     """
@@ -100,15 +100,15 @@ def disputed(results: Iterable[Result]) -> frozenset[str]:
 
 
 def add(folder: Path, result: Result, name: str | None = None) -> Path:
-    """Write a result that the folder does not have yet, whole or not at all.
+    """Write a result that the folder does not have yet; the file is written completely or not at all.
 
     Args:
-        folder: made if it is not there.
-        result: what to add.
-        name: of the file, where it was decided before the run, as by a suite.
+        folder: folder of results; it is made if it does not exist.
+        result: the result.
+        name: name of the file, if it was decided before the run, as by a suite.
 
     Returns:
-        The new file.
+        The path of the new file.
 
     Raises:
         DamagedFileError: `load` would refuse the file.
@@ -121,7 +121,7 @@ def add(folder: Path, result: Result, name: str | None = None) -> Path:
 
 
 def load(path: Path) -> Result:
-    """Read one result strictly: nothing is coerced, and what cannot be true is refused.
+    """Read one result strictly: nothing is converted to another type, and values that cannot be true are refused.
 
     Raises:
         DamagedFileError: names the file, the field and how to fix it.
@@ -155,7 +155,7 @@ def load(path: Path) -> Result:
 
 
 def load_folder(path: Path) -> list[Result]:
-    """The results of a file, or of all files below a folder in order of path.
+    """Read the results of a file, or of all files below a folder in order of path.
 
     Raises:
         DamagedFileError: a file is damaged, or two files hold the same run.
@@ -168,7 +168,7 @@ def load_folder(path: Path) -> list[Result]:
 
 
 def result_files(path: Path) -> list[Path]:
-    """The result files at a path, those of searches in their folders included; what is hidden is left out.
+    """Return the result files at a path, including those in the folders of searches; hidden files are left out.
 
     Raises:
         ZfbenchError: there are none.
@@ -189,7 +189,7 @@ def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:
     """Refuse two files that hold the same run on the same data, with the same limits and versions of metrics.
 
     Raises:
-        DamagedFileError: names both.
+        DamagedFileError: two files hold the same run; the sentence names both.
     """
     seen: dict[tuple[str, ...], Path] = {}
     for path, result in zip(paths, results, strict=True):

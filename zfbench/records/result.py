@@ -1,8 +1,8 @@
-"""The result of one judged method: one validated JSON file.
+"""The result of one judged method, in one validated JSON file.
 
-Everything that decides a score is in the file: task and data hash, method and seed, limits and spend, the metrics
-with their versions, the program itself. `Result.comparable` leaves out what may differ between two runs of the same
-thing (machine, clock times, library versions, surroundings); equal runs have equal comparable parts.
+The file contains everything that determines a score: task and data hash, method and seed, limits and spend, the metrics
+with their versions, and the program itself. `Result.comparable` leaves out what may differ between two equal runs
+(machine, clock times, library versions, surroundings).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Strict(BaseModel):
 
 
 class TaskRecord(_Strict):
-    """Which task was judged, on which data; `circuit` and `holdout` are empty where the family has none."""
+    """The judged task and its data; `circuit` and `holdout` are empty if the family has none."""
 
     name: str
     track: str
@@ -62,16 +62,16 @@ class TaskRecord(_Strict):
 
 
 class MethodRecord(_Strict):
-    """Who was judged.
+    """The judged method.
 
     Attributes:
-        name: of the baseline, program or discoverer.
+        name: name of the baseline, program or discoverer.
         kind: control, baseline, program or search.
-        future_drive: whether it is given the drive of the horizon; None where the task has no drive.
-        settings: the discoverer's own, of a search.
-        proposer: who wrote the programs, of a search.
-        proposer_settings: the proposer's own.
-        proposer_identity: what else the proposer's answers depend on, as it says itself (model, hashes of prompts).
+        future_drive: True if it is given the drive of the horizon; None where the task has no drive.
+        settings: for a search, the discoverer's settings.
+        proposer: for a search, the name of the proposer.
+        proposer_settings: for a search, the proposer's settings.
+        proposer_identity: further things that the proposer's answers depend on (model, hashes of prompts).
     """
 
     name: str
@@ -84,14 +84,14 @@ class MethodRecord(_Strict):
 
 
 class SearchOptions(_Strict):
-    """How the harness ran a search: everything but the method, its settings and the seed.
+    """The options with which the harness ran a search: everything but the method, its settings and the seed.
 
     Attributes:
         budget: limits by unit, such as evaluations and updates.
-        finalists: programs trained anew at full length before the best of them was judged.
-        patience: requests in a row without a new working program that would have ended the search.
+        finalists: number of programs trained again at full length before the best of them was judged.
+        patience: number of requests in a row without a new working program that would have ended the search.
         ideas: texts of which every request got one.
-        fast_path: whether programs were screened through their proposer's interpreter.
+        fast_path: True if programs were screened through their proposer's interpreter.
     """
 
     budget: dict[str, Finite]
@@ -102,7 +102,7 @@ class SearchOptions(_Strict):
 
 
 class ProgramRecord(_Strict):
-    """The judged program and how its training went."""
+    """The judged program, with the course of its training."""
 
     id: str
     source: str
@@ -119,7 +119,7 @@ class Evaluated(_Strict):
         parents: what it was made from, as numbers in the order of evaluation (1, 2, ...); it started from the last.
         status: `ok`, or what went wrong.
         loss: its validation loss when screened; None unless it worked.
-        spend: of the whole search until then; a point on the horizontal axis of any plot.
+        spend: spend of the whole search until then; a point on the horizontal axis of any plot.
     """
 
     program: str
@@ -131,7 +131,7 @@ class Evaluated(_Strict):
 
 
 class Machine(_Strict):
-    """The kind of machine, without anything that names it.
+    """The kind of machine, without anything that identifies it.
 
     Attributes:
         features: what rounding depends on where a processor's name does not tell: family, model and the widest vectors.
@@ -145,7 +145,7 @@ class Machine(_Strict):
 
     @classmethod
     def here(cls, device: str = "cpu") -> Machine:
-        """This machine."""
+        """Describe this machine."""
         return cls(
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             processor=machine.processor(),
@@ -159,18 +159,18 @@ class Result(_Strict):
     """One judged method on one task with one seed.
 
     Attributes:
-        status: `ok`, or why there are no scores (the note says more); `nothing_found` for a search that evaluated
-            nothing but the seed program, whose scores would not be the method's.
+        status: `ok`, or the reason why there are no scores (the note says more); `nothing_found` for a search that
+            evaluated nothing but the seed program, whose scores would not be the method's.
         metrics: scalar scores by name, for example `forecast/ood/mae`; a score that does not apply to the
             method, or that is undefined, is absent.
         curves: lists of scores, for example the error at every step ahead.
         pictures: arrays that only pictures need, by name, such as forecasts of example windows; they are written
             beside the file, and read from there when they are first asked for.
-        search: of a search: how the harness ran it.
-        evaluated: of a search: every program that it evaluated, in order; empty if that was not written down.
-        unanswered: of a search: requests that its proposer had no program for.
-        surroundings: of a search: settings that do not define the method, as used, such as where a model is served.
-        finals: of a search: the programs of its last round, with their losses when screened and at full length.
+        search: for a search, the options with which the harness ran it.
+        evaluated: for a search, every program that it evaluated, in order; empty if that was not recorded.
+        unanswered: for a search, the number of requests that its proposer had no program for.
+        surroundings: for a search, settings that do not define the method, such as where a model is served.
+        finals: for a search, the programs of its finals, with their losses after screening and at full length.
         metric_versions: version of each family of metrics that was computed.
     """
 
@@ -234,14 +234,14 @@ class Result(_Strict):
 
     @property
     def pictures(self) -> Mapping[str, Picture]:
-        """Arrays that only pictures need; empty where none were kept."""
+        """Arrays that only pictures need; empty if none were kept."""
         if self._pictures is None:
             beside = None if self._path is None else self._path.with_suffix(PICTURES)
             self._pictures = {} if beside is None or not beside.exists() else _read_arrays(beside)
         return self._pictures
 
     def with_pictures(self, pictures: Mapping[str, Picture]) -> Result:
-        """The same result with these arrays for pictures."""
+        """Return the same result with these arrays for pictures."""
         other = self.model_copy()
         other._pictures = dict(pictures)
         return other
@@ -251,7 +251,7 @@ class Result(_Strict):
         return isinstance(other, Result) and self.model_dump() == other.model_dump()
 
     def comparable(self) -> dict[str, Any]:
-        """What two runs with the same seed and versions must agree on."""
+        """Return the fields in which two runs with the same seed and versions must agree."""
         content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries", "surroundings"})
         for spend in (content["spend"], content["evaluated"]):
             for clock in ("device_seconds", "wall_seconds"):
@@ -261,7 +261,7 @@ class Result(_Strict):
         return content
 
     def text(self) -> str:
-        """The file's text: a line for each field, and for each score."""
+        """Return the text of the file: a line for each field, and for each score."""
         content = self.model_dump(mode="json")
         lines = []
         for name, value in content.items():
@@ -293,7 +293,7 @@ class Result(_Strict):
 
 
 def located(result: Result, path: Path) -> Result:
-    """The result with the place of its file, beside which its arrays for pictures may lie."""
+    """Return the result with the path of its file, beside which its arrays for pictures may lie."""
     result._path = path
     return result
 
@@ -307,5 +307,5 @@ def _read_arrays(path: Path) -> dict[str, Picture]:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON with sorted keys, the form that is hashed."""
+    """Return compact JSON with sorted keys, the form that is hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

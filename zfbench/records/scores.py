@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass
 class Scores:
-    """What the judge found; see `zfbench.records.result.Result` for the fields."""
+    """The scores that a judge computes; `zfbench.records.result.Result` describes the fields."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
@@ -20,7 +20,7 @@ class Scores:
     pictures: dict[str, NDArray[np.float16]] = field(default_factory=dict)
 
     def add(self, name: str, value: float | None) -> None:
-        """Record a score, to ten significant digits, unless it is undefined."""
+        """Record a score, rounded to ten significant digits, unless it is undefined."""
         if value is not None:
             self.metrics[name] = float(f"{value:.10g}")
 
@@ -40,7 +40,7 @@ class Scores:
             self.add(f"{prefix}/{name}", value)
 
     def join(self, others: Scores) -> None:
-        """Record what others hold."""
+        """Add all that another record of scores holds."""
         self.metrics |= others.metrics
         self.curves |= others.curves
         self.metric_versions |= others.metric_versions

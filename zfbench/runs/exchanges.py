@@ -1,4 +1,4 @@
-"""What was sent to a language model and what it answered, kept in the run's folder, one text file a request."""
+"""Prompts and answers of a language model, kept in the run's folder, one text file for each request."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.records.evaluation import Exchange
 
-PROMPTS = "prompts"
+PROMPTS = "prompts"  # folder of these files in the folder of a run
 
 
 def exchanges_path(folder: Path, request: int) -> Path:
-    """The file of a request."""
+    """Return the path of the file of a request."""
     return folder / PROMPTS / f"{request:05d}.txt"
 
 
 def keep_exchanges(folder: Path, request: int, exchanges: Sequence[Exchange]) -> None:
-    """Add calls to the file of their request; calls of an earlier process stay above them.
+    """Append calls to the file of their request; the calls of an earlier process stay in it.
 
     Args:
-        folder: of the run.
-        request: its number.
+        folder: folder of the run.
+        request: number of the request.
         exchanges: the calls, in order.
 
     Raises:

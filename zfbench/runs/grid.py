@@ -1,7 +1,7 @@
-"""Measure the runs of a suite: what is missing, several at a time, each result written as soon as it is there.
+"""Measurement of the runs of a suite: those that are missing, several at a time, with each result written at once.
 
-A suite that was interrupted goes on where it was: runs whose result is there and current are not measured again, and a
-search that had begun is resumed.
+An interrupted suite is continued: runs that have a current result are not measured again, and a search that had begun
+is resumed.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ State = Literal["current", "stale", "missing"]
 
 @dataclass(frozen=True)
 class Report:
-    """What a run of a suite did.
+    """The jobs of a suite by what was done with them.
 
     Attributes:
-        measured: jobs measured now.
-        kept: jobs whose result was there.
-        stale: jobs whose result no longer fits and was left as it is.
+        measured: jobs that were measured now.
+        kept: jobs whose result was already there.
+        stale: jobs whose result is out of date and was left as it is.
         failed: jobs whose result has a status other than ok.
-        changed: with a comparison: jobs whose result differs from the folder's beyond machine fields, and in what.
+        changed: after a comparison, jobs whose result differs from the folder's, with the names of the fields; fields
+            of the machine are not compared.
     """
 
     measured: list[Job] = field(default_factory=list)
@@ -50,12 +51,12 @@ class Report:
 
 
 class Grid:
-    """Measures jobs into a folder; every method may be called from several threads.
+    """A runner of jobs that writes results into a folder; every method may be called from several threads.
 
     Args:
-        folder: of the results.
+        folder: folder of the results.
         sandbox: runs the programs of searches; without one, each search opens its own.
-        allow_unsafe: run programs that nobody vouches for in a sandbox that does not confine them.
+        allow_unsafe: run programs of proposers that are not trusted also in a sandbox that does not confine them.
     """
 
     def __init__(self, folder: Path, sandbox: Sandbox | None = None, allow_unsafe: bool = False) -> None:
@@ -67,13 +68,16 @@ class Grid:
     def run(
         self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None], refresh: bool = False
     ) -> Report:
-        """Measure what is missing, and with `refresh` everything; write each result as soon as it is there.
+        """Measure the jobs without a result, or with `refresh` all jobs, and write each result as soon as it is there.
 
         Args:
-            jobs: in the order they begin.
-            workers: jobs at a time.
-            watch: told a job's stage; "done" when it has ended.
-            refresh: measure again, and replace, what the folder already has.
+            jobs: the jobs, in the order in which they begin.
+            workers: number of jobs at a time.
+            watch: told the name of each stage of a job, and "done" when the job has ended.
+            refresh: measure and replace the results that the folder already has.
+
+        Returns:
+            The jobs by what was done with them.
         """
         report = Report()
 
@@ -83,7 +87,7 @@ class Grid:
                 (report.kept if state == "current" else report.stale).append(job)
                 watch(job, "done")
                 return
-            begun = self.folder / f".{job.stem}"  # of a search: kept until its result is, so that it can be resumed
+            begun = self.folder / f".{job.stem}"  # folder of a search, kept until its result is written, for resuming
             result = self.measure(job, lambda stage: watch(job, stage), begun)
             path = self.path(job)
             if path.exists():
@@ -100,12 +104,15 @@ class Grid:
         return report
 
     def verify(self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None]) -> Report:
-        """Measure jobs again and compare with the folder's results, which stay as they are.
+        """Measure jobs again, and compare them with the results of the folder, which are not changed.
 
         Args:
-            jobs: in the order they begin.
-            workers: jobs at a time.
-            watch: told a job's stage; "done" when it has ended.
+            jobs: the jobs, in the order in which they begin.
+            workers: number of jobs at a time.
+            watch: told the name of each stage of a job, and "done" when the job has ended.
+
+        Returns:
+            The jobs that were measured, and the differences that were found.
 
         Raises:
             ZfbenchError: a job has no result to compare with.
@@ -127,11 +134,11 @@ class Grid:
         return report
 
     def path(self, job: Job) -> Path:
-        """Where the job's result lies."""
+        """Return the path of the job's result."""
         return self.folder / f"{job.stem}.json"
 
     def state(self, job: Job) -> State:
-        """Whether the folder has the job's result, and whether measuring again would give the same."""
+        """Return `missing` without a result, `stale` if another result is expected now, and else `current`."""
         path = self.path(job)
         if not path.exists():
             return "missing"
@@ -142,12 +149,15 @@ class Grid:
         return "current" if is_current(known, self._load(job.task).task, job) else "stale"
 
     def measure(self, job: Job, stage: Callable[[str], None], begun: Path) -> Result:
-        """The job's result; a search goes on in the folder `begun`.
+        """Measure the result of a job; a search is continued in the folder `begun`.
 
         Args:
-            job: what to measure.
+            job: the job.
             stage: told the name of each stage as it begins.
-            begun: folder of the run of a search.
+            begun: folder of the run, if the job is a search.
+
+        Returns:
+            The result.
 
         Raises:
             ZfbenchError: no program of a search worked.
@@ -171,7 +181,7 @@ class Grid:
 
 
 def is_current(known: Result, task: SearchTask, job: Job) -> bool:
-    """Whether a result was measured on today's data, with today's scores, and with the job's limits and settings.
+    """Return True if a result is of the present data and scores, and of the job's limits and settings.
 
     The versions of families of metrics that zfbench does not have, such as those of a plug-in's task, are not compared.
 
@@ -194,12 +204,12 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
-    """The names of the fields in which two nested records differ, such as `metrics.forecast/id/mae`.
+    """Return the names of the fields in which two nested records differ, such as `metrics.forecast/id/mae`.
 
     Args:
         one: a record.
         other: the record to compare with.
-        prefix: put before each name.
+        prefix: text before each name.
     """
     found = []
     for name in sorted(one.keys() | other.keys()):
@@ -212,7 +222,7 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
 
 
 def _each(work: Callable[[Job], None], jobs: Iterable[Job], workers: int) -> None:
-    """Do all jobs, several at a time; the first error ends it once the jobs under way are done."""
+    """Do all jobs, several at a time; after the first error, wait for the jobs in progress and raise it."""
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(work, job) for job in jobs]
         try:

@@ -1,4 +1,4 @@
-"""From a method's name or a program's source to a `Result`: fit, judge, write down."""
+"""From the name of a method or the source of a program to a `Result`: fit, judge, and record."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ from zfbench.runs.tasks import LoadedTask
 from zfbench.sandbox.devices import CPU
 
 Progress = Callable[[str], None]
-POINTS = 16  # of a training's curve in a result
+POINTS = 16  # largest number of points of a training's curve in a result
 
 
 def _silent(_: str) -> None:
-    """Report progress to nobody."""
+    """Ignore the progress."""
 
 
 def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, progress: Progress = _silent) -> Result:
-    """Fit and judge a registered baseline, or a control of the task's own.
+    """Fit and judge a registered baseline, or a control of the task.
 
     Args:
-        name: of the baseline or control.
+        name: name of the baseline or control.
         loaded: the task.
-        seed: of the fit.
-        limits: of the fit.
+        seed: seed of the fit.
+        limits: limits of the fit.
         progress: told the name of each stage as it begins.
+
+    Returns:
+        The result; a program that failed has its status and a note instead of scores.
 
     Raises:
         UnknownNameError: there is no such baseline.
@@ -64,17 +67,20 @@ def judge_program(
     progress: Progress = _silent,
     sandbox: Sandbox | None = None,
 ) -> Result:
-    """Train a program at full length with a fresh seed and judge it.
+    """Train a program at full length with a new seed, and judge it.
 
     Args:
-        source: the program.
-        method: who is credited with it.
+        source: source of the program.
+        method: record of the method that the program is credited to.
         loaded: the task.
-        seed: of the training.
-        limits: of the training.
-        spend: what was used up before, by a search; the final training is added.
+        seed: seed of the training.
+        limits: limits of the training.
+        spend: spend of a search before; that of the final training is added.
         progress: told the name of each stage as it begins.
         sandbox: runs the program; without one, it opens its own.
+
+    Returns:
+        The result; a program that failed has its status and a note instead of scores.
     """
     device = CPU if sandbox is None else sandbox.device
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
@@ -93,17 +99,20 @@ def unscored(
     program: ProgramRecord,
     spend: Spend = NOTHING,
 ) -> Result:
-    """A result without scores, of a method that there is nothing to judge of.
+    """Make a result without scores, for a method that has nothing to judge.
 
     Args:
-        method: who has no scores.
+        method: record of the method.
         loaded: the task.
-        seed: of the method.
-        limits: that its program would have been trained within.
-        status: why there are no scores.
-        note: the same in a sentence.
-        program: what it had to show.
-        spend: what was used up.
+        seed: seed of the method.
+        limits: limits within which its program would have been trained.
+        status: reason why there are no scores, as a status.
+        note: the same reason as a sentence.
+        program: program of the method.
+        spend: resources that were used up.
+
+    Returns:
+        The result.
     """
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
     return _result(_Run(method, seed, limits, spend, program), loaded.judge, Scores(notes=[note]), status)
@@ -111,7 +120,7 @@ def unscored(
 
 @dataclass(frozen=True)
 class _Run:
-    """What is known of a run before it is judged."""
+    """The facts about a run that are known before it is judged."""
 
     method: MethodRecord
     seed: int
@@ -123,7 +132,7 @@ class _Run:
 
 
 def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Result:
-    """Fit and score one model; its child process, if it has one, is ended whatever happens."""
+    """Fit and score one model; its child process, if it has one, is always ended."""
     family, task, judge = loaded.family, loaded.task, loaded.judge
     try:
         progress("fit")
@@ -147,20 +156,20 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
 
 
 def _updates(model: Any) -> int:
-    """Updates that its fit took; none for a model without a report."""
+    """Return the number of updates of its fit; 0 for a model without a report."""
     report = model.report if isinstance(model, Metered) else None
     return 0 if report is None else report.updates
 
 
 def _spent(run: _Run, model: Any, fit: float, judging: float | None = None) -> _Run:
-    """The run with what a fit, and judging where it came to that, used up; seconds."""
+    """Return the run with the seconds and updates of the fit, and with the seconds of judging if there was any."""
     used = Spend(updates=_updates(model), device_seconds=fit, wall_seconds=fit + (judging or 0.0))
     timings = (("fit", fit), *([] if judging is None else [("judge", judging)]))
     return replace(run, spend=run.spend + used, timings=timings)
 
 
 def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
-    """The run with the program's record, if the model is one."""
+    """Return the run with the record of the program, if the model is a program."""
     if not isinstance(model, Candidate):
         return run
     training = {} if loss is None or model.report is None else _thinned(model.report.to_json())
@@ -169,7 +178,7 @@ def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
 
 
 def _thinned(training: dict[str, Any]) -> dict[str, Any]:
-    """A report of a training whose curves keep at most `POINTS` points, the first and the last among them."""
+    """Return a report of a training with at most `POINTS` points of each curve, including the first and the last."""
     thin = {}
     for name, value in training.items():
         if isinstance(value, list) and len(value) > POINTS:

@@ -1,4 +1,4 @@
-"""What a proposer would send to a language model for a task, and what that may cost; nothing is sent or run."""
+"""The prompts that a proposer would send to a language model for a task, and their possible cost."""
 
 from __future__ import annotations
 
@@ -31,16 +31,19 @@ def preview(
     ideas: Sequence[str] = (),
     limits: Limits | None = None,
 ) -> Preview:
-    """The prompts that a proposer would send for the first request of a search, which starts from the seed program.
+    """Return the prompts for the first request of a search, which starts from the seed program.
 
     Args:
-        task: its name.
-        proposer: a registered name.
-        settings: the proposer's own.
-        operator: of the request.
-        critique: whether a critique of the parent is asked for first.
+        task: name of the task.
+        proposer: registered name of the proposer.
+        settings: settings of the proposer.
+        operator: operator of the request.
+        critique: True if a critique of the parent is asked for first.
         ideas: hints of the request.
-        limits: what the evaluation of each program may spend.
+        limits: limits of the evaluation of each program.
+
+    Returns:
+        The prompts and their possible cost.
 
     Raises:
         UnknownNameError: there is no such task or proposer.
@@ -54,7 +57,15 @@ def preview(
 
 
 def preview_run(folder: Path, operator: Operator = "mutate", critique: bool = False) -> Preview:
-    """The prompts that the proposer of a run would send now, were its best program the parent.
+    """Return the prompts that the proposer of a run would send now if its best program were the parent.
+
+    Args:
+        folder: folder of the run.
+        operator: operator of the request.
+        critique: True if a critique of the parent is asked for first.
+
+    Returns:
+        The prompts and their possible cost.
 
     Raises:
         ZfbenchError: there is no run, no program works yet, or its proposer sends no prompts.

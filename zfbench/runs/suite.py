@@ -55,14 +55,14 @@ class TrainingLimits(_Strict):
 
 
 class Block(_Strict):
-    """Every task x method x seed of a block is one run; see the module's example.
+    """A block of a suite: every combination of its tasks, methods and seeds is one run.
 
     Attributes:
-        tasks, methods, seeds: what is multiplied.
-        limits: of its trainings, where they differ from the suite's.
-        proposer, budget: of searches, whose methods are discoverers; no other run has them.
-        settings, proposer_settings: of the discoverers and of the proposer.
-        finalists, patience, ideas, fast_path: see `zfbench.runs.plan.Plan`.
+        tasks, methods, seeds: names of the tasks, names of the methods, and seeds; all combinations are run.
+        limits: limits of its trainings, if they differ from the suite's.
+        proposer, budget: proposer and budget of searches, whose methods are discoverers; no other run has them.
+        settings, proposer_settings: settings of the discoverers and of the proposer.
+        finalists, patience, ideas, fast_path: options of searches, as in `zfbench.runs.plan.Plan`.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -80,12 +80,12 @@ class Block(_Strict):
 
 
 class Suite(_Strict):
-    """A suite's file.
+    """The content of a suite's file.
 
     Attributes:
         results: folder of the results, relative to the file.
-        limits: of every training that is judged.
-        block: its blocks.
+        limits: limits of every training that is judged.
+        block: blocks of the suite.
     """
 
     results: str
@@ -95,15 +95,15 @@ class Suite(_Strict):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run of a suite: a search by its plan, or a baseline, control or reference program by its name.
+    """One run of a suite: a search with its plan, or a baseline, control or reference program with its name.
 
     Attributes:
-        task: its name.
-        method: the registered name.
-        seed: of the run.
-        limits: of the training that is judged.
-        plan: of a search; None for any other method.
-        keeps_pictures: whether its arrays for pictures are kept.
+        task: name of the task.
+        method: registered name of the method.
+        seed: seed of the run.
+        limits: limits of the training that is judged.
+        plan: plan of a search; None for any other method.
+        keeps_pictures: True if its arrays for pictures are kept.
     """
 
     task: str
@@ -115,22 +115,22 @@ class Job:
 
     @property
     def record(self) -> MethodRecord:
-        """Who is judged, as far as it is known before the run."""
+        """The record of the method, as far as it is known before the run."""
         return MethodRecord(name=self.method, kind="baseline") if self.plan is None else self.plan.record
 
     @property
     def stem(self) -> str:
-        """The name of its result's file, without the ending."""
+        """The name of the file of its result, without the ending."""
         return run_name(self.task, self.record, None, self.seed) if self.plan is None else self.plan.name
 
     def describe(self) -> str:
-        """For people."""
+        """Return a description for people."""
         proposer = "" if self.plan is None else f" + {self.plan.proposer}"
         return f"{self.method}{proposer} on {self.task}, seed {self.seed}"
 
 
 def read_suite(path: Path) -> tuple[list[Job], Path]:
-    """The jobs of a suite's file, seed by seed within each block, and the folder of its results.
+    """Read the jobs of a suite's file, seed by seed within each block, and the folder of its results.
 
     Raises:
         ZfbenchError: the file cannot be read, or a field is wrong; the sentence names it.
@@ -153,7 +153,8 @@ def _jobs(block: Block, shared: TrainingLimits, path: Path) -> list[Job]:
         raise ZfbenchError(f"A block of the suite {path} has only one of proposer and budget; a search needs both.")
     if block.budget is None and (given := block.model_fields_set.intersection(SEARCH_ONLY)):
         raise ZfbenchError(
-            f"A block of the suite {path} has {', '.join(sorted(given))} but is no search; give it proposer and budget."
+            f"A block of the suite {path} has {', '.join(sorted(given))} but is not a search; give it a proposer and a "
+            "budget, or remove these fields."
         )
     chosen = block.limits or shared
     limits = Limits(updates=chosen.updates, seconds=chosen.seconds)

@@ -1,4 +1,4 @@
-"""The end of a search: its winner is trained anew, judged once, and written down with how it was found."""
+"""The end of a search: its winner is trained again, judged once, and recorded together with the search."""
 
 from __future__ import annotations
 
@@ -34,18 +34,21 @@ def judge_winner(
     proposer: Proposer | None = None,
     generations: Sequence[Generation] = (),
 ) -> Result | None:
-    """The result of a search's winner: the one in the folder if it is that, else a new one, written there.
+    """Return the result of a search's winner: the one in the folder if it still holds, or a new one, written there.
 
     Args:
-        plan: of the search.
+        plan: plan of the search.
         loaded: the task.
-        outcome: of the search.
-        folder: of the run.
+        outcome: outcome of the search.
+        folder: folder of the run.
         progress: told the name of each stage as it begins.
         sandbox: runs the winner.
-        final: the outcome of the finals, if there were any.
-        proposer: what wrote the programs; None for a guest.
-        generations: of the discoverer's population, where it can be followed.
+        final: outcome of the finals; None if there were none.
+        proposer: writer of the programs; None for an external system.
+        generations: generations of the discoverer's population, if it can be followed.
+
+    Returns:
+        The result; None if no program worked.
     """
     winner = winner_of(outcome, final)
     if winner is None:
@@ -100,14 +103,17 @@ def judge_winner(
 def nothing_found(
     winner: Scored, method: MethodRecord, loaded: LoadedTask, plan: Plan, outcome: SearchOutcome
 ) -> Result:
-    """The result of a search that evaluated nothing but the seed program: it has no scores of its own.
+    """Make the result of a search that evaluated nothing but the seed program, and therefore has no scores.
 
     Args:
-        winner: the seed program as it was screened.
-        method: of the search.
+        winner: the seed program with its evaluation.
+        method: record of the method.
         loaded: the task.
-        plan: of the search.
-        outcome: of the search.
+        plan: plan of the search.
+        outcome: outcome of the search.
+
+    Returns:
+        The result.
     """
     note = f"The search evaluated nothing but the seed program. {outcome.summary()}"
     program = ProgramRecord(id=winner.program.id, source=winner.program.source, validation_loss=winner.evaluation.loss)
@@ -115,7 +121,7 @@ def nothing_found(
 
 
 def _record(folder: Path) -> tuple[Evaluated, ...]:
-    """Every evaluation of the folder's search, with the parents' latest before it and what was spent until then."""
+    """Return every evaluation of the folder's search, with its parents by number and the spend until then."""
     number: dict[ProgramId, int] = {}
     record = []
     for i, point in enumerate(progress_of(folder), 1):
@@ -134,9 +140,10 @@ def _record(folder: Path) -> tuple[Evaluated, ...]:
 
 
 def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
-    """By how much the search thought its winner better than it is found to be afresh, in nats.
+    """Return the optimism of the search in nats: its evaluation of the winner minus that of the judge.
 
-    The best of many noisy evaluations was also lucky. Only where the judge evaluates on the data to select on again.
+    The best of many noisy evaluations is biased by chance. The result is empty if the judge does not evaluate on the
+    data to select on.
     """
     afresh = result.metrics.get("likelihood/log_marginal_selection")
     believed = next(s.evaluation for s in screened.evaluated if s.program.id == winner.program.id).log_likelihood
@@ -144,7 +151,7 @@ def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[s
 
 
 def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path) -> Result | None:
-    """The result in the folder, whose journal has the same header; None if it is unfit or not there."""
+    """Return the folder's result if it is of this benchmark version and agrees with the outcomes; else None."""
     path = folder / RESULT
     if not path.exists():
         return None

@@ -25,7 +25,6 @@ class Concentration:
     Attributes:
         share: [K + 1], share in the first population and at the end of each generation.
         jumps: generations that began with resampling, numbered from 1 to K.
-        intervals: numbers of generations from each jump to the next.
         first: share after the first generation; None if there is none.
         after_jumps: mean share at the end of the generations that began with resampling; None if there are none.
         settled: mean share from generation `SETTLED` on; None if there are fewer generations.
@@ -33,7 +32,6 @@ class Concentration:
 
     share: Float[NDArray[np.float64], " generations"]
     jumps: tuple[int, ...]
-    intervals: tuple[int, ...]
     first: float | None
     after_jumps: float | None
     settled: float | None
@@ -60,7 +58,6 @@ def concentration(populations: Sequence[Sequence[str]], resampled: Sequence[bool
     return Concentration(
         share=share,
         jumps=jumps,
-        intervals=tuple(int(gap) for gap in np.diff(jumps)),
         first=_mean(share[1:2]),
         after_jumps=_mean(share[list(jumps)]),
         settled=_mean(share[SETTLED:]),

@@ -87,7 +87,6 @@ class ImpulseScore:
         latency_error_relative: `latency_error` divided by that of predicting no response.
         decay_error: median |ln(time constant / true time constant)|.
         decay_error_relative: `decay_error` divided by that of predicting no response.
-        timed: the number of responses whose latency is compared.
     """
 
     error: float | None
@@ -96,7 +95,6 @@ class ImpulseScore:
     latency_error_relative: float | None
     decay_error: float | None
     decay_error_relative: float | None
-    timed: int
 
 
 def score_impulse(
@@ -157,7 +155,6 @@ def score_impulse(
         latency_error_relative=_ratio(latency_error, latency_control),
         decay_error=decay_error,
         decay_error_relative=_ratio(decay_error, decay_control),
-        timed=int(timed.sum()),
     )
 
 

@@ -32,14 +32,12 @@ class Breakdown:
     Attributes:
         overall: over all windows, steps and neurons.
         per_step: H values, over windows and neurons; entry 0 is one step ahead.
-        per_neuron: by neuron, over windows and steps.
         per_group: by group, over windows, steps and the group's neurons.
         per_condition: by condition, over its windows, all steps and all neurons.
     """
 
     overall: float | None
     per_step: tuple[float | None, ...]
-    per_neuron: dict[str, float | None]
     per_group: dict[str, float | None]
     per_condition: dict[str, float | None]
 
@@ -52,13 +50,11 @@ class ForecastScore:
         mae: mean absolute error, in units of activity.
         standardised: the same in units of each neuron's standard deviation; flat neurons are left out.
         skill: 1 - MAE / MAE of the control.
-        flat: the neurons left out of `standardised`.
     """
 
     mae: Breakdown
     standardised: Breakdown
     skill: Breakdown
-    flat: tuple[str, ...]
 
 
 def score_forecast(
@@ -67,7 +63,6 @@ def score_forecast(
     control: Float[NDArray[np.floating], "B H N"],
     sd: Float[NDArray[np.floating], " N"],
     conditions: Sequence[str],
-    neurons: Sequence[str],
     groups: Sequence[str],
     sd_floor: float = SD_FLOOR,
 ) -> ForecastScore:
@@ -79,7 +74,6 @@ def score_forecast(
         control: [B, H, N], the forecasts that skill is measured against.
         sd: [N], each neuron's standard deviation in the training data.
         conditions: the condition of each window, B names.
-        neurons: N names, all different.
         groups: the group of each neuron, N names.
         sd_floor: a neuron with a smaller standard deviation is flat.
 
@@ -91,22 +85,18 @@ def score_forecast(
     """
     truth = finite(target, "target", AXES)
     B, _, N = truth.shape
-    if (len(conditions), len(neurons), len(groups)) != (B, N, N):
-        raise ZfbenchError(
-            f"{len(conditions)} conditions, {len(neurons)} neuron names and {len(groups)} groups were given; "
-            f"give {B}, {N} and {N}."
-        )
+    if (len(conditions), len(groups)) != (B, N):
+        raise ZfbenchError(f"{len(conditions)} conditions and {len(groups)} groups were given; give {B} and {N}.")
     scale = finite(sd, "standard deviation", ("neuron",), (N,))
     varies = scale >= sd_floor  # [N]
     error = np.abs(finite(prediction, "prediction", AXES, truth.shape) - truth)  # [B, H, N]
     control_error = np.abs(finite(control, "control's prediction", AXES, truth.shape) - truth)
-    labels = (conditions, neurons, groups)
+    labels = (conditions, groups)
     mae = _breakdown(error, np.ones(N, dtype=bool), *labels)
     return ForecastScore(
         mae=mae,
         standardised=_breakdown(error / np.where(varies, scale, 1.0), varies, *labels),
         skill=skill(mae, _breakdown(control_error, np.ones(N, dtype=bool), *labels)),
-        flat=tuple(name for name, moves in zip(neurons, varies, strict=True) if not moves),
     )
 
 
@@ -127,7 +117,6 @@ def skill(mae: Breakdown, control: Breakdown) -> Breakdown:
     return Breakdown(
         overall=gain(mae.overall, control.overall),
         per_step=tuple(gain(e, r) for e, r in zip(mae.per_step, control.per_step, strict=True)),
-        per_neuron=gains(mae.per_neuron, control.per_neuron),
         per_group=gains(mae.per_group, control.per_group),
         per_condition=gains(mae.per_condition, control.per_condition),
     )
@@ -137,7 +126,6 @@ def _breakdown(
     error: NDArray[np.float64],
     counted: NDArray[np.bool_],
     conditions: Sequence[str],
-    neurons: Sequence[str],
     groups: Sequence[str],
 ) -> Breakdown:
     """Return the mean error [B, H, N] over the counted neurons [N], along each axis."""
@@ -145,7 +133,6 @@ def _breakdown(
     return Breakdown(
         overall=_mean(error[:, :, counted]),
         per_step=tuple(_mean(error[:, h, counted]) for h in range(error.shape[1])),
-        per_neuron={name: _mean(error[:, :, [i]]) if counted[i] else None for i, name in enumerate(neurons)},
         per_group={name: _mean(error[:, :, counted & (neuron_group == name)]) for name in dict.fromkeys(groups)},
         per_condition={
             name: _mean(error[window_condition == name][:, :, counted]) for name in dict.fromkeys(conditions)

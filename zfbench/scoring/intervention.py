@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, normalised_error, spearman
 
-HELD_AT: dict[str, float | None] = {"clamp": None, "silence": 0.0, "stimulate": 1.0}
+CLAMPED_AT: dict[str, float | None] = {"clamp": None, "silence": 0.0, "stimulate": 1.0}
 """Each kind of intervention, and the activity at which it holds a neuron; None: the neuron's own activity at onset."""
 
 EFFECT_THRESHOLD = 1e-2
@@ -26,7 +26,7 @@ EFFECT_THRESHOLD = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
-class HoldProbes:
+class ClampProbes:
     """A batch of W * K rollouts, ordered by window, with one clamped neuron each.
 
     Attributes:
@@ -40,12 +40,12 @@ class HoldProbes:
     value: Float[NDArray[np.floating], "P N"]
 
 
-def hold_probes(context: Float[NDArray[np.floating], "W C N"], kind: str, neurons: Sequence[int]) -> HoldProbes:
+def clamp_probes(context: Float[NDArray[np.floating], "W C N"], kind: str, neurons: Sequence[int]) -> ClampProbes:
     """Build probes that clamp each of the neurons in each of the windows.
 
     Args:
         context: [W, C, N]; onset is at its last entry.
-        kind: "clamp", "silence" or "stimulate" (see `HELD_AT`).
+        kind: "clamp", "silence" or "stimulate" (see `CLAMPED_AT`).
         neurons: K neuron indices.
 
     Returns:
@@ -54,24 +54,24 @@ def hold_probes(context: Float[NDArray[np.floating], "W C N"], kind: str, neuron
     Raises:
         ZfbenchError: there is no such kind.
     """
-    if kind not in HELD_AT:
-        raise ZfbenchError(f"There is no intervention '{kind}'; choose from {', '.join(HELD_AT)}.")
+    if kind not in CLAMPED_AT:
+        raise ZfbenchError(f"There is no intervention '{kind}'; choose from {', '.join(CLAMPED_AT)}.")
     W, _, N = context.shape
     K = len(neurons)
     held = np.eye(N, dtype=bool)[list(neurons)]  # [K, N]
-    level = HELD_AT[kind]
+    level = CLAMPED_AT[kind]
     values = context[:, None, -1, :] if level is None else np.full((W, 1, N), level, context.dtype)
-    return HoldProbes(
+    return ClampProbes(
         context=np.repeat(context, K, axis=0),
         mask=np.tile(held, (W, 1)),
         value=np.where(held, values, 0).reshape(W * K, N).astype(context.dtype),
     )
 
 
-def hold_effects(
+def clamp_effects(
     held: Float[NDArray[np.floating], "P H N"], free: Float[NDArray[np.floating], "W H N"], neurons: Sequence[int]
 ) -> Float[NDArray[np.float64], "W {len(neurons)} H N"]:
-    """Compute the effects from the rollouts of `hold_probes` and from the free rollouts of the same windows.
+    """Compute the effects from the rollouts of `clamp_probes` and from the free rollouts of the same windows.
 
     The clamped neuron's own entries are set to 0, because obeying the clamp is no prediction.
 
@@ -101,16 +101,14 @@ class InterventionScore:
 
     Attributes:
         error: ||model - truth|| / ||truth||; exactly 1 for predicting no effect.
-        sign_accuracy: share of the signed entries whose sign is predicted; 0 for predicting no effect.
+        sign_accuracy: share of the entries above the threshold whose sign is predicted; 0 for predicting no effect.
         rank_correlation: Spearman's correlation of effect sizes, which are root mean squares over the horizon, over all
             (window, clamped neuron, other neuron); None for predicting no effect.
-        signed: number of entries whose true size exceeds the threshold.
     """
 
     error: float | None
     sign_accuracy: float | None
     rank_correlation: float | None
-    signed: int
 
 
 def score_intervention(
@@ -122,8 +120,8 @@ def score_intervention(
     """Score the predicted effects of one kind of intervention.
 
     Args:
-        model: [W, K, H, N], the model's effects, from `hold_effects`.
-        truth: [W, K, H, N], the true effects, from `hold_effects`.
+        model: [W, K, H, N], the model's effects, from `clamp_effects`.
+        truth: [W, K, H, N], the true effects, from `clamp_effects`.
         neurons: K neuron indices, the clamped ones.
         threshold: the smallest true |effect| whose sign counts, in units of activity.
 
@@ -144,7 +142,6 @@ def score_intervention(
         error=normalised_error(model_e, true_e),
         sign_accuracy=float(np.mean(np.sign(model_e[signed]) == np.sign(true_e[signed]))) if signed.any() else None,
         rank_correlation=spearman(_sizes(model_e)[:, others], _sizes(true_e)[:, others]),
-        signed=int(signed.sum()),
     )
 
 

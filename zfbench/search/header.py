@@ -1,4 +1,4 @@
-"""The head of a search's event log: what identifies the search, and whether its budget can end it."""
+"""The header of a search's event log, which identifies the search, and a check that its budget can end it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,25 @@ from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, EventLog
 
-FORMAT = 2  # of the event log's bodies; since 2 the bound of an evaluation covers its predictions
+FORMAT = 2  # version of the format of the event log; since 2 the bound of an evaluation covers its predictions
 UNCOMPARED = "surroundings"  # entry of the header in which a resumed search may differ
 
 
 def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
-    """The header of a search: written to an empty journal, else compared with the one that is there.
+    """Write the header of a search to an empty event log, or compare it with the header that is there.
+
+    Args:
+        log: event log of the search.
+        fields: fields that identify the search.
+        budget: budget of the search.
+        bound: largest possible spend of one evaluation.
+        proposal_bound: largest possible spend of one proposal.
+
+    Returns:
+        The event of the header.
 
     Raises:
-        ZfbenchError: the journal holds another search.
+        ZfbenchError: the event log holds another search.
     """
     wanted = {
         **fields,
@@ -34,8 +44,9 @@ def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend
     old = log.events[0].body
     if old.get("format") != FORMAT:
         raise ZfbenchError(
-            f"{log.path} was written by a zfbench with journals of format {old.get('format')}, not {FORMAT}: resume it "
-            "with that version, or start the search in another folder (it can still be shown and replayed)."
+            f"{log.path} is an event log of format {old.get('format')}, and this version of zfbench writes {FORMAT}: "
+            "resume the search with the version that began it, or start it in another folder (it can still be shown "
+            "and replayed)."
         )
     for key in sorted((old.keys() | head.keys()) - {UNCOMPARED}):
         if old.get(key) != head.get(key):
@@ -48,7 +59,7 @@ def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend
 
 
 def _difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
-    """Where two unequal values of a header differ first, by its dotted name, and both values there."""
+    """Return the dotted name of the first difference between two values of a header, and both values there."""
     if isinstance(old, dict) and isinstance(new, dict):
         key = next(key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key))
         return _difference(f"{name}.{key}", old.get(key), new.get(key))
@@ -56,7 +67,11 @@ def _difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
 
 
 def check_budget(budget: Budget, bound: Spend) -> None:
-    """Refuse budgets that no search can end by, or that not even one candidate fits into."""
+    """Refuse a budget that cannot end a search, or into which not even one candidate fits.
+
+    Raises:
+        ZfbenchError: the budget is refused; the sentence says what to change.
+    """
     limits = budget.to_json()
     if budget.money is not None and bound.tokens > 0 and bound.money == 0:
         raise ZfbenchError(

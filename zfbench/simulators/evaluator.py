@@ -58,7 +58,7 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
         if self._sandbox is not None and self._task.likelihood == "surrogate":
             self._sandbox.start()  # before the clock starts, so that no candidate pays for it
         began = time.monotonic()
-        model = SimulatorModel(program.source, self._task, seed, self._sandbox, invert=self._fitted)
+        model = SimulatorModel(program.source, self._task, seed, self._sandbox, learn_posterior=self._fitted)
         updates = 0
         try:
             model.fit(self._limits)

@@ -73,7 +73,7 @@ class SimulatorJudge:
         for k in range(REPEATS):
             progress(f"likelihood, evaluation {k + 1} of {REPEATS}")
             try:
-                evaluated = model if k == 0 else model.again(k)
+                evaluated = model if k == 0 else model.refitted(k)
                 own = [evaluated.log_marginal(x) for x in (self.sealed.problem.held_out, self.sealed.problem.selection)]
             except CandidateError as error:
                 scores.notes.append(f"evaluation {k + 1} of {REPEATS} failed: {error}")

@@ -67,7 +67,7 @@ class SimulatorModel:
     posterior: Posterior | None = None
 
     def __init__(
-        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, invert: bool = False
+        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, learn_posterior: bool = False
     ) -> None:
         """Hold a program that has not been run yet.
 
@@ -76,10 +76,10 @@ class SimulatorModel:
             task: the task that it solves.
             seed: seed of all draws and fits.
             sandbox: runs the program; without one, it opens its own.
-            invert: also learn the posterior of the parameters, for `log_fitted`.
+            learn_posterior: also learn the posterior of the parameters, for `log_fitted`.
         """
         self.source = source
-        self._invert = invert
+        self._learn_posterior = learn_posterior
         self._task = task
         self._seed = seed
         self._sandbox = sandbox
@@ -106,9 +106,9 @@ class SimulatorModel:
             return
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
-        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._inverts
+        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._learns_posterior
         training = Training(batch=BATCH).within(limits.updates, n, max(networks, 1))
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             self._learn(theta, contexts, x, training)
         self.simulated = x
         updates = networks * training.epochs * training.steps(n)
@@ -122,7 +122,7 @@ class SimulatorModel:
         """
         assert self._likelihood is not None, "fit the program before it is scored"
         spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             if self._task.evidence == "importance" and self.posterior is not None:
                 marginal = log_marginal_importance(
                     self._likelihood, x, self.posterior, spec.log_prior, self._prior_draws(), self._stream(6), contexts
@@ -140,10 +140,10 @@ class SimulatorModel:
             CandidateError: non_finite; an observation is impossible under its fitted parameters.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
-        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `invert`"
+        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `learn_posterior`"
         spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
         prior = self._prior_draws()
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             total = log_fitted(
                 self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
             ).sum()
@@ -151,7 +151,7 @@ class SimulatorModel:
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
         return float(total)
 
-    def again(self, number: int) -> SimulatorModel:
+    def refitted(self, number: int) -> SimulatorModel:
         """Return the same program, simulated and learned anew with the seeds of that number.
 
         Raises:
@@ -185,9 +185,9 @@ class SimulatorModel:
         return theta, contexts, x
 
     @property
-    def _inverts(self) -> bool:
+    def _learns_posterior(self) -> bool:
         """True if the posterior is learned too."""
-        return self._invert or self._task.evidence == "importance"
+        return self._learn_posterior or self._task.evidence == "importance"
 
     def _learn(
         self,
@@ -199,10 +199,10 @@ class SimulatorModel:
         """Learn the densities that are asked for, with the task's kind of estimator."""
         if self._task.estimator == "nle-pfn":
             self._likelihood = pfn_likelihood(theta, x, context=contexts)
-            self.posterior = pfn_posterior(theta, x, context=contexts) if self._inverts else None
+            self.posterior = pfn_posterior(theta, x, context=contexts) if self._learns_posterior else None
             return
         self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
-        if self._inverts:
+        if self._learns_posterior:
             self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
 
     def _prior_draws(self) -> NDArray[np.float64]:
@@ -215,7 +215,7 @@ class SimulatorModel:
 
 
 @contextmanager
-def blaming_the_program() -> Iterator[None]:
+def density_errors_fail_the_program() -> Iterator[None]:
     """Turn a density error into a failure of the program.
 
     Simulations from which no density can be learned, or an undefined one, are the program's fault; the run goes on.

@@ -158,14 +158,6 @@ def integrate(
 
 
 @njit(cache=True, nogil=True)
-def head_velocity(state: NDArray[np.float64], body: BodyParameters) -> Triple:
-    """Return the head's velocity in its own axes: forward and leftward in mm / s, and turning in rad / s."""
-    segments = np.empty((TAIL_SEGMENTS + 1, 7))
-    _place_segments(state, body, segments)
-    return _velocity(segments, (state[3], state[4], state[5]), body)
-
-
-@njit(cache=True, nogil=True)
 def _bend(
     state: NDArray[np.float64], target_angles: NDArray[np.float64], rate: float, time: float, decay: float
 ) -> None:

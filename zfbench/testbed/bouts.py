@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 LEFT, FORWARD, RIGHT = 1, 0, -1  # directions of a bout; mirroring negates them
 
-TIPPING_POINT = 1.0  # activity of the bout integrator at which a bout starts: the controller's threshold 255, scaled
+BOUT_THRESHOLD = 1.0  # activity of the bout integrator at which a bout starts: the controller's threshold 255, scaled
 # Added to the commands (activities, 0 to 1) of left and right, and of forward, so that a larva without any command
 # still swims, mostly forward; the controller's constants.
 TURN_BIAS, FORWARD_BIAS = 0.066, 0.2
@@ -31,36 +31,37 @@ SWIM_DECAY = 0.9908  # factor per ms
 # 0.05 per ms, would hardly be active at all.
 TURN_DECAY = 0.98
 TAIL_BEAT_HZ = 25.0  # larvae beat at 20-30 Hz
-VIGOUR = (0.75, 1.25)  # factor of a turn's amplitude, uniform; our choice, so that not all turns are equal
+TURN_STRENGTH = (0.75, 1.25)  # factor of a turn's amplitude, uniform; our choice, so that not all turns are equal
 
 # State of a bout, float64 [6], or the first six entries of a longer state: 1 during a bout and 0 outside, the
 # countdowns of the swim and of a turn to each side, and the tail-beat phase as a point on the circle.
 STATE_SIZE = 6
 BOUT, SWIM, TURN_LEFT, TURN_RIGHT, PHASE_SIN, PHASE_COS = range(STATE_SIZE)
 
-# Random numbers of one bout, float64 [4]; see `draw_chances`.
+# Random numbers of one bout, float64 [4]; see `draw_bout_randomness`.
 CHOICE, START_SIN, START_COS, STRENGTH = range(4)
 
 # Rotation of the phase in 1 ms; the phase falls, so that the wave runs from the head to the tip.
 _ADVANCE_SIN, _ADVANCE_COS = sin(-2 * pi * TAIL_BEAT_HZ / 1000), cos(-2 * pi * TAIL_BEAT_HZ / 1000)
 
 
-def draw_chances(bouts: int, rng: np.random.Generator) -> Floats:
+def draw_bout_randomness(bouts: int, rng: np.random.Generator) -> Floats:
     """Draw the random numbers of each future bout: float64 [bouts, 4], columns (choice, sin, cos, strength).
 
     The choice is uniform on [0, 1) and selects the direction; sin and cos give the tail-beat phase at which a forward
-    bout starts, uniform on the circle; the strength, uniform in the range `VIGOUR`, scales the amplitude of a turn.
+    bout starts, uniform on the circle; the strength, uniform in the range `TURN_STRENGTH`, scales the amplitude of a
+    turn.
     """
     uniform = rng.random((bouts, 3))
     phase = 2 * pi * uniform[:, 1]
-    low, high = VIGOUR
+    low, high = TURN_STRENGTH
     return np.stack([uniform[:, 0], np.sin(phase), np.cos(phase), low + (high - low) * uniform[:, 2]], axis=1)
 
 
-def mirror_chances(chances: Floats) -> Floats:
+def mirror_bout_randomness(bout_randomness: Floats) -> Floats:
     """Return the random numbers of the mirrored larva's bouts: the opposite choice, and a tail beat in antiphase."""
-    mirrored = chances.copy()
-    mirrored[:, CHOICE] = 1.0 - chances[:, CHOICE]
+    mirrored = bout_randomness.copy()
+    mirrored[:, CHOICE] = 1.0 - bout_randomness[:, CHOICE]
     mirrored[:, [START_SIN, START_COS]] *= -1.0
     return mirrored
 

@@ -28,7 +28,7 @@ from zfbench.base.machine import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
 from zfbench.testbed.published import load as load_circuit
-from zfbench.testbed.recording import PROBE_STEPS, STEPS, TOLERANCE, canon, sha256_of, shipped
+from zfbench.testbed.recording import PROBE_STEPS, STEPS, TOLERANCE, committed_checks, sha256_of, shipped
 from zfbench.testbed.stimulus import CONDITIONS
 from zfbench.testbed.transition import rollout
 
@@ -243,7 +243,7 @@ def verify(tier: str, circuit: str = "published", progress: Progress = _silent) 
         UnknownNameError: there is no such tier or circuit.
         DamagedFileError: the cached file is damaged.
     """
-    committed, known = canon(circuit), sha256_of(shipped(circuit))
+    committed, known = committed_checks(circuit), sha256_of(shipped(circuit))
     checks = [
         Check("shipped drive", known == committed.recording_sha256, f"sha256 {known[:12]}"),
     ]

@@ -8,8 +8,6 @@ length, and so that the mirror image of a larva can be simulated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import cos, sin
 from typing import NamedTuple
@@ -24,7 +22,15 @@ from zfbench.testbed.body import initial_state
 from zfbench.testbed.circuit import Circuit
 from zfbench.testbed.drive import CHANNELS, RESPONSES, DriveRecording, write_drive
 from zfbench.testbed.drive import STATE_SIZE as DRIVE_STATE_SIZE
-from zfbench.testbed.retina import FRAME_MS, TEXTURE_PX_MM, TEXTURE_SIZE, Eyes, open_eyes, see, transmit
+from zfbench.testbed.retina import (
+    FRAME_MS,
+    TEXTURE_PX_MM,
+    TEXTURE_SIZE,
+    Eyes,
+    add_noise_and_quantise,
+    new_eyes,
+    process_frame,
+)
 from zfbench.testbed.spinal import SEGMENTS, target_angles
 from zfbench.testbed.stimulus import CONDITIONS, Schedule, draw_schedule, draw_texture
 from zfbench.testbed.transition import Tables, step, tables
@@ -45,14 +51,14 @@ class World:
         place: float64 [2 eyes, (forward, outward)], mm, the place on the texture at which each eye starts.
         schedule: the stimulus.
         noise: float64 [F, 8], retinal noise of each frame, standard normal.
-        chances: float64 [K, 4], the random numbers of the bouts (`bouts.draw_chances`).
+        bout_randomness: float64 [K, 4], the random numbers of the bouts (`bouts.draw_bout_randomness`).
     """
 
     texture: NDArray[np.float32]
     place: Floats
     schedule: Schedule
     noise: Floats
-    chances: Floats
+    bout_randomness: Floats
 
     def mirrored(self) -> World:
         """Return the mirror image of this world."""
@@ -61,7 +67,7 @@ class World:
             place=self.place[::-1].copy(),
             schedule=self.schedule.mirrored(),
             noise=np.concatenate([self.noise[:, 4:], self.noise[:, :4]], axis=1),
-            chances=bouts.mirror_chances(self.chances),
+            bout_randomness=bouts.mirror_bout_randomness(self.bout_randomness),
         )
 
 
@@ -136,7 +142,7 @@ def draw_world(condition: str, steps: int, seed: int) -> World:
         texture=draw_texture(floor_rng),
         place=floor_rng.uniform(0.0, TEXTURE_SIZE * TEXTURE_PX_MM, size=(2, 2)),
         noise=noise_rng.normal(size=(frames, RESPONSES)),
-        chances=bouts.draw_chances(steps // SHORTEST_BOUT_INTERVAL_MS + 1, bout_rng),
+        bout_randomness=bouts.draw_bout_randomness(steps // SHORTEST_BOUT_INTERVAL_MS + 1, bout_rng),
     )
 
 
@@ -155,28 +161,10 @@ def simulate(circuit: Circuit, condition: str, steps: int, seed: int) -> LarvaRe
         UnknownNameError: there is no such condition.
         ValueError: the circuit lacks the neurons that move the larva.
     """
-    return live(circuit, draw_world(condition, steps + WARM_UP_MS, seed), condition, steps, seed)
+    return run_closed_loop(circuit, draw_world(condition, steps + WARM_UP_MS, seed), condition, steps, seed)
 
 
-def simulate_many(
-    circuit: Circuit, lives: Sequence[tuple[str, int]], steps: int, workers: int = 1
-) -> list[LarvaRecording]:
-    """Simulate several larvae on parallel threads.
-
-    Args:
-        circuit: the larvae's circuit.
-        lives: condition and seed of each larva.
-        steps: length of each recording in ms.
-        workers: number of threads.
-
-    Returns:
-        The recordings, in the order of `lives`.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda life: simulate(circuit, life[0], steps, life[1]), lives))
-
-
-def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
+def run_closed_loop(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
     """Simulate a larva in a given world.
 
     Args:
@@ -196,8 +184,8 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         pose=np.empty((steps, 3)),
         tail=np.empty((steps, SEGMENTS)),
         epoch=np.empty(steps, np.int64),
-        bout_step=np.full(len(world.chances), -1, np.int64),
-        bout_direction=np.zeros(len(world.chances), np.int8),
+        bout_step=np.full(len(world.bout_randomness), -1, np.int64),
+        bout_direction=np.zeros(len(world.bout_randomness), np.int8),
         initial_state=np.zeros(DRIVE_STATE_SIZE),
         initial_activity=np.zeros(N),
     )
@@ -205,7 +193,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
     _live(
         tables(circuit),
         _commands(circuit),
-        open_eyes(),
+        new_eyes(),
         initial_state(),
         world.texture,
         world.place.copy(),
@@ -213,7 +201,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         schedule.floor_velocity(),
         schedule.contrast,
         world.noise,
-        world.chances,
+        world.bout_randomness,
         traces,
     )
     kept = traces.bout_step >= 0
@@ -221,8 +209,8 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         responses=traces.responses,
         bout_step=traces.bout_step[kept],
         bout_direction=traces.bout_direction[kept],
-        bout_phase=world.chances[kept][:, [bouts.START_SIN, bouts.START_COS]],
-        bout_strength=world.chances[kept][:, bouts.STRENGTH],
+        bout_phase=world.bout_randomness[kept][:, [bouts.START_SIN, bouts.START_COS]],
+        bout_strength=world.bout_randomness[kept][:, bouts.STRENGTH],
         initial_state=traces.initial_state,
         initial_activity=traces.initial_activity,
     )
@@ -269,7 +257,7 @@ def _live(
     floor_velocity: Floats,
     contrast: Floats,
     noise: Floats,
-    chances: Floats,
+    bout_randomness: Floats,
     traces: Traces,
 ) -> None:
     """Run the closed loop; `body` and `place` are updated in place, and the results go to `traces`."""
@@ -292,14 +280,14 @@ def _live(
             frame = t // FRAME_MS
             for eye in range(2):
                 side = 1.0 - 2.0 * eye  # the right eye sees the mirrored world
-                see(eyes, eye, frame, texture, place[eye], cosine, side * sine, contrast[epoch], counts)
+                process_frame(eyes, eye, frame, texture, place[eye], cosine, side * sine, contrast[epoch], counts)
                 for d in range(4):
-                    responses[4 * eye + d] = transmit(counts[d], noise[frame, 4 * eye + d])
+                    responses[4 * eye + d] = add_noise_and_quantise(counts[d], noise[frame, 4 * eye + d])
             if recorded >= 0:
                 traces.responses[recorded // FRAME_MS] = responses
 
-        if state[bouts.BOUT] == 0.0 and activity[commands.integrator] >= bouts.TIPPING_POINT:
-            a, chance = activity, chances[bout]
+        if state[bouts.BOUT] == 0.0 and activity[commands.integrator] >= bouts.BOUT_THRESHOLD:
+            a, chance = activity, bout_randomness[bout]
             direction = bouts.choose(a[nmlf[0]], a[nmlf[1]], a[lhb[0]], a[lhb[1]], chance[bouts.CHOICE])
             bouts.start(state, direction, chance[bouts.START_SIN], chance[bouts.START_COS], chance[bouts.STRENGTH])
             traces.bout_step[bout] = recorded

@@ -37,7 +37,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Canon:
+class CommittedChecks:
     """The committed values against which machines and files are checked.
 
     Attributes:
@@ -77,7 +77,7 @@ def shipped(circuit: str = "published") -> Mapping[str, DriveRecording]:
         ) from error
 
 
-def canon(circuit: str = "published") -> Canon:
+def committed_checks(circuit: str = "published") -> CommittedChecks:
     """Return the committed hash and the committed activity at `PROBE_STEPS`.
 
     Raises:
@@ -86,7 +86,7 @@ def canon(circuit: str = "published") -> Canon:
     resource = files("zfbench.testbed") / "recordings" / f"{circuit}.json"
     try:
         content = json.loads(resource.read_text(encoding="utf-8"))
-        return Canon(content["recording_sha256"], {c: np.array(content["probes"][c]) for c in CONDITIONS})
+        return CommittedChecks(content["recording_sha256"], {c: np.array(content["probes"][c]) for c in CONDITIONS})
     except (OSError, ValueError, KeyError) as error:
         raise DamagedFileError(f"The shipped {circuit}.json is damaged ({error}); install zfbench again.") from error
 

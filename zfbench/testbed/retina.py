@@ -36,7 +36,7 @@ MODULATION = 0.9  # amplitude relative to the mean, of a texture of contrast 1; 
 # responses, 0 to 1.
 OFF_SLOPE, OFF_THRESHOLD = 0.5, 10.0
 DSGC_SLOPE, DSGC_THRESHOLD = 10.0, 0.6
-NEAR_VETO, FAR_VETO = 2.0, 1.0  # weights of the neighbours at 2 and 4 pixels (ZBot controller)
+NEAR_WEIGHT, FAR_WEIGHT = 2.0, 1.0  # weights of the neighbours at 2 and 4 pixels (ZBot controller)
 NEAR, FAR = 2 // SPACING, 4 // SPACING  # their distances in samples; 18 x 18 cells have all four neighbours
 RESPONSE_GAIN = 2.2  # our choice: scales the sum over the 18 x 18 grid to the robot's counts, about 0 to 400
 
@@ -58,7 +58,7 @@ class Eyes(NamedTuple):
     off_now: NDArray[np.float64]  # [22, 22], scratch
 
 
-def open_eyes() -> Eyes:
+def new_eyes() -> Eyes:
     """Return eyes that have seen only darkness."""
     ring = (2, DELAY_FRAMES, SAMPLES, SAMPLES)
     return Eyes(np.zeros(ring), np.zeros(ring), np.zeros((SAMPLES, SAMPLES)))
@@ -121,7 +121,7 @@ def dsgc_response(now: float, near: float, far: float) -> float:
         near: OFF response 2 pixels away on the preferred side, 20 ms ago.
         far: OFF response 4 pixels away on the preferred side, 20 ms ago.
     """
-    return 1.0 / (1.0 + exp(-DSGC_SLOPE * (now - NEAR_VETO * near - FAR_VETO * far - DSGC_THRESHOLD)))
+    return 1.0 / (1.0 + exp(-DSGC_SLOPE * (now - NEAR_WEIGHT * near - FAR_WEIGHT * far - DSGC_THRESHOLD)))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -151,7 +151,7 @@ def ganglion_counts(now: NDArray[np.float64], earlier: NDArray[np.float64], coun
 
 
 @numba.njit(cache=True, nogil=True)
-def see(
+def process_frame(
     eyes: Eyes,
     eye: int,
     frame: int,
@@ -192,7 +192,7 @@ def see(
 
 
 @numba.njit(cache=True, nogil=True)
-def transmit(count: float, noise: float) -> int:
+def add_noise_and_quantise(count: float, noise: float) -> int:
     """Return a noisy count as an integer number of quanta of 1/64 count, from 0 to 65535.
 
     The noise is a standard normal number, which is scaled by the square root of the count plus one.

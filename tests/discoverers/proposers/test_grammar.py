@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zfbench.discoverers.proposers.grammar.genotype import (
     BLOCK_GENES,
-    INSERTED,
+    OPTIONAL_GENES,
     TRAINING_GENES,
     Block,
     Genotype,
@@ -18,8 +18,8 @@ from zfbench.discoverers.proposers.grammar.genotype import (
 from zfbench.discoverers.proposers.grammar.operators import (
     crossover,
     group_odds,
-    inserted,
     mutate,
+    optional_parts,
     replace_everywhere,
     replace_gene,
     simplify,
@@ -318,7 +318,7 @@ def test_without_lateral_coupling_a_group_reads_itself_neuron_by_neuron():
     np.testing.assert_array_equal(np.asarray(jacobian) != 0, expected)
 
 
-INSERTIONS = [(gene, choice) for gene in INSERTED for choice in BLOCK_GENES[gene][1:]]
+INSERTIONS = [(gene, choice) for gene in OPTIONAL_GENES for choice in BLOCK_GENES[gene][1:]]
 
 
 @pytest.mark.parametrize(("gene", "choice"), INSERTIONS)
@@ -346,18 +346,18 @@ def test_insertions_begin_without_effect_and_can_be_trained(gene, choice):
 
 @given(genotypes, st.integers(0, 10**6))
 def test_simplifying_takes_one_part_away(genotype, seed):
-    parts = inserted(genotype)
-    assert bool(parts) == any(getattr(b, g) != getattr(Block(), g) for _, b in genotype.blocks for g in INSERTED)
+    parts = optional_parts(genotype)
+    assert bool(parts) == any(getattr(b, g) != getattr(Block(), g) for _, b in genotype.blocks for g in OPTIONAL_GENES)
     if parts:
         child, summary = simplify(genotype, parts, np.random.default_rng(seed))
         assert differences(genotype, child) == 1
-        assert len(inserted(child)) == len(parts) - 1
+        assert len(optional_parts(child)) == len(parts) - 1
         assert "without" in summary
 
 
 @given(genotypes)
 def test_memory_is_trained_by_rollouts_at_no_more_than_their_rate(genotype):
-    settled = genotype.settled()
+    settled = genotype.with_suitable_training()
     assert settled.blocks == genotype.blocks
     if genotype.recurrent:
         assert settled.loss == "rollout"
@@ -449,11 +449,11 @@ def test_equal_generators_give_equal_proposals():
 
 
 def test_children_begin_near_their_parent():
-    parent = random_genotype(1).settled()
+    parent = random_genotype(1).with_suitable_training()
     ctx = context(render(parent))
     for seed in range(40):
         child, _ = proposed("mutate", ctx, seed)
-        assert child == child.settled()
+        assert child == child.with_suitable_training()
         changed = {
             g: [n for n in BLOCK_GENES if getattr(child.block(g), n) != getattr(parent.block(g), n)] for g in "ABC"
         }

@@ -56,7 +56,7 @@ def stateless(genotype):
 
 def draws(number):
     """Genotypes with and without memory, and the default with each choice of each gene for one group."""
-    drawn = [random_genotype(seed).settled() for seed in range(number)]
+    drawn = [random_genotype(seed).with_suitable_training() for seed in range(number)]
     single = [default_genotype(SPEC).with_gene("B", gene, c) for gene, choices in BLOCK_GENES.items() for c in choices]
     return [*drawn, *map(stateless, drawn), *single]
 
@@ -103,7 +103,7 @@ def test_program_and_interpreter_train_alike(memory):
     """Twenty updates of every loss by one trainer; the losses on the way agree."""
     rng = np.random.default_rng(0)
     for seed in range(4):
-        genotype = random_genotype(seed).settled()
+        genotype = random_genotype(seed).with_suitable_training()
         genotype = genotype if memory else stateless(genotype)
         program, interpreter, found = both(genotype, MASKED)
         recording = Recording(

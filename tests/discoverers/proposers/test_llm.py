@@ -20,7 +20,7 @@ from zfbench.records.hints import CRITIQUE
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 from zfbench.search.loop import run_search
 from zfbench.search.trajectory import trajectory
 
@@ -277,7 +277,7 @@ def quoting(code, fill=""):
 
 
 @pytest.mark.parametrize("fill", ["", "x" * 140])  # the second cuts the quotation in the middle of the key
-def test_key_that_an_endpoint_quotes_reaches_neither_error_nor_journal(model, tmp_path, fill):
+def test_key_that_an_endpoint_quotes_reaches_neither_error_nor_event_log(model, tmp_path, fill):
     with pytest.raises(ProposerUnavailableError, match="answered 401") as caught:
         propose(model(quoting(401, fill)))
     assert "secret-key" not in str(caught.value) + repr(caught.value.exchanges)
@@ -414,7 +414,7 @@ def test_a_search_stops_before_the_call_that_might_exceed_its_money(model, serve
     assert len(server.requests) == 3  # a fourth could have cost `bound`, and less is left
     assert outcome.spend.money == pytest.approx(3 * step)
     assert outcome.overrun.money == 0
-    assert trajectory(read_journal(tmp_path / "log").events)[-1].spend.money == pytest.approx(3 * step)
+    assert trajectory(read_log(tmp_path / "log").events)[-1].spend.money == pytest.approx(3 * step)
     replayed = searched(tmp_path / "again", ReplayProposer(SPEC, str(tmp_path / "log")), 2.5 * step)
     assert replayed.spend.money == pytest.approx(2 * step)
 

@@ -47,7 +47,7 @@ def chain(seed, noise):
 
 def chains(noise, runs=50):
     found = [chain(seed, noise) for seed in range(runs)]
-    intervals = Counter(gap for one in found for gap in one.intervals)
+    intervals = Counter(int(gap) for one in found for gap in np.diff(one.jumps))
     return found, intervals, np.array([one.settled for one in found])
 
 

@@ -23,7 +23,7 @@ def test_folder_without_a_search_says_how_to_begin_one(command, tmp_path):
 
 
 def write_run(folder, cost):
-    """A journal of four programs, each proposed at that cost; the first and the last are the best so far."""
+    """An event log of four programs, each proposed at that cost; the first and the last are the best so far."""
     with EventLog(folder / LOG) as log:
         log.append("run", {})
         programs = [Program(f"x = {number}") for number in range(4)]

@@ -16,7 +16,7 @@ from zfbench.runs.plan import FINALS, LOG, RESULT, Plan
 from zfbench.runs.replay import check, progress_of, replay, replay_finals
 from zfbench.runs.search import search
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 
 
 def test_log_holds_the_whole_plan(victim, tmp_path):
@@ -53,10 +53,10 @@ def test_log_of_an_unknown_version_is_refused(tmp_path):
         Plan.read(tmp_path)
 
 
-def test_journal_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
+def test_event_log_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
     """It says nothing of the fast path, which there was not."""
     outcome, _ = search(victim.PLAN, tmp_path / "new")
-    head, *events = read_journal(tmp_path / "new" / LOG).events
+    head, *events = read_log(tmp_path / "new" / LOG).events
     with EventLog(tmp_path / "old" / LOG) as log:
         log.append("run", {k: v for k, v in head.body.items() if k != "fast_path"} | {"format": 1})
         for event in events:
@@ -147,7 +147,7 @@ def test_run_on_a_full_disk_is_gone_on_with_when_there_is_room(victim, tmp_path,
     real, writes = os.write, itertools.count()
 
     def until_full(descriptor, content):
-        if isinstance(content, memoryview):  # a line of the journal
+        if isinstance(content, memoryview):  # a line of the event log
             number = next(writes)
             if number == write:
                 return real(descriptor, content[: len(content) // 2])
@@ -176,7 +176,7 @@ def test_points_add_up_to_the_spend_of_the_search(victim, tmp_path):
     for unit in ("device_seconds", "wall_seconds", "tokens"):
         spent = [getattr(p.spend, unit) for p in points]
         assert spent == sorted(spent)
-    proposals = [e.body for e in read_journal(tmp_path / LOG).events if e.kind == "proposal"]
+    proposals = [e.body for e in read_log(tmp_path / LOG).events if e.kind == "proposal"]
     logged = [body["spend"].get("tokens", 0) for body in proposals]
     assert points[-1].spend.tokens == sum(logged) == outcome.spend.tokens
 

@@ -21,7 +21,7 @@ from zfbench.runs.plan import Plan
 from zfbench.runs.replay import check, replay, replay_finals
 from zfbench.runs.search import search
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 from zfbench.tasks.zfish.family import ZfishFamily
 
 PLAN = Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
@@ -167,7 +167,7 @@ def test_weighted_population_is_written_where_there_is_one(tmp_path, judged):
 
 def test_proposer_settings_and_ideas_identify_a_run(tmp_path, judged):
     search(replace(PLAN, ideas=("rebound",)), tmp_path)
-    assert read_journal(tmp_path / "log.jsonl").events[0].body["ideas"] == ["rebound"]
+    assert read_log(tmp_path / "log.jsonl").events[0].body["ideas"] == ["rebound"]
     with pytest.raises(ZfbenchError, match="holds a search with ideas"):
         search(PLAN, tmp_path)
 
@@ -179,7 +179,7 @@ def test_unknown_settings_are_named(tmp_path, judged):
         search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
 
 
-def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
+def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
     pytest.importorskip("openai")
     from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
 
@@ -194,7 +194,7 @@ def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, mon
     _, result = search(plan, tmp_path / "run")
     sha256 = Prompts.load(str(own)).sha256
     assert sha256 != Prompts.load().sha256
-    assert read_journal(tmp_path / "run" / "log.jsonl").events[0].body["proposer_identity"]["prompts_sha256"] == sha256
+    assert read_log(tmp_path / "run" / "log.jsonl").events[0].body["proposer_identity"]["prompts_sha256"] == sha256
     assert result.method.proposer_identity["prompts_sha256"] == sha256
     (own / "repair.txt").write_text("again, please")
     with pytest.raises(ZfbenchError, match="holds a search with proposer_identity"):
@@ -274,7 +274,7 @@ def test_a_search_without_the_fast_path_is_not_continued_on_it(tmp_path, fast):
     _, result = search(PLAN, tmp_path)
     assert [evaluator.fast for evaluator in fast.made] == [0, 0]
     assert result.search.fast_path is False
-    head = read_journal(tmp_path / "log.jsonl").events[0].body
+    head = read_log(tmp_path / "log.jsonl").events[0].body
     assert head["fast_path"] is False
     assert head["proposer_version"] >= 2
     with pytest.raises(ZfbenchError, match="fast_path"):

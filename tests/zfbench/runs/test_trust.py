@@ -11,7 +11,7 @@ from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.runs.arena import judge_arena, open_arena
-from zfbench.runs.plan import GUEST, Plan
+from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.search import search
 from zfbench.sandbox.choose import VARIABLE
 from zfbench.sandbox.process import ProcessSandbox
@@ -72,12 +72,12 @@ def searched(folder, **consent):
 
 
 def brought(folder, **consent):
-    with open_arena(plan(GUEST, "somebody"), folder, **consent) as arena:
+    with open_arena(plan(EXTERNAL, "somebody"), folder, **consent) as arena:
         arena.evaluate("import shutil")
 
 
 def judged(folder, **consent):
-    judge_arena(plan(GUEST, "somebody"), folder, **consent)
+    judge_arena(plan(EXTERNAL, "somebody"), folder, **consent)
 
 
 @pytest.mark.parametrize("way", [searched, brought, judged])

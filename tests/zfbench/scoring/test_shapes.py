@@ -17,7 +17,7 @@ from zfbench.scoring.probabilistic import crps
 
 B, H, N = 3, 4, 2
 TARGET = np.zeros((B, H, N))
-LABELS = (("c",) * B, ("a", "b"), ("A", "B"))
+LABELS = (("c",) * B, ("A", "B"))
 SIGNS = np.zeros((N, N), np.int8)
 CONTEXT, DRIVE = np.zeros((B, 5, N), np.float32), np.zeros((B, 5 + H, 1), np.float32)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_an_event_is_synchronised_after_its_whole_line_was_written_and_before_ap
             synced.clear()
             log.append(kind, {"text": "x" * 100_000})
             assert synced == [("log", path.read_bytes())]
-    assert [event.kind for event in read_journal(path).events] == ["run", "ask", "proposal"]
+    assert [event.kind for event in read_log(path).events] == ["run", "ask", "proposal"]
 
 
 def test_a_line_that_the_system_takes_in_pieces_is_synchronised_once_when_it_is_whole(synced, tmp_path, monkeypatch):
@@ -40,7 +40,7 @@ def test_a_line_that_the_system_takes_in_pieces_is_synchronised_once_when_it_is_
             slowly.setattr(os, "write", lambda descriptor, rest: write(descriptor, rest[:7]))
             log.append("run", {"number": 1})
         assert synced == [("log", path.read_bytes())]
-    assert len(read_journal(path).events) == 1
+    assert len(read_log(path).events) == 1
 
 
 def test_opening_a_log_synchronises_what_it_cut_off_and_then_the_files_name(synced, tmp_path):

@@ -12,7 +12,7 @@ from zfbench.records.program import Program, Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 from zfbench.search.loop import evaluation_seed, proposal_rng, run_search
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
@@ -158,7 +158,7 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
             losses.setdefault(program, set()).add(evaluation.loss)
     assert max(map(len, losses.values())) > 1  # another seed each time
     assert dict(answers) == {scored.program.id: scored.evaluation for scored in outcome.evaluated}
-    assert read_journal(tmp_path / "log").events[0].body["reevaluate"] is True
+    assert read_log(tmp_path / "log").events[0].body["reevaluate"] is True
     with pytest.raises(ZfbenchError, match="reevaluate"):
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
 
@@ -331,13 +331,13 @@ def test_request_that_there_is_no_time_left_for_is_given_up_for_good(tmp_path):
     options = {"budget": Budget(wall_seconds=50.0, evaluations=9), "bound": Spend(wall_seconds=10.0)}
     search(tmp_path / "whole", **options)
     with EventLog(tmp_path / "late") as log:
-        for event in read_journal(tmp_path / "whole").events[:6]:  # up to the second proposal
+        for event in read_log(tmp_path / "whole").events[:6]:  # up to the second proposal
             log.append(event.kind, {**event.body, "elapsed": 45.0} if event.seq == 5 else event.body)
     evaluate = Distance()
     outcome = search(tmp_path / "late", evaluate=evaluate, **options)
     assert evaluate.calls == []
     assert (outcome.reason, outcome.counts.evaluated, outcome.spend.evaluations) == ("budget", 1, 1)
-    assert [event.kind for event in read_journal(tmp_path / "late").events[6:]] == ["lost", "end"]
+    assert [event.kind for event in read_log(tmp_path / "late").events[6:]] == ["lost", "end"]
     assert search(tmp_path / "late", **options) == outcome
 
 
@@ -373,10 +373,10 @@ def test_no_evaluation_begins_that_could_end_too_late_however_long_its_proposal_
     assert outcome.reason == "budget"
 
 
-def test_program_that_came_too_late_is_journalled_and_stays_unevaluated_when_resumed(tmp_path):
+def test_program_that_came_too_late_is_event_logled_and_stays_unevaluated_when_resumed(tmp_path):
     whole = tmp_path / "whole"
     outcome = Slow(50.0, 10.0).search(whole, 85.0)
-    events = read_journal(whole).events
+    events = read_log(whole).events
     assert [event.kind for event in events[-4:]] == ["ask", "proposal", "lost", "end"]
     assert outcome.spend.wall_seconds == events[-1].body["elapsed"] == 120.0  # what the proposal took is not hidden
     assert (outcome.counts.evaluated, outcome.counts.asked) == (2, 3)
@@ -393,7 +393,7 @@ def test_program_that_came_too_late_is_journalled_and_stays_unevaluated_when_res
 def test_duplicate_that_came_too_late_is_told_all_the_same(tmp_path):
     outcome = Slow(50.0, 10.0, spread=0).search(tmp_path / "log", 85.0)
     assert (outcome.counts.evaluated, outcome.counts.duplicates) == (1, 2)
-    assert read_journal(tmp_path / "log").events[-2].kind == "evaluation"
+    assert read_log(tmp_path / "log").events[-2].kind == "evaluation"
 
 
 @pytest.mark.parametrize(
@@ -413,12 +413,13 @@ def test_resuming_another_search_names_the_difference(tmp_path, change, named):
         search(tmp_path / "log", **{"header": header, **change})
 
 
-def test_journal_of_another_format_is_refused_with_what_to_do(tmp_path):
+def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
     search(tmp_path / "new")
     with EventLog(tmp_path / "old") as log:
-        for event in read_journal(tmp_path / "new").events:
+        for event in read_log(tmp_path / "new").events:
             log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
-    with pytest.raises(ZfbenchError, match="format 1, not 2: resume it with that version"):
+    sentence = r"event log of format 1, .* writes 2: resume the search with the version that began it"
+    with pytest.raises(ZfbenchError, match=sentence):
         search(tmp_path / "old")
 
 
@@ -430,7 +431,7 @@ def test_discoverer_that_changed_since_is_refused(tmp_path):
 
 def test_event_that_makes_no_sense_is_refused_with_its_line(tmp_path):
     search(tmp_path / "log", budget=Budget(evaluations=1))
-    events = read_journal(tmp_path / "log").events
+    events = read_log(tmp_path / "log").events
     with EventLog(tmp_path / "bad") as log:
         for event in (events[0], events[3]):
             log.append(event.kind, event.body)
@@ -530,16 +531,16 @@ def test_equal_programs_in_flight_are_evaluated_once(tmp_path):
     assert outcome.counts.duplicates == outcome.counts.asked - 2
 
 
-def test_exception_in_a_worker_ends_the_run_and_keeps_the_journal(tmp_path):
+def test_exception_in_a_worker_ends_the_run_and_keeps_the_event_log(tmp_path):
     def broken(program, seed):
         raise OSError("no more processes")
 
     with pytest.raises(OSError, match="no more processes"):
         search(tmp_path / "log", evaluate=broken, workers=2)
-    assert [event.kind for event in read_journal(tmp_path / "log").events] == ["run", "ask", "proposal"]
+    assert [event.kind for event in read_log(tmp_path / "log").events] == ["run", "ask", "proposal"]
 
 
-def test_proposer_is_advised_whatever_the_discoverer_and_the_journal_keeps_the_wish_alone(tmp_path):
+def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the_wish_alone(tmp_path):
     class Listening(Numbers):
         hints = ()
 
@@ -553,7 +554,7 @@ def test_proposer_is_advised_whatever_the_discoverer_and_the_journal_keeps_the_w
     proposer = Listening(failing=0.0)
     search(tmp_path / "log", proposer=proposer, evaluate=blamed, budget=Budget(evaluations=2))
     assert proposer.hints == ("blame:A=0.75,B=0.25",)
-    asked = [event.body for event in read_journal(tmp_path / "log").events if event.kind == "ask"]
+    asked = [event.body for event in read_log(tmp_path / "log").events if event.kind == "ask"]
     assert all(body["hints"] == [] for body in asked)
 
 

@@ -32,7 +32,7 @@ from zfbench.runs.plan import LOG, RESULT, Plan
 from zfbench.runs.replay import check, replay
 from zfbench.runs.search import search
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 TASK = SimpleNamespace(spec=SPEC, seed_program="100", data_sha256="0" * 64, reevaluate=False)
@@ -128,7 +128,7 @@ def start(folder, workers):
 
 
 def _events(folder):
-    return read_journal(folder / LOG).events
+    return read_log(folder / LOG).events
 
 
 def finish(pid):

@@ -32,7 +32,7 @@ class Measured:
     def __init__(self, known, number=0):
         self.known, self.number = known, number
 
-    def again(self, number):
+    def refitted(self, number):
         return Measured(self.known, number)
 
     def log_marginal(self, observed):
@@ -64,7 +64,7 @@ def test_all_three_evaluations_draw_afresh():
     model = SimulatorModel(EXAMPLE, toy.task, 0)
     model.fit(LIMITS)
     m = SimulatorJudge(SealedSimulator(toy, "tiny")).score(model).metrics
-    evaluations = [model, model.again(1), model.again(2)]
+    evaluations = [model, model.refitted(1), model.refitted(2)]
     totals = [evaluated.log_marginal(toy.held_out).total for evaluated in evaluations]
     assert len(set(totals)) == 3
     assert m["likelihood/log_marginal"] == pytest.approx(np.mean(totals))
@@ -100,7 +100,7 @@ def test_evidence_is_averaged_over_other_draws_than_the_likelihood_was_learned_f
     task = problem().task
     model = SimulatorModel(EXAMPLE, task, 0)
     model.fit(LIMITS)
-    for evaluated in (model, model.again(1), model.again(2)):
+    for evaluated in (model, model.refitted(1), model.refitted(2)):
         evaluated.log_marginal(task.observed)
     assert len(np.unique(np.concatenate(drawn.simulated))) == 3 * task.simulations
     assert len(np.unique(np.concatenate(drawn.averaged))) == 3 * task.draws

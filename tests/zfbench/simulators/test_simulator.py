@@ -292,7 +292,7 @@ def fails_when_judged(monkeypatch):
     def fail(self, number):
         raise CandidateError(Status.TIMEOUT, "It took too long.")
 
-    monkeypatch.setattr(SimulatorModel, "again", fail)
+    monkeypatch.setattr(SimulatorModel, "refitted", fail)
     return judge_program(
         EXAMPLE,
         MethodRecord(name="p", kind="program"),

@@ -28,9 +28,9 @@ COMPONENTS = 10  # largest number of components of a candidate
 MOST_COMPONENTS = 50  # largest number of components of any other program
 SCALE, SHIFT = (0.1, 2.0), (-2.0, 2.0)  # bounds of the uniform priors
 PARAMETERS = ("scale", *(f"shift {i + 1}" for i in range(SHIFTED)))
-LEAST = 1e-3  # smallest weight, which is one unit of the last digit of a source
-NARROWEST = 1e-6  # smallest singular value of a factor, so that densities are bounded
-LARGEST = 1e3  # largest absolute value of a number in a source
+MIN_WEIGHT = 1e-3  # smallest weight, which is one unit of the last digit of a source
+MIN_SINGULAR_VALUE = 1e-6  # smallest singular value of a factor, so that densities are bounded
+MAX_NUMBER = 1e3  # largest absolute value of a number in a source
 ROWS = 50  # number of observations whose densities are computed at once
 
 
@@ -114,7 +114,7 @@ def draw_parameters(rng: np.random.Generator, n: int) -> Array:
 def draw_candidate(rng: np.random.Generator) -> Mixture:
     """Draw one model of the space, with its numbers rounded to the digits of its source."""
     C = int(rng.integers(1, COMPONENTS + 1))
-    weights, means = rng.uniform(LEAST, 1, C), rng.uniform(-5, 5, (C, DIMENSIONS))
+    weights, means = rng.uniform(MIN_WEIGHT, 1, C), rng.uniform(-5, 5, (C, DIMENSIONS))
     spread, factors = rng.uniform(1, 2, (C, 1, 1)), rng.uniform(-2, 2, (C, DIMENSIONS, DIMENSIONS))
     shifted = tuple(sorted(rng.choice(DIMENSIONS, SHIFTED, replace=False).tolist()))
     drawn = Mixture(weights, means, np.sqrt(spread) * factors, shifted)
@@ -133,12 +133,14 @@ def read_mixture(source: str) -> Mixture:
         raise ValueError(f"it does not assign `{min(missing)}`")
     weights = _numbers(fields["weights"], "weights", (None,))
     C = len(weights)
-    if not 1 <= C <= MOST_COMPONENTS or not (weights >= LEAST).all():
-        raise ValueError(f"`weights` must be 1 to {MOST_COMPONENTS} numbers of at least {LEAST:g}")
+    if not 1 <= C <= MOST_COMPONENTS or not (weights >= MIN_WEIGHT).all():
+        raise ValueError(f"`weights` must be 1 to {MOST_COMPONENTS} numbers of at least {MIN_WEIGHT:g}")
     means = _numbers(fields["means"], "means", (C, DIMENSIONS))
     factors = _numbers(fields["factors"], "factors", (C, DIMENSIONS, DIMENSIONS))
-    if np.linalg.svd(factors, compute_uv=False).min() < NARROWEST:
-        raise ValueError(f"a matrix of `factors` has a singular value below {NARROWEST:g}, and its density no bound")
+    if np.linalg.svd(factors, compute_uv=False).min() < MIN_SINGULAR_VALUE:
+        raise ValueError(
+            f"a matrix of `factors` has a singular value below {MIN_SINGULAR_VALUE:g}, and its density no bound"
+        )
     shifted = fields["shifted"]
     known = isinstance(shifted, list) and all(type(d) is int and 0 <= d < DIMENSIONS for d in shifted)
     if not known or not len(shifted) == len(set(shifted)) == SHIFTED:
@@ -175,8 +177,8 @@ def _numbers(value: Any, name: str, shape: tuple[int | None, ...]) -> Array:
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits:
         raise ValueError(f"`{name}` has shape {array.shape}, expected {shape}")
-    if not (np.abs(array) <= LARGEST).all():
-        raise ValueError(f"`{name}` holds a number that is not finite or beyond {LARGEST:g}")
+    if not (np.abs(array) <= MAX_NUMBER).all():
+        raise ValueError(f"`{name}` holds a number that is not finite or beyond {MAX_NUMBER:g}")
     return array
 
 

@@ -17,7 +17,7 @@ from zfbench.records.program import CandidateError, Program, Status
 from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
 from zfbench.simulators import density as neural
 from zfbench.simulators.density import LikelihoodEstimator, Training, fit_likelihood, restore_likelihood
-from zfbench.simulators.model import blaming_the_program
+from zfbench.simulators.model import density_errors_fail_the_program
 from zfbench.tasks.mixtures.mixture import (
     Mixture,
     draw_parameters,
@@ -87,7 +87,7 @@ class MixtureModel:
         training = TRAINING.within(limits.updates, SIMULATIONS)
         self._epochs = 0 if self._mode == "exact" else training.epochs
         if self._mode == "refit":
-            with blaming_the_program():
+            with density_errors_fail_the_program():
                 self._fitted = self._learn(self._seed)
         self.report = FitReport(self._epochs * training.steps(SIMULATIONS), time.monotonic() - began)
 
@@ -98,13 +98,13 @@ class MixtureModel:
             CandidateError: non_finite; the likelihood is undefined for an observation.
         """
         if self._mode == "refit":
-            with blaming_the_program():
+            with density_errors_fail_the_program():
                 return self._average(self._likelihood(), x, self._seed)
         key = self._key | {
             "x": hashlib.sha256(np.ascontiguousarray(x, "<f8").tobytes()).hexdigest(),
             "draws": DRAWS[self._mode],
         }
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             found = remembered("mixtures", key, lambda: _arrays(self._average(self._likelihood(), x, 0)))
         return MarginalLikelihood(
             found["log_evidence"],

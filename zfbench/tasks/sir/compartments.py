@@ -107,7 +107,7 @@ class Compartments:
         )
 
     @property
-    def titled(self) -> str:
+    def source_with_title(self) -> str:
         """Source of the model below a line that names the alternatives, as the proposer `epidemics` writes it."""
         named = ", ".join(f"{slot}={alternative}" for slot, alternative in asdict(self).items())
         return f'"""{named}"""\n\n{self.program}'

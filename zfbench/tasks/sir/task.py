@@ -214,7 +214,9 @@ def _resample(state: Array, log_weight: Array, rng: np.random.Generator) -> Arra
 
 def known_likelihoods() -> dict[str, Likelihood]:
     """Return the exact likelihoods of the truth, the seed program, and all models of the proposer `epidemics`."""
-    models: dict[str, Likelihood] = {normalise(model.titled): ParticleFilter(model) for model in all_models()}
+    models: dict[str, Likelihood] = {
+        normalise(model.source_with_title): ParticleFilter(model) for model in all_models()
+    }
     return models | {normalise(TRUTH): ParticleFilter(), normalise(SEED_PROGRAM): Constant()}
 
 

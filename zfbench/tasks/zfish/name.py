@@ -96,16 +96,16 @@ class ZfishName:
         return (*kept, "forward") if {"left", "right"} <= set(self.holdout) else kept
 
     @property
-    def nameless(self) -> bool:
+    def uses_neutral_names(self) -> bool:
         """True if names are replaced by neutral ones.
 
         On another circuit they always are, so that knowing a publication by heart gives no advantage.
         """
         return self.anonymous or self.circuit != "published"
 
-    def shown(self, condition: str) -> str:
+    def display_name(self, condition: str) -> str:
         """Return the name of a condition that methods see."""
-        return f"condition{CONDITIONS.index(condition) + 1}" if self.nameless else condition
+        return f"condition{CONDITIONS.index(condition) + 1}" if self.uses_neutral_names else condition
 
 
 def canonical_names() -> tuple[str, ...]:

@@ -49,7 +49,8 @@ class ZfishTask:
         self.reevaluate = False
         visible = len(self.spec.drive)
         self.train = tuple(
-            Recording(name.shown(c), activity.copy(), drive[:, :visible].copy())  # a view would lead to what is hidden
+            # Copies, because a view would lead to what is hidden.
+            Recording(name.display_name(c), activity.copy(), drive[:, :visible].copy())
             for c in name.trained
             for activity, drive in [dataset.stretch(c, "train")]
         )
@@ -89,19 +90,19 @@ def make_spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
         mask=circuit.group_mask() if masked else None,
         drive_mask=circuit.drive_group_mask() if masked else None,
     )
-    return spec.anonymised(spec.description) if name.nameless else spec
+    return spec.anonymised(spec.description) if name.uses_neutral_names else spec
 
 
 def _description(name: ZfishName, circuit: Circuit) -> str:
     N, D = circuit.size
-    meaning = "" if name.nameless else f" {CHANNELS}"
+    meaning = "" if name.uses_neutral_names else f" {CHANNELS}"
     drive = {
         "autonomous": "The sensory drive is not shown.",
         "driven": f"Each step is driven by {D} known channels.{meaning}",
         "masked": f"Each step is driven by {D} known channels, and the Boolean wiring between groups is given."
         f"{meaning}",
     }[name.track]
-    animal = "animal" if name.nameless else "larval zebrafish that follows moving floor patterns"
+    animal = "animal" if name.uses_neutral_names else "larval zebrafish that follows moving floor patterns"
     return (
         f"{N} neurons of a simulated {animal}, recorded at 1 ms. Activities "
         f"are rates, mostly in [0, 1]. {drive} Find the one-step map a(t) = f(a(t-1), x(t)) that forecasts the next "
@@ -124,7 +125,7 @@ def windows(dataset: Dataset, name: ZfishName, conditions: tuple[str, ...], spli
             # the stretch begins CONTEXT steps before its first target, whatever context a method uses
             for start in range(0, len(activity) - STRIDE + 1, STRIDE):
                 end = start + STRIDE
-                names.append(name.shown(condition))
+                names.append(name.display_name(condition))
                 contexts.append(activity[start : start + CONTEXT])
                 drives.append(drive[start:end])
                 targets.append(activity[start + CONTEXT : end])
