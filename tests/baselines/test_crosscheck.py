@@ -15,11 +15,13 @@ torch = pytest.importorskip("torch")
 import jax  # noqa: E402
 from flax.traverse_util import flatten_dict  # noqa: E402
 
-from zfbench.baselines import tide  # noqa: E402
+from zfbench.baselines import (
+    tide,
+    tsmixer,
+)
 from zfbench.baselines.direct import LEARNING_RATE, WEIGHT_DECAY, DirectMethod  # noqa: E402
 from zfbench.baselines.nlinear import NLinear, nlinear_c256  # noqa: E402
 from zfbench.baselines.tide import TiDE, tide_driven_c256  # noqa: E402
-from zfbench.baselines import tsmixer  # noqa: E402
 from zfbench.baselines.tsmixer import TSMixer, TSMixerExt, tsmixer_c256, tsmixer_driven_c256  # noqa: E402
 from zfbench.records.limits import Limits  # noqa: E402
 from zfbench.runs.tasks import load_judge  # noqa: E402
