@@ -15,10 +15,7 @@ torch = pytest.importorskip("torch")
 import jax  # noqa: E402
 from flax.traverse_util import flatten_dict  # noqa: E402
 
-from zfbench.baselines import (
-    tide,
-    tsmixer,
-)
+from zfbench.baselines import tide, tsmixer  # noqa: E402
 from zfbench.baselines.direct import LEARNING_RATE, WEIGHT_DECAY, DirectMethod  # noqa: E402
 from zfbench.baselines.nlinear import NLinear, nlinear_c256  # noqa: E402
 from zfbench.baselines.tide import TiDE, tide_driven_c256  # noqa: E402
