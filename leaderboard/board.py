@@ -36,8 +36,8 @@ class Header:
     Attributes:
         updates, seconds: limits of one training; None on a board of controls alone.
         budget: budget of the searches, as JSON; empty without searches.
-        metric_versions: of the families of metrics of which the data's results hold several versions, as JSON; empty
-            if they hold one of each.
+        metric_versions: versions of the families of metrics of which results on the same data have several versions,
+            as JSON; empty if they have one of each.
     """
 
     benchmark_version: int

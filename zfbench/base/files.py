@@ -19,7 +19,7 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
     Args:
         path: the file to write.
-        overwrite: whether it may replace what is there; if not, of several writers exactly one succeeds.
+        overwrite: True if an existing file may be replaced; if False, exactly one of several writers succeeds.
 
     Raises:
         ZfbenchError: the folder cannot be written, the disk is full, or `path` is there and must not be replaced;

@@ -35,7 +35,7 @@ def features() -> str:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """What Linux tells of the first core; empty elsewhere."""
+    """Return the properties of the first core as Linux lists them; empty on other systems."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return {}

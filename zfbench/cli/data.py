@@ -39,7 +39,7 @@ def data_verify(tier: TierOption = "tiny") -> None:
     if not all(check.passed for check in checks):
         fail(
             f"The data of tier {tier} are not the canonical ones. `zfbench data build --tier {tier} --force` rebuilds "
-            "them; where that does not help, install zfbench anew."
+            "them; if that does not help, install zfbench again."
         )
 
 

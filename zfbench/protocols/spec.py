@@ -11,7 +11,7 @@ class Spec(Protocol):
     Attributes:
         name: the task's full name.
         description: the system and the question, for people and for language models.
-        contract: what a program's source must define.
+        contract: description of the definitions that a program's source must contain.
         groups: the parts that an error can be attributed to, an entry for each unit; empty where there are none.
         candidates: sources of all possible programs, if a task has a finite list of them; else empty.
     """

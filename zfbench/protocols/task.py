@@ -31,7 +31,7 @@ class SearchTask(Protocol):
     """The part of a task that a search may use: plain data, all of which is safe to show to a method.
 
     Attributes:
-        spec: what programs may know.
+        spec: the specification, which programs may know.
         seed_program: source that searches start from.
         data_sha256: hash of the data to train and select on.
         reevaluate: True if a program that is proposed again is evaluated again, with another seed and charged to the

@@ -16,7 +16,7 @@ class Request:
 
     Attributes:
         id: 0, 1, 2, ... in the order of asking.
-        operator: how the program is to be made; `seed` asks for the seed program itself.
+        operator: the way in which the program is to be made; `seed` asks for the seed program itself.
         parents: programs to build on, all of which have been evaluated; the last is the one to start from, and the
             others come before it in the order in which a reader should see them (ancestors oldest first, rivals weakest
             first).
@@ -98,7 +98,7 @@ class Evaluation:
         log_likelihood: log p(observations | program) where the task defines it.
         metrics: further finite validation scores by name; an undefined score is absent.
         feedback: text for the next proposal, a function of program and scores alone.
-        spend: what training and scoring used up.
+        spend: resources that training and scoring used up.
     """
 
     status: Status

@@ -16,7 +16,7 @@ class Frame:
     """One message.
 
     Attributes:
-        kind: what it says.
+        kind: kind of the message.
         fields: JSON-compatible values.
         arrays: float32, bool or uint8 arrays by name.
     """

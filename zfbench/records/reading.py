@@ -211,7 +211,7 @@ def _refuse_faults(path: Path, result: Result) -> None:
 
 
 def _faults(result: Result) -> Iterable[_Fault]:
-    """What no true result has, though the schema allows it."""
+    """Yield the faults of a result that its schema allows, but that no correct result has."""
     if not re.fullmatch(r"[0-9a-f]{64}", result.task.data_sha256):
         yield _Fault("task.data_sha256", "it is not a SHA-256", "judge the method again")
     if not 1 <= result.benchmark_version <= BENCHMARK_VERSION:

@@ -24,7 +24,7 @@ class TaskSpec:
     Attributes:
         name: for example `zfish-tiny/masked`.
         description: the system and the question, for people and for language models.
-        contract: what a program's source must define.
+        contract: description of the definitions that a program's source must contain.
         dt_ms: one step, in milliseconds.
         horizon: H, steps to forecast.
         context: C, the longest context a window offers, in steps.
@@ -110,7 +110,7 @@ class TaskSpec:
         }
 
     def _wiring(self) -> str:
-        """Which groups and channels may act on which group, a line for each; the masks say it for each neuron."""
+        """Return the groups and channels that may act on each group, a line for each group."""
         if self.mask is None and self.drive_mask is None:
             return "unknown"
         N, D = len(self.neurons), len(self.drive)

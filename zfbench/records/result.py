@@ -115,8 +115,9 @@ class Evaluated(_Strict):
 
     Attributes:
         program: the first 12 characters of its id.
-        operator: how it was made.
-        parents: what it was made from, as numbers in the order of evaluation (1, 2, ...); it started from the last.
+        operator: the operator that made it.
+        parents: the programs it was made from, by number in the order of evaluation (1, 2, ...); it started from the
+            last.
         status: `ok`, or what went wrong.
         loss: its validation loss when screened; None unless it worked.
         spend: spend of the whole search until then; a point on the horizontal axis of any plot.
@@ -134,7 +135,7 @@ class Machine(_Strict):
     """The kind of machine, without anything that identifies it.
 
     Attributes:
-        features: what rounding depends on where a processor's name does not tell: family, model and the widest vectors.
+        features: features of the processor that rounding depends on: family, model and the widest vector instructions.
     """
 
     system: str
@@ -247,7 +248,7 @@ class Result(_Strict):
         return other
 
     def __eq__(self, other: object) -> bool:
-        """Whether the files of both would say the same; where they lie does not matter."""
+        """Return True if the files of both have equal content; their paths do not matter."""
         return isinstance(other, Result) and self.model_dump() == other.model_dump()
 
     def comparable(self) -> dict[str, Any]:
@@ -277,7 +278,7 @@ class Result(_Strict):
 
         Args:
             path: the file, which ends in `.json`.
-            overwrite: whether it may replace what is there.
+            overwrite: True if an existing file may be replaced.
 
         Raises:
             ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.

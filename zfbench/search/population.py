@@ -31,7 +31,7 @@ def read(path: Path) -> list[tuple[ProgramId, float]]:
     try:
         return [(str(row["program"]), float(row["weight"])) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DamagedFileError(f"{path} holds no population ({error}); `zfbench resume` writes it anew.") from error
+        raise DamagedFileError(f"{path} holds no population ({error}); `zfbench resume` writes it again.") from error
 
 
 def draw_text(population: Sequence[tuple[ProgramId, float]], members: Sequence[Member]) -> str:
@@ -47,7 +47,7 @@ def draw_text(population: Sequence[tuple[ProgramId, float]], members: Sequence[M
     if unknown := copies.keys() - by_program.keys():
         raise DamagedFileError(
             f"The population holds the program {min(unknown)}, which this run did not evaluate; `zfbench resume` "
-            "writes it anew."
+            "writes it again."
         )
     ranked = sorted(copies, key=lambda program: (-sum(copies[program]), by_program[program].number))
     best = best_number(members)
