@@ -46,5 +46,5 @@ def suite_path(name: str) -> Path:
 
 
 def name_of(suite: Path) -> str:
-    """What `suite_path` finds a suite's file by: the name of a shipped one, the path of any other."""
+    """Return the name by which `suite_path` finds a suite: the name of a shipped one, the path of any other."""
     return suite.stem if suite.parent == SUITES else str(suite)

@@ -7,7 +7,7 @@ from zfbench.base import plugins
 from zfbench.baselines.linear import Linear
 from zfbench.forecasting.baseline import missing_packages, suits
 from zfbench.forecasting.model import ProgramModel
-from zfbench.protocols.models import Direct, Forecaster, Probabilistic, Simulator
+from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.tasks import find_task, load_task
@@ -32,14 +32,19 @@ def fitted(name, task, seed=0):
 
 @pytest.mark.parametrize("name", registered())
 def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
-    task = masked if name.startswith("masked") else driven
+    factory = plugins.load("baseline", name)
+    task = masked if "mask" in factory.needs else driven
     model = fitted(name, task)
     try:
-        factory = plugins.load("baseline", name)
         assert suits(factory, task.spec)
         assert factory.kind == model.kind
-        assert isinstance(model, Forecaster)
         assert model.kind in ("control", "baseline", "program")
+        if not isinstance(model, Forecaster):
+            assert isinstance(model, EdgeRanking)
+            edges = model.edges()
+            assert edges.shape == (len(task.spec.neurons),) * 2
+            assert edges.dtype == bool
+            return
         inputs = task.validation.inputs
         forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
         assert forecast.shape == task.validation.target[:3].shape

@@ -153,10 +153,10 @@ def test_a_side_names_budget_settings_and_options_and_any_others_fit(make, searc
         given = {name: value for name, value in asked.items() if name in ("settings", "proposer_settings", "budget")}
         options = {k: v for k, v in asked.items() if k in ("patience", "finalists", "ideas", "fast_path")}
         more = {"settings": {"z": 1, **given.pop("settings", {})}}
-        assert side.fits(make(**search_method(**given, **more, options=options)))
-        assert not side.fits(make(**search_method(**others)))
-    assert Side(method="puct", task=TASK).fits(plain)
-    assert not Side(method="puct", task=TASK, finalists=0).fits(make("puct"))  # no search
+        assert side.includes(make(**search_method(**given, **more, options=options)))
+        assert not side.includes(make(**search_method(**others)))
+    assert Side(method="puct", task=TASK).includes(plain)
+    assert not Side(method="puct", task=TASK, finalists=0).includes(make("puct"))  # no search
 
 
 def test_seeds_of_one_method_with_other_limits_are_ambiguous_too(runs):

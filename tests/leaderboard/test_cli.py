@@ -105,8 +105,8 @@ seeds = [0]
 """
     )
     assert call("suite", "show", path).stdout.strip() == path.read_text().strip()
-    assert call("suite", "run", path).stdout.startswith("1 measured (0 failed), 0 were there")
-    assert call("suite", "run", path).stdout.startswith("0 measured (0 failed), 1 were there")
+    assert call("suite", "run", path).stdout.startswith("1 measured (0 failed), 0 were already in")
+    assert call("suite", "run", path).stdout.startswith("0 measured (0 failed), 1 were already in")
     assert call("suite", "verify", path).exit_code == 0
     (written,) = (tmp_path / "out").glob("*.json")
     written.write_text(written.read_text().replace('"notes": []', '"notes": ["touched"]'))

@@ -251,7 +251,7 @@ def test_what_no_suite_plans_is_said_to_need_one(suites):
     lines = describe([Missing(side(method="absent", proposer=None), (0, 1))])
     assert lines == [
         f"missing: absent on {TASK}, seeds 0, 1",
-        "  no suite here has these runs: add a block for them to one, and run it",
+        "  no shipped suite has these runs; add a block for them to a suite, and run it",
     ]
 
 

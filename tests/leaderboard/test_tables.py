@@ -195,7 +195,7 @@ def test_every_row_says_whether_it_knows_the_future_drive(make, given, shown):
     assert re.split(r"\s{2,}", heading.strip())[3] == "future drive"
     assert re.split(r"\s{2,}", row.strip())[3] == shown
     assert json.loads(FORMATS["json"](found))[0]["rows"][0]["future_drive"] is given
-    assert "compare rows that agree in it" in as_text(found)
+    assert "compare only rows with the same entry" in as_text(found)
 
 
 def test_a_row_whose_task_has_no_drive_has_a_dash_beside_rows_that_have_one(make):

@@ -1,4 +1,4 @@
-"""Where Numba keeps what it has compiled: beside the package, or in zfbench's cache where the package is read-only."""
+"""Choice of the folder of Numba's compiled code: beside the package, or zfbench's cache if that is read-only."""
 
 from __future__ import annotations
 

@@ -209,8 +209,9 @@ class Result(_Strict):
             columns[name] = [getattr(entry, name) for entry in evaluated]
         for unit in (f.name for f in fields(Spend)):
             spent = [getattr(entry.spend, unit) for entry in evaluated]
-            if any(spent):
-                columns[unit] = [round(value, 2) if isinstance(value, float) else value for value in spent]
+            rounded = [round(value, 2) if isinstance(value, float) else value for value in spent]
+            if any(rounded):
+                columns[unit] = rounded
         return columns if evaluated else {}
 
     @field_validator("evaluated", mode="before")

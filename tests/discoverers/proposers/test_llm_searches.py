@@ -15,7 +15,7 @@ from zfbench.protocols.proposer import ProposerUnavailableError
 from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Status
-from zfbench.records.result import read
+from zfbench.records.reading import load
 from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
@@ -61,7 +61,7 @@ class ToyFamily:
 
     def judge(self, name):
         sealed = SimpleNamespace(spec=TOY, track="", tier="", circuit="", holdout="", data_sha256="0" * 64)
-        score = lambda model, progress: Scores(metrics={"forecast/ood/mae": 0.5})  # noqa: E731
+        score = lambda model, progress: Scores(metrics={"forecast/ood/mae": 0.5}, metric_versions={"forecast": 1})  # noqa: E731
         return SimpleNamespace(
             sealed=sealed,
             selection_score="loss",
@@ -136,7 +136,7 @@ def test_a_refusal_for_ever_ends_the_run_and_resuming_goes_on_where_it_was(plan,
     assert kinds(tmp_path)[-1] == "end"
     assert (outcome.counts.evaluated, outcome.counts.unanswered, outcome.spend.tokens) == (4, 0, 300)
     assert (result.status, result.unanswered, result.spend.tokens) == ("ok", 0, 300)
-    assert check(replay(tmp_path), read(tmp_path / RESULT)) is None
+    assert check(replay(tmp_path), load(tmp_path / RESULT)) is None
 
 
 def test_a_server_that_is_down_ends_the_run_soon_at_no_cost_and_another_port_resumes_it(plan, server, tmp_path):
@@ -198,7 +198,7 @@ def test_a_search_that_evaluated_the_seed_program_alone_found_nothing(plan, fami
     assert family.judged == []
     assert "evaluated nothing but the seed program" in result.notes[0]
     assert "3 unanswered, the last: The model's answer could not be used" in result.notes[0]
-    assert read(tmp_path / RESULT) == result
+    assert load(tmp_path / RESULT) == result
     assert search(plan(useless, patience=3), tmp_path)[1] == result  # and it is not judged the second time either
     assert check(replay(tmp_path), result) is None
 

@@ -8,7 +8,7 @@ import pytest
 
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
-from zfbench.forecasting.fit import fit_program, training_job
+from zfbench.forecasting.fit import fit_program, tracing_job
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program
@@ -38,7 +38,7 @@ def test_a_program_of_an_anonymous_task_is_told_neither_the_tasks_name_nor_any_o
 @pytest.mark.parametrize("hides", [True, False])
 def test_only_an_anonymous_tasks_name_is_withheld_and_nothing_else_changes(system, anonymous, hides):
     spec = anonymous if hides else system.spec
-    told = training_job(EXAMPLE, spec, system.train, BRIEF, 0).fields["spec"]
+    told = tracing_job(EXAMPLE, spec).fields["spec"]
     assert told == {**spec.to_json(), "name": "anonymous" if hides else "leaky/masked"}
 
 
