@@ -64,7 +64,7 @@ class ToyFamily:
         score = lambda model, progress: Scores(metrics={"forecast/ood/mae": 0.5}, metric_versions={"forecast": 1})  # noqa: E731
         return SimpleNamespace(
             sealed=sealed,
-            selection_score="loss",
+            selection_score="forecast/validation/mae",
             controls={},
             score=score,
             score_generations=lambda generations: Scores(),

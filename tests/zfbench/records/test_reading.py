@@ -128,7 +128,7 @@ def test_of_concurrent_writers_of_one_run_exactly_one_succeeds(tmp_path, make):
     ("field", "content", "sentence"),
     [
         ("seed", "0", r"seed: .*valid integer.* \(how to fix it: correct it"),
-        ("seed", -1, r"seed: it is negative"),
+        ("seed", -1, r"seed: Input should be greater than or equal to 0"),
         ("sede", 1, r"sede: .*not permitted \(how to fix it: remove the field"),
         ("metrics", {}, r"metrics: a result that is ok has scores"),
         ("metrics", {"forecast/id/mae": -0.1}, r"metrics\.forecast/id/mae: an error cannot be negative"),
