@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from attacks import program
+from hostile import program
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.fit import fit_program, tracing_job

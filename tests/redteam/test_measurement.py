@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attacks import program
+from hostile import program
 
 from zfbench.forecasting.fit import fit_program, trace_program
 from zfbench.records.clamp import Clamp

@@ -2,8 +2,8 @@
 
 Probes of mechanism start at recorded states, half from the training conditions and half from the held-out one, and
 the true model answers the same probes, each once per task. A model that only forecasts is not probed, except for the
-derivative of its first step where it says that this means something; a score that it cannot be asked, or that is
-undefined, is absent.
+derivative of its first step where it says that this means something; a score that is not applicable to it, or
+that is undefined, is absent.
 """
 
 from __future__ import annotations
