@@ -116,5 +116,5 @@ def test_a_users_own_packages_of_the_same_names_are_no_obstacle(repository):
 
 def test_pytest_starts_there_with_the_plugin_for_claims(repository):
     (repository / "test_mine.py").write_text("import leaderboard\n\n\ndef test_mine():\n    assert leaderboard.MINE\n")
-    assert "1 passed" in run(repository, "-m", "pytest", "-q", "-p", "no:cacheprovider").stdout
+    assert "1 passed" in run(repository, "-m", "pytest", "-p", "no:cacheprovider").stdout
     assert "--zfbench-results" in run(repository, "-m", "pytest", "--help").stdout

@@ -32,7 +32,11 @@ def test_log_holds_the_whole_plan(victim, tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"seed": 6}, "seed"), ({"limits": Limits(memory_bytes=5)}, "candidate"), ({"settings": {}}, "settings")],
+    [
+        ({"seed": 6}, "seed"),
+        ({"limits": Limits(memory_bytes=5)}, "candidate.memory_bytes"),
+        ({"settings": {}}, "settings.restarts"),
+    ],
 )
 def test_another_plan_is_refused_in_the_same_folder(victim, tmp_path, change, named):
     search(victim.PLAN, tmp_path)
@@ -62,7 +66,7 @@ def test_event_log_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_p
         for event in events:
             log.append(event.kind, event.body)
     assert replay(tmp_path / "old").evaluated == outcome.evaluated
-    with pytest.raises(ZfbenchError, match="format 1, not 2"):
+    with pytest.raises(ZfbenchError, match="an event log of format 1, and this version of zfbench writes 2"):
         search(Plan.read(tmp_path / "old"), tmp_path / "old")
 
 

@@ -71,7 +71,9 @@ def judged(monkeypatch, driven):
     judged.evaluations = Evaluator.calls
     judged.evaluator = Evaluator
     monkeypatch.setattr(ZfishFamily, "load", lambda self, name: driven)
-    nothing = SimpleNamespace(score_generations=lambda generations: Scores())
+    about = {"track": "masked", "tier": "tiny", "circuit": "published", "holdout": "outward", "data_sha256": "0" * 64}
+    sealed = SimpleNamespace(spec=SimpleNamespace(name=PLAN.task), **about)
+    nothing = SimpleNamespace(sealed=sealed, score_generations=lambda generations: Scores())
     monkeypatch.setattr(ZfishFamily, "judge", lambda self, name: nothing)
     monkeypatch.setattr(ZfishFamily, "evaluator", lambda self, task, limits, sandbox: Evaluator(limits, sandbox))
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
@@ -182,9 +184,10 @@ def test_unknown_settings_are_named(tmp_path, judged):
 def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
     pytest.importorskip("openai")
     from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
+    from zfbench.discoverers.proposers.llm.reply import Reply
 
     monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "a word")
-    monkeypatch.setattr("zfbench.discoverers.proposers.llm.client.Endpoint.ask", lambda *_: "no program")
+    monkeypatch.setattr("zfbench.discoverers.proposers.llm.client.Client.ask", lambda *_: Reply("no program"))
     own = tmp_path / "prompts"
     own.mkdir()
     for name in NAMES:
