@@ -41,15 +41,15 @@ def programs(spec: TaskSpec) -> Iterator[tuple[str, RateGenotype]]:
             form = form.with_gene([group], inputs, None)
             sparse = sparse.with_gene([group], inputs, getattr(truth.block(group), inputs))
     yield "start", seed
+    yield "+ true inputs for all groups", sparse
+    yield "+ eight hidden tanh units for all groups", seed.with_gene(seed.groups, "hidden", "tanh")
+    yield "true form, all inputs", form
+    yield "true form, true inputs", truth
     for group in seed.groups:
         for gene in GENES:
             choice = getattr(truth.block(group), gene)
             if choice != getattr(seed.block(group), gene):
                 yield f"+ {group}: {gene} {choice}", seed.with_gene([group], gene, choice)
-    yield "+ true inputs of all groups", sparse
-    yield "+ eight hidden tanh units for all", seed.with_gene(seed.groups, "hidden", "tanh")
-    yield "true form, all inputs", form
-    yield "true form, true inputs", truth
 
 
 def measure(task: Task, genotype: RateGenotype, updates: int, seed: int) -> dict[str, float | str | None]:

@@ -201,8 +201,8 @@ def _hidden(write: Writer) -> list[str]:
         "# Hidden units of each neuron's own, without effect at first.",
         f"hidden = {numbers('hidden', 'normal', who, 8, 'M')} * reads[:, None]",
         f"hidden = jnp.einsum('bm,nkm->bnk', inputs, hidden) + {numbers('offset', 'small', who, 8)}",
-        *(line.replace("members(", "column(") for line in write.select("hidden", "hidden", HIDDEN)),
-        f"u = u + jnp.einsum('bnk,nk->bn', hidden, {numbers('out', 'zeros', who, 8)})",
+        *(line.replace("members(", "column(") for line in write.select("hidden", "units", HIDDEN)),
+        f"u = u + jnp.einsum('bnk,nk->bn', units, {numbers('out', 'zeros', who, 8)})",
     ]
 
 

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.discoverers.proposers.rate.genotype import Block, RateGenotype, allowed, names
+from zfbench.discoverers.proposers.rate.genotype import (
+    GENES,
+    INPUTS,
+    Block,
+    Names,
+    RateGenotype,
+    allowed,
+    names,
+    start,
+)
 from zfbench.records.recordings import TaskSpec
 from zfbench.testbed.circuit import Circuit
 
@@ -98,3 +107,32 @@ def _common(group: str, found: list[str]) -> str:
     if len(set(found)) > 1:
         raise ZfbenchError(f"Neurons of the group '{group}' are of several kinds: {', '.join(sorted(set(found)))}.")
     return found[0]
+
+
+def path(spec: TaskSpec, genotype: RateGenotype) -> list[RateGenotype]:
+    """A way from the start of the family to a genotype, each step one change; both ends are included.
+
+    What a group reads is first narrowed to one input and then widened, or narrowed input by input, whichever is shorter.
+
+    Args:
+        spec: the task.
+        genotype: where to arrive; trained like the start.
+    """
+    way = [start(spec)]
+    for group, block in genotype.blocks:
+        for gene in GENES:
+            way.append(way[-1].with_gene([group], gene, getattr(block, gene)))
+        for inputs in INPUTS:
+            possible = allowed(spec, group, inputs)
+            for chosen in _narrowing(getattr(block, inputs), possible):
+                way.append(way[-1].with_gene([group], inputs, names(chosen, possible)))
+    return [now for before, now in zip([None, *way], way, strict=False) if now != before]
+
+
+def _narrowing(wanted: Names, possible: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The sets of inputs on the way from all to those that are wanted."""
+    kept = possible if wanted is None else wanted
+    dropped = [name for name in possible if name not in kept]
+    if len(dropped) <= max(len(kept), 1):
+        return [tuple(n for n in possible if n not in dropped[: k + 1]) for k in range(len(dropped))]
+    return [kept[: k + 1] for k in range(len(kept))] or [()]
