@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def _log(evaluation: Evaluation, prefix: str, last: dict[str, float]) -> float |
     return sum(map(math.log, ratios)) / len(ratios)
 
 
+def say(line: str) -> None:
+    """Print at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Measure what is missing, and print a table for each number of updates."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -91,8 +98,8 @@ def main() -> None:
     task = ZFISH.load(asked.task)
     store = json.loads(asked.store.read_text()) if asked.store.exists() else {}
     for updates in asked.updates:
-        print(f"\n{asked.task}, {updates} updates, seed {asked.seed}\n\n| program | MAE | log by group | isolated |")
-        print("|---|---|---|---|")
+        say(f"\n{asked.task}, {updates} updates, seed {asked.seed}\n\n| program | MAE | log by group | isolated |")
+        say("|---|---|---|---|")
         for name, genotype in programs(task.spec):
             key = f"{Program(render(genotype)).id} {asked.task} {updates} {asked.seed}"
             if key not in store:
@@ -100,9 +107,9 @@ def main() -> None:
                 asked.store.write_text(json.dumps(store, indent=1))
             found = store[key]
             if found["status"] == "ok":
-                print(f"| {name} | {found['mae']:.4f} | {found['log']:.3f} | {found['isolated']:.3f} |", flush=True)
+                say(f"| {name} | {found['mae']:.4f} | {found['log']:.3f} | {found['isolated']:.3f} |")
             else:
-                print(f"| {name} | {found['status']} | - | - |", flush=True)
+                say(f"| {name} | {found['status']} | - | - |")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ The family does not contain the published circuit. That has linear and sigmoid n
 this family gives all neurons one output, and motor neurons whose input is a product of activity and drive, which no
 finite network of these activations computes exactly.
 
-Where the wiring is given, the network is applied to the inputs that each neuron may read, so that a neuron depends on no
-others; its weights are shared by all neurons unless the trunk is `neurons`.
+Where the wiring is given, the network is applied to the inputs that each neuron may read, so that a neuron depends on
+no others; its weights are shared by all neurons unless the trunk is `neurons`.
 """
 
 from __future__ import annotations

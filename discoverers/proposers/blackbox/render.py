@@ -1,7 +1,7 @@
 """From a genotype of the black-box family to the source of a program, and back.
 
-A trunk computes features [B, rows, F] of the inputs: one row for all neurons where no wiring is given, else one for each
-neuron, of what it may read. Each neuron's output is a readout of its features.
+A trunk computes features [B, rows, F] of the inputs: one row for all neurons where no wiring is given, else one for
+each neuron, of what it may read. Each neuron's output is a readout of its features.
 """
 
 from __future__ import annotations
@@ -164,7 +164,10 @@ class Network:
     def _memory(self) -> None:
         kind, F = self._genotype.memory, int(self.size)
         if kind == "window":
-            self.lines += ["# The mean of the features over the last steps.", f"memory = state + {WINDOW} * (h - state)"]
+            self.lines += [
+                "# The mean of the features over the last steps.",
+                f"memory = state + {WINDOW} * (h - state)",
+            ]
         else:
             gates = 2 * UNITS if kind == "gru" else UNITS
             self.lines += [

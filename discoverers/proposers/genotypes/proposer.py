@@ -39,8 +39,8 @@ class GenotypeProposer(Proposer):
     A parent that no family wrote counts as the start of a family, drawn anew for each child. A child is of its last
     parent's family. `mutate` and `repair` change one thing, `rewrite` three, `recombine` crosses the last two parents,
     if these are of one family. Hints of the form `blame:MN=0.4,nMLF=0.3` turn its attention to these groups; genes
-    whose changes helped more often so far are drawn more often. With the hint `blind` it takes no notice of either; with
-    the hint `anew` it draws a whole genotype of a family drawn with equal odds.
+    whose changes helped more often so far are drawn more often. With the hint `blind` it takes no notice of either;
+    with the hint `anew` it draws a whole genotype of a family drawn with equal odds.
 
     Args:
         spec: the task.

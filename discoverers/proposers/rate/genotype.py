@@ -53,8 +53,8 @@ class Block:
         unit: f, `sigmoid`, `linear`, `tanh`, `softplus`, `relu`, or `clip` to [0, 1].
         form: `leak` a + rate (target - a); `integrate` a + rate target; `instant` target; `saturate`
             a + rate target (1 - a); `cubic` a + rate (target - a^3).
-        rate: `fixed`; scaled by one plus a readout of the `drive` or of all `activity`, or by one plus a multiple of the
-            `own` activity; or scaled on the way up alone (`rise`). Scaled rates stay in [0, 1].
+        rate: `fixed`; scaled by one plus a readout of the `drive` or of all `activity`, or by one plus a multiple of
+            the `own` activity; or scaled on the way up alone (`rise`). Scaled rates stay in [0, 1].
         reset: `none`; a readout of the `drive`, of all `activity`, a multiple of the `own` activity, or a `constant`,
             each kept in [0, 1].
         slope: `fixed`; plus a readout of the `drive` or of all `activity`, or plus a multiple of the `own` activity; or
@@ -62,8 +62,8 @@ class Block:
         synapse: `plain`; or with further synapses that are scaled by each channel of the `drive`, by the mean rate of
             each `group`, or by the `own` activity; or that transmit the `squared` input.
         gate: `none`, or a multiple of the `min` (and), `max` (or), `product` or `ratio` p / (1 + q^2) of two readouts.
-        memory: `none`; a slow trace of a is subtracted from u (`adaptation`) or scales it (`facilitation`); or part of u
-            arrives through a slow trace of u (`delay`).
+        memory: `none`; a slow trace of a is subtracted from u (`adaptation`) or scales it (`facilitation`); or part of
+            u arrives through a slow trace of u (`delay`).
         hidden: `none`, or eight hidden units for each neuron: `tanh`, `relu` or `sine`.
         sources: the groups whose activity the group reads, in the task's order; None: all that the wiring allows.
         channels: the drive channels that it reads, likewise.
@@ -184,10 +184,10 @@ def allowed(spec: TaskSpec, group: str, inputs: str) -> tuple[str, ...]:
     """The groups (`sources`) or drive channels (`channels`) of which a group may read at least one neuron."""
     members = spec.indices(group)
     if inputs == "channels":
-        wired = np.ones(len(spec.drive), bool) if spec.drive_mask is None else spec.drive_mask[members].any(axis=0)
-        return tuple(channel for channel, reads in zip(spec.drive, wired, strict=True) if reads)
-    reached = np.ones(len(spec.neurons), bool) if spec.mask is None else spec.mask[members].any(axis=0)
-    return tuple(source for source in dict.fromkeys(spec.groups) if reached[spec.indices(source)].any())
+        channels = range(len(spec.drive))
+        return tuple(spec.drive[d] for d in channels if spec.drive_mask is None or spec.drive_mask[members, d].any())
+    groups = dict.fromkeys(spec.groups)
+    return tuple(g for g in groups if spec.mask is None or spec.mask[np.ix_(members, spec.indices(g))].any())
 
 
 def names(chosen: Iterable[str], possible: Sequence[str]) -> Names:

@@ -33,9 +33,7 @@ ATTENTION = 0.8  # share of the draws that go by blame; the rest are uniform, si
 KINDS = {"gene": 0.7, "simplify": 0.15, "training": 0.15}  # how often a mutation is of each
 
 
-def mutate(
-    genotype: RateGenotype, spec: TaskSpec, blame: Blame, credit: Credit, rng: np.random.Generator
-) -> Child:
+def mutate(genotype: RateGenotype, spec: TaskSpec, blame: Blame, credit: Credit, rng: np.random.Generator) -> Child:
     """Change one gene of one group, what one group reads, or the training; or take a part away.
 
     Args:
@@ -73,9 +71,8 @@ def changes(genotype: RateGenotype, spec: TaskSpec, group: str, gene: str) -> It
     """
     old = getattr(genotype.block(group), gene)
     if gene in INPUTS:
-        possible = allowed(spec, group, gene)
-        for new in _sets(old, possible):
-            yield genotype.with_gene([group], gene, new), f"{group}: {gene} {_said(old)} -> {_said(new)}"
+        for chosen in _sets(old, allowed(spec, group, gene)):
+            yield genotype.with_gene([group], gene, chosen), f"{group}: {gene} {_said(old)} -> {_said(chosen)}"
     else:
         for new in choices(gene, spec):
             if new != old:
@@ -148,4 +145,4 @@ def _said(chosen: Names) -> str:
 
 
 def _draw(options: Sequence[Any], rng: np.random.Generator) -> Any:
-    return options[rng.integers(len(options))]
+    return options[int(rng.integers(len(options)))]

@@ -106,9 +106,7 @@ class Writer:
         lines: list[str] = []
         for choice, expression in expressions.items():
             who = self.who(gene, choice)
-            if who == EVERYONE:
-                lines.append(f"{variable} = {expression}")
-            elif who and not (unchanged or lines):  # the first to be written needs no mask: the others follow
+            if who == EVERYONE or (who and not (unchanged or lines)):  # what is written first needs no mask
                 lines.append(f"{variable} = {expression}")
             elif who:
                 lines.append(f"{variable} = jnp.where(self.members({who}), {expression}, {variable})")
@@ -136,7 +134,10 @@ class Step:
 def step_lines(write: Writer) -> Step:
     """All parts that some group has, in the order of computing."""
     memory = _memory(write)
-    lines = ["# A linear readout of the inputs.", f"u = inputs @ ({numbers('weights', 'small', EVERYONE, 'M')} * reads).T"]
+    lines = [
+        "# A linear readout of the inputs.",
+        f"u = inputs @ ({numbers('weights', 'small', EVERYONE, 'M')} * reads).T",
+    ]
     for part in (_synapse, _gate, _hidden):
         lines += part(write)
     lines += memory

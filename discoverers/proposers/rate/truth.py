@@ -112,7 +112,7 @@ def _common(group: str, found: list[str]) -> str:
 def path(spec: TaskSpec, genotype: RateGenotype) -> list[RateGenotype]:
     """A way from the start of the family to a genotype, each step one change; both ends are included.
 
-    What a group reads is first narrowed to one input and then widened, or narrowed input by input, whichever is shorter.
+    What a group reads is narrowed to one input and then widened, or narrowed input by input, whichever is shorter.
 
     Args:
         spec: the task.
