@@ -28,7 +28,7 @@ class BlackBoxGenotype:
 
     Attributes:
         trunk: `shared`, a perceptron of all inputs; `neurons`, a perceptron for each neuron with a quarter of the
-            width; `attention`, four heads with which each neuron looks at the inputs, then a shared perceptron.
+            width; `attention`, two heads with which each neuron looks at the inputs, then a shared perceptron.
         depth: hidden layers of the perceptron.
         width: units of each layer.
         activation: of each layer.

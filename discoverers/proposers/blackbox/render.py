@@ -16,8 +16,8 @@ from zfbench.records.recordings import TaskSpec
 MARK = "# black-box genotype: "
 INDENT = " " * 8
 NARROW = 4  # a neuron's own perceptron has the width divided by this
-HEADS = 4  # of the attention
-KEYS = 8  # numbers in a query and a key
+HEADS = 2  # of the attention
+KEYS = 16  # numbers in a query and a key
 UNITS = 16  # of a GRU or gated memory
 WINDOW = 0.1  # share by which the mean of a window moves each step
 

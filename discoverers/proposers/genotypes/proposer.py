@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,8 @@ class GenotypeProposer(Proposer):
         check_choice("The proposer 'genotypes'", tuple(FAMILIES), family=family)
         self._spec, self._families = spec, FAMILIES[family]
         self.identity: Mapping[str, Any] = {"family": family}
-        self._parse = lru_cache(maxsize=4096)(self._read)  # every proposal looks at the whole history
+        # kept, since every proposal looks at the whole history
+        self._readers = {f.name: lru_cache(maxsize=4096)(partial(f.parse, spec=spec)) for f in self._families}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
         """A child of the parents that was not proposed before, unless none is found in a few draws."""
@@ -109,5 +110,5 @@ class GenotypeProposer(Proposer):
                 return family
         return self._families[rng.integers(len(self._families))]
 
-    def _read(self, family: Family[Any], source: str) -> Any:
-        return family.parse(source, self._spec)
+    def _parse(self, family: Family[Any], source: str) -> Any:
+        return self._readers[family.name](source)
