@@ -1,1 +1,1 @@
-"""Forecasting baselines and controls: the rows every discovery method is read against."""
+"""Forecasting baselines and controls: the reference rows with which every discovery method is compared."""

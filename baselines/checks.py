@@ -1,4 +1,4 @@
-"""What a baseline refuses to be fitted on, in one sentence and before any training."""
+"""The check of the data that a baseline is to be fitted on, before any training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_data(
     Args:
         train: recordings to fit.
         validation: windows to select on.
-        spec: the task.
+        spec: specification of the task.
         context: steps of the past that the method reads.
         horizon: steps ahead that one training window holds.
 

@@ -1,20 +1,21 @@
-"""DeepAR: a recurrent network that emits the distribution of the next value and is fed its own samples.
+"""DeepAR: a recurrent network that outputs the distribution of the next value and is fed its own samples.
 
-Salinas et al. 2020, "DeepAR: Probabilistic forecasting with autoregressive recurrent networks".
-The network is gluonts' (`DeepARModel`); training and sampling are here, because gluonts' own loops neither count
-updates nor batch the sampling of thousands of series. Each neuron of each window is one series, with a learned
-embedding of which neuron it is; the drive, where it is given, is a covariate, also over the horizon (`deepar_driven`).
-Likelihood: Gaussian, the paper's choice for real values, its negative log-likelihood minimised by Adam. Layers, cells
-and batch are gluonts' defaults. Values are not rescaled: the paper's scale, 1 + the mean of the context (section 3.3),
-would lie between 1 and 2 for rates in [0, 1].
+Salinas, Flunkert, Gasthaus & Januschowski (2020), "DeepAR: Probabilistic forecasting with autoregressive recurrent
+networks", doi:10.1016/j.ijforecast.2019.07.001. The network is that of gluonts (`DeepARModel`). Training and sampling
+are implemented here, because gluonts' own loops neither count updates nor batch the sampling of thousands of series.
+Each neuron of each window is one series, with a learned embedding of the neuron's index; the drive, where it is given,
+is a covariate, also over the horizon (`deepar_driven`). The likelihood is Gaussian, the paper's choice for real values,
+and its negative logarithm (equation 2) is minimised by Adam. Layers, cells and batch are gluonts' defaults. Values are
+not rescaled: the paper's scale, 1 + the mean of the context (section 3.3), would lie between 1 and 2 for rates in [0,
+1].
 
-The network steps over `STRIDE` steps of the task at a time: it reads the last value of each stretch and the mean drive
-of the stretch, and what lies between two of its values is interpolated. The paper forecasts 24 to 52 steps ahead; over
-the 256 steps of this task a network that has only ever been fed true values drifts away on its own
-(docs/baselines.md has the measurement).
+The network moves in strides of `STRIDE` steps of the task: it reads the last value and the mean drive of each stride,
+and forecasts between its values are interpolated. The paper forecasts 24 to 52 steps ahead; over the 256 steps of this
+task, a network that has only been trained on true values drifts away when it is fed its own samples (docs/baselines.md
+has the measurement).
 
-The median of the sample paths is scored, and their CRPS is reported. A neuron's forecast reads its own past only: there
-is no one-step map between neurons.
+The median of the sample paths is scored, and their CRPS is reported. A neuron's forecast reads that neuron's past only,
+so there is no one-step map between neurons.
 """
 
 from __future__ import annotations
@@ -41,27 +42,27 @@ from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 if TYPE_CHECKING:
     import torch
 
-STRIDE = 16  # steps of the task in one step of the network
-LEARNING_RATE = 1e-2  # at first; the paper sets it by hand for each data set
-FINAL_RATE = 0.02  # of the first one, reached by a cosine at the last update
-BATCH = 32  # series per update
-LAYERS = 2
-CELLS = 40
-SAMPLES = 20  # paths of each series
-GRADIENT_NORM = 10.0
-VALIDATE_EVERY = 250  # updates
-PATIENCE = 20  # validations without an improvement
-WINDOWS_PER_CALL = 16  # sampled at once, each with all paths of all neurons
+STRIDE = 16  # steps of the task in one step of the network; our choice, so that 256 steps are 16 of the network's
+LEARNING_RATE = 1e-2  # initial rate; our choice, as the paper sets it by hand for each data set
+FINAL_RATE = 0.02  # final rate relative to the initial one, reached by a cosine at the last update; our choice
+BATCH = 32  # series in an update (gluonts' default)
+LAYERS = 2  # gluonts' default
+CELLS = 40  # units of a layer (gluonts' default)
+SAMPLES = 20  # sample paths of each series; our choice
+GRADIENT_NORM = 10.0  # norm to which gradients are clipped (gluonts' default)
+VALIDATE_EVERY = 250  # updates between validations (ZAPBench)
+PATIENCE = 20  # validations without an improvement after which training ends (ZAPBench)
+WINDOWS_PER_CALL = 16  # windows sampled at once, each with all paths of all neurons
 
-_INITIALISING = Lock()  # torch draws initial weights from the process's one generator
+_INITIALISING = Lock()  # torch draws initial weights from a generator that the whole process shares
 
 
 @dataclass(frozen=True)
 class DeepARMethod:
-    """DeepAR with a context length, as the entry-point group `zfbench.baselines` holds it.
+    """DeepAR with a context length, as registered in the entry-point group `zfbench.baselines`.
 
     Attributes:
-        context: C.
+        context: C, steps of the past that it reads.
         needs: ("drive",) if the drive is a covariate.
     """
 
@@ -72,11 +73,11 @@ class DeepARMethod:
 
     @property
     def uses_drive(self) -> bool:
-        """Whether the future drive is among its inputs."""
+        """True if it reads the drive of the horizon."""
         return "drive" in self.needs
 
     def __call__(self, task: Task, seed: int) -> DeepAR:
-        """An unfitted forecaster.
+        """Return a forecaster that is not fitted yet.
 
         Raises:
             ZfbenchError: gluonts is not installed.
@@ -90,7 +91,7 @@ deepar_driven_c256 = DeepARMethod(context=256, needs=("drive",))
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Steps this small gain nothing from a second thread, which waits for its work busily; others may."""
+    """Use one torch thread: steps this small gain nothing from a second one, which waits busily and slows others."""
     import torch
 
     before = torch.get_num_threads()
@@ -102,7 +103,13 @@ def _one_thread() -> Iterator[None]:
 
 
 class DeepAR:
-    """DeepAR on one task; a `Forecaster`, `Probabilistic`, `Direct`, `Metered` and `Storable`."""
+    """DeepAR on one task; implements `Forecaster`, `Probabilistic`, `Direct` and `Metered`.
+
+    Args:
+        method: settings of the method.
+        spec: specification of the task.
+        seed: seed of weights, batches and samples.
+    """
 
     kind: Literal["baseline"] = "baseline"
     one_step_map = False
@@ -115,10 +122,15 @@ class DeepAR:
 
     @_one_thread()
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Train until the updates, the seconds or the patience run out; keep the best validation likelihood.
+        """Train until the updates, the seconds or the patience run out, and keep the best validation likelihood.
+
+        Args:
+            train: recordings to fit.
+            validation: windows to select on.
+            limits: updates and seconds.
 
         Raises:
-            ZfbenchError: the data are unfit; see `check_data`.
+            ZfbenchError: the data cannot be learned from; see `check_data`.
             CandidateError: non_finite; the likelihood of the validation windows never was finite.
         """
         import torch
@@ -153,16 +165,35 @@ class DeepAR:
         self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
 
     def _copy_of_weights(self) -> dict[str, Any]:
-        """The network's weights as they are now, by name."""
+        """Return a copy of the network's weights, by name."""
         return {name: weights.clone() for name, weights in self._network.state_dict().items()}
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The median of `sample`; see `zfbench.protocols.models.Forecaster.forecast`."""
+        """Return the median of the sample paths.
+
+        Args:
+            context: [B, C', N], activity before the forecast, C' at least C.
+            drive: [B, C' + H, D].
+
+        Returns:
+            [B, H, N].
+        """
         return np.median(self.sample(context, drive), axis=0)
 
     @_one_thread()
     def sample(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Probabilistic.sample`; S = `SAMPLES`."""
+        """Draw S = `SAMPLES` sample paths of every window.
+
+        Args:
+            context: [B, C', N], activity before the forecast, C' at least C.
+            drive: [B, C' + H, D].
+
+        Returns:
+            [S, B, H, N].
+
+        Raises:
+            ZfbenchError: the context is shorter than C, or the horizon is not that of the task.
+        """
         import torch
 
         C, H = self._method.context, self._spec.horizon
@@ -179,7 +210,7 @@ class DeepAR:
     def _draw(
         self, train: tuple[Recording, ...], rng: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """A training batch; see `_tensors`."""
+        """Draw a training batch; see `_tensors`."""
         rows = self._method.context + self._spec.horizon
         room = np.array([max(len(r.activity) - rows + 1, 0) for r in train])
         recordings = rng.choice(len(train), BATCH, p=room / room.sum())
@@ -192,7 +223,7 @@ class DeepAR:
         return self._tensors(np.stack(series), neurons, np.stack(drive))
 
     def _validation_batch(self, windows: LabelledWindows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """All neurons of all validation windows; see `_tensors`."""
+        """Return all neurons of all validation windows as one batch; see `_tensors`."""
         C, H = self._method.context, self._spec.horizon
         whole = np.concatenate([windows.inputs.context[:, -C:], windows.target], axis=1)  # [B, C + H, N]
         B, _, N = whole.shape
@@ -202,24 +233,33 @@ class DeepAR:
     def _tensors(
         self, series: NDArray, neurons: NDArray, drive: NDArray
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Series [B, T], neurons [B] and covariates [B, T, D'] in steps of the network, from [B, C + H] and so on."""
+        """Convert series [B, C + H], neurons [B] and drive [B, C + H, D] to T steps of the network.
+
+        The result is the last value of each stride [B, T], the neurons [B], and covariates [B, T, D'].
+        """
         import torch
 
         last = torch.as_tensor(series[:, self._stride - 1 :: self._stride].copy())
         return last, torch.as_tensor(neurons), self._covariates(torch.as_tensor(drive))
 
     def _covariates(self, drive: torch.Tensor) -> torch.Tensor:
-        """The mean drive of each step of the network, or a constant: gluonts' network wants a covariate."""
+        """Return the mean drive of each stride, or a constant, since gluonts' network needs a covariate."""
         mean = drive.unflatten(1, (-1, self._stride)).mean(dim=2)  # [B, T, D]
         return mean if self._method.uses_drive else mean.new_ones((*mean.shape[:2], 1))
 
     def _loss(self, series: torch.Tensor, neuron: torch.Tensor, covariates: torch.Tensor) -> torch.Tensor:
-        """Negative log-likelihood of every step but the first, each given the true one before it (equation 2)."""
+        """Return the mean negative log-likelihood of all steps but the first (equation 2).
+
+        Each step is given the true step before it.
+        """
         distribution, _ = self._unroll(series[:, :-1], self._static(neuron), covariates[:, 1:])
         return -distribution.log_prob(series[:, 1:]).mean()
 
     def _static(self, neuron: torch.Tensor) -> torch.Tensor:
-        """Features of the series [B, F]: the neuron's embedding, and gluonts' two unused inputs (attribute, scale)."""
+        """Return the static features of the series [B, F]: the neuron's embedding, and two zeros.
+
+        The zeros stand for gluonts' inputs of a static attribute and of the scale, which are not used.
+        """
         import torch
 
         return torch.nn.functional.pad(self._network.embedder(neuron[:, None]), (0, 2))
@@ -227,7 +267,7 @@ class DeepAR:
     def _unroll(
         self, previous: torch.Tensor, static: torch.Tensor, covariates: torch.Tensor, state: Any = None
     ) -> tuple[torch.distributions.Distribution, Any]:
-        """Distributions of steps t, given the values [B, T] at t - 1 and the covariates [B, T, D'] at t."""
+        """Return the distributions at steps t, given the values [B, T] at t - 1 and the covariates [B, T, D'] at t."""
         import torch
 
         features = static[:, None].expand(-1, previous.shape[1], -1)
@@ -235,9 +275,9 @@ class DeepAR:
         return self._network.output_distribution(self._network.param_proj(output)), state
 
     def _sample_windows(self, past: torch.Tensor, drive: torch.Tensor) -> torch.Tensor:
-        """Ancestral sampling: paths [S, B, H, N] of contexts [B, C, N].
+        """Sample paths [S, B, H, N] of contexts [B, C, N], step by step.
 
-        All windows see the same noise, so that the samples of one do not depend on those beside it.
+        All windows get the same noise, so that the samples of one do not depend on those beside it.
         """
         import torch
 
@@ -265,7 +305,7 @@ class DeepAR:
 
 
 def _network(method: DeepARMethod, spec: TaskSpec, stride: int, seed: int) -> Any:
-    """Gluonts' network with initial weights that follow from the seed."""
+    """Build gluonts' network with initial weights that follow from the seed."""
     try:
         import torch
         from gluonts.torch.distributions import NormalOutput

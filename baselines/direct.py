@@ -1,8 +1,8 @@
-"""Direct forecasters: a network from a whole window to the whole horizon at once, and the one trainer they share.
+"""Direct forecasters: networks from a whole window to the whole horizon at once, and the trainer that they share.
 
-A method is a network and a context length (`Direct`); everything else is here. The recipe is that of ZAPBench
-(Lueckmann et al. 2025): mean absolute error, AdamW at a constant rate, windows drawn at random from the training
-recordings, and the parameters that forecast the validation windows best.
+A method is a network and a context length (`DirectMethod`); everything else is here. The recipe is that of ZAPBench
+(Lueckmann et al. 2025, arXiv 2503.02618): mean absolute error, AdamW at a constant rate, windows drawn at random from
+the training recordings, and the parameters that forecast the validation windows best.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
-# ZAPBench's training, the same for every model
+# Training as in ZAPBench, the same for every model.
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-4
 BATCH = 8  # windows, each of all neurons
-VALIDATE_EVERY = 250  # updates
-PATIENCE = 20  # validations without an improvement
-MIN_DELTA = 1e-4  # a smaller gain in MAE since the last improvement is none
+VALIDATE_EVERY = 250  # updates between validations
+PATIENCE = 20  # validations without an improvement after which training ends
+MIN_DELTA = 1e-4  # smallest gain in MAE since the last improvement that counts as one
 
-UPDATES_PER_CALL = 25  # between two looks at the clock
-WINDOWS_PER_CALL = 32  # forecast at once; the last chunk is padded, so that one shape compiles
+UPDATES_PER_CALL = 25  # updates between two checks of the time limit
+WINDOWS_PER_CALL = 32  # windows forecast at once; the last chunk is padded, so that only one shape is compiled
 
 Network = Callable[[int], nn.Module]
 """Makes, from the horizon H, a module `(past [B, C, N], drive [B, C + H, D]) -> [B, H, N]`."""
@@ -43,14 +43,14 @@ Network = Callable[[int], nn.Module]
 
 @dataclass(frozen=True)
 class DirectMethod:
-    """A direct forecasting method, as the entry-point group `zfbench.baselines` holds it.
+    """A direct forecasting method, as registered in the entry-point group `zfbench.baselines`.
 
     Attributes:
-        network: see `Network`.
-        context: C, the steps of the past that it reads.
-        needs: ("drive",) for a network that reads the drive; it is then given that of the horizon, too.
-        one_step_map: see `zfbench.protocols.models.Direct`.
-        batch: windows per update.
+        network: function that makes the network from the horizon; see `Network`.
+        context: C, steps of the past that it reads.
+        needs: ("drive",) for a network that reads the drive, which then includes that of the horizon.
+        one_step_map: True if its first step says anything about wiring; see `zfbench.protocols.models.Direct`.
+        batch: number of windows in an update.
     """
 
     kind: ClassVar[Literal["baseline"]] = "baseline"
@@ -63,24 +63,24 @@ class DirectMethod:
 
     @property
     def uses_drive(self) -> bool:
-        """Whether the future drive is among its inputs."""
+        """True if it reads the drive of the horizon."""
         return "drive" in self.needs
 
     def __call__(self, task: Task, seed: int) -> DirectForecaster:
-        """An unfitted forecaster."""
+        """Return a forecaster that is not fitted yet."""
         return DirectForecaster(self, task.spec, seed)
 
 
 @dataclass(frozen=True)
 class DirectReport:
-    """How a fit went.
+    """The course of a fit.
 
     Attributes:
-        updates: optimiser steps taken.
+        updates: number of optimiser steps taken.
         best_update: the step whose parameters were kept.
-        parameters: trainable numbers.
-        stopped_early: by the time limit, before the updates or the patience ran out.
-        validation_curve: (update, MAE of the validation windows).
+        parameters: number of trainable parameters.
+        stopped_early: True if the time limit ended the fit before the updates or the patience ran out.
+        validation_curve: pairs of (update, MAE of the validation windows).
     """
 
     updates: int
@@ -91,7 +91,13 @@ class DirectReport:
 
 
 class DirectForecaster:
-    """A direct method on one task; a `Forecaster`, `Direct`, `Metered` and `Storable`."""
+    """A direct method on one task; implements `Forecaster`, `Direct` and `Metered`.
+
+    Args:
+        method: network and context length.
+        spec: specification of the task.
+        seed: seed of weights and batches.
+    """
 
     kind: Literal["baseline"] = "baseline"
 
@@ -104,10 +110,15 @@ class DirectForecaster:
         self._apply = jax.jit(self._network.apply)
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Train until the updates, the seconds or the patience run out.
+        """Train until the updates, the seconds or the patience run out, and keep the best parameters.
+
+        Args:
+            train: recordings to fit.
+            validation: windows to select on.
+            limits: updates and seconds.
 
         Raises:
-            ZfbenchError: the data are unfit; see `check_data`.
+            ZfbenchError: the data cannot be learned from; see `check_data`.
             CandidateError: non_finite; no validated parameters forecast finite numbers.
         """
         deadline = time.monotonic() + limits.seconds
@@ -121,7 +132,7 @@ class DirectForecaster:
 
         curve: list[tuple[int, float]] = []
         best, best_update, done, late = np.inf, 0, 0, False
-        reference, patience = np.inf, PATIENCE  # small gains add up until they count
+        reference, patience = np.inf, PATIENCE  # gains below MIN_DELTA add up until together they count
         while done < limits.updates and patience > 0 and not late:
             stop = min(done + UPDATES_PER_CALL, (done // VALIDATE_EVERY + 1) * VALIDATE_EVERY, limits.updates)
             params, optimiser_state = advance(params, optimiser_state, batch_key, done, stop)
@@ -141,10 +152,17 @@ class DirectForecaster:
         self.report = DirectReport(done, best_update, size, late and done < limits.updates, tuple(curve))
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`.
+        """Forecast the whole horizon of every window at once.
+
+        Args:
+            context: [B, C', N], activity before the forecast, C' at least C.
+            drive: [B, C' + H, D].
+
+        Returns:
+            [B, H, N].
 
         Raises:
-            ZfbenchError: the window is shorter than the one it was trained for.
+            ZfbenchError: the context is shorter than C, or the horizon is not that of the task.
         """
         return self._forecast(self._params, context, drive)
 
@@ -153,7 +171,7 @@ class DirectForecaster:
         return self._network.init(key, jnp.zeros((1, C, N)), jnp.zeros((1, C + H, D)))
 
     def _advance(self, train: tuple[Recording, ...], optimiser: optax.GradientTransformation) -> Callable[..., Any]:
-        """A compiled function that takes the updates `first` .. `stop - 1`."""
+        """Return a compiled function that takes the updates `first` .. `stop - 1`."""
         C, rows = self._method.context, self._method.context + self._spec.horizon
         lengths = np.array([len(r.activity) for r in train])
         offsets = np.cumsum(lengths) - lengths
@@ -199,7 +217,7 @@ class DirectForecaster:
         return forecast
 
     def _mae(self, params: Any, windows: LabelledWindows) -> float:
-        """MAE of labelled windows; infinite where a forecast is not finite."""
+        """Return the MAE of labelled windows; infinite where a forecast is not finite."""
         forecast = self._forecast(params, windows.inputs.context, windows.inputs.drive)
         error = float(np.abs(forecast - windows.target).mean(dtype=np.float64))
         return error if np.isfinite(error) else np.inf

@@ -1,4 +1,4 @@
-"""Last value: nothing will change. The control that forecasting skill is measured against."""
+"""Last value: the forecast that nothing changes, and the control that forecasting skill is measured against."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from zfbench.records.recordings import LabelledWindows, Recording
 
 
 class LastValue(Baseline):
-    """Persistence. As a one-step map it is the identity, so it can be probed: it has no wiring at all."""
+    """Persistence: the last activity of the context at every step ahead.
+
+    As a one-step map it is the identity, so it can be probed; its Jacobian has no off-diagonal entries.
+    """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
 
@@ -23,14 +26,31 @@ class LastValue(Baseline):
         del task, seed
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Nothing to fit."""
+        """Do nothing: there is nothing to fit.
+
+        Args:
+            train: not used.
+            validation: not used.
+            limits: not used.
+        """
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`."""
+        """Return the last activity at every step ahead: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D]; its length gives the horizon.
+        """
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Simulator.rollout`."""
+        """Return the last activity at every step ahead, with the clamped neurons at their values: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D]; its length gives the horizon.
+            clamp: the neurons to clamp and their values; None clamps none.
+        """
         return roll(lambda activity, _: activity, context, drive, clamp)

@@ -1,7 +1,7 @@
-"""Linear state space: a(t) = A a(t-1) + B x(t) + c by ridge regression on one step, iterated to forecast.
+"""A linear state-space model: a(t) = A a(t-1) + B x(t) + c, fitted to one step by ridge regression and iterated.
 
-The ridge strength is chosen by validation rollouts. Where the task gives a Boolean wiring, each neuron is regressed on
-its allowed inputs only.
+The strength of the ridge penalty is chosen by forecasts of the validation windows. Where the task gives a Boolean
+wiring, each neuron is regressed on its allowed inputs only.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, one_step_pairs
 
-RIDGES = (1e-6, 1e-4, 1e-2)  # relative to the mean eigenvalue of the inputs' second moment
+RIDGES = (1e-6, 1e-4, 1e-2)  # strengths relative to the mean eigenvalue of the inputs' second moment; our choice
 
 
 class Linear(Baseline):
-    """The best linear one-step map, and nothing else."""
+    """The best linear one-step map.
+
+    Args:
+        task: the task to forecast.
+        seed: not used; the fit is deterministic.
+    """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
     uses_drive = True
@@ -35,11 +40,16 @@ class Linear(Baseline):
         self._weights = np.zeros((N, N + D + 1))  # [N, (A | B | c)]
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Solve the normal equations once for each ridge strength; keep the best validation MAE.
+        """Solve the normal equations for each strength of the penalty, and keep the map with the best validation MAE.
+
+        Args:
+            train: recordings to fit.
+            validation: windows to select on.
+            limits: not used; the solution is in closed form.
 
         Raises:
-            ZfbenchError: the data are unfit; see `check_data`.
-            CandidateError: non_finite; with no ridge strength the validation forecasts stay finite.
+            ZfbenchError: the data cannot be learned from; see `check_data`.
+            CandidateError: non_finite; the validation forecasts diverge for every strength.
         """
         del limits  # closed form
         check_data(train, validation, self._spec)
@@ -63,19 +73,30 @@ class Linear(Baseline):
             raise CandidateError(Status.NON_FINITE, "The linear map's validation forecasts diverge with every ridge.")
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`."""
+        """Iterate the map over the horizon: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D].
+        """
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Simulator.rollout`."""
+        """Iterate the map over the horizon, with the clamped neurons at their values: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D].
+            clamp: the neurons to clamp and their values; None clamps none.
+        """
         N = len(self._spec.neurons)
         A, B, c = np.split(self._weights, [N, self._weights.shape[1] - 1], axis=1)
         return roll(lambda a, x: a @ A.T + x @ B.T + c[:, 0], context, drive, clamp)
 
     def _solve(self, second_moment: NDArray, cross: NDArray, ridge: float) -> NDArray:
-        """Ridge solution per neuron over its allowed inputs: [N, N + D + 1]."""
+        """Return the ridge solution of each neuron over its allowed inputs: [N, N + D + 1]."""
         N, P = cross.shape[1], len(second_moment)
         regularised = second_moment + ridge * np.trace(second_moment) / P * np.eye(P)
         if self._spec.mask is None or self._spec.drive_mask is None:

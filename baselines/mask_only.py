@@ -1,4 +1,4 @@
-"""Mask only: the Boolean wiring between groups as a ranking of edges; what detection scores without any data."""
+"""Mask only: the Boolean wiring between groups as a ranking of edges, which shows the detection scores without data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from zfbench.records.recordings import LabelledWindows, Recording
 
 
 class MaskOnly(Baseline):
-    """Believes in every edge that the mask allows, and forecasts nothing."""
+    """A control that predicts every edge that the mask allows, and forecasts nothing.
+
+    Args:
+        task: a task of the masked track.
+        seed: not used.
+
+    Raises:
+        ZfbenchError: the task gives no wiring.
+    """
 
     kind: Literal["baseline", "control", "program"] = "control"
     needs = ("mask",)
@@ -29,8 +37,14 @@ class MaskOnly(Baseline):
         self._mask = task.spec.mask
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Nothing to fit."""
+        """Do nothing: there is nothing to fit.
+
+        Args:
+            train: not used.
+            validation: not used.
+            limits: not used.
+        """
 
     def edges(self) -> NDArray[np.bool_]:
-        """The mask, bool [N, N]."""
+        """Return the mask, bool [N, N]."""
         return self._mask

@@ -1,6 +1,6 @@
 """Window mean: the forecast is the average of the last W steps, at every step ahead.
 
-The `mean` baseline of ZAPBench (Lueckmann et al. 2025), with W = 1 .. C chosen on validation.
+It is the `mean` baseline of ZAPBench (Lueckmann et al. 2025, arXiv 2503.02618), with W = 1 .. C chosen on validation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from zfbench.records.recordings import LabelledWindows, Recording
 
 
 class Mean(Baseline):
-    """Average of the recent past; has no one-step map, so its mechanism cannot be probed."""
+    """The average of the recent past; it has no one-step map, so its mechanism is not scored.
+
+    Args:
+        task: the task to forecast.
+        seed: not used; the fit is deterministic.
+    """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
 
@@ -28,7 +33,16 @@ class Mean(Baseline):
         self._window = task.spec.context
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Choose the window length with the smallest validation MAE."""
+        """Choose the window length with the smallest validation MAE.
+
+        Args:
+            train: recordings, which are only checked.
+            validation: windows to select on.
+            limits: not used.
+
+        Raises:
+            ZfbenchError: the data cannot be learned from; see `check_data`.
+        """
         del limits
         check_data(train, validation, self._spec)
         errors = []
@@ -39,6 +53,11 @@ class Mean(Baseline):
         self._window = int(np.argmin(errors)) + 1
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`."""
+        """Return the average of the last W steps at every step ahead: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D]; its length gives the horizon.
+        """
         level = context[:, -self._window :].mean(axis=1, keepdims=True)  # [B, 1, N]
         return np.repeat(level, drive.shape[1] - context.shape[1], axis=1)

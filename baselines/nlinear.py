@@ -1,8 +1,8 @@
-"""NLinear: one linear map from the past of a neuron to its future.
+"""NLinear: one linear map from the past of a neuron to its future, shared by all neurons.
 
-Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?", section 3.
-All neurons share the map. The last value is subtracted before it and added after it, so that the map forecasts
-changes. ZAPBench switches that normalisation off, which leaves a plain linear map: here `nlinear_plain`.
+Zeng, Chen, Zhang & Xu (2023), "Are Transformers Effective for Time Series Forecasting?", doi:10.1609/aaai.v37i9.26317,
+section 3. The last value is subtracted before the map and added after it, so that the map forecasts changes. ZAPBench
+switches that normalisation off, which leaves a plain linear map; it is offered here as `nlinear_plain`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from zfbench.baselines.direct import DirectMethod
 
 
 class NLinear(nn.Module):
-    """Attributes: H, the horizon; whether the last value is subtracted and added again."""
+    """The network of NLinear.
+
+    Attributes:
+        horizon: H, steps to forecast.
+        normalise: True if the last value is subtracted and added again.
+    """
 
     horizon: int
     normalise: bool = True
 
     @nn.compact
     def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
-        """Map [B, C, N] to [B, H, N]; the drive is not read."""
+        """Map the past [B, C, N] to the future [B, H, N]; the drive is not read."""
         del drive
         last = past[:, -1:] if self.normalise else 0.0  # [B, 1, N]
         series = (past - last).swapaxes(1, 2)  # [B, N, C]

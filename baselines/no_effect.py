@@ -1,4 +1,4 @@
-"""No effect: the training mean, whatever is perturbed. The floor of every probe of mechanism."""
+"""No effect: the training mean, whatever is perturbed; the lower reference of every score of mechanism."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from zfbench.records.recordings import LabelledWindows, Recording
 
 
 class NoEffect(Baseline):
-    """Every neuron sits at its mean over the training recordings and responds to nothing."""
+    """A control in which every neuron stays at its mean over the training recordings and responds to nothing.
+
+    Args:
+        task: the task to forecast.
+        seed: not used.
+    """
 
     kind: Literal["baseline", "control", "program"] = "control"
 
@@ -24,16 +29,33 @@ class NoEffect(Baseline):
         self._mean = np.zeros(len(task.spec.neurons), np.float32)  # [N]
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Take the mean over all training steps."""
+        """Compute the mean over all training steps.
+
+        Args:
+            train: recordings to average.
+            validation: not used.
+            limits: not used.
+        """
         del validation, limits
         self._mean = np.concatenate([r.activity for r in train]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`."""
+        """Return the training mean at every step ahead: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D]; its length gives the horizon.
+        """
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Simulator.rollout`."""
+        """Return the training mean at every step ahead, with the clamped neurons at their values: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D]; its length gives the horizon.
+            clamp: the neurons to clamp and their values; None clamps none.
+        """
         return roll(lambda activity, _: np.broadcast_to(self._mean, activity.shape), context, drive, clamp)

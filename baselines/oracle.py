@@ -1,4 +1,4 @@
-"""Oracle: the true circuit f* itself. The ceiling; a method above it has found a fault in the benchmark."""
+"""Oracle: the true circuit f* itself, the upper reference; a method that scores above it reveals an error here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from zfbench.tasks.zfish.truth import true_model
 
 
 class Oracle(Baseline):
-    """Rolls the true transition over the drive the track shows; without drive it is told the training mean."""
+    """The true transition, rolled out over the drive that the track shows, or over the mean drive in a track without.
+
+    Args:
+        task: a task of the family `zfish`.
+        seed: not used.
+    """
 
     kind: Literal["baseline", "control", "program"] = "control"
     uses_drive = True
@@ -26,14 +31,31 @@ class Oracle(Baseline):
         self._truth = true_model(task.spec.name)
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Nothing to fit: it is the truth."""
+        """Do nothing: the true model needs no fit.
+
+        Args:
+            train: not used.
+            validation: not used.
+            limits: not used.
+        """
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`."""
+        """Roll the true model out over the horizon: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D], or D = 0 in a track without drive.
+        """
         return self.rollout(context, drive)
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Simulator.rollout`."""
+        """Roll the true model out over the horizon, with the clamped neurons at their values: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D], or D = 0 in a track without drive.
+            clamp: the neurons to clamp and their values; None clamps none.
+        """
         return self._truth.rollout(context, drive, clamp)

@@ -1,6 +1,6 @@
-"""Expert-written reference programs as rows of the board; their sources are in `baselines/programs`.
+"""Reference programs, written by experts, as rows of the leaderboard; their sources are in `baselines/programs`.
 
-They are ordinary candidate programs: the same contract, trainer, sandbox and limits as what a search finds.
+They are ordinary candidate programs, with the contract, trainer, sandbox and limits of a program that a search finds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from zfbench.tasks.zfish.task import ZfishTask
 
 
 class Reference(ProgramModel):
-    """A named reference program."""
+    """A reference program on one task.
+
+    Args:
+        name: name of the program in `baselines/programs`.
+        task: the task to forecast.
+        seed: seed of the training.
+    """
 
     kind: Literal["program"] = "program"
 
@@ -26,9 +32,15 @@ class Reference(ProgramModel):
 
 
 class Mirrored(Reference):
-    """A reference program whose training data also holds the recordings of the mirrored larva.
+    """A reference program that is also trained on the recordings of the mirrored larva.
 
-    A control for the held-out condition: where mirroring alone closes the gap, the condition had leaked.
+    It is a control for the held-out condition: if mirroring alone closes the gap between training and held-out
+    conditions, the training data give the held-out condition away.
+
+    Args:
+        name: name of the program in `baselines/programs`.
+        task: a task of the family `zfish`.
+        seed: seed of the training.
     """
 
     def __init__(self, name: str, task: ZfishTask, seed: int) -> None:
@@ -36,18 +48,28 @@ class Mirrored(Reference):
         self._task = task
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Train on the recordings and their mirror images; see `ProgramModel.fit`."""
+        """Train on the recordings and on their mirror images.
+
+        Args:
+            train: recordings to fit.
+            validation: windows to select on.
+            limits: limits of the training.
+
+        Raises:
+            CandidateError: the program failed.
+        """
         super().fit(train + self._task.mirrored(), validation, limits)
 
 
 @dataclass(frozen=True)
 class ReferenceMethod:
-    """A reference program, as the entry-point group `zfbench.baselines` holds it.
+    """A reference program, as registered in the entry-point group `zfbench.baselines`.
 
     Attributes:
         program: its name in `baselines/programs`.
-        needs: what a task must show.
-        model: what is made of it.
+        needs: the things that a task must give, such as `mask`.
+        model: the class that trains and runs it.
+        uses_drive: True if it reads the drive of the horizon.
     """
 
     kind: ClassVar[Literal["program"]] = "program"
@@ -58,7 +80,7 @@ class ReferenceMethod:
     uses_drive: bool = True
 
     def __call__(self, task: Task, seed: int) -> Reference:
-        """An untrained model."""
+        """Return a model that is not trained yet."""
         return self.model(self.program, task, seed)
 
 

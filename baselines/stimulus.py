@@ -1,15 +1,15 @@
-"""Stimulus: the evoked response at the phase of the stimulus, whatever the neurons just did.
+"""Stimulus: the mean evoked response at the phase of the stimulus, regardless of the neurons' recent activity.
 
-ZAPBench's `stimulus` baseline (Lueckmann et al. 2025) averages the training activity at each phase of a repeated
-stimulus. Nothing repeats here, and a window does not say which stimulus condition it belongs to. What is knowable is
-the drive, so both are read from it:
+The `stimulus` baseline of ZAPBench (Lueckmann et al. 2025, arXiv 2503.02618) averages the training activity at each
+phase of a repeated stimulus. Here nothing is repeated, and a window does not say which stimulus condition it belongs
+to. Both condition and phase are therefore read from the drive:
 
-- condition: the training condition whose drive the window's resembles most, by the distance between the window's mean
-  drive and the means of equally long training stretches;
-- phase: the state of the event channels, which are those that are only ever 0 or 1 in training (for the larva: whether
-  it is in a bout), and the time since that state last changed.
+- condition: the training condition whose drive is most similar to that of the window, by the distance between the
+  window's mean drive and the means of equally long stretches of training;
+- phase: the state of the event channels, which are the channels that are only ever 0 or 1 in training (for the larva:
+  whether it is in a bout), and the time since that state last changed.
 
-In an autonomous track there is no drive and this baseline does not exist.
+In an autonomous track there is no drive, so this baseline is not applicable.
 """
 
 from __future__ import annotations
@@ -26,13 +26,19 @@ from zfbench.protocols.models import Baseline
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
 
-LONGEST = 1024  # steps; phases later than this are one
-BIN_WIDTHS = (1, 4, 16, 64)  # steps of one phase bin; validation chooses
-SMALLEST_COUNT = 20  # steps; a rarer phase takes the mean of its condition
+# Our choices.
+LONGEST = 1024  # steps since the last event; all later steps share one phase
+BIN_WIDTHS = (1, 4, 16, 64)  # steps in one phase bin; validation chooses among them
+SMALLEST_COUNT = 20  # steps of training data; a phase with fewer takes the mean of its condition
 
 
 class Stimulus(Baseline):
-    """A table of mean activity by condition and phase."""
+    """A table of mean activity by condition and phase.
+
+    Args:
+        task: a task with drive.
+        seed: not used; the fit is deterministic.
+    """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
     needs = ("drive",)
@@ -48,7 +54,16 @@ class Stimulus(Baseline):
         self._width = 1
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Average the training activity by condition and phase; choose the width of a phase bin on validation."""
+        """Average the training activity by condition and phase, and choose the width of a phase bin on validation.
+
+        Args:
+            train: recordings to average.
+            validation: windows to select on.
+            limits: not used.
+
+        Raises:
+            ZfbenchError: the data cannot be learned from; see `check_data`.
+        """
         del limits
         check_data(train, validation, self._spec, self._spec.context, self._spec.horizon)
         drives = np.concatenate([r.drive for r in train])
@@ -72,7 +87,11 @@ class Stimulus(Baseline):
         self._response = tables[self._width]
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Forecaster.forecast`.
+        """Look up the mean response at each step ahead: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast, which is not used.
+            drive: [B, C + H, D].
 
         Raises:
             ZfbenchError: there is no drive.
@@ -86,7 +105,7 @@ class Stimulus(Baseline):
         return self._response[condition[:, None], phase].astype(np.float32)
 
     def _phase(self, drive: NDArray) -> NDArray[np.intp]:
-        """The phase bin at each step of a drive [T, D]; a state already on at the start counts from there."""
+        """Return the phase bin at each step of a drive [T, D]; a state already on at the start counts from there."""
         state = drive[:, self._events].astype(np.intp) @ (1 << np.arange(len(self._events)))  # [T]
         step = np.arange(len(drive))
         switched = np.concatenate([[True], np.diff(state) != 0])
@@ -95,11 +114,11 @@ class Stimulus(Baseline):
 
     @property
     def _bins(self) -> int:
-        """Phase bins of one state of the event channels."""
+        """The number of phase bins of one state of the event channels."""
         return LONGEST // self._width
 
     def _evoked(self, train: tuple[Recording, ...], conditions: list[str]) -> NDArray[np.float64]:
-        """Mean activity [conditions, phases, N]."""
+        """Return the mean activity [conditions, phases, N]."""
         phases = 2 ** len(self._events) * self._bins
         table = np.empty((len(conditions), phases, len(self._spec.neurons)))
         for c, condition in enumerate(conditions):

@@ -1,13 +1,15 @@
-"""TiDE, the time-series dense encoder (Das et al. 2023, "Long-term Forecasting with TiDE", section 4, figure 1).
+"""TiDE, the time-series dense encoder.
 
-Each neuron is forecast from its own past, its attributes and the covariates; all neurons share the network. The
-attribute is which neuron it is (one-hot), without which no shared network could tell the drive's effect on one neuron
-from that on another. The covariates are the drive of context and horizon (`tide_driven`), or absent (`tide`).
+Das, Kong, Leach, Mathur, Sen & Yu (2023), "Long-term Forecasting with TiDE: Time-series Dense Encoder", arXiv
+2304.08424, section 4 and figure 1. Each neuron is forecast from its own past, its attributes and the covariates; all
+neurons share the network. The attribute is the index of the neuron (one-hot), without which a shared network could not
+tell the drive's effect on one neuron from that on another. The covariates are the drive of context and horizon
+(`tide_driven`), or absent (`tide`).
 
 Hidden sizes are those of ZAPBench's configuration, which leaves out the attributes and the covariates of the past; the
 paper has both. The widths of one step are the authors' own for long horizons (their scripts for electricity and ETTm1),
-since ZAPBench's, 32 and 32, are for 32 steps and not 256. A batch is made as in the authors' code, of whole windows of
-all series. docs/baselines.md has what was measured of these choices.
+since ZAPBench's, 32 and 32, are for 32 steps and not 256. A batch consists, as in the authors' code, of whole windows
+of all series. docs/baselines.md has the measurements behind these choices.
 """
 
 from __future__ import annotations
@@ -25,14 +27,22 @@ HIDDEN = 128  # of encoder, decoder and feature projection; also the size of the
 DECODER_DIM = 8  # p, the decoder's output at each step ahead
 COVARIATE_DIM = 4  # r~, the projected covariates of one step
 TEMPORAL_DECODER_HIDDEN = 128
-BATCH = 2  # windows; with the neurons of each, 108 series (the authors: up to 512, of one window)
+BATCH = 2  # windows, which with the larva's 54 neurons are 108 series (the authors: up to 512, of one window)
 
 
 def dense(width: int, name: str, *parts: jax.Array) -> jax.Array:
-    """A dense layer of the concatenation of parts [..., I_k], whose leading axes broadcast, to [..., width].
+    """Apply a dense layer to the concatenation of parts, with torch's initial weights.
 
-    It is summed over the parts, so that what all neurons share, which has length 1 on their axis, is computed once.
-    Weights begin as torch's of the whole concatenation would, from which TiDE trains faster here than from Flax's.
+    The layer is summed over the parts, so that a part that all neurons share, which has length 1 on their axis, is
+    computed once. TiDE trains faster here from torch's initial weights than from Flax's.
+
+    Args:
+        width: number of outputs.
+        name: prefix of the names of the layer's parameters.
+        *parts: [..., I_k] each, whose leading axes broadcast.
+
+    Returns:
+        [..., width].
     """
     begin = torch_uniform(sum(x.shape[-1] for x in parts))
     layers = [
@@ -43,7 +53,12 @@ def dense(width: int, name: str, *parts: jax.Array) -> jax.Array:
 
 
 class ResidualBlock(nn.Module):
-    """One hidden layer with a linear skip; neither dropout nor layer norm, as in ZAPBench."""
+    """One hidden layer with a linear skip connection; without dropout and layer norm, as in ZAPBench.
+
+    Attributes:
+        hidden: width of the hidden layer.
+        out: number of outputs.
+    """
 
     hidden: int
     out: int
@@ -56,14 +71,19 @@ class ResidualBlock(nn.Module):
 
 
 class TiDE(nn.Module):
-    """Attributes: H, the horizon; whether the covariates are read."""
+    """The network of TiDE.
+
+    Attributes:
+        horizon: H, steps to forecast.
+        driven: True if the covariates are read.
+    """
 
     horizon: int
     driven: bool
 
     @nn.compact
     def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
-        """Map [B, C, N] and [B, C + H, D] to [B, H, N]."""
+        """Map the past [B, C, N] and the drive [B, C + H, D] to the future [B, H, N]."""
         B, C, N = past.shape
         H, p = self.horizon, DECODER_DIM
         y = past.swapaxes(1, 2)  # [B, N, C], the lookback

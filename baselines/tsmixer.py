@@ -1,16 +1,16 @@
 """TSMixer: multilayer perceptrons that mix steps and neurons in turn.
 
-Chen et al. 2023, "TSMixer: An All-MLP Architecture for Time Series Forecasting".
-`tsmixer` is section 4.1; `tsmixer_driven` is TSMixer-Ext of section 4.2, which aligns past and future covariates with
-the horizon before it mixes. Sizes of `tsmixer` are those of ZAPBench: two blocks; at C = 4 a hidden layer of 256 and no
-instance norm, at C = 256 one of 128 and reversible instance norm; ReLU, no dropout, no norm inside the blocks.
-`tsmixer_driven` has two blocks as well, of 64 channels, since it mixes over the horizon whatever the context; and no
-instance norm: a neuron that is silent in the context could not be made to speak by the drive.
+Chen, Li, Yoder, Arik & Pfister (2023), "TSMixer: An All-MLP Architecture for Time Series Forecasting", arXiv
+2303.06053. `tsmixer` is section 4.1; `tsmixer_driven` is TSMixer-Ext of section 4.2, which aligns past and future
+covariates with the horizon before it mixes. Sizes of `tsmixer` are those of ZAPBench: two blocks; at C = 4 a hidden
+layer of 256 and no instance norm, at C = 256 one of 128 and reversible instance norm; ReLU, no dropout, no norm inside
+the blocks. `tsmixer_driven` also has two blocks, of 64 channels, since it mixes over the horizon whatever the context.
+It has no instance norm, with which the drive could not activate a neuron that is silent in the context.
 
-Weights of `tsmixer_driven` begin as torch's default has them, from which it trains faster here than from Flax's; those
-of `tsmixer` begin as Flax's (docs/baselines.md).
+The weights of `tsmixer_driven` start as torch's default does, from which it trains faster here than from Flax's; those
+of `tsmixer` start as Flax's (docs/baselines.md).
 
-Neurons are mixed, so the first step's derivative by the last activity is a map between neurons.
+Neurons are mixed, so the derivative of the first step by the last activity is a map between neurons.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ BLOCKS = 2
 HIDDEN_C4 = 256
 HIDDEN_C256 = 128
 HIDDEN_DRIVEN = 64
-NORM_EPSILON = 1e-5
+NORM_EPSILON = 1e-5  # added to the variance, so that a constant neuron can be divided by it
 
 
 class TimeMix(nn.Module):
-    """A linear map over steps, shared by the channels, with ReLU and residual."""
+    """A linear map over steps, shared by the channels, with ReLU and a residual connection.
+
+    Attributes:
+        layer: function that applies a dense layer.
+    """
 
     layer: Layer
 
@@ -43,7 +47,13 @@ class TimeMix(nn.Module):
 
 
 class FeatureMix(nn.Module):
-    """A perceptron over channels, shared by the steps, with residual; a linear one if the width changes."""
+    """A perceptron over channels, shared by the steps, with a residual connection, a linear one if the width changes.
+
+    Attributes:
+        hidden: width of the hidden layer.
+        out: number of output channels.
+        layer: function that applies a dense layer.
+    """
 
     hidden: int
     out: int
@@ -57,7 +67,13 @@ class FeatureMix(nn.Module):
 
 
 class TSMixer(nn.Module):
-    """Attributes: H, the horizon; width of the hidden layers; whether each window is normalised and restored."""
+    """The network of TSMixer without covariates.
+
+    Attributes:
+        horizon: H, steps to forecast.
+        hidden: width of the hidden layers.
+        instance_norm: True if each window is normalised before the network and restored after it.
+    """
 
     horizon: int
     hidden: int
@@ -65,11 +81,11 @@ class TSMixer(nn.Module):
 
     @nn.compact
     def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
-        """Map [B, C, N] to [B, H, N]; the drive is not read."""
+        """Map the past [B, C, N] to the future [B, H, N]; the drive is not read."""
         del drive
         N = past.shape[2]
         x = past
-        if self.instance_norm:  # reversible (Kim et al. 2022)
+        if self.instance_norm:  # reversible instance normalisation (Kim et al. 2022, ICLR)
             mean = past.mean(axis=1, keepdims=True)  # [B, 1, N]
             sd = jnp.sqrt(past.var(axis=1, keepdims=True) + NORM_EPSILON)
             gain = self.param("gain", nn.initializers.ones, (N,))
@@ -82,14 +98,19 @@ class TSMixer(nn.Module):
 
 
 class TSMixerExt(nn.Module):
-    """Attributes: H, the horizon; width of all layers."""
+    """The network of TSMixer-Ext, which reads covariates.
+
+    Attributes:
+        horizon: H, steps to forecast.
+        hidden: width of all layers.
+    """
 
     horizon: int
     hidden: int
 
     @nn.compact
     def __call__(self, past: jax.Array, drive: jax.Array) -> jax.Array:
-        """Map [B, C, N] and [B, C + H, D] to [B, H, N]."""
+        """Map the past [B, C, N] and the drive [B, C + H, D] to the future [B, H, N]."""
         C, N = past.shape[1:]
         history = jnp.concatenate([past, drive[:, :C]], axis=-1).swapaxes(1, 2)  # [B, N + D, C]
         aligned = torch_dense(history, self.horizon, "temporal_projection").swapaxes(1, 2)  # [B, H, N + D]

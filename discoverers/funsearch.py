@@ -1,10 +1,12 @@
-"""FunSearch+: islands of clustered programs (Romera-Paredes et al. 2024, as used by Wahl et al. 2026).
+"""FunSearch+: islands of clustered programs.
 
-A request shows k programs of one island, weakest first. Their clusters, of equal rounded test scores, are drawn
-by softmax(score / T) with T = T0 (1 - (n mod P) / P) after n programs on the island; within a cluster shorter
-programs are likelier. The worse half of the islands begins anew from time to time.
+Romera-Paredes et al. (2024, doi:10.1038/s41586-023-06924-6), as used by Wahl et al. (2026, arXiv 2602.18266). A request
+shows k programs of one island, weakest first. Programs with equal rounded test scores form a cluster. Clusters are
+drawn by softmax(score / T) with T = T0 (1 - (n mod P) / P) after n programs on the island; within a cluster shorter
+programs are more likely. From time to time the worse half of the islands is reset.
 
-FunSearch's T0 = 0.1 assumes scores that differ by about one: here they are ranks within the island, in [0, 1].
+FunSearch's T0 = 0.1 assumes scores that differ by about one. Therefore scores are ranks within the island here, in [0,
+1].
 """
 
 from __future__ import annotations
@@ -27,7 +29,13 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Member:
-    """A working program of an island: id, length of its source, loss (what it is ranked by)."""
+    """A working program of an island.
+
+    Attributes:
+        id: id of the program.
+        length: length of its source.
+        loss: the number that it is ranked by.
+    """
 
     id: ProgramId
     length: int
@@ -36,13 +44,18 @@ class Member:
 
 @dataclass
 class Island:
-    """Clusters of programs, each program in one; `added` counts all programs since the island began."""
+    """A set of clusters of programs, with each program in one of them.
+
+    Attributes:
+        clusters: programs by signature.
+        added: number of all programs since the island was last reset.
+    """
 
     clusters: dict[Signature, list[Member]] = field(default_factory=dict)
     added: int = 0
 
     def add(self, signature: Signature, member: Member) -> None:
-        """Register a program; one that is there, and was evaluated again, counts with its latest score alone."""
+        """Register a program; one that is registered and was evaluated again counts with its latest score alone."""
         if member in self.clusters.get(signature, ()):
             return
         if not self._drop(member.id):
@@ -50,7 +63,7 @@ class Island:
         self.clusters.setdefault(signature, []).append(member)
 
     def _drop(self, program: ProgramId) -> bool:
-        """Remove a program; whether it was there."""
+        """Remove a program, and return True if it was there."""
         for signature, cluster in self.clusters.items():
             left = [member for member in cluster if member.id != program]
             if len(left) < len(cluster):
@@ -61,30 +74,30 @@ class Island:
         return False
 
     def best(self) -> tuple[Signature, Member]:
-        """The program of lowest loss, with its cluster's signature."""
+        """Return the program of lowest loss, with the signature of its cluster."""
         found = ((signature, member) for signature, members in self.clusters.items() for member in members)
         return min(found, key=lambda pair: pair[1].loss)
 
 
 class FunSearch(Discoverer):
-    """A discoverer with islands.
+    """A discoverer whose programs live on separate islands.
 
     Args:
-        seed: of all draws.
-        seed_program: where every island begins.
-        islands: their number.
-        parents: k, programs in a request.
-        samples: requests in a row with the same parents.
-        recombine: share of the requests with several parents that ask to join them; the others ask for a
-            change of the best, the others in sight. A language model may do either whatever it is asked.
+        seed: seed of all draws.
+        seed_program: the first program of every island.
+        islands: number of islands.
+        parents: k, number of programs in a request.
+        samples: number of consecutive requests with the same parents.
+        recombine: share of the requests with several parents that ask to combine them; the others ask for a change of
+            the best one and show the others. A language model may do either, whatever it is asked.
         temperature: T0.
         period: P, in programs.
-        score: what programs are ranked by: the `loss` that all methods share (for simulators, minus the log marginal
-            likelihood), or minus the log likelihood at `fitted` parameters, as in FunSearch+ on simulators. Where
-            programs are trained, their constants are fitted by that, and the loss is the score.
-        reset_every: evaluations between two resets (4 hours in FunSearch).
-        tests: prefix of the metrics that are a program's test scores.
-        digits: significant digits of the test scores that make a signature.
+        score: quantity that programs are ranked by: the `loss` that all methods share (for simulators, minus the log
+            marginal likelihood), or minus the log likelihood at `fitted` parameters, as in FunSearch+ on simulators.
+            Where programs are trained, training fits their constants already, and the loss is the score.
+        reset_every: number of evaluations between two resets (4 hours in FunSearch).
+        tests: prefix of the names of the metrics that are a program's test scores.
+        digits: significant digits of the test scores that form a signature.
 
     Raises:
         ZfbenchError: a setting is out of its range.
@@ -117,48 +130,59 @@ class FunSearch(Discoverer):
         self._temperature, self._period, self._reset_every = temperature, period, reset_every
         self._tests, self._digits = tests, digits
         self._islands = [Island() for _ in range(islands)]
-        self._home: dict[int, int] = {}  # island of each pending request
+        self._island_of: dict[int, int] = {}  # island of each pending request
         self._asked = self._evaluated = 0
-        self._begun = False  # whether the seed program was told
+        self._seed_told = False  # True once the seed program was told
         self._prompt: tuple[int, tuple[ProgramId, ...]] = (0, ())  # island and parents of the request
-        self._left = 0  # requests that it still stands for
+        self._requests_left = 0  # number of requests that it is still used for
 
     def ask(self) -> Request | None:
-        """The seed program; once it is told, `samples` requests with each drawn set of parents."""
+        """Return a request: first the seed program, then `samples` requests with each drawn set of parents.
+
+        It is None while the seed program is being evaluated.
+        """
         if self._asked == 0:
             self._asked = 1
             return Request(0, "seed")
-        if not self._begun:
+        if not self._seed_told:
             return None
-        if self._left == 0:
-            self._prompt, self._left = self._draw_prompt(), self._samples
-        self._left -= 1
+        if self._requests_left == 0:
+            self._prompt, self._requests_left = self._draw_prompt(), self._samples
+        self._requests_left -= 1
         island, parents = self._prompt
         request = Request(self._asked, self._operator(parents), parents or (self._seed_id,))
-        self._home[request.id] = island
+        self._island_of[request.id] = island
         self._asked += 1
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """A working program joins the island that it was asked for; the seed program joins all.
+        """Add a working program to the island that it was requested for; the seed program is added to all islands.
 
         A program that is evaluated again and fails this time keeps its place.
+
+        Args:
+            request: the request that was answered.
+            program: the answer.
+            evaluation: its evaluation.
+
+        Raises:
+            ZfbenchError: the evaluation lacks the quantity that programs are ranked by.
         """
-        self._begun = True
-        homes = self._islands if request.id == 0 else [self._islands[self._home.pop(request.id)]]
+        self._seed_told = True
+        homes = self._islands if request.id == 0 else [self._islands[self._island_of.pop(request.id)]]
         if program.source and evaluation.ok:
             member = Member(program.id, len(program.source), self._loss(evaluation))
             for island in homes:
                 island.add(self._signature(evaluation), member)
-        if evaluation.spend.evaluations:  # not a duplicate's answer, and not a request without one
+        if evaluation.spend.evaluations:  # neither a repeated program nor a request without an answer
             self._evaluated += 1
             if self._evaluated % self._reset_every == 0:
                 self._reset()
 
     def _loss(self, evaluation: Evaluation) -> float:
-        """What a working program is ranked by, lower is better."""
+        """Return the number that a working program is ranked by; lower is better."""
         if not self.wants_fitted:
-            assert evaluation.loss is not None  # it works
+            assert evaluation.loss is not None  # every working program has one
             return evaluation.loss
         if FITTED not in evaluation.metrics:
             raise ZfbenchError("The task measures no likelihood at fitted parameters; run FunSearch with score=loss.")
@@ -174,8 +198,8 @@ class FunSearch(Discoverer):
         island = self._islands[number]
         clusters = list(island.clusters.values())
         losses = [min(member.loss for member in cluster) for cluster in clusters]
-        heat = self._temperature * (1 - (island.added % self._period) / self._period)
-        chosen = self._draw(rank_scores(losses) / heat, min(self._parents, len(clusters)))
+        temperature = self._temperature * (1 - (island.added % self._period) / self._period)
+        chosen = self._draw(rank_scores(losses) / temperature, min(self._parents, len(clusters)))
         chosen = chosen[np.argsort([-losses[k] for k in chosen], kind="stable")]  # weakest first
         return number, tuple(self._draw_member(clusters[k]).id for k in chosen)
 
@@ -184,7 +208,7 @@ class FunSearch(Discoverer):
         return cluster[self._draw(-(lengths - lengths.min()) / lengths.max(), 1)[0]]
 
     def _draw(self, logits: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-        """Different entries drawn by softmax(logits): the highest after adding Gumbel noise."""
+        """Draw different entries by softmax(logits): the largest after Gumbel noise is added."""
         return np.argsort(-(logits + self._rng.gumbel(size=len(logits))))[:count]
 
     def _signature(self, evaluation: Evaluation) -> Signature:
@@ -193,7 +217,7 @@ class FunSearch(Discoverer):
         return tuple(f"{score:.{self._digits - 1}e}" for score in scores)
 
     def _reset(self) -> None:
-        """The worse half of the islands begins anew, each from the best program of a surviving one."""
+        """Reset the worse half of the islands, each to the best program of a random surviving island."""
         inhabited = [island for island in self._islands if island.clusters]
         survivors = sorted(inhabited, key=lambda island: island.best()[1].loss)[: (len(self._islands) + 1) // 2]
         if not survivors:

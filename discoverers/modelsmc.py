@@ -1,14 +1,14 @@
 """ModelSMC: sequential Monte Carlo over programs (Wahl et al. 2026, arXiv 2602.18266).
 
-A particle is a program with its log-likelihood and its last ancestors. Each of K generations
+A particle is a program with its log-likelihood and its last ancestors. Each of K generations has three steps:
 
-1. resamples systematically when ESS = 1 / sum_i W_i^2 falls below a share of N, W = softmax(log w / tau);
-2. keeps each particle with probability alpha and has a new program written from its ancestry otherwise;
-3. weighs: log w = log p(data | program), in full each time, neither accumulated nor reset.
+1. resample systematically if the effective sample size 1 / sum_i W_i^2 is below a share of N, with W = softmax(log w /
+tau); 2. keep each particle with probability alpha, and otherwise have a new program written from its ancestry; 3.
+weigh: log w = log p(data | program), computed in full each time, neither accumulated nor reset.
 
-A failed program weighs nothing; when all fail, all weigh the same. `n1` is the paper's N = 1 setting.
+The weight of a failed program is zero; if all fail, all weigh the same. `n1` is the paper's setting N = 1.
 
-The first population is N copies of the seed program; with start = `proposals`, N programs written from it instead.
+The first population is N copies of the seed program, or, with start = `proposals`, N programs written from it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from zfbench.records.evaluation import Evaluation, Generation, Request
 from zfbench.records.hints import CRITIQUE
 from zfbench.records.program import Program, ProgramId
 
-ANCESTRY = 3  # programs that the proposer sees, the particle's own included
-MSE = "standardised_mse"  # the metric behind the ablation
+ANCESTRY = 3  # programs that the proposer sees, the particle's own included (the paper's setting)
+MSE = "standardised_mse"  # name of the metric of the ablation `weights=mse`
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Particle:
     """One member of the population.
 
     Attributes:
-        lineage: the last programs of its line, oldest first, its own last.
+        lineage: the last programs of its line of descent, oldest first, its own program last.
         log_weight: log-likelihood; -inf for a failure.
-        broken: whether its own program was evaluated and failed.
+        broken: True if its own program was evaluated and failed.
     """
 
     lineage: tuple[ProgramId, ...]
@@ -49,19 +49,19 @@ class Particle:
 
 
 class ModelSMC(Discoverer):
-    """A discoverer that holds a weighted population.
+    """A discoverer that holds a weighted population of programs.
 
     Args:
-        seed: of resampling and of the choice of who is kept.
-        seed_program: evaluated once, then N times in the first population.
-        particles: N.
-        generations: K; the search has finished after them.
+        seed: seed of the resampling and of the choice of particles that are kept.
+        seed_program: evaluated once, then copied N times into the first population.
+        particles: N, number of particles.
+        generations: K, number of generations after which the search has finished.
         alpha: probability of keeping a particle.
         tau: temperature of the weights.
-        threshold: resample when ESS / N is below it.
+        threshold: resample when the effective sample size divided by N is below it.
         weights: `likelihood`, or `mse` for the ablation log w = -MSE.
         tempering: raise the likelihood to the power k / K in generation k.
-        critique: have the proposer criticise a program before it writes the next, if it can.
+        critique: ask a proposer that can do so to criticise a program before it writes the next.
         start: the first population: N copies of the `seed` program, or N `proposals` made from it.
 
     Raises:
@@ -93,26 +93,29 @@ class ModelSMC(Discoverer):
         self._size, self._generations, self._alpha, self._tau = particles, generations, alpha, tau
         self._threshold, self._weights_by, self._tempering = threshold, weights, tempering
         self._hints = (CRITIQUE,) if critique else ()
-        self._first_wishes = particles if start == "proposals" else 0
+        self._first_proposals = particles if start == "proposals" else 0
         self._past: list[Generation] = []
         self._resampled = False
         self._asked, self._generation = 0, 0
         self._pool: list[Particle] = []
-        self._wishes: deque[int] = deque()  # particles of this generation still to be written
+        self._unwritten: deque[int] = deque()  # particles of this generation still to be written
         self._pending: dict[int, int] = {}  # particle by request
 
     def ask(self) -> Request | None:
-        """The next program of this generation; None until the last of it is told, and after generation K."""
+        """Return the next request of this generation.
+
+        It is None while the last program of the generation is being evaluated, and after generation K.
+        """
         if self._asked == 0:
             self._asked = 1
             return Request(0, "seed")
-        if not self._pool or (self._pending and not self._wishes):
+        if not self._pool or (self._pending and not self._unwritten):
             return None
-        while not self._wishes and self._generation < self._generations:
+        while not self._unwritten and self._generation < self._generations:
             self._begin_generation()
-        if not self._wishes:
+        if not self._unwritten:
             return None
-        slot = self._wishes.popleft()
+        slot = self._unwritten.popleft()
         particle = self._pool[slot]
         operator: Literal["repair", "mutate"] = "repair" if particle.broken else "mutate"
         request = Request(self._asked, operator, particle.lineage, self._hints)
@@ -121,29 +124,38 @@ class ModelSMC(Discoverer):
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """The new program takes its ancestor's place, with its own weight."""
+        """Put the new program in its ancestor's place, with its own weight.
+
+        Args:
+            request: the request that was answered.
+            program: the answer.
+            evaluation: its evaluation.
+
+        Raises:
+            ZfbenchError: the evaluation lacks the quantity that particles are weighed by.
+        """
         log_weight = self._log_weight(evaluation)
         if request.id == 0:
             self._pool = [Particle((program.id,), log_weight, not evaluation.ok)] * self._size
-            self._wishes.extend(range(self._first_wishes))
+            self._unwritten.extend(range(self._first_proposals))
             return
         slot = self._pending.pop(request.id)
         particle = self._pool[slot]
         if program.source:
             lineage = (*particle.lineage, program.id)[-ANCESTRY:]
             self._pool[slot] = Particle(lineage, log_weight, not evaluation.ok)
-        else:  # nothing was written: its own program is what it was
+        else:  # nothing was written: the particle keeps its program
             self._pool[slot] = replace(particle, log_weight=log_weight)
 
     @property
     def population(self) -> tuple[tuple[ProgramId, float], ...]:
-        """Every particle's program and weight; the weights sum to one."""
+        """The program and the weight of every particle; the weights sum to one."""
         weights = self._weights()
         return tuple((p.lineage[-1], float(w)) for p, w in zip(self._pool, weights, strict=True))
 
     @property
     def generations(self) -> tuple[Generation, ...]:
-        """The first population, and that at the end of each generation so far; the last may be under way."""
+        """The first population, and the population at the end of each generation; the last may be under way."""
         return (*self._past, self._now()) if self._pool else ()
 
     def _now(self) -> Generation:
@@ -157,10 +169,10 @@ class ModelSMC(Discoverer):
         self._resampled = effective_size(weights) < self._threshold * self._size
         if self._resampled:
             self._pool = [self._pool[k] for k in systematic_resample(weights, self._rng.random())]
-        self._wishes.extend(np.flatnonzero(self._rng.random(self._size) >= self._alpha).tolist())
+        self._unwritten.extend(np.flatnonzero(self._rng.random(self._size) >= self._alpha).tolist())
 
     def _weights(self, power: float = 1.0) -> NDArray[np.float64]:
-        """Normalised weights, [N]; uniform when nothing works."""
+        """Return the normalised weights [N]; uniform if no program works."""
         log_weights = np.array([particle.log_weight for particle in self._pool])
         if not np.isfinite(log_weights).any():
             return np.full(len(log_weights), 1 / max(len(log_weights), 1))
@@ -180,22 +192,29 @@ class ModelSMC(Discoverer):
 
 
 def n1(seed: int, seed_program: Program, **settings: Any) -> ModelSMC:
-    """ModelSMC with one particle: 150 times, a new program from the newest (the paper's N = 1)."""
+    """Return ModelSMC with one particle: 150 times, a new program from the newest (the paper's N = 1).
+
+    Args:
+        seed: seed of all draws.
+        seed_program: the first program.
+        **settings: settings of `ModelSMC` to change.
+    """
     return ModelSMC(seed, seed_program, **{"particles": 1, "generations": 150, "alpha": 0.0, **settings})
 
 
 def effective_size(weights: NDArray[np.float64]) -> float:
-    """Effective sample size 1 / sum_i W_i^2 of normalised weights [N]."""
+    """Return the effective sample size 1 / sum_i W_i^2 of normalised weights [N]."""
     return float(1 / np.square(weights).sum())
 
 
 def systematic_resample(weights: NDArray[np.float64], uniform: float) -> NDArray[np.intp]:
-    """Systematic resampling: the particles that the grid (i + u) / N hits, [N].
+    """Return the particles that the grid (i + u) / N selects: systematic resampling, [N].
 
-    Each particle comes floor(N W) or ceil(N W) times, and N W times in expectation (Douc and Cappé 2005).
+    Each particle is selected floor(N W) or ceil(N W) times, and N W times in expectation (Douc, Cappé & Moulines 2005,
+    doi:10.1109/ISPA.2005.195385).
 
     Args:
-        weights: normalised, [N].
+        weights: normalised weights W, [N].
         uniform: u, one draw from [0, 1).
     """
     N = len(weights)

@@ -1,11 +1,11 @@
-"""Flat PUCT: the tree search of ERA (Aygün et al. 2025, arXiv 2509.06503).
+"""Flat PUCT: the tree search of ERA (Aygün et al. 2026, Nature 654, 909-916, doi:10.1038/s41586-026-10658-6).
 
-Every program is a node. The next parent is the node of highest
+The preprint is arXiv 2509.06503. Every program is a node. The next parent is the node with the highest value of
 
     rank_i + c P sqrt(sum_j n_j) / (1 + n_i),    P = 1 / number of nodes,
 
-over all working nodes, not only over leaves, where rank_i in [0, 1] is the rank of its loss and n_i counts the
-visits of the node and its descendants. It is not the PUCT of AlphaZero, which walks down from the root.
+over all working nodes and not only over leaves, where rank_i in [0, 1] is the rank of the program's loss and n_i counts
+the visits of the node and its descendants. It differs from the PUCT of AlphaZero, which descends from the root.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Node:
     """A program in the tree.
 
     Attributes:
-        parents: of the request that it answered.
-        loss: None when it failed.
-        visits: 1, and 1 for every request that builds on it or on a descendant.
+        parents: parents of the request that it answered.
+        loss: its loss; None when it failed.
+        visits: 1, plus 1 for every request that builds on it or on one of its descendants.
     """
 
     parents: tuple[ProgramId, ...]
@@ -42,16 +42,16 @@ class Node:
 class Puct(Discoverer):
     """A discoverer that weighs good programs against programs that were rarely built on.
 
-    A visit counts from the moment of asking, so that parallel workers do not all expand one node. A program
-    that fails is repaired once, at once, and is a parent never again unless nothing works.
+    A visit counts from the moment of the request, so that parallel workers do not all expand one node. A program that
+    fails is repaired once, immediately. Afterwards it is a parent only if no program works.
 
     Args:
-        seed: of the choice of operators.
-        seed_program: the root.
+        seed: seed of the choice of operators.
+        seed_program: the root of the tree.
         c: weight of exploration.
-        recombine: share of the requests that join the two nodes of highest PUCT.
-        rewrite: share of the requests that ask for more than a small change; joining goes before it.
-        nodes: requests after which the search has finished.
+        recombine: share of the requests that combine the two nodes with the highest PUCT value.
+        rewrite: share of the requests that ask for more than a small change; recombination takes precedence.
+        nodes: number of requests after which the search has finished.
 
     Raises:
         ZfbenchError: a setting is out of its range.
@@ -73,10 +73,13 @@ class Puct(Discoverer):
         self._c, self._recombine, self._rewrite, self._limit = c, recombine, rewrite, nodes
         self._asked = 0
         self._nodes: dict[ProgramId, Node] = {}
-        self._broken: deque[ProgramId] = deque()  # failed, not yet repaired
+        self._unrepaired: deque[ProgramId] = deque()  # programs that failed and were not repaired yet
 
     def ask(self) -> Request | None:
-        """The seed program; then a repair if one is due, else an expansion of the most promising node."""
+        """Return a request: first the seed program, then a repair if one is due, else an expansion of the best node.
+
+        It is None once the search has finished, and while the seed program is being evaluated.
+        """
         if self._asked >= self._limit or (self._asked and not self._nodes):
             return None
         operator, parents = self._choose() if self._asked else ("seed", ())
@@ -86,9 +89,15 @@ class Puct(Discoverer):
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """Add a node; a missing answer or a program that is known adds none, but has cost its parents a visit.
+        """Add the program as a node.
 
-        A known program that was evaluated again counts with its latest loss; one that fails this time keeps its own.
+        A missing answer and a program that is known add no node; the visit of the parents counts all the same. A known
+        program that was evaluated again gets its latest loss; if it failed this time, it keeps its loss.
+
+        Args:
+            request: the request that was answered.
+            program: the answer.
+            evaluation: its evaluation.
         """
         if not program.source:
             return
@@ -98,19 +107,19 @@ class Puct(Discoverer):
             return
         self._nodes[program.id] = Node(request.parents, evaluation.loss)
         if not evaluation.ok and request.operator != "repair":
-            self._broken.append(program.id)
+            self._unrepaired.append(program.id)
 
     def puct(self) -> NDArray[np.float64]:
-        """The criterion for every node, in the order in which they were told: [nodes]."""
+        """Return the PUCT value of every node, in the order in which they were told: [nodes]."""
         visits = np.array([node.visits for node in self._nodes.values()])
         prior = 1 / len(visits)
         exploration = self._c * prior * math.sqrt(visits.sum()) / (1 + visits)
         return rank_scores([node.loss for node in self._nodes.values()]) + exploration
 
     def _choose(self) -> tuple[Operator, tuple[ProgramId, ...]]:
-        if self._broken:
-            broken = self._broken.popleft()
-            return "repair", (*self._nodes[broken].parents[-1:], broken)
+        if self._unrepaired:
+            failed = self._unrepaired.popleft()
+            return "repair", (*self._nodes[failed].parents[-1:], failed)
         ids, value = list(self._nodes), self.puct()
         works = np.array([node.loss is not None for node in self._nodes.values()])
         if works.any():
@@ -124,7 +133,7 @@ class Puct(Discoverer):
         return "mutate", (ids[best],)
 
     def _visit(self, parents: tuple[ProgramId, ...]) -> None:
-        """Count a visit of the parents and all their ancestors, each once."""
+        """Count a visit of the parents and of all their ancestors, each once."""
         waiting, seen = list(parents), set(parents)
         while waiting:
             node = self._nodes[waiting.pop()]

@@ -18,8 +18,8 @@ class RandomSearch(BestOfN):
     """Best of N from the seed program; with `restarts`, from working programs drawn uniformly.
 
     Args:
-        seed: of the draws of parents.
-        seed_program: where every search begins.
+        seed: seed of the draws of parents.
+        seed_program: the program that every search begins with.
         restarts: draw the parent from all working programs instead of taking the seed program.
 
     Raises:

@@ -10,9 +10,9 @@ from scipy.stats import rankdata
 
 
 def rank_scores(losses: Sequence[float | None]) -> NDArray[np.float64]:
-    """Ranks scaled to [0, 1], 1 for the lowest loss: [n].
+    """Return the ranks of losses scaled to [0, 1], 1 for the lowest loss: [n].
 
-    Equal losses share their middle rank, the only one that works scores 0.5, and failures (None) score 0.
+    Equal losses share their mean rank, the only program that works scores 0.5, and failures (None) score 0.
     """
     scores = np.zeros(len(losses))
     working = [k for k, loss in enumerate(losses) if loss is not None]

@@ -1,4 +1,4 @@
-"""Settings of discoverers come from the command line: what a method cannot use is refused in one sentence."""
+"""Checks of the settings of discoverers, which come from the command line: unusable values are refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from zfbench.base.errors import ZfbenchError
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may be.
+    """A range of numbers that a setting may take.
 
     Attributes:
-        words: what they are, for messages.
-        low, high: bounds, both allowed; never an infinite number.
-        whole: whether only whole numbers are.
+        words: description of the range, for messages.
+        low: smallest value allowed.
+        high: largest value allowed; infinite numbers are never allowed.
+        whole: True if only whole numbers are allowed.
     """
 
     words: str
@@ -25,10 +26,14 @@ class Range:
     whole: bool = False
 
     def check(self, method: str, **settings: object) -> None:
-        """Nothing if every setting is in the range; a truth value is no number.
+        """Raise an error unless every setting is in the range; True and False are not numbers.
+
+        Args:
+            method: name of the method, for the message.
+            **settings: the settings by name.
 
         Raises:
-            ZfbenchError: a setting is not.
+            ZfbenchError: a setting is not in the range.
         """
         for name, value in settings.items():
             kind = Integral if self.whole else Real
@@ -47,10 +52,15 @@ FLAG = (False, True)
 
 
 def check_choice(method: str, choices: tuple[object, ...], **settings: object) -> None:
-    """Nothing if every setting is one of the choices, which are all texts or all truth values.
+    """Raise an error unless every setting is one of the choices.
+
+    Args:
+        method: name of the method, for the message.
+        choices: the values allowed, all strings or all Booleans.
+        **settings: the settings by name.
 
     Raises:
-        ZfbenchError: a setting is not.
+        ZfbenchError: a setting is not one of the choices.
     """
     for name, value in settings.items():
         if type(value) is not type(choices[0]) or value not in choices:

@@ -1,15 +1,16 @@
-"""From results to boards: runs that may be compared, a row per method, seeds aggregated with their uncertainty.
+"""From results to boards: runs that are comparable, a row for each method, means over seeds with their uncertainty.
 
-Results with another data hash, benchmark version, limit or search budget get a board of their own. Controls spend
-nothing, so they stand on every board of their data; what is not a search stands beside the searches of every budget.
-A row's numbers depend on its own runs alone.
+Results with different data, benchmark versions, versions of a metric, limits or search budgets are on different boards.
+Controls spend nothing, so they are on every board of their data; methods that are not searches are on the boards of
+every search budget. The numbers of a row depend on its own runs alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,22 +18,26 @@ from typing import Any
 import numpy as np
 
 from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
-from zfbench.leaderboard.drive import SHOWN, given_future_drive
-from zfbench.leaderboard.load import own_settings
 from zfbench.leaderboard.statistics import Interval, mean_interval
-from zfbench.records.result import Result, to_json
+from zfbench.records.reading import disputed
+from zfbench.records.result import NOTHING_FOUND, Result, to_json
+from zfbench.search.budget import Budget
+from zfbench.search.finals import default_finalists
+from zfbench.search.loop import PATIENCE
 
-CEILING = "oracle"
-LONGEST = 30  # characters of a setting in a method's name
+ORACLE = "oracle"
+LONGEST = 30  # largest number of characters of a setting in a method's name
 
 
 @dataclass(frozen=True)
 class Header:
-    """What every row of a board shares.
+    """The properties that all rows of a board share.
 
     Attributes:
         updates, seconds: limits of one training; None on a board of controls alone.
-        budget: of the searches, as JSON; empty without searches.
+        budget: budget of the searches, as JSON; empty without searches.
+        metric_versions: versions of the families of metrics of which results on the same data have several versions,
+            as JSON; empty if they have one of each.
     """
 
     benchmark_version: int
@@ -43,9 +48,10 @@ class Header:
     updates: float | None = None
     seconds: float | None = None
     budget: str = ""
+    metric_versions: str = ""
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         parts = [f"benchmark version {self.benchmark_version}"]
         parts += [words for words, known in self._of_the_task() if known]
         parts.append(f"data {self.data_sha256[:12]}")
@@ -53,10 +59,13 @@ class Header:
             parts.append(f"limit of a training: {self.updates:.0f} updates, {self.seconds or 0:.0f} s")
         if self.budget:
             parts.append(f"search budget: {self.search()}")
+        if self.metric_versions:
+            versions = json.loads(self.metric_versions).items()
+            parts.append(f"metrics: {', '.join(f'{family} version {version}' for family, version in versions)}")
         return " · ".join(parts)
 
     def _of_the_task(self) -> list[tuple[str, str]]:
-        """What a task's name says, each with what it is about; not every family of tasks has all of it."""
+        """Return the parts of the task's name in words, each with its value, which is empty if the family has none."""
         return [
             (f"{self.tier} tier", self.tier),
             (f"circuit {self.circuit}", self.circuit),
@@ -64,11 +73,11 @@ class Header:
         ]
 
     def search(self) -> str:
-        """The search budget in words, such as "8 evaluations, 400 updates"."""
+        """Return the search budget in words, such as "8 evaluations, 400 updates"."""
         return ", ".join(f"{v:g} {k.replace('_', ' ')}" for k, v in json.loads(self.budget or "{}").items() if v)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields."""
+        """Return the fields."""
         return dict(vars(self))
 
 
@@ -90,7 +99,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """Control, baseline, program or search."""
+        """The kind of method: control, baseline, program or search."""
         return self.runs[0].method.kind
 
     @property
@@ -98,10 +107,10 @@ class Row:
         """The method's name with its proposer and settings."""
         return method_name(self.runs[0])
 
-    @cached_property
+    @property
     def future_drive(self) -> bool | None:
-        """Whether the method is given the drive of the horizon; None where nobody can say."""
-        return given_future_drive(self.runs[0])
+        """True if the method is given the drive of the horizon; None if the task has no drive."""
+        return self.runs[0].method.future_drive
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -110,35 +119,35 @@ class Row:
 
     @property
     def seeds(self) -> str:
-        """How many seeds, and how many of them worked if not all."""
+        """The number of seeds, and the number of those that worked if some failed."""
         worked = len(self.runs) - len(self.failures)
         return str(len(self.runs)) if not self.failures else f"{worked}/{len(self.runs)}"
 
     @cached_property
     def scores(self) -> dict[str, Interval]:
-        """The mean over seeds of every score that all runs have; one missing run makes a mean missing."""
+        """The mean over seeds of every score that all runs have; if one run lacks a score, its mean is missing."""
         values = [_scores_of(run) for run in self.runs]
         common = [name for name in values[0] if all(name in v for v in values)]
-        # an own generator per score: no other row or score can shift the draws
+        # Each score has its own generator, so that no other row or score can change the draws.
         return {name: mean_interval([v[name] for v in values], np.random.default_rng(0)) for name in common}
 
 
 @dataclass(frozen=True)
 class Board:
-    """Rows that may be compared."""
+    """Rows that are comparable."""
 
     header: Header
     rows: tuple[Row, ...]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """What its tables show."""
+        """The columns of its tables."""
         return columns_of(run for row in self.rows for run in row.runs)
 
     @property
     def about_drive(self) -> bool:
-        """Whether some task of it has a drive, which a method may be given."""
-        return any(row.track in SHOWN for row in self.rows)
+        """True if some task of the board has a drive, which methods may be given."""
+        return any(row.future_drive is not None for row in self.rows)
 
     @property
     def title(self) -> str:
@@ -150,13 +159,18 @@ class Board:
 
 
 def boards(results: Sequence[Result]) -> list[Board]:
-    """Sort results onto boards; each board's rows by track, the oracle first, then the best first."""
-    headers = dict.fromkeys(_header(r) for r in results)
+    """Sort results onto boards; the rows are sorted by track, the oracle first, then the best first.
+
+    A search that evaluated nothing but the seed program has no scores of its own, and so no row.
+    """
+    results = [r for r in results if r.status != NOTHING_FOUND]
+    disputes = {data: disputed(own) for data, own in _by_data(results).items()}
+    headers = [_header(r, disputes[_data(r)]) for r in results]
     made = []
-    for header in sorted(headers, key=repr):
-        if any(_stands_on(header, other) for other in headers if other != header):
-            continue  # its rows stand on a fuller board too
-        own = [r for r in results if _stands_on(_header(r), header)]
+    for header in sorted(set(headers), key=repr):
+        if any(_belongs_on(header, other) for other in headers if other != header):
+            continue  # its rows are also on a board with more rows
+        own = [r for r, of_result in zip(results, headers, strict=True) if _belongs_on(of_result, header)]
         groups: dict[tuple[str, str], list[Result]] = {}
         for result in own:
             groups.setdefault((result.task.name, method_name(result)), []).append(result)
@@ -166,7 +180,16 @@ def boards(results: Sequence[Result]) -> list[Board]:
 
 
 def select(results: Iterable[Result], task: str | None = None, track: str | None = None) -> list[Result]:
-    """Results of a task or track, and the controls of their data that would otherwise drop out of sight."""
+    """Choose the results of a task or track, and the controls on the same data.
+
+    Args:
+        results: the results.
+        task: name of the task; None for all.
+        track: name of the track; None for all.
+
+    Returns:
+        The chosen results, then controls on the same data that the choice left out.
+    """
     everything = list(results)
     chosen = [r for r in everything if task in (None, r.task.name) and track in (None, r.task.track)]
     data = {r.task.data_sha256 for r in chosen}
@@ -182,20 +205,64 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
 
 
 def method_name(result: Result) -> str:
-    """The method with its proposer and its own settings, if it has any."""
-    name = result.method.name
-    if result.method.proposer is not None:
-        name += f" + {result.method.proposer}"
-    settings = ", ".join(_setting(k, v) for k, v in sorted(own_settings(result.method).items()))
-    return f"{name} ({settings})" if settings else name
+    """Return the method with its proposer, and with its settings if it has any.
+
+    If several of discoverer, proposer and search have a setting of the same name, its owner is given too. Further
+    things that identify a proposer, such as hashes of its prompts, are given as one hash.
+    """
+    method = result.method
+    name = method.name if method.proposer is None else f"{method.name} + {method.proposer}"
+    owners = {"discoverer": method.settings, "proposer": method.proposer_settings, "search": _options(result)}
+    given = {(key, owner): value for owner, settings in owners.items() for key, value in settings.items()}
+    count = Counter(key for key, _ in given)
+    parts = [_setting(f"{owner} {key}" if count[key] > 1 else key, given[key, owner]) for key, owner in sorted(given)]
+    if method.proposer_identity:
+        parts.append(f"proposer {_hash(to_json(method.proposer_identity))}")
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
-def _header(result: Result) -> Header:
+def _options(result: Result) -> dict[str, Any]:
+    """Return the options of a search that differ from the default and change its result, which `fast_path` does not."""
+    options = result.search
+    if options is None:
+        return {}
+    found: dict[str, Any] = {}
+    if options.finalists != default_finalists(Budget.of(options.budget)):
+        found["finalists"] = options.finalists
+    if options.patience != PATIENCE:
+        found["patience"] = options.patience
+    if options.ideas:
+        found["ideas"] = list(options.ideas)
+    return found
+
+
+def _by_data(results: Iterable[Result]) -> dict[tuple[str, int], list[Result]]:
+    """The results on the same data with the same benchmark version."""
+    found: dict[tuple[str, int], list[Result]] = {}
+    for result in results:
+        found.setdefault(_data(result), []).append(result)
+    return found
+
+
+def _data(result: Result) -> tuple[str, int]:
+    return result.task.data_sha256, result.benchmark_version
+
+
+def _header(result: Result, families: Collection[str]) -> Header:
+    """The header of the board of a result, of whose data these families of metrics have several versions."""
     task = result.task
-    base = Header(result.benchmark_version, task.tier, task.circuit, task.holdout, task.data_sha256)
+    versions = {family: version for family, version in result.metric_versions.items() if family in families}
+    base = Header(
+        result.benchmark_version,
+        task.tier,
+        task.circuit,
+        task.holdout,
+        task.data_sha256,
+        metric_versions=to_json(versions) if versions else "",
+    )
     if result.method.kind == "control":
         return base
-    limits, budget = result.limits, result.method.settings.get("budget")
+    limits, budget = result.limits, None if result.search is None else result.search.budget
     return Header(
         **(
             base.to_json()
@@ -208,10 +275,14 @@ def _header(result: Result) -> Header:
     )
 
 
-def _stands_on(own: Header, board: Header) -> bool:
-    """Whether a result with header `own` belongs on that board: equal in all it depends on."""
-    return all(
-        mine == theirs or (name in ("updates", "seconds") and mine is None) or (name == "budget" and mine == "")
+def _belongs_on(own: Header, board: Header) -> bool:
+    """Return True if a result with header `own` belongs on that board, because both agree in all it depends on."""
+    versions, wanted = (json.loads(header.metric_versions or "{}") for header in (own, board))
+    return versions.items() <= wanted.items() and all(
+        mine == theirs
+        or (name in ("updates", "seconds") and mine is None)
+        or (name == "budget" and mine == "")
+        or name == "metric_versions"
         for (name, mine), theirs in zip(own.to_json().items(), board.to_json().values(), strict=True)
     )
 
@@ -225,12 +296,14 @@ def _scores_of(result: Result) -> dict[str, float]:
 
 def _order(row: Row) -> tuple[str, bool, tuple[int, float], str]:
     best = rank({name: score.estimate for name, score in row.scores.items()})
-    return (row.track, row.method != CEILING, best, row.method)
+    return (row.track, row.method != ORACLE, best, row.method)
 
 
 def _setting(name: str, value: object) -> str:
-    """A setting for people; of a long one, such as a proposer's whole identity, a hash that tells it from others."""
+    """Return a setting for people; a long one is replaced by a hash."""
     text = value if isinstance(value, str) else to_json(value)
-    if len(text) > LONGEST:
-        return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:6]}"
-    return f"{name}={text}"
+    return f"{name} {_hash(text)}" if len(text) > LONGEST else f"{name}={text}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -1,4 +1,4 @@
-"""Published claims as tests over results: supported, refuted or undecided, never noise called an effect.
+"""Published claims as tests over results, which are supported, refuted or undecided.
 
 A claim is a TOML file; each of its tests compares two methods (or a method with a number) seed by seed:
 
@@ -12,36 +12,37 @@ A claim is a TOML file; each of its tests compares two methods (or a method with
     relation = "higher"                                             # higher | lower | comparable
     effect = 0.1                                                    # in units of the metric
     confidence = 0.95
-    seeds = 5                                                       # fewer matched seeds decide nothing
+    seeds = 5                                                       # with fewer matched seeds it stays undecided
 
-`higher` and `lower` are supported when the difference is larger than `effect` beyond doubt, and refuted when it is
-smaller beyond doubt; `comparable` when it lies within plus or minus `effect` (an equivalence test; Schuirmann 1987).
-Beyond doubt: the interval of the mean difference and a sign-flip permutation test agree.
+`higher` and `lower` are supported if the difference is significantly larger than `effect`, and refuted if it is
+significantly smaller. `comparable` is supported if the difference is significantly within plus or minus `effect` (an
+equivalence test; Schuirmann 1987, doi:10.1007/BF01068419). Significantly means that the interval of the mean difference
+and a sign-flip permutation test agree.
 
-A claim of several tests is supported if all are (intersection-union, which needs no correction) and refuted if one is,
-at a confidence corrected for their number.
+A claim of several tests is supported if all are supported (an intersection-union test, which needs no correction), and
+refuted if one is refuted at a confidence that is corrected for their number.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.toml import read_toml
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.load import run_of
 from zfbench.leaderboard.statistics import Interval, mean_interval, paired_permutation
-from zfbench.records.result import Result
+from zfbench.records.reading import disputed, setup_of
+from zfbench.records.result import MethodRecord, Result, SearchOptions
 
 Verdict = Literal["supported", "refuted", "undecided"]
-EVERY_SEED = -1  # the key of a score that does not depend on the seed
+ALL_SEEDS = -1  # key of a score that does not depend on the seed
 
 Array = NDArray[np.float64]
 
@@ -51,41 +52,70 @@ class _Strict(BaseModel):
 
 
 class Side(_Strict):
-    """One side of a comparison; `metric` overrides the test's."""
+    """One side of a comparison: a method on a task.
+
+    Attributes:
+        method, task: names of the method and the task.
+        proposer: proposer of a search; None for any.
+        settings: settings of the method that its runs must have; they may have others too.
+        proposer_settings: settings of the proposer that its runs must have; they may have others too.
+        budget, finalists, patience, ideas, fast_path: options of a search, as in
+            `zfbench.records.result.SearchOptions`; None for any.
+        metric: name of the metric, if it is not the test's.
+    """
 
     method: str
     task: str
     proposer: str | None = None
     settings: dict[str, object] | None = None
+    proposer_settings: dict[str, object] | None = None
+    budget: dict[str, float] | None = None
+    finalists: int | None = None
+    patience: int | None = None
+    ideas: tuple[str, ...] | None = None
+    fast_path: bool | None = None
     metric: str | None = None
 
     def describe(self) -> str:
-        """For people."""
-        settings = {k: v for k, v in (self.settings or {}).items() if k != "budget"}
-        own = f" ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else ""
+        """Return a description for people."""
+        settings = [*(self.settings or {}).items(), *(self.proposer_settings or {}).items()]
+        settings += [(name, value) for name, value in self.options().items() if name != "budget"]
+        own = f" ({', '.join(f'{k}={v}' for k, v in settings)})" if settings else ""
         return f"{self.method}{f' + {self.proposer}' if self.proposer else ''}{own} on {self.task}"
 
-    def fits(self, result: Result) -> bool:
-        """Whether a result is a run of this side."""
-        method = result.method
-        return self.names(result.task.name, method.name, method.proposer, method.settings)
+    def includes(self, result: Result) -> bool:
+        """Return True if a result is a run of this side."""
+        return self.matches(result.task.name, result.method, result.search)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of a search that the side demands, by their names in `SearchOptions`."""
+        return {name: value for name in SearchOptions.model_fields if (value := getattr(self, name)) is not None}
 
     def is_like(self, other: Side) -> bool:
-        """Whether it is the same runs, whatever their metric."""
+        """Return True if another side has the same runs, whatever its metric."""
         return self.model_copy(update={"metric": None}) == other.model_copy(update={"metric": None})
 
-    def names(self, task: str, method: str, proposer: str | None, settings: Mapping[str, object]) -> bool:
-        """Whether a run with these properties, done or only planned, is one of this side."""
+    def matches(self, task: str, method: MethodRecord, search: SearchOptions | None) -> bool:
+        """Return True if a run, done or only planned, is one of this side.
+
+        Args:
+            task: name of the task.
+            method: record of the method.
+            search: options of a search; None for any other method.
+        """
+        given = {} if search is None else dict(search)
         return (
             task == self.task
-            and method == self.method
-            and self.proposer in (None, proposer)
-            and all(settings.get(k) == v for k, v in (self.settings or {}).items())
+            and method.name == self.method
+            and self.proposer in (None, method.proposer)
+            and all(given.get(name) == value for name, value in self.options().items())
+            and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
+            and all(method.proposer_settings.get(k) == v for k, v in (self.proposer_settings or {}).items())
         )
 
 
 class Comparison(_Strict):
-    """One comparison; see the module's example for the fields."""
+    """One comparison of two methods, or of a method with a number; the module's example shows the fields."""
 
     left: Side
     right: Side | float
@@ -96,7 +126,7 @@ class Comparison(_Strict):
     seeds: int = Field(default=5, ge=2)
 
     def describe(self) -> str:
-        """For people."""
+        """Return a description for people."""
         right = self.right.describe() if isinstance(self.right, Side) else f"{self.right:g}"
         words = {"higher": "above", "lower": "below", "comparable": "within"}[self.relation]
         other = f" ({self.right.metric})" if isinstance(self.right, Side) and self.right.metric else ""
@@ -105,7 +135,10 @@ class Comparison(_Strict):
 
 
 class Claim(_Strict):
-    """What a source claims, and how our results decide it; `command` measures it where no suite and no search does."""
+    """A published claim, and the comparisons that decide it.
+
+    `command` measures the missing runs if neither a suite nor a search does.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     source: str = Field(min_length=1)
@@ -124,13 +157,13 @@ class Missing:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one test came to.
+    """The decision of one test.
 
     Attributes:
         effect: mean of left - right over seeds with its interval, at the test's confidence; None without results.
-        p: one-sided, of the direction of the verdict; for an undecided test that of the claim.
-        reason: why it is undecided; empty otherwise.
-        missing: the runs without which it stays undecided.
+        p: one-sided p-value in the direction of the verdict; for an undecided test in that of the claim.
+        reason: reason why it is undecided; empty otherwise.
+        missing: runs that are needed for a decision.
     """
 
     test: Comparison
@@ -143,7 +176,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """What our results say about a claim."""
+    """The decision of a claim, with those of its tests."""
 
     claim: Claim
     verdict: Verdict
@@ -151,25 +184,16 @@ class Answer:
 
 
 def read_claim(path: Path) -> Claim:
-    """Read a claim's file.
+    """Read the file of a claim.
 
     Raises:
-        ZfbenchError: it cannot be read, or a field is wrong; the sentence names it.
+        ZfbenchError: the file cannot be read, or a field is wrong; the sentence names it.
     """
-    try:
-        return Claim.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ZfbenchError(f"Cannot read the claim {path} ({error.strerror}); check the path.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ZfbenchError(f"The claim {path} is not TOML ({error}); correct it there.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ZfbenchError(f"The claim {path} is wrong at {place} ({first['msg']}); correct it there.") from error
+    return read_toml(path, "claim", Claim)
 
 
 def read_claims(folder: Path) -> list[Claim]:
-    """All claims of a folder, in order of file name.
+    """Read all claims of a folder, in order of file name.
 
     Raises:
         ZfbenchError: there are none, one is wrong, or two have the same id.
@@ -185,7 +209,7 @@ def read_claims(folder: Path) -> list[Claim]:
 
 
 def check(claim: Claim, results: Sequence[Result]) -> Answer:
-    """What the results say about a claim."""
+    """Decide a claim by results."""
     findings = tuple(_decide(test, results, len(claim.tests)) for test in claim.tests)
     verdicts = {finding.verdict for finding in findings}
     verdict: Verdict = "refuted" if "refuted" in verdicts else "supported" if verdicts == {"supported"} else "undecided"
@@ -198,7 +222,7 @@ def _decide(test: Comparison, results: Sequence[Result], tests: int) -> Finding:
         right, why = _values(test.right, test, results)
         reason = reason or why or _mixed(test.left, test.right, results)
     else:
-        right = {EVERY_SEED: test.right}
+        right = {ALL_SEEDS: test.right}
     missing = _missing(test, results)
     if reason:
         return Finding(test, "undecided", reason=reason, missing=missing)
@@ -222,13 +246,13 @@ def _decide(test: Comparison, results: Sequence[Result], tests: int) -> Finding:
 
 
 def _missing(test: Comparison, results: Sequence[Result]) -> tuple[Missing, ...]:
-    """What to measure so that both sides have as many seeds as the test asks for, seeds that one side has first."""
+    """Return the runs with which both sides have enough common seeds; seeds that one side already has are preferred."""
     known: list[tuple[Side, set[int]]] = []
     for side in (test.left, test.right):
         if not isinstance(side, Side) or any(side.is_like(other) for other, _ in known):
             continue
-        runs = [r for r in results if side.fits(r)]
-        if not _stands_for_all(runs):
+        runs = [r for r in results if side.includes(r)]
+        if not _is_the_same_for_all_seeds(runs):
             known.append((side, {r.seed for r in runs}))
     candidates = set(range(test.seeds)).union(*(seeds for _, seeds in known))
     cost = {seed: sum(seed not in seeds for _, seeds in known) for seed in candidates}
@@ -238,31 +262,32 @@ def _missing(test: Comparison, results: Sequence[Result]) -> tuple[Missing, ...]
 
 
 def _margins(test: Comparison, differences: Array) -> list[Array]:
-    """What must all be positive on average for the claim to hold, [n] each."""
+    """Return quantities by seed, [n] each, all of which must be positive on average for the claim to hold."""
     if test.relation == "comparable":
         return [test.effect - differences, test.effect + differences]
     return [(differences if test.relation == "higher" else -differences) - test.effect]
 
 
 def _values(side: Side, test: Comparison, results: Sequence[Result]) -> tuple[dict[int, float], str]:
-    """Scores by seed, or why there are none that may be compared."""
-    runs = [r for r in results if side.fits(r)]
+    """Return the scores by seed, and the reason why there are none that are comparable, or an empty text."""
+    runs = [r for r in results if side.includes(r)]
     metric = side.metric or test.metric
     if not runs:
         return {}, f"no results of {side.describe()}"
-    if len({run_of(r)[:-1] for r in runs}) > 1:  # all but the seed
-        return {}, f"{side.describe()} ran with several settings, budgets or data sets; name one or give their folder"
+    if len({setup_of(r) for r in runs}) > 1 or disputed(runs):
+        kinds = "settings, budgets, data sets or versions of the metrics"
+        return {}, f"{side.describe()} ran with several {kinds}; name one or give their folder"
     broken = [r for r in runs if r.status != "ok" or metric not in r.metrics]
     if broken:
         return {}, f"{len(broken)} of {len(runs)} seeds of {side.describe()} have no {metric}"
     values = {r.seed: r.metrics[metric] for r in runs}
-    if _stands_for_all(runs):
-        return {EVERY_SEED: next(iter(values.values()))}, ""
+    if _is_the_same_for_all_seeds(runs):
+        return {ALL_SEEDS: next(iter(values.values()))}, ""
     return values, ""
 
 
-def _stands_for_all(runs: Sequence[Result]) -> bool:
-    """Whether these runs are a single one that every seed would repeat: of a control, or of a fit without training."""
+def _is_the_same_for_all_seeds(runs: Sequence[Result]) -> bool:
+    """Return True for a single run that is equal for every seed: of a control, or of a fit without optimiser steps."""
     if len(runs) != 1:
         return False
     (run,) = runs
@@ -270,16 +295,16 @@ def _stands_for_all(runs: Sequence[Result]) -> bool:
 
 
 def _differences(left: dict[int, float], right: dict[int, float]) -> Array:
-    """Left minus right of every seed that both have, [n]."""
-    seeds = sorted((left.keys() | right.keys()) - {EVERY_SEED}) or [EVERY_SEED]
-    pairs = [(left.get(s, left.get(EVERY_SEED)), right.get(s, right.get(EVERY_SEED))) for s in seeds]
+    """Return left minus right for every seed that both have, [n]."""
+    seeds = sorted((left.keys() | right.keys()) - {ALL_SEEDS}) or [ALL_SEEDS]
+    pairs = [(left.get(s, left.get(ALL_SEEDS)), right.get(s, right.get(ALL_SEEDS))) for s in seeds]
     return np.array([a - b for a, b in pairs if a is not None and b is not None], np.float64)
 
 
 def _mixed(left: Side, right: Side, results: Iterable[Result]) -> str:
-    """Why the two sides may not be compared: no board holds both."""
-    for board in boards([r for r in results if left.fits(r) or right.fits(r)]):
+    """Return the reason why the two sides are not comparable, which is that no board holds both; else an empty text."""
+    for board in boards([r for r in results if left.includes(r) or right.includes(r)]):
         runs = [run for row in board.rows for run in row.runs]
-        if any(left.fits(r) for r in runs) and any(right.fits(r) for r in runs):
+        if any(left.includes(r) for r in runs) and any(right.includes(r) for r in runs):
             return ""
     return "the two sides were measured on other data, limits, budgets or versions"

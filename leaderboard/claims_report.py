@@ -1,4 +1,4 @@
-"""What the results say about claims, as text and as JSON."""
+"""Reports on claims, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zfbench.leaderboard.statistics import Interval
 
 
 def as_text(answers: Sequence[Answer]) -> str:
-    """A paragraph for each claim, its tests below it, and the count of verdicts."""
+    """Return a paragraph for each claim with its tests, and the count of verdicts."""
     paragraphs = []
     for answer in answers:
         lines = [f"{answer.verdict.upper():<10} {answer.claim.id}", f"  {answer.claim.text} [{answer.claim.source}]"]
@@ -27,7 +27,7 @@ def as_text(answers: Sequence[Answer]) -> str:
 
 
 def evidence(finding: Finding) -> str:
-    """Effect, interval, p and n, with the reason of an undecided test."""
+    """Return effect, interval, p-value and number of seeds, with the reason if the test is undecided."""
     parts = [] if finding.effect is None else [_effect(finding.effect, finding.test.confidence)]
     if finding.p is not None:
         parts.append(f"p = {finding.p:.3g}")
@@ -39,7 +39,7 @@ def evidence(finding: Finding) -> str:
 
 
 def as_json(answers: Sequence[Answer]) -> str:
-    """Everything, for programs."""
+    """Return all decisions as JSON."""
     return json.dumps(
         [
             {

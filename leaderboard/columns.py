@@ -1,7 +1,7 @@
-"""The columns of the tables: which scores people read, in which order, and which direction is better.
+"""The columns of the tables: the scores that are shown, their order, and which direction is better.
 
-A board shows the columns of which some run has the score, so tasks with other scores get other columns. A family of
-scores without columns here, of a third party's task say, is shown under its own names.
+A board shows the columns of scores that some run has, so tasks with other scores have other columns. Scores of a family
+without columns here, for example of another package's task, are shown with their own names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from zfbench.records.result import Result
 
-TIME = "seconds"  # the one column that is no metric: fit and judging together
+TIME = "seconds"  # the only column that is not a metric: time of fit and judging together
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Column:
     """A column of the tables.
 
     Attributes:
-        heading: what people read.
-        score: name of the score; up to its first slash it names the family.
-        decimals: shown where one seed says nothing of the uncertainty.
-        better: the direction that is better, empty if nobody said.
+        heading: heading of the column.
+        score: name of the score, which begins with its family and a slash.
+        decimals: number of decimals if the uncertainty is unknown, because there is one seed only.
+        better: the better direction, `lower` or `higher`; empty if it is unknown.
     """
 
     heading: str
@@ -32,12 +32,12 @@ class Column:
 
     @property
     def family(self) -> str:
-        """The family of scores that it belongs to."""
+        """The family of its score."""
         return self.score.split("/")[0]
 
     @property
     def direction(self) -> str:
-        """For people, such as "lower is better"."""
+        """The better direction for people, such as "lower is better"."""
         return f"{self.better} is better" if self.better else "no direction is stated"
 
 
@@ -62,11 +62,11 @@ COLUMNS = (
     Column("time s", TIME, 0, "lower"),
 )
 
-RANKED_BY = ("forecast/ood/mae", "likelihood/log_marginal", "population/target_share")  # the first that a row has
+RANKED_BY = ("forecast/ood/mae", "likelihood/log_marginal", "population/target_share")  # the first one that a row has
 
 
 def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
-    """The columns of a table of these runs; of the time at least."""
+    """Return the columns of a table of these runs; at least that of the time."""
     scores = dict.fromkeys(name for run in runs for name in run.metrics)
     known = {column.family for column in COLUMNS}
     own = [Column(" ".join(s.split("/")), s, 3, "") for s in scores if s.split("/")[0] not in known]
@@ -75,7 +75,7 @@ def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
 
 
 def rank(scores: dict[str, float]) -> tuple[int, float]:
-    """A key that sorts rows by the score that matters on their board, best first, and those without one last."""
+    """Return a sorting key by the main score of a board: best rows first, and rows without the score last."""
     for position, name in enumerate(RANKED_BY):
         if name in scores:
             (column,) = (c for c in COLUMNS if c.score == name)

@@ -1,4 +1,4 @@
-"""Which command measures the runs that a claim lacks."""
+"""Shell commands that measure the runs that a claim lacks."""
 
 from __future__ import annotations
 
@@ -8,69 +8,104 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.leaderboard.claims import Missing, Side
-from zfbench.leaderboard.suite import Job, read_suite
-from zfbench.search.budget import written
-
-SUITES = Path(__file__).parent / "suites"
+from zfbench.leaderboard.shipped import RESULTS, SUITES, name_of
+from zfbench.runs.plan import Plan
+from zfbench.runs.suite import Job, read_suite
+from zfbench.search.budget import Budget, written
 
 
 def command(missing: Missing, suites: Path = SUITES) -> str:
-    """The shell command that measures the missing runs.
+    """Return the shell command that measures the missing runs.
 
     Args:
         missing: runs of one side of a claim.
-        suites: folder of suites (`*.toml`); the first that plans the runs measures them.
+        suites: folder of suites (`*.toml`); the first that plans the runs measures them, and before the others those
+            whose results are the published ones.
 
     Returns:
-        Of a suite, or else of a search for each seed; empty for a method that is no search.
+        The command of a suite, or else of a search for each seed; empty for a method that is not a search.
     """
     side = missing.side
-    for path in sorted(suites.glob("*.toml")):
-        planned = {job.seed for job in read_suite(path)[0] if _is_of(side, job)}
-        chanceless = len(planned) == 1 and side.proposer is None  # one seed says all
-        if planned.issuperset(missing.seeds) or (chanceless and planned.issubset(missing.seeds)):
+    known = {path: read_suite(path) for path in sorted(suites.glob("*.toml"))}
+    seeds_of = {path: {job.seed for job in jobs if _is_of(side, job)} for path, (jobs, _) in known.items()}
+    without_chance = side.proposer is None and len(set().union(*seeds_of.values())) == 1  # one seed says all
+    for path in sorted(known, key=lambda path: known[path][1] != RESULTS):
+        planned = seeds_of[path]
+        if planned.issuperset(missing.seeds) or (without_chance and planned and planned.issubset(missing.seeds)):
             seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
-            return f"zfbench suite run {_short(path)} --task {side.task} --method {side.method}{seeds}"
+            return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:
         return ""
     each = " ".join(map(str, missing.seeds))
-    return f"for seed in {each}; do {_search(side)} --seed $seed; done"
+    return f"for seed in {each}; do {_search(side)} --seed $seed{_folder(side)}; done"
 
 
 def _is_of(side: Side, job: Job) -> bool:
-    return side.names(job.task, job.method, job.proposer, job.settings)
+    return side.matches(job.task, job.record, None if job.plan is None else job.plan.options)
+
+
+def _folder(side: Side) -> str:
+    """Return the option for a folder of the side's own, so that searches of two sides are never in one folder.
+
+    It is empty if the claim names no budget; the user then chooses a budget that is equal for both sides, and a folder.
+    """
+    if side.budget is None:
+        return ""
+    plan = Plan(
+        side.task,
+        side.method,
+        str(side.proposer),
+        Budget.of(side.budget),
+        seed=0,
+        settings=side.settings or {},
+        proposer_settings=side.proposer_settings or {},
+        **{name: value for name, value in side.options().items() if name != "budget"},
+    )
+    return f" --out runs/{plan.name.removesuffix('seed0')}seed$seed"
 
 
 def _search(side: Side) -> str:
-    """The search that a suite would run; a claim that names no budget leaves the choice of an equal one to people."""
+    """Return the command of the search that a suite would run; the user adds a budget if the claim names none."""
     words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
+    for unit, limit in (side.budget or {}).items():
+        words += ["--budget", f"{unit}={written(limit)}"]
     for name, value in (side.settings or {}).items():
-        if name == "budget" and isinstance(value, dict):
-            words += [word for unit, limit in value.items() for word in ("--budget", f"{unit}={written(limit)}")]
-        elif name == "fast_path":
-            words += ["--fast-path"] if value else []
-        elif name == "proposer" and isinstance(value, dict):
-            words += [word for own, set_to in value.items() for word in ("--proposer-set", _assigned(own, set_to))]
-        else:
-            words += ["--set", _assigned(name, value)]
+        words += ["--set", _assigned(name, value)]
+    for name, value in (side.proposer_settings or {}).items():
+        words += ["--proposer-set", _assigned(name, value)]
+    for name in ("finalists", "patience"):
+        if (limit := getattr(side, name)) is not None:
+            words += [f"--{name}", str(limit)]
+    for idea in side.ideas or ():
+        words += ["--hint", idea]
+    if side.fast_path:
+        words.append("--fast-path")
     return shlex.join(words)
 
 
 def _assigned(name: str, value: object) -> str:
-    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+    """Return a setting as `--set` reads it; a text that would be read as another JSON value is quoted."""
+    bare = isinstance(value, str) and not _is_json(value)
+    return f"{name}={value if bare else json.dumps(value)}"
 
 
-def _short(path: Path) -> str:
-    """The path from here, where that is shorter."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 def describe(missing: Sequence[Missing], own: str = "") -> list[str]:
-    """What is missing and how to measure it, a line each; by the claim's `own` command where it names one."""
+    """Return lines that list the missing runs, each with the command that measures it.
+
+    If the claim has a command of its own, `own`, that one is given.
+    """
     lines = []
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        how = own or command(entry) or "no suite here has these runs: add a block for them to one, and run it"
+        how = own or command(entry) or "no shipped suite has these runs; add a block for them to a suite, and run it"
         lines.append(f"  {how}")
     return lines

@@ -1,4 +1,4 @@
-"""Three pictures of a set of results: what was forecast, what was wired, and who took a shortcut."""
+"""Three pictures of results: forecasts, recovered wiring, and errors on training and held-out conditions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,29 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 MARKERS = {"control": "D", "baseline": "s", "program": "o", "search": "*"}
 
 
+def draw_demo(results: Sequence[Result], neurons: Sequence[str], folder: Path) -> list[Path]:
+    """Draw the three pictures of the demo.
+
+    Args:
+        results: results of the demo's suite.
+        neurons: N names.
+        folder: folder of the pictures.
+
+    Returns:
+        The paths of the pictures.
+    """
+    by_name = {r.method.name: r for r in results if r.status == "ok"}
+    truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
+    shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", "random_search") if n in by_name]
+    paths = [folder / name for name in ("traces.png", "connectivity.png", "id_vs_ood.png")]
+    draw_traces(truth, shown, paths[0])
+    draw_connectivity(truth, shown, neurons, paths[1])
+    draw_scatter(results, paths[2])
+    return paths
+
+
 def draw_scatter(results: Sequence[Result], path: Path) -> None:
-    """In-distribution against out-of-distribution error; above the diagonal lies what did not generalise."""
+    """Draw out-of-distribution against in-distribution errors; methods above the diagonal did not generalise."""
     shown = [
         r for r in results if "forecast/id/mae" in r.metrics and r.metrics["forecast/id/mae"] > 1e-5
     ]  # the oracle would stretch the logarithm
@@ -44,7 +65,7 @@ def draw_scatter(results: Sequence[Result], path: Path) -> None:
     low, high = min(values) * 0.7, max(values) * 1.5
     axes.plot([low, high], [low, high], color="0.6", linewidth=1, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="MAE, training conditions", ylabel="MAE, held-out condition")
-    axes.set_title("Above the line: good where it was trained, worse on a new stimulus", fontsize=10)
+    axes.set_title("Above the line: accurate on the training stimuli, worse on a new stimulus", fontsize=10)
     for i, track in enumerate(tracks):
         axes.scatter([], [], color=COLOURS[i], label=track)
     for kind, marker in MARKERS.items():
@@ -54,16 +75,22 @@ def draw_scatter(results: Sequence[Result], path: Path) -> None:
 
 
 def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
-    """Forecasts of one held-out window, one panel a neuron, against the true course (the oracle's)."""
+    """Draw forecasts of one held-out window, a panel for each neuron, with the true activity from the oracle.
+
+    Args:
+        truth: result of the oracle.
+        results: results of the methods.
+        path: path of the picture.
+    """
     prefix = "forecast/ood/example/"
-    neurons = [name.removeprefix(prefix) for name in truth.curves if name.startswith(prefix)]
+    neurons = [name.removeprefix(prefix) for name in truth.pictures if name.startswith(prefix)]
     rows = -(-len(neurons) // 3)
     figure, grid = _figure(11.0, 1.5 * rows + 0.8, rows, 3)
     for panel, neuron in zip(grid.flat, neurons, strict=False):
-        panel.plot(truth.curves[prefix + neuron], color="black", linewidth=2.2, label="truth")
+        panel.plot(truth.pictures[prefix + neuron], color="black", linewidth=2.2, label="truth")
         for colour, r in zip(COLOURS, results, strict=False):
-            if prefix + neuron in r.curves:
-                panel.plot(r.curves[prefix + neuron], color=colour, linewidth=1.2, label=label(r))
+            if prefix + neuron in r.pictures:
+                panel.plot(r.pictures[prefix + neuron], color=colour, linewidth=1.2, label=label(r))
         panel.set_title(neuron, fontsize=9, loc="left", pad=2)
         panel.set_ylim(-0.15, 1.15)
         panel.tick_params(labelsize=7)
@@ -78,12 +105,18 @@ def draw_traces(truth: Result, results: Sequence[Result], path: Path) -> None:
 
 
 def draw_connectivity(truth: Result, results: Sequence[Result], neurons: Sequence[str], path: Path) -> None:
-    """Mean one-step Jacobians, off the diagonal: the true one, then each method's."""
-    shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.curves)]
+    """Draw mean one-step Jacobians without their diagonal: the true one, then each method's.
+
+    Args:
+        truth: result of the oracle.
+        results: results of the methods.
+        neurons: N names.
+        path: path of the picture.
+    """
+    shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.pictures)]
     figure, grid = _figure(4.2 * len(shown), 4.6, 1, len(shown))
-    N = len(neurons)
     for panel, r in zip(np.atleast_1d(grid).flat, shown, strict=True):
-        J = np.array(r.curves["connectivity/mean_jacobian"]).reshape(N, N)
+        J = np.array(r.pictures["connectivity/mean_jacobian"], np.float64)  # [N, N]
         np.fill_diagonal(J, 0.0)
         # a signed root shows weak edges beside strong ones
         image = panel.imshow(

@@ -1,4 +1,4 @@
-"""Claims as tests of an author's own CI: `pytest CLAIMS --zfbench-results RESULTS`.
+"""A pytest plug-in that checks claims, for an author's own CI: `pytest CLAIMS --zfbench-results RESULTS`.
 
 Every claim (a TOML file) below the given paths is one test: it passes when supported, fails when refuted, and is
 skipped with the reason when the results do not decide it.
@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ClaimFile | None:
-    """A claim's file, if results were given."""
+    """Collect the file of a claim, if results were given."""
     if file_path.suffix != ".toml" or parent.config.getoption(OPTION) is None:
         return None
     text = file_path.read_text(encoding="utf-8", errors="replace")
@@ -32,25 +32,25 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ClaimFile 
 
 
 class ClaimFile(pytest.File):
-    """One claim's file."""
+    """The file of one claim."""
 
     def collect(self) -> Iterator[ClaimItem]:
-        """Its one claim."""
+        """Yield its one claim."""
         yield ClaimItem.from_parent(self, name=self.path.stem)
 
 
 class RefutedError(Exception):
-    """The results refute a claim."""
+    """An error that says that the results refute a claim."""
 
 
 class ClaimItem(pytest.Item):
-    """One claim, checked."""
+    """The check of one claim."""
 
     def runtest(self) -> None:
-        """Pass, skip or fail as the results say."""
+        """Pass, skip or fail according to the results."""
         from zfbench.leaderboard.claims import check, read_claim
         from zfbench.leaderboard.commands import describe
-        from zfbench.leaderboard.load import load_folder
+        from zfbench.records.reading import load_folder
 
         answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
         if answer.verdict == "undecided":
@@ -61,13 +61,13 @@ class ClaimItem(pytest.Item):
             raise RefutedError(_sentence(answer))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # noqa: ARG002 - the signature is pytest's
-        """One line for what was refuted, pytest's own report for anything else."""
+        """Return one line for a refuted claim, and pytest's own report for any other error."""
         if isinstance(excinfo.value, RefutedError):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the claim stands."""
+        """Return the path and name of the claim."""
         return self.path, 0, f"claim {self.name}"
 
 

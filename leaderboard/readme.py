@@ -1,4 +1,4 @@
-"""The table in a document: generated between two marks, so that it can never drift from the results unseen."""
+"""A table in a document, written between two comments, so that it can be checked against the results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ END = "<!-- /leaderboard -->"
 
 
 def update(path: Path, found: Sequence[Board], check: bool = False) -> bool:
-    """Put the tables between the marks of a file.
+    """Write the tables between the two comments of a file.
 
     Args:
-        path: the document.
-        found: what it shall show.
-        check: only compare.
+        path: path of the document.
+        found: boards to show.
+        check: True to compare only.
 
     Returns:
-        Whether the document was changed.
+        True if the document was changed.
 
     Raises:
-        ZfbenchError: it cannot be read, has no marks, or `check` found it out of date.
+        ZfbenchError: the file cannot be read or lacks the comments, or `check` found the table out of date.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,10 +1,11 @@
 """Statistics of a few seeds, in NumPy and SciPy.
 
-Seeds are the unit of replication; stimulus conditions may be resampled within seeds, overlapping windows never. A
-missing score (NaN) is refused everywhere: whoever averages must first decide what a failure means.
+Seeds are the unit of replication; stimulus conditions may be resampled within seeds, but overlapping windows are never
+resampled. A missing score (NaN) is always refused, because the caller must first decide how a failure counts.
 
-Sources: Agarwal et al. 2021 (IQM, profiles, probability of improvement), Hansen et al. 2021 (ECDF over runs and
-targets), Davison & Hinkley 1997, ch. 2.4 and 4.3 (percentile bootstrap, permutation tests).
+Sources: Agarwal et al. 2021, arXiv 2108.13264 (performance profiles); Hansen et al. 2021,
+doi:10.1080/10556788.2020.1808977 (ECDF over runs and targets); Davison & Hinkley 1997, doi:10.1017/CBO9780511802843,
+ch. 2.4 and 4.3 (percentile bootstrap, permutation tests).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 FEW = 10  # below this many seeds the percentile bootstrap covers too rarely (75 % of nominal 95 % with three)
-EXACT = 14  # up to this many pairs all sign flips are counted, above they are sampled
+EXACT = 14  # up to this number of pairs all sign flips are counted; for more pairs they are sampled
 DRAWS = 2_000
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ Statistic = Callable[[Array], Array]  # [..., n] -> [...]
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its confidence interval; infinite bounds when one value says nothing of its spread."""
+    """An estimate with its confidence interval; the bounds are infinite if there is only one value."""
 
     estimate: float
     low: float
@@ -50,20 +51,13 @@ class Quartiles:
 
 
 def quartiles(values: ArrayLike) -> Quartiles:
-    """Median and IQR of values [n]."""
+    """Return median and interquartile range of values [n]."""
     lower, median, upper = np.quantile(_complete(values), [0.25, 0.5, 0.75])
     return Quartiles(float(median), float(lower), float(upper))
 
 
-def iqm(values: ArrayLike) -> Array:
-    """Interquartile mean along the last axis, [..., n] -> [...]: a quarter of the values is cut at each end."""
-    ordered = np.sort(_complete(values), axis=-1)
-    cut = ordered.shape[-1] // 4
-    return np.asarray(ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1))
-
-
 def mean(values: ArrayLike) -> Array:
-    """Mean along the last axis, [..., n] -> [...]."""
+    """Return the mean along the last axis, [..., n] -> [...]."""
     return np.asarray(_complete(values).mean(axis=-1))
 
 
@@ -84,14 +78,17 @@ def hierarchical_bootstrap(
     confidence: float = 0.95,
     draws: int = DRAWS,
 ) -> Interval:
-    """Percentile interval that resamples seeds, and conditions within each drawn seed.
+    """Return a percentile interval that resamples seeds, and conditions within each drawn seed.
 
     Args:
-        values: [S, K], a score for every seed and condition; one column resamples seeds alone.
-        rng: of the draws.
-        statistic: of one condition mean per seed, [..., S] -> [...].
+        values: [S, K], a score for every seed and condition; with one column only seeds are resampled.
+        rng: generator of the draws.
+        statistic: function of one mean over conditions per seed, [..., S] -> [...].
         confidence: nominal coverage.
-        draws: bootstrap samples.
+        draws: number of bootstrap samples.
+
+    Returns:
+        The interval.
     """
     x = _complete(values)
     S, K = x.shape
@@ -103,7 +100,13 @@ def hierarchical_bootstrap(
 
 
 def mean_interval(values: ArrayLike, rng: np.random.Generator, confidence: float = 0.95) -> Interval:
-    """Interval of the mean over seeds [n]: Student's below `FEW` seeds, bootstrap from there on."""
+    """Return an interval of the mean over seeds: Student's for fewer than `FEW` seeds, and else a bootstrap interval.
+
+    Args:
+        values: [n], a score for every seed.
+        rng: generator of the bootstrap.
+        confidence: nominal coverage.
+    """
     x = _complete(values)
     if len(x) < FEW:
         return t_interval(x, confidence)
@@ -111,10 +114,15 @@ def mean_interval(values: ArrayLike, rng: np.random.Generator, confidence: float
 
 
 def paired_permutation(differences: ArrayLike, rng: np.random.Generator, draws: int = 20_000) -> float:
-    """One-sided p-value that paired differences [n] have a positive mean, by flipping their signs.
+    """Return the one-sided p-value that paired differences have a positive mean, by flipping their signs.
 
     Exact up to `EXACT` pairs, where the smallest possible value is 2^-n. The observed signs count as one of the
     sampled flips otherwise, so that p is never 0.
+
+    Args:
+        differences: [n], differences of pairs.
+        rng: generator of the sampled flips.
+        draws: number of sampled flips.
     """
     d = _complete(differences)
     n = len(d)
@@ -126,25 +134,11 @@ def paired_permutation(differences: ArrayLike, rng: np.random.Generator, draws: 
     return float(np.mean(sums >= d.sum() - 1e-12 * np.abs(d).sum()))  # rounding must not break ties
 
 
-def probability_of_improvement(
-    left: ArrayLike, right: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, draws: int = DRAWS
-) -> Interval:
-    """P(a run of the left is larger than one of the right), ties half, with a bootstrap interval over seeds."""
-    a, b = _complete(left), _complete(right)
-
-    def probability(x: Array, y: Array) -> Array:  # [..., n], [..., m] -> [...]
-        return np.asarray((0.5 + 0.5 * np.sign(x[..., :, None] - y[..., None, :])).mean(axis=(-2, -1)))
-
-    drawn = probability(
-        a[rng.integers(len(a), size=(draws, len(a)))],
-        b[rng.integers(len(b), size=(draws, len(b)))],
-    )
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(probability(a, b)), float(low), float(high), min(len(a), len(b)))
-
-
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
-    """Share of runs [n] that score above each threshold [T]: [T]. A run that failed scores minus infinity."""
+    """Return the share of runs [n] that score above each threshold [T]: [T].
+
+    A run that failed scores minus infinity.
+    """
     x, t = np.asarray(scores, np.float64), _complete(thresholds)
     if np.isnan(x).any():
         raise ValueError("a missing score cannot be profiled; give a failed run the score -inf")
@@ -152,7 +146,7 @@ def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
 
 
 def incumbent(spent: ArrayLike, losses: Sequence[float | None], grid: ArrayLike) -> Array:
-    """The best loss so far at each budget of a grid; infinite before the first working program.
+    """Return the best loss so far at each budget of a grid; infinite before the first working program.
 
     Args:
         spent: [E], cumulative budget at the end of each evaluation, ascending; any axis (seconds, tokens, ...).
@@ -168,7 +162,7 @@ def incumbent(spent: ArrayLike, losses: Sequence[float | None], grid: ArrayLike)
 
 
 def anytime_band(curves: ArrayLike) -> tuple[Array, Array, Array]:
-    """Lower quartile, median and upper quartile over seeds of anytime curves [S, G]: three times [G].
+    """Return lower quartile, median and upper quartile over seeds of anytime curves [S, G]: three arrays [G].
 
     Quartiles are taken among observed values, so a curve that is still infinite counts as the worst.
     """
@@ -178,19 +172,14 @@ def anytime_band(curves: ArrayLike) -> tuple[Array, Array, Array]:
 
 
 def ecdf(curves: ArrayLike, targets: ArrayLike) -> Array:
-    """Share of (seed, target) pairs reached at each budget: anytime curves [S, G], targets [T] -> [G]."""
+    """Return the share of (seed, target) pairs reached at each budget: anytime curves [S, G], targets [T] -> [G]."""
     x = np.asarray(curves, np.float64)
     return np.asarray((x[:, None, :] <= _complete(targets)[None, :, None]).mean(axis=(0, 1)))
 
 
 def top(losses: ArrayLike, k: int = 50) -> Quartiles:
-    """Median and IQR of the k lowest losses of a population; of all, if there are fewer."""
+    """Return median and interquartile range of the k lowest losses of a population; of all if there are fewer."""
     return quartiles(np.sort(_complete(losses))[:k])
-
-
-def optimism_gap(validation: ArrayLike, test: ArrayLike, confidence: float = 0.95) -> Interval:
-    """How much worse selected programs are on the test than on validation: mean of test - validation over seeds."""
-    return t_interval(_complete(test) - _complete(validation), confidence)
 
 
 def _complete(values: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML. What a method cannot be asked is "-", never zero."""
+"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML; "-" stands for a score that is not applicable."""
 
 from __future__ import annotations
 
@@ -17,39 +17,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "-"
-UNREADABLE = 1e6  # an unstable model's errors: shown by their order of magnitude
+UNREADABLE = 1e6  # larger errors, of unstable models, are shown by their order of magnitude
 
 
-LEGENDS = {  # what the columns of a family of scores mean
-    "forecast": "MAE: mean absolute error of 256 ms forecasts (ID: training conditions, OOD: the held-out one). "
-    "Skill: 1 - MAE / MAE of the last value.",
-    "connectivity": "AP lift: average precision of the recovered wiring, 0 = chance, 1 = perfect; in mask: among the "
-    "pairs that the group wiring allows. Sign acc.: share of true edges with the right sign.",
-    "dynamics": "Impulse error: of the response to a kick, relative to the true one, 1 = no response predicted.",
-    "intervention": "Interv. error: of the effect of holding a neuron, relative to the true one, 1 = none predicted.",
-    "likelihood": "Log p: log marginal likelihood of all observations in nats, held out or those selected on, mean of "
-    "three fresh evaluations; MC error: of averaging over the prior; eval. sd: spread of the three. Optimism: what a "
-    "search believed of its winner minus what is found afresh. Exact and surrogate error: of one held-out observation.",
-    "population": "Target share: of the population, on the target model.",
+LEGENDS = {  # explanation of the columns of each family of scores
+    "forecast": "MAE: mean absolute error of forecasts over 256 ms (ID: training conditions, OOD: the held-out "
+    "condition). Skill: 1 - MAE / MAE of the last value.",
+    "connectivity": "AP lift: average precision of the recovered wiring, scaled so that 0 is chance and 1 is perfect; "
+    "in mask: among the pairs that the group wiring allows. Sign acc.: share of true edges with the correct sign.",
+    "dynamics": "Impulse error: error of the responses to impulses, relative to the true responses; 1 for predicting "
+    "no response.",
+    "intervention": "Interv. error: error of the effects of clamping a neuron, relative to the true effects; 1 for "
+    "predicting no effect.",
+    "likelihood": "Log p: log marginal likelihood in nats of all observations that were held out or selected on, mean "
+    "of three new evaluations; MC error: Monte Carlo error of the average over the prior; eval. sd: standard deviation "
+    "of the three. Optimism: the search's evaluation of its winner minus that mean. Exact log p and surrogate error: "
+    "for each held-out observation.",
+    "population": "Target share: share of the population that is the target model.",
 }
 LIMITS = ("updates", "seconds")  # fields of a board's header
 DRIVE = "future drive"
-DRIVE_LEGEND = "Future drive: whether the method is given the drive of the horizon; compare rows that agree in it."
+DRIVE_LEGEND = (
+    "Future drive: yes if the method is given the drive of the horizon; compare only rows with the same entry."
+)
 UNCERTAINTY = (
-    "a ± b: mean over seeds with the half-width of its 95 % interval (Student's below 10 seeds, else bootstrap).\n"
-    '"-": the method cannot be asked, the score is undefined, or a seed failed.'
+    "a ± b: mean over seeds with the half-width of its 95 % interval (Student's for fewer than 10 seeds, else "
+    "bootstrap).\n"
+    '"-": not applicable to the method, undefined, or missing because a seed failed.'
 )
 
 
 def legend(found: Sequence[Board]) -> str:
-    """What the columns of these boards mean, a line for each family of scores."""
+    """Return an explanation of the columns of these boards, a line for each family of scores."""
     families = dict.fromkeys(column.family for board in found for column in board.columns)
     drive = [DRIVE_LEGEND] if any(board.about_drive for board in found) else []
     return "\n".join([*drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
 
 
 def show(score: Interval | None, decimals: int) -> str:
-    """A cell: rounded to its uncertainty where that is known, else to the column's decimals."""
+    """Return the text of a cell: rounded to its uncertainty if that is known, else to the column's decimals."""
     if score is None:
         return MISSING
     if abs(score.estimate) >= UNREADABLE:
@@ -78,40 +84,46 @@ def _places(width: float) -> int:
 
 
 def label(row: Row) -> str:
-    """The method, with what went wrong."""
+    """Return the method, with the status of runs that failed."""
     return row.method if not row.failures else f"{row.method} ({', '.join(dict.fromkeys(row.failures))})"
 
 
 def future_drive(row: Row) -> str:
-    """Whether the method is given the drive of the horizon, for people."""
+    """Return "yes" if the method is given the drive of the horizon, "no" if not, "-" if the task has no drive."""
     return {True: "yes", False: "no", None: MISSING}[row.future_drive]
 
 
 def frame(board: Board) -> pd.DataFrame:
-    """A board as numbers: a row per method; mean, low and high of the score of every column; NaN where missing."""
+    """Return a board as numbers: a row per method; mean, low and high of the score of every column.
+
+    A missing score is NaN.
+    """
     import pandas as pd
 
     return pd.DataFrame.from_records(_records(board))
 
 
 def as_text(found: Sequence[Board], style: str = "simple") -> str:
-    """Tables in a format of `tabulate`, each below its header, with the legend at the end."""
+    """Return tables in a format of `tabulate`, each below its header, with the legend at the end."""
     return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), legend(found)])
 
 
 def as_markdown(found: Sequence[Board]) -> str:
-    """Tables for GitHub."""
+    """Return tables for GitHub."""
     notes = legend(found).replace("\n", " ")
     return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), notes])
 
 
 def as_latex(found: Sequence[Board]) -> str:
-    """`table*` environments for a document that loads booktabs and graphicx."""
+    """Return `table*` environments for a document that loads booktabs and graphicx."""
     return "\n\n".join(_latex_table(b) for b in found)
 
 
 def as_csv(found: Sequence[Board]) -> str:
-    """One CSV of all boards at full precision; the header's fields are columns, its limits `limit:updates` and such."""
+    """Return one CSV of all boards at full precision.
+
+    The fields of the headers are columns; those of limits are named `limit:updates` and `limit:seconds`.
+    """
     import pandas as pd
 
     records = [record | _header_columns(board) for board in found for record in _records(board)]
@@ -119,17 +131,17 @@ def as_csv(found: Sequence[Board]) -> str:
 
 
 def _header_columns(board: Board) -> dict[str, object]:
-    """What all rows of a board share; a limit of seconds is not the seconds that a row took."""
+    """Return the properties that all rows of a board share; limits get a prefix, because a row has its own seconds."""
     return {f"limit:{name}" if name in LIMITS else name: v for name, v in board.header.to_json().items()}
 
 
 def as_json(found: Sequence[Board]) -> str:
-    """Every score of every row, also those without a column."""
+    """Return every score of every row, including those without a column, as JSON."""
     return json.dumps([_board_json(b) for b in found], indent=1, allow_nan=False)
 
 
 def as_html(found: Sequence[Board]) -> str:
-    """Plain tables to paste into a page; `zfbench.leaderboard.site` makes a whole one."""
+    """Return plain tables to paste into a page; `zfbench.leaderboard.site` makes a whole page."""
     parts = [f"<p>{html.escape(b.header.describe())}</p>\n{_grid(b, 'html')}" for b in found]
     return "\n".join([*parts, f"<p>{html.escape(legend(found))}</p>"])
 

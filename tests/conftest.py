@@ -47,3 +47,71 @@ def masked(loaded_masked):
 @pytest.fixture(scope="session")
 def driven_judge(loaded_driven):
     return loaded_driven.judge
+
+
+def make_result(name="mean", *, kind="baseline", drive=False, track="driven", data="ab" * 32, seed=0, **changes):
+    """A result made by hand: one score unless `metrics` says otherwise; one that failed has no scores."""
+    from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
+
+    failed = changes.get("status", "ok") != "ok"
+    families = () if failed else ("forecast", "connectivity", "dynamics", "intervention")
+    fields = {
+        "task": TaskRecord(
+            name=f"zfish-tiny/{track}",
+            track=track,
+            tier="tiny",
+            circuit="published",
+            holdout="outward",
+            data_sha256=data,
+        ),
+        "method": MethodRecord(name=name, kind=kind, future_drive=drive),
+        "seed": seed,
+        "limits": {"updates": 2000, "seconds": 300, "memory_bytes": 2**33},
+        "metrics": {} if failed else {"forecast/id/mae": 0.25},
+        "metric_versions": dict.fromkeys(families, 1),
+        "libraries": {},
+        "machine": Machine(system="s", processor="p", cores=1, device="cpu"),
+    }
+    return Result(**(fields | changes))
+
+
+@pytest.fixture(scope="session")
+def make():
+    return make_result
+
+
+@pytest.fixture(scope="session")
+def search_method():
+    """The record of a search, and how it was run, as the arguments of `make`."""
+    from zfbench.records.result import MethodRecord, SearchOptions
+    from zfbench.search.budget import Budget
+    from zfbench.search.finals import default_finalists
+    from zfbench.search.loop import PATIENCE
+
+    def arguments(name="puct", proposer="grammar", budget=None, options=None, **record):
+        budget = budget or {"evaluations": 8}
+        chosen = {"finalists": default_finalists(Budget.of(budget)), "patience": PATIENCE} | (options or {})
+        return {
+            "method": MethodRecord(name=name, kind="search", proposer=proposer, future_drive=True, **record),
+            "search": SearchOptions(budget=budget, **chosen),
+        }
+
+    return arguments
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Writes packages of other people's that plug in, as an installer would; returns their folder."""
+    folder = tmp_path / "site-packages"
+
+    def install(name, module, **groups):
+        """A package NAME with the module NAME_mod, and `group=entry points` in the group zfbench.GROUP."""
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        sections = [f"[zfbench.{group}]\n{entries}\n" for group, entries in groups.items()]
+        (info / "entry_points.txt").write_text("\n".join(sections))
+        (folder / f"{name}_mod.py").write_text(module)
+        return folder
+
+    return install

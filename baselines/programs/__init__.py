@@ -1,6 +1,6 @@
 """Reference programs written by experts, as the plain source that a search would have to find.
 
-The files are read, never imported here: they run where every candidate runs.
+The files are read and never imported here; they run in the same sandbox as every candidate.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from zfbench.base.errors import UnknownNameError
 
 
 def names() -> tuple[str, ...]:
-    """Names of the reference programs, sorted."""
+    """Return the names of the reference programs, sorted."""
     found = (entry.name.removesuffix(".py") for entry in files(__name__).iterdir() if entry.name.endswith(".py"))
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
 def source(name: str) -> str:
-    """Source of a reference program.
+    """Return the source of a reference program.
 
     Raises:
         UnknownNameError: there is none of that name; the nearest is suggested.

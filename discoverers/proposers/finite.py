@@ -1,7 +1,7 @@
-"""A proposer with nothing to learn: uniform draws from a given set of programs.
+"""A proposer that draws uniformly from a given set of programs.
 
-With it a search is a test of its selection alone, against what is known to be best in the set (the validation
-without a language model of Wahl et al. 2026).
+With it a search tests its selection alone, against the known best program of the set (the validation without a language
+model of Wahl et al. 2026).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from zfbench.records.spend import NOTHING
 
 
 class FiniteProposer(Proposer):
-    """Draws one of the programs for every request, whatever its parents; draws repeat.
-
-    Args:
-        spec: the task; where it lists its `candidates`, they are the programs unless others are given.
-        programs: a folder of `.py` files, or a list of files.
-        in_turn: answer the first so many requests after the seed with the programs in turn instead.
+    """A proposer that draws one of its programs for every request, whatever its parents; draws may repeat.
 
     Attributes:
-        bound: nothing; drawing is free.
-        trusted: the user chose the files.
-        identity: the ids of the programs, in order.
+        bound: nothing, because drawing is free.
+        trusted: True, because the user chose the files.
+        identity: ids of the programs, in order.
+
+    Args:
+        spec: specification of the task; if it lists its `candidates`, these are the programs unless others are given.
+        programs: a folder of `.py` files, or a list of files.
+        in_turn: number of requests after the seed that are answered with the programs in turn, without drawing.
     """
 
     bound = NOTHING
@@ -48,7 +48,16 @@ class FiniteProposer(Proposer):
         self.identity: Mapping[str, Any] = {"programs": [Program(source).id for _, source in self._sources]}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """One of the programs, drawn uniformly unless it is one's turn."""
+        """Return one of the programs, drawn uniformly unless the programs are still given in turn.
+
+        Args:
+            request: the request.
+            context: not used.
+            rng: generator of the draw.
+
+        Returns:
+            The program.
+        """
         size = len(self._sources)
         drawn = (request.id - 1) % size if 1 <= request.id <= self._in_turn else rng.integers(size)
         name, source = self._sources[drawn]

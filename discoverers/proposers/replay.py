@@ -1,7 +1,7 @@
-"""A proposer that answers from the journal of an earlier search, at no cost and without a network.
+"""A proposer that answers from the event log of an earlier search, without cost and without a network.
 
-The same discoverer with the same seed asks for the same, so a replayed search is the recorded one, whoever wrote
-its programs. What was recorded from whom stands in the journal's header.
+The same discoverer with the same seed makes the same requests, so a replayed search equals the recorded one, whoever
+wrote its programs. The header of the event log says which methods were recorded.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from zfbench.protocols.proposer import Context, ProposalError, Proposer
 from zfbench.protocols.task import Spec
 from zfbench.records.evaluation import Proposal, Request
 from zfbench.records.spend import Spend
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 
 SHIPPED = "grammar_random_search.jsonl"  # random search with the grammar on zfish-tiny/masked; see its header
 
 
 class ReplayProposer(Proposer):
-    """Repeats recorded answers to equal requests; any other request has no answer.
-
-    Args:
-        spec: the task; not used.
-        log: a journal (`log.jsonl` of a run's folder); by default the small one that is shipped.
+    """A proposer that repeats recorded answers to equal requests; any other request has no answer.
 
     Attributes:
-        bound: the most that one recorded answer used up.
-        trusted: the shipped journal is a grammar's; who wrote the programs of another is not known.
-        identity: the journal's hash and who was recorded.
+        bound: largest spend of a recorded answer.
+        trusted: True for the shipped event log, which a grammar wrote; False for any other, whose author is unknown.
+        identity: hash of the event log, and the recorded methods, task and seed.
+
+    Args:
+        spec: specification of the task; not used.
+        log: path of an event log (`log.jsonl` in a run's folder); by default the small one that is shipped.
     """
 
     def __init__(self, spec: Spec, log: str | None = None) -> None:  # noqa: ARG002
         path = Path(str(files("zfbench.discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
-        events = read_journal(path).events
+        events = read_log(path).events
         if not events:
             raise ZfbenchError(f"{path} holds no recorded search; give `log` the path of a run's log.jsonl.")
         asked = {event.body["id"]: event.body for event in events if event.kind == "ask"}
@@ -59,20 +59,28 @@ class ReplayProposer(Proposer):
         self.identity: Mapping[str, Any] = {"log_sha256": sha256(path), "recorded": recorded}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """What was answered then, with what it used up then.
+        """Return the recorded answer to a request, with the resources that it used up then.
+
+        Args:
+            request: the request.
+            context: not used.
+            rng: not used.
+
+        Returns:
+            The recorded answer.
 
         Raises:
-            ProposalError: there was no answer then either, or nothing equal was asked.
+            ProposalError: there was no answer then either, or no equal request was recorded.
         """
         answer = self._answers.get(_key(request))
         if answer is None:
             raise ProposalError(f"Request {request.id} ({request.operator}) is not in the recorded search.")
         spend, critique = Spend.from_json(answer["spend"]), answer.get("critique", "")
         if answer["failure"] is not None:
-            raise ProposalError(answer["failure"], spend, critique)
+            raise ProposalError(answer["failure"], spend, critique, answer.get("answered", True))
         return Proposal(answer["program"]["source"], answer["program"]["summary"], spend, critique)
 
 
 def _key(request: Request) -> tuple[int, str, tuple[str, ...]]:
-    """What makes two requests equal; hints are left out, since they follow from the parents."""
+    """Return the fields that equal requests share; hints are left out, because they follow from the parents."""
     return request.id, request.operator, request.parents

@@ -1,1 +1,1 @@
-"""The static page: self-contained HTML, made from committed results alone."""
+"""The static web page of the results."""

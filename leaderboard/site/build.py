@@ -1,4 +1,4 @@
-"""Write the page: an index with the boards and plots, a page for each method, and the numbers as CSV and JSON."""
+"""Write the web page: an index with boards and plots, a page for each method, and the numbers as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
-from zfbench.leaderboard.board import CEILING, Board, Row
+from zfbench.leaderboard.board import ORACLE, Board, Row
 from zfbench.leaderboard.columns import TIME
 from zfbench.leaderboard.statistics import performance_profile
 from zfbench.leaderboard.tables import MISSING, as_csv, as_json, future_drive, label, legend, show
@@ -55,7 +55,7 @@ def build(found: Sequence[Board], folder: Path) -> list[Path]:
 
 
 def page_of(row: Row, board: int) -> str:
-    """The file of a method's page, relative to the index."""
+    """Return the path of a method's page, relative to the index."""
     return "methods/" + re.sub(r"[^\w.]+", "-", f"{board}-{row.task}-{row.method}").strip("-") + ".html"
 
 
@@ -135,7 +135,7 @@ def _profile(board: Board) -> Markup:
         if not errors:
             continue
         share = performance_profile(-np.array(errors), -thresholds).tolist()
-        if all(share != known.y for known in curves):  # what ignores the drive is the same in every track
+        if all(share != known.y for known in curves):  # a method that ignores the drive is equal in every track
             style = f"line-{len(curves) % 16}"
             curves.append(Line(f"{row.method} ({row.track})", style, thresholds.tolist(), share))
     return lines(
@@ -148,7 +148,7 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
     from zfbench.leaderboard.site.svg import bars, matrix
 
     first = row.runs[0]
-    oracles = [r.runs[0] for r in board.rows if r.method == CEILING and r.track != "autonomous"]
+    oracles = [r.runs[0] for r in board.rows if r.method == ORACLE and r.track != "autonomous"]
     truth = next((r for r in oracles if r.task.track == row.track), oracles[0] if oracles else None)
     return {
         "root": "../",
@@ -166,11 +166,11 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         "horizon": {split: _horizon(row, board, split) for split in ("id", "ood")},
         "traces": _traces(first, truth, EXAMPLE),
         "impulses": _traces(first, truth, IMPULSE),
-        "recovered": JACOBIAN in first.curves,
+        "recovered": JACOBIAN in first.pictures,
         "matrices": [
-            (title, matrix(np.reshape(r.curves[JACOBIAN], (_side(r), _side(r)))))
+            (title, matrix(np.asarray(r.pictures[JACOBIAN], np.float64)))
             for title, r in (("true circuit", truth), (row.method, first))
-            if r is not None and JACOBIAN in r.curves
+            if r is not None and JACOBIAN in r.pictures
         ],
         "groups": [
             (title, bars(_groups(row, prefix), reference))
@@ -179,7 +179,7 @@ def _method(row: Row, board: Board) -> dict[str, Any]:
         ],
         "program": None if first.program is None else _highlight(first.program.source),
         "style": _highlight_styles(),
-        "settings": json.dumps(first.method.settings, indent=1, ensure_ascii=False) if first.method.settings else "",
+        "settings": json.dumps(_settings(first), indent=1, ensure_ascii=False) if _settings(first) else "",
         "finals": [_final(entry) for entry in first.finals],
         "runs": row.runs,
     }
@@ -191,8 +191,16 @@ def _families(board: Board) -> set[str]:
     return {name.split("/")[0] for run in runs for name in (*run.metrics, *run.curves)}
 
 
+def _settings(run: Result) -> dict[str, Any]:
+    """Return the settings and options of a search, for people."""
+    method = run.method
+    named = {"discoverer": method.settings, "proposer": method.proposer_settings | method.proposer_identity}
+    options = {} if run.search is None else run.search.model_dump(mode="json")
+    return {name: chosen for name, chosen in named.items() if chosen} | options
+
+
 def _final(entry: dict[str, Any]) -> dict[str, str]:
-    """A finalist, with a dash for what it has no number of."""
+    """Return a finalist, with a dash for a missing loss."""
     numbers = {"screened": entry.get("screened_loss"), "full": entry.get("full_loss")}
     shown = {name: f"{value:.4g}" if isinstance(value, int | float) else MISSING for name, value in numbers.items()}
     return {"program": str(entry.get("program", ""))[:12], "status": str(entry.get("status", "")), **shown}
@@ -209,15 +217,15 @@ def _horizon(row: Row, board: Board, split: str) -> Markup:
     name = f"forecast/{split}/mae"
     shown = [(row, "model")]
     shown += [(r, "reference") for r in board.rows if r.method == "last_value" and r.task == row.task and r is not row]
-    return lines([_course(r, name, style) for r, style in shown if all(name in x.curves for x in r.runs)],
+    return lines([_error_curve(r, name, style) for r, style in shown if all(name in x.curves for x in r.runs)],
                  "ms ahead", "MAE", height=260)  # fmt: skip
 
 
-def _course(row: Row, name: str, style: str) -> Line:
+def _error_curve(row: Row, name: str, style: str) -> Line:
     from zfbench.leaderboard.site.svg import Line
 
     curves = np.array([run.curves[name] for run in row.runs])  # [S, H]
-    steps = list(range(1, curves.shape[1] + 1))
+    steps = row.runs[0].curves["forecast/steps"]
     low, high = curves.min(axis=0).tolist(), curves.max(axis=0).tolist()
     return Line(row.method, style, steps, curves.mean(axis=0).tolist(), low, high)
 
@@ -238,13 +246,13 @@ def _traces(result: Result, truth: Result | None, prefix: str) -> list[Markup]:
     """Small panels of the curves below a prefix, each over the true one; a response has a range of its own."""
     from zfbench.leaderboard.site.svg import trace
 
-    own = {name.removeprefix(prefix): curve for name, curve in result.curves.items() if name.startswith(prefix)}
-    true = {} if truth is None else {n: c for n in own if (c := truth.curves.get(prefix + n)) is not None}
+    own = {name.removeprefix(prefix): x.tolist() for name, x in result.pictures.items() if name.startswith(prefix)}
+    true = {} if truth is None else {n: x.tolist() for n in own if (x := truth.pictures.get(prefix + n)) is not None}
     if prefix == EXAMPLE:
         return [trace(name, true.get(name), curve) for name, curve in own.items()]
     panels = []
     for name, curve in own.items():
-        # an unstable model's response must not flatten the true one: what is larger runs along the edge
+        # The range follows the true response; larger values of an unstable model are drawn along the edge.
         top = 1.3 * max(abs(value) for value in true.get(name, curve)) or 1.0
         panels.append(trace(f"{name} (±{top:.2g})", true.get(name), curve, (-top, top)))
     return panels
@@ -254,10 +262,6 @@ def _groups(row: Row, prefix: str) -> list[tuple[str, float]]:
     return [
         (name.removeprefix(prefix), score.estimate) for name, score in row.scores.items() if name.startswith(prefix)
     ]
-
-
-def _side(result: Result) -> int:
-    return round(len(result.curves[JACOBIAN]) ** 0.5)
 
 
 def _highlight(source: str) -> Markup:

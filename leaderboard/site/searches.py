@@ -1,4 +1,4 @@
-"""Pictures of searches: how they spend their budget, on each of its axes, and who came of whom."""
+"""Pictures of searches: best loss against each unit of the budget, and the tree of their programs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ AXES = {
     "wall_seconds": "wall seconds",
     "tokens": "tokens",
 }
-POINTS = 200  # of a curve
-REFERENCE = "last_value"  # whose validation error the targets are shares of: no search can move them
+POINTS = 200  # number of points of a curve
+REFERENCE = "last_value"  # targets are shares of this control's validation error, which no search can change
 TARGETS = np.geomspace(1.0, 0.05, 41)
 POPULATION = 50
 
-Course = tuple[list[float], list[float | None]]  # spent at the end of each evaluation, and its loss
+LossCurve = tuple[list[float], list[float | None]]  # spend at the end of each evaluation, and its loss
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Panel:
 
 
 def panels(rows: Sequence[Row], board: Board) -> list[Panel]:
-    """The plots of every axis that some search recorded its spend on."""
+    """Return the plots of every budget axis for which some search recorded its spend."""
     found = []
     for axis, title in AXES.items():
-        if any(course(run, axis) for row in rows for run in row.runs):
+        if any(loss_curve(run, axis) for row in rows for run in row.runs):
             anytime = lines(_anytime(rows, axis), title, "best validation loss", height=400)
             reached = lines(
                 _reached(rows, board, axis), title, "share of seeds x targets reached", height=400, y_range=(0, 1)
@@ -55,17 +55,15 @@ def panels(rows: Sequence[Row], board: Board) -> list[Panel]:
 
 
 def unrecorded(found: Sequence[Panel]) -> str:
-    """The axes without a plot, for people; empty if there are none."""
+    """Return the names of the budget axes without a plot; empty if there are none."""
     return ", ".join(title for axis, title in AXES.items() if axis not in {panel.axis for panel in found})
 
 
-def course(run: Result, axis: str) -> Course | None:
-    """What a search had spent on an axis at the end of each evaluation, and the losses; None if it was not recorded."""
-    if run.search:
-        spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.search]
-        return (spent, [evaluated.loss for evaluated in run.search]) if spent[-1] > 0 else None
-    if axis == "evaluations" and run.curves.get("search/loss"):  # results from before searches were written down whole
-        return run.curves["search/evaluation"], list(run.curves["search/loss"])
+def loss_curve(run: Result, axis: str) -> LossCurve | None:
+    """Return a search's spend on an axis at the end of each evaluation, and the losses; None if it was not recorded."""
+    if run.evaluated:
+        spent = [float(getattr(evaluated.spend, axis)) for evaluated in run.evaluated]
+        return (spent, [evaluated.loss for evaluated in run.evaluated]) if spent[-1] > 0 else None
     return None
 
 
@@ -96,32 +94,32 @@ def _reached(rows: Sequence[Row], board: Board, axis: str) -> list[Line]:
 
 
 def _incumbents(row: Row, axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """A row's budgets [G], the best losses of its seeds there [S, G], and what to call it; no budgets if unrecorded."""
-    courses = [told for run in row.runs if (told := course(run, axis))]
-    if not courses:
+    """Return a row's budgets [G], best losses of its seeds there [S, G], and label; no budgets if unrecorded."""
+    curves = [curve for run in row.runs if (curve := loss_curve(run, axis))]
+    if not curves:
         return np.empty(0), np.empty((0, 0)), row.method
-    end = max(spent[-1] for spent, _ in courses)
+    end = max(spent[-1] for spent, _ in curves)
     grid = np.arange(1.0, end + 1) if axis == "evaluations" else np.linspace(0, end, POINTS + 1)[1:]
-    best = np.array([incumbent(spent, losses, grid) for spent, losses in courses])
-    return grid, best, f"{row.method} ({len(courses)} of {len(row.runs)} seeds)"
+    best = np.array([incumbent(spent, losses, grid) for spent, losses in curves])
+    return grid, best, f"{row.method} ({len(curves)} of {len(row.runs)} seeds)"
 
 
 def _edges(grid: NDArray[np.float64]) -> list[float]:
-    """Where the steps of a curve that changes at budgets [G] begin and end: [2G - 1]; see `_flats`."""
+    """Return the budgets at which the steps of a curve that changes at budgets [G] begin and end: [2G - 1]."""
     return [float(x) for x in np.repeat(grid, 2)[1:]]
 
 
 def _flats(values: NDArray[np.float64]) -> list[float]:
-    """Values [G] that hold until the next budget, at the edges of their steps: [2G - 1]."""
+    """Return values [G], each of which holds until the next budget, at the edges of their steps: [2G - 1]."""
     return [float(y) for y in np.repeat(values, 2)[:-1]]
 
 
 def family(run: Result) -> Markup:
-    """Every program of a search by evaluation and loss, joined to the one it started from."""
-    worked = [e.loss for e in run.search if e.loss is not None]
+    """Draw every program of a search by evaluation and loss, joined to its parent."""
+    worked = [e.loss for e in run.evaluated if e.loss is not None]
     best = min(worked, default=None)
     nodes = []
-    for number, e in enumerate(run.search, 1):
+    for number, e in enumerate(run.evaluated, 1):
         made = f"{e.operator} of {', '.join(map(str, e.parents))}" if e.parents else e.operator
         fate = e.status if e.loss is None else f"loss {e.loss:.4g}"
         kind = "failed" if e.loss is None else "best" if e.loss == best else "worked"
@@ -130,29 +128,29 @@ def family(run: Result) -> Markup:
 
 
 def population(run: Result) -> Markup:
-    """Median and interquartile range of the best programs so far."""
+    """Draw median and interquartile range of the best programs so far."""
     known: list[float] = []
-    courses: list[tuple[float, float, float, float]] = []
-    for number, evaluated in enumerate(run.search, 1):
+    quartiles: list[tuple[float, float, float, float]] = []
+    for number, evaluated in enumerate(run.evaluated, 1):
         if evaluated.loss is not None:
             known.append(evaluated.loss)
             best = top(known, POPULATION)
-            courses.append((float(number), best.lower, best.median, best.upper))
-    if not courses:
+            quartiles.append((float(number), best.lower, best.median, best.upper))
+    if not quartiles:
         return lines([], "", "")
-    x, low, median, high = (list(values) for values in zip(*courses, strict=True))
+    x, low, median, high = (list(values) for values in zip(*quartiles, strict=True))
     curve = Line(f"best {POPULATION} so far, or all of fewer", "model", x, median, low, high)
     return lines([curve], "evaluation", "validation loss")
 
 
 def method_context(row: Row, board: Board) -> dict[str, Any]:
-    """What a method's page shows of its searches."""
+    """Return the pictures of searches for a method's page."""
     found = panels([row], board)
-    told = next((run for run in row.runs if run.search), None)
+    recorded = next((run for run in row.runs if run.evaluated), None)
     return {
         "panels": found,
         "unrecorded": unrecorded(found),
-        "told": told,
-        "family": None if told is None else family(told),
-        "population": None if told is None else population(told),
+        "recorded": recorded,
+        "family": None if recorded is None else family(recorded),
+        "population": None if recorded is None else population(recorded),
     }

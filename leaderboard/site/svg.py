@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from numpy.typing import ArrayLike, NDArray
 
 LEFT = 68  # pixels to the left of the axes, for numbers and a label
-LEGEND_WIDTH = 270  # pixels of one entry
+LEGEND_WIDTH = 270  # width of one entry in pixels
 EXCITATION, INHIBITION = (178, 24, 43), (33, 102, 172)  # red and blue of ColorBrewer's RdBu
 
 
@@ -32,14 +32,14 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Pixels of a value, kept within the axis."""
+        """Return the pixels of a value, kept within the axis."""
         low, high, v = (math.log10(x) if self.log else x for x in (self.low, self.high, self._inside(value)))
         if low == high:  # one value alone
             return self.start
         return self.start + (v - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round values along the axis."""
+        """Return round values along the axis."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             ratio = self.high / self.low
@@ -60,7 +60,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: its class says the colour; `low` and `high` draw a band around it."""
+    """A curve; its class determines the colour, and `low` and `high` draw a band around it."""
 
     name: str
     style: str
@@ -72,7 +72,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Node:
-    """A program of a search: its number, its loss (None: failed), whom it started from, how it is drawn, and a tip."""
+    """A program of a search for a tree.
+
+    It has a number, a loss (None: failed), a parent, a kind that determines how it is drawn, and a tip.
+    """
 
     number: int
     loss: float | None
@@ -83,7 +86,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Point:
-    """A mark of a scatter plot that leads to a page."""
+    """A mark of a scatter plot, with a link to a page."""
 
     name: str
     style: str
@@ -94,7 +97,17 @@ class Point:
 
 
 def scatter(points: Sequence[Point], x_label: str, y_label: str, width: int = 640, height: int = 480) -> Markup:
-    """Log-log scatter with the diagonal; values below the axes (an oracle's zero) stand at their edge."""
+    """Draw a log-log scatter plot with the diagonal.
+
+    Values below the axes, such as the oracle's zero, are drawn at their edge.
+
+    Args:
+        points: the marks.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
+        width: width in pixels.
+        height: height in pixels.
+    """
     values = [v for p in points for v in (p.x, p.y) if v > 1e-5]
     if not values:
         return Markup("")
@@ -128,7 +141,17 @@ def lines(
     y_range: tuple[float, float] | None = None,
     legend: bool = True,
 ) -> Markup:
-    """Curves with bands on linear axes that hold zero, with a legend above."""
+    """Draw curves with bands on linear axes that include zero, with a legend above.
+
+    Args:
+        curves: the curves.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
+        width: width in pixels.
+        height: height in pixels.
+        y_range: range of the vertical axis; None to fit the curves.
+        legend: True for a legend.
+    """
     if not curves:
         return Markup("")
     top = max(max(c.high if c.high is not None else c.y) for c in curves)
@@ -143,8 +166,8 @@ def lines(
         if c.low is not None and c.high is not None:
             band = [*zip(c.x, c.low, strict=True), *reversed(list(zip(c.x, c.high, strict=True)))]
             parts.append(f'<polygon class="band {c.style}" points="{_points(band, x, y)}"/>')
-        course = _points(list(zip(c.x, c.y, strict=True)), x, y)
-        parts.append(f'<polyline class="curve {c.style}" points="{course}"><title>{escape(c.name)}</title></polyline>')
+        path = _points(list(zip(c.x, c.y, strict=True)), x, y)
+        parts.append(f'<polyline class="curve {c.style}" points="{path}"><title>{escape(c.name)}</title></polyline>')
         if legend:
             lx, ly = LEFT + LEGEND_WIDTH * (i % per_row), 12 + 18 * (i // per_row)
             parts.append(_line_between(lx, ly, lx + 20, ly, f"curve {c.style}"))
@@ -153,7 +176,17 @@ def lines(
 
 
 def tree(nodes: Sequence[Node], x_label: str, y_label: str, width: int = 640, height: int = 400) -> Markup:
-    """Programs by number and loss (logarithmic if all are positive), joined to their parents; failures at the top."""
+    """Draw programs by number and loss, joined to their parents, with failures at the top.
+
+    The axis of the loss is logarithmic if all losses are positive.
+
+    Args:
+        nodes: the programs.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
+        width: width in pixels.
+        height: height in pixels.
+    """
     losses = [node.loss for node in nodes if node.loss is not None]
     if not losses:
         return Markup("")
@@ -182,20 +215,33 @@ def trace(
     forecast: Sequence[float],
     y_range: tuple[float, float] = (-0.1, 1.1),
 ) -> Markup:
-    """A small panel: a course of one neuron over the true one; the range is that of activity unless told."""
+    """Draw a small panel: a curve of one neuron over the true one.
+
+    Args:
+        name: title of the panel.
+        truth: [T], the true curve; None for none.
+        forecast: [T], the model's curve.
+        y_range: range of the vertical axis; by default that of activity.
+    """
     width, height = 200, 84
     x, y = Scale(0, len(forecast) - 1, 4, width - 4), Scale(*y_range, height - 4, 20)
     parts = [f'<text x="4" y="13">{escape(name)}</text>']
     if y_range[0] < 0 < y_range[1]:
         parts.append(_line_between(x.start, y(0), x.end, y(0), "grid"))
-    for style, course in (("truth", truth), ("model", forecast)):
-        if course is not None:
-            parts.append(f'<polyline class="curve {style}" points="{_points(list(enumerate(course)), x, y)}"/>')
+    for style, path in (("truth", truth), ("model", forecast)):
+        if path is not None:
+            parts.append(f'<polyline class="curve {style}" points="{_points(list(enumerate(path)), x, y)}"/>')
     return _svg(parts, width, height, f"Forecast of {name}")
 
 
 def bars(values: Sequence[tuple[str, float]], reference: float | None = None, width: int = 600) -> Markup:
-    """Horizontal bars with their values; a reference value is drawn as a line."""
+    """Draw horizontal bars with their values.
+
+    Args:
+        values: label and value of each bar.
+        reference: value that is drawn as a line; None for none.
+        width: width in pixels.
+    """
     if not values:
         return Markup("")
     top = min(max(v for _, v in values), 4.0)  # one absurd group must not flatten all others
@@ -215,7 +261,7 @@ def bars(values: Sequence[tuple[str, float]], reference: float | None = None, wi
 
 
 def matrix(values: ArrayLike) -> Markup:
-    """A signed matrix [N, N] as a picture: red excites, blue inhibits, zero is transparent; diagonal left out."""
+    """Draw a signed matrix [N, N] without its diagonal: red is excitation, blue is inhibition, zero is transparent."""
     J = np.array(values, np.float64)
     np.fill_diagonal(J, 0.0)
     strength = np.clip(np.sqrt(np.abs(J)) / 0.6, 0, 1)  # a signed root shows weak edges beside strong ones
@@ -276,8 +322,8 @@ def _free(taken: list[tuple[float, float, float]], x: float, y: float, width: fl
     return y
 
 
-def _points(course: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
-    return " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in course)
+def _points(path: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
+    return " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in path)
 
 
 def _line_between(x1: float, y1: float, x2: float, y2: float, style: str) -> str:

@@ -15,11 +15,11 @@ torch = pytest.importorskip("torch")
 import jax  # noqa: E402
 from flax.traverse_util import flatten_dict  # noqa: E402
 
-from zfbench.baselines import tide  # noqa: E402
+from zfbench.baselines import tide, tsmixer  # noqa: E402
 from zfbench.baselines.direct import LEARNING_RATE, WEIGHT_DECAY, DirectMethod  # noqa: E402
 from zfbench.baselines.nlinear import NLinear, nlinear_c256  # noqa: E402
 from zfbench.baselines.tide import TiDE, tide_driven_c256  # noqa: E402
-from zfbench.baselines.tsmixer import HIDDEN_C256, HIDDEN_DRIVEN, TSMixer, TSMixerExt, tsmixer_c256, tsmixer_driven_c256
+from zfbench.baselines.tsmixer import TSMixer, TSMixerExt, tsmixer_c256, tsmixer_driven_c256  # noqa: E402
 from zfbench.records.limits import Limits  # noqa: E402
 from zfbench.runs.tasks import load_judge  # noqa: E402
 
@@ -61,7 +61,7 @@ class TheirTiDE(torch.nn.Module):
 
 
 class TheirTSMixer(torch.nn.Module):
-    def __init__(self, N, D, C, H, hidden=HIDDEN_C256):
+    def __init__(self, N, D, C, H, hidden=tsmixer.HIDDEN_C256):
         super().__init__()
         self.net = nf.TSMixer(h=H, input_size=C, n_series=N, n_block=2, ff_dim=hidden, dropout=0.0, revin=True)
         for layer in self.net.mixing_layers:
@@ -72,7 +72,7 @@ class TheirTSMixer(torch.nn.Module):
 
 
 class TheirTSMixerx(torch.nn.Module):
-    def __init__(self, N, D, C, H, hidden=HIDDEN_DRIVEN):
+    def __init__(self, N, D, C, H, hidden=tsmixer.HIDDEN_DRIVEN):
         super().__init__()
         self.net = nf.TSMixerx(
             h=H, input_size=C, n_series=N, n_block=1, ff_dim=hidden, dropout=0.0, revin=False,

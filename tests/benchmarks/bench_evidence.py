@@ -39,7 +39,7 @@ def main(draws: int, fits: int, simulations: int) -> None:
             difference = exact.log_evidence - truth.log_evidence
             learned = []
             for seed in range(fits):
-                model = SimulatorModel(compartments.titled, problem.task, seed, box)
+                model = SimulatorModel(compartments.source_with_title, problem.task, seed, box)
                 model.fit(Limits())
                 learned.append(model.log_marginal(problem.held_out).total / len(x))
             sys.stdout.write(

@@ -13,7 +13,7 @@ from zfbench.records.program import Program, Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 from zfbench.search.history import replay
 from zfbench.search.loop import run_search
 
@@ -45,7 +45,7 @@ def measure(path: Path, workers: int) -> tuple[float, float]:
         options = {"spec": SPEC, "seed_program": SEED_PROGRAM, "seed": 0, "workers": workers}
         run_search(fresh(), Instant(), evaluate, budget=Budget(evaluations=EVALUATIONS), log=log, **options)
     searched = time.perf_counter()
-    replay(read_journal(path).events, path, fresh(), SPEC)
+    replay(read_log(path).events, path, fresh(), SPEC)
     return (searched - began) / EVALUATIONS, time.perf_counter() - searched
 
 

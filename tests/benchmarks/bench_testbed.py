@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from zfbench.testbed import published
 from zfbench.testbed.drive import activity, expand
-from zfbench.testbed.larva import WARM_UP_MS, draw_world, live
+from zfbench.testbed.larva import WARM_UP_MS, draw_world, run_closed_loop
 
 STEPS = 20_000
 
@@ -27,9 +27,9 @@ def measure() -> dict[str, float]:
     """Figures by name, in microseconds per simulated millisecond on one core."""
     circuit = published.load("published")
     world = draw_world("left", STEPS + WARM_UP_MS, 0)
-    recording = live(circuit, world, "left", STEPS, 0).drive
+    recording = run_closed_loop(circuit, world, "left", STEPS, 0).drive
     return {
-        "closed loop": best_us_per_ms(lambda: live(circuit, world, "left", STEPS, 0), STEPS + WARM_UP_MS),
+        "closed loop": best_us_per_ms(lambda: run_closed_loop(circuit, world, "left", STEPS, 0), STEPS + WARM_UP_MS),
         "drive replay": best_us_per_ms(lambda: expand(recording), STEPS),
         "drive and activity replay": best_us_per_ms(lambda: activity(circuit, recording), STEPS),
     }

@@ -146,7 +146,7 @@ def test_programs_are_ranked_within_their_island():
     losses = {0: iter([1.0, 2.0, 3.0, 4.0]), 1: iter([50.0, 60.0])}
     while sum(island.added for island in search._islands) < 8:
         request = search.ask()
-        loss = next(losses[search._home[request.id]], None)
+        loss = next(losses[search._island_of[request.id]], None)
         search.tell(request, Program(f"{loss}"), FAILED if loss is None else ok(loss))
     parents = Counter(search.ask().parents[0] for _ in range(2_000))
     good, worse, seed = (parents[program.id] for program in (Program("50.0"), Program("60.0"), SEED))

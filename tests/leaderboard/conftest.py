@@ -1,33 +1,79 @@
-"""Results made by hand, for tests that need some."""
+"""Results of every kind, and the page that they make."""
 
+import numpy as np
 import pytest
 
-from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.site.build import build
+from zfbench.records.program import Program
+from zfbench.records.result import Evaluated, ProgramRecord
+from zfbench.records.spend import Spend
 
-SHA = "ab" * 32
+
+@pytest.fixture
+def nasty():
+    """A name that would run as script where it is not escaped."""
+    return '<script>alert("x")</script>'
 
 
-def make(name="mean", *, kind="baseline", track="driven", data=SHA, seed=0, metrics=None, **changes):
-    fields = {
-        "task": TaskRecord(
-            name=f"zfish-tiny/{track}",
-            track=track,
-            tier="tiny",
-            circuit="published",
-            holdout="outward",
-            data_sha256=data,
-        ),
-        "method": MethodRecord(name=name, kind=kind),
-        "seed": seed,
-        "limits": {"updates": 2000, "seconds": 300, "memory_bytes": 2**33},
-        "metrics": {"forecast/id/mae": 0.25} if metrics is None else metrics,
-        "metric_versions": {"forecast": 1, "connectivity": 1, "dynamics": 1, "intervention": 1},
-        "libraries": {},
-        "machine": Machine(system="s", processor="p", cores=1, device="cpu"),
+@pytest.fixture
+def evaluated():
+    """Makes a program that a search evaluated, by its number and loss."""
+
+    def program(number, loss, parents=()):
+        spend = Spend(evaluations=number, device_seconds=2.0 * number)
+        status = "ok" if loss is not None else "error"
+        return Evaluated(program="ab", operator="mutate", parents=parents, status=status, loss=loss, spend=spend)
+
+    return program
+
+
+def scores(id_, ood):
+    errors = {"forecast/id/mae": id_, "forecast/ood/mae": ood, "forecast/ood/mae_sd/group/MN": ood}
+    return errors | {"dynamics/impulse/error": 0.5}
+
+
+@pytest.fixture
+def results(make, search_method, evaluated, nasty):
+    curves = {
+        "forecast/steps": [1.0, 2.0, 3.0],
+        "forecast/id/mae": [0.1, 0.2, 0.3],
+        "forecast/ood/mae": [0.2, 0.3, 0.4],
     }
-    return Result(**(fields | changes))
+    pictures = {
+        "forecast/ood/example/MN": np.array([0.1, 0.5, 0.9], np.float16),
+        "dynamics/impulse/example/MN to SW": np.array([0.01, -0.02], np.float16),
+        "connectivity/mean_jacobian": np.array([[0.9, 0.2], [-0.3, 0.8]], np.float16),
+    }
+    source = "x = 1  # <b>\n"
+    program = ProgramRecord(id=Program(source).id, source=source)
+    search = (evaluated(1, None), evaluated(2, 0.4, (1,)), evaluated(3, 0.2, (1, 2)), evaluated(4, 0.3, (2,)))
+    pictured = {"curves": curves, "drive": True}
+    found = [
+        make("oracle", kind="control", metrics=scores(0.0, 0.0), **pictured).with_pictures(pictures),
+        make("oracle", kind="control", track="masked", metrics=scores(0.0, 0.0), **pictured).with_pictures(pictures),
+        make("last_value", metrics=scores(0.3, 0.35), curves=curves).with_pictures(pictures),
+        make("last_value", track="masked", metrics={"forecast/validation/mae": 0.5}),
+        make("mask_only", kind="control", track="masked", drive=None, metrics={"connectivity/wiring/lift": 0.2}),
+        make(
+            nasty, kind="program", metrics=scores(0.05, 0.2), notes=(nasty,), program=program, **pictured
+        ).with_pictures(pictures),
+        make(
+            **search_method(settings={"c": 2.0}, options={"ideas": (nasty,)}),
+            track="masked",
+            metrics=scores(0.04, 0.06),
+            evaluated=search,
+            finals=({"program": "cafe", "screened_loss": 0.2, "full_loss": None, "status": "timeout"},),
+            spend=Spend(evaluations=8),
+        ),
+    ]
+    nets = [
+        make("net", kind="program", track="masked", seed=i, metrics=scores(0.1, 0.1 + i / 100), **pictured)
+        for i in range(3)
+    ]
+    return [*found, nets[0].with_pictures(pictures), *nets[1:]]
 
 
-@pytest.fixture(name="make")
-def make_fixture():
-    return make
+@pytest.fixture
+def site(tmp_path, results):
+    return build(boards(results), tmp_path / "site")

@@ -1,21 +1,19 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.leaderboard.claims import Claim, Missing, Side, check, read_claim, read_claims
+from zfbench.leaderboard.claims import Claim, Side, check, read_claim, read_claims
 from zfbench.leaderboard.claims_report import as_json, as_text
 from zfbench.leaderboard.columns import COLUMNS
-from zfbench.leaderboard.commands import command
-from zfbench.leaderboard.load import load_folder
-from zfbench.records.result import Spend
+from zfbench.leaderboard.shipped import CLAIMS, RESULTS
+from zfbench.records.reading import load_folder
+from zfbench.records.spend import Spend
 
 pytest_plugins = ["pytester"]
 METRIC = "forecast/id/skill_last_value"
 TASK = "zfish-tiny/driven"
-SHIPPED = Path(leaderboard.__file__).parent / "claims"
 
 
 def claim(relation="higher", effect=0.1, right=None, seeds=5, tests=1, **changes):
@@ -92,7 +90,7 @@ def test_too_few_seeds_decide_nothing_however_large_the_difference(runs):
 
 def test_a_failed_seed_is_not_averaged_away(runs, make):
     results = runs("new", 9 + SPREAD) + runs("old", SPREAD)
-    broken = make("new", kind="program", seed=5, status="timeout", metrics={})
+    broken = make("new", kind="program", seed=5, status="timeout")
     assert check(claim(), results).verdict == "supported"
     answer = check(claim(), [*results, broken])
     assert answer.verdict == "undecided"
@@ -111,8 +109,16 @@ def test_a_number_can_stand_on_the_right(runs):
     assert check(claim(right=0.95), runs("new", 0.9 + SPREAD)).verdict == "refuted"
 
 
-@pytest.mark.parametrize("change", [{"data": "cd" * 32}, {"limits": {"updates": 9, "seconds": 300}}])
-def test_results_of_other_data_or_limits_are_not_compared(runs, change):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": "cd" * 32},
+        {"limits": {"updates": 9, "seconds": 300}},
+        {"benchmark_version": 99},
+        {"metric_versions": {"forecast": 2}},
+    ],
+)
+def test_results_of_other_data_limits_or_versions_are_not_compared(runs, change):
     answer = check(claim(), runs("new", 9 + SPREAD) + runs("old", SPREAD, **change))
     assert answer.verdict == "undecided"
     assert "other data, limits" in answer.findings[0].reason
@@ -121,14 +127,43 @@ def test_results_of_other_data_or_limits_are_not_compared(runs, change):
 def test_one_method_with_two_limits_is_ambiguous(runs):
     twice = runs("new", 9 + SPREAD) + runs("new", SPREAD, limits={"updates": 9, "seconds": 300})
     answer = check(claim(), twice + runs("old", SPREAD))
-    assert "several settings, budgets or data sets" in answer.findings[0].reason
+    assert "several settings, budgets, data sets or versions" in answer.findings[0].reason
+
+
+def test_one_method_under_two_versions_of_a_metric_is_ambiguous(runs):
+    twice = runs("new", 9 + SPREAD) + runs("new", SPREAD, metric_versions={"forecast": 2})
+    (finding,) = check(claim(), twice + runs("old", SPREAD)).findings
+    assert finding.verdict == "undecided"
+    assert "versions of the metrics" in finding.reason
+
+
+def test_a_side_names_budget_settings_and_options_and_any_others_fit(make, search_method):
+    plain = make(**search_method())
+    for asked, others in (
+        ({"budget": {"evaluations": 8}}, {"budget": {"evaluations": 9}}),
+        ({"settings": {"patience": 3}}, {"options": {"patience": 3}}),
+        ({"proposer_settings": {"patience": 3}}, {"settings": {"patience": 3}}),
+        ({"patience": 3}, {"settings": {"patience": 3}}),
+        ({"finalists": 0}, {"options": {"finalists": 1}}),
+        ({"ideas": ["rebound"]}, {"options": {"ideas": ("fatigue",)}}),
+        ({"fast_path": True}, {}),
+        ({"proposer": "grammar"}, {"proposer": "llm"}),
+    ):
+        side = Side.model_validate({"method": "puct", "task": TASK} | asked)
+        given = {name: value for name, value in asked.items() if name in ("settings", "proposer_settings", "budget")}
+        options = {k: v for k, v in asked.items() if k in ("patience", "finalists", "ideas", "fast_path")}
+        more = {"settings": {"z": 1, **given.pop("settings", {})}}
+        assert side.includes(make(**search_method(**given, **more, options=options)))
+        assert not side.includes(make(**search_method(**others)))
+    assert Side(method="puct", task=TASK).includes(plain)
+    assert not Side(method="puct", task=TASK, finalists=0).includes(make("puct"))  # no search
 
 
 def test_seeds_of_one_method_with_other_limits_are_ambiguous_too(runs):
     mixed = runs("new", 9 + SPREAD)
     mixed[1:] = [r.model_copy(update={"limits": {**r.limits, "updates": 9}}) for r in mixed[1:]]
     answer = check(claim(), mixed + runs("old", SPREAD))
-    assert (answer.verdict, "several settings, budgets or data sets" in answer.findings[0].reason) == (
+    assert (answer.verdict, "several settings, budgets, data sets or versions" in answer.findings[0].reason) == (
         "undecided",
         True,
     )
@@ -163,78 +198,6 @@ def test_runs_of_one_method_under_two_metrics_are_missed_once():
     assert [m.side.method for m in finding.missing] == ["new"]
 
 
-SUITE = """
-results = "out"
-limits = {updates = 10, seconds = 60}
-[[block]]
-tasks = ["zfish-tiny/driven"]
-methods = ["new"]
-seeds = [0, 1, 2, 3]
-[[block]]
-tasks = ["zfish-tiny/driven"]
-methods = ["fixed"]
-seeds = [0]
-[[block]]
-tasks = ["zfish-tiny/driven"]
-methods = ["puct"]
-proposer = "grammar"
-budget = {evaluations = 40}
-settings = {c = 2.0}
-seeds = [0, 1]
-"""
-
-
-def side(**changes):
-    return Side.model_validate({"method": "puct", "proposer": "grammar", "task": TASK} | changes)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "seeds", "expected"),
-    [
-        (
-            side(method="new", proposer=None),
-            (1, 3),
-            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3",
-        ),
-        (side(method="new", proposer=None), (4,), ""),
-        (side(method="new", proposer=None, task="zfish/driven"), (1,), ""),
-        (
-            side(method="fixed", proposer=None),
-            (0, 1, 2),
-            "zfbench suite run {} --task zfish-tiny/driven --method fixed",
-        ),
-        (side(method="fixed", proposer=None), (1, 2), ""),
-        (
-            side(settings={"budget": {"evaluations": 40}}),
-            (0, 1),
-            "zfbench suite run {} --task zfish-tiny/driven --method puct",
-        ),
-        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
-        (
-            side(settings={"c": 3.0, "weights": "mse", "budget": {"evaluations": 40}}),
-            (0, 1),
-            "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
-            "--set c=3.0 --set weights=mse --budget evaluations=40 --seed $seed; done",
-        ),
-        (
-            side(settings={"fast_path": True, "budget": {"evaluations": 40}}),
-            (0, 1),
-            "for seed in 0 1; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
-            "--fast-path --budget evaluations=40 --seed $seed; done",
-        ),
-        (
-            side(settings={"proposer": {"in_turn": 100}, "budget": {"tokens": 2_000_000.0}}),
-            (0,),
-            "for seed in 0; do zfbench run --task zfish-tiny/driven --discoverer puct --proposer grammar "
-            "--proposer-set in_turn=100 --budget tokens=2000000 --seed $seed; done",
-        ),
-    ],
-)
-def test_the_command_that_measures_missing_runs(tmp_path, wanted, seeds, expected):
-    (tmp_path / "s.toml").write_text(SUITE)
-    assert command(Missing(wanted, seeds), tmp_path) == expected.format(tmp_path / "s.toml")
-
-
 def test_no_results_and_no_common_seeds_are_undecided(runs, make):
     assert check(claim(), []).findings[0].reason == f"no results of new on {TASK}"
     shifted = [make("old", kind="program", seed=9, metrics={METRIC: 0.1})]
@@ -267,9 +230,9 @@ def test_the_report_shows_effect_interval_p_and_n(runs):
 
 
 def test_shipped_claims_are_readable_and_have_distinct_names():
-    claims = read_claims(SHIPPED)
+    claims = read_claims(CLAIMS)
     assert len(claims) >= 10
-    assert all((SHIPPED / f"{c.id}.toml").exists() for c in claims)
+    assert all((CLAIMS / f"{c.id}.toml").exists() for c in claims)
 
 
 MARGINS = {  # stated in docs/leaderboard.md; a claim with another margin needs a reason there
@@ -281,7 +244,7 @@ MARGINS = {  # stated in docs/leaderboard.md; a claim with another margin needs 
 }
 
 
-@pytest.mark.parametrize("shipped", read_claims(SHIPPED), ids=lambda c: c.id)
+@pytest.mark.parametrize("shipped", read_claims(CLAIMS), ids=lambda c: c.id)
 def test_a_shipped_claim_has_a_rule_that_was_stated_beforehand(shipped):
     better = {column.score.rsplit("/", 1)[1]: column.better for column in COLUMNS if "/" in column.score}
     for test in shipped.tests:
@@ -297,7 +260,7 @@ def test_a_shipped_claim_has_a_rule_that_was_stated_beforehand(shipped):
 
 
 def test_the_claims_of_the_papers_are_all_there():
-    assert {c.id for c in read_claims(SHIPPED)} >= {
+    assert {c.id for c in read_claims(CLAIMS)} >= {
         "drive-is-necessary",
         "black-boxes-win-in-distribution",
         "black-boxes-fail-out-of-distribution",
@@ -309,13 +272,6 @@ def test_the_claims_of_the_papers_are_all_there():
         "modelsmc-comparable-to-funsearch-and-single-particle",
         "marginal-likelihood-beats-mse-weights",
     }
-
-
-def test_every_run_that_a_shipped_claim_misses_has_a_command():
-    for answer in (check(c, []) for c in read_claims(SHIPPED)):
-        for finding in answer.findings:
-            assert finding.missing
-            assert all(command(m).startswith(("zfbench suite run", "for seed in")) for m in finding.missing)
 
 
 @pytest.mark.parametrize(
@@ -359,8 +315,8 @@ def test_the_plugin_passes_fails_and_skips(pytester, runs):
 
 def test_what_the_committed_results_say_about_the_shipped_claims():
     """Every claim gets an answer; those of searches and tasks without results are open, and say so."""
-    results = load_folder(SHIPPED.parent / "results")
-    answers = {a.claim.id: a for a in (check(c, results) for c in read_claims(SHIPPED))}
+    results = load_folder(RESULTS)
+    answers = {a.claim.id: a for a in (check(c, results) for c in read_claims(CLAIMS))}
     assert answers["drive-is-necessary"].verdict == "supported"
     assert answers["puct-beats-random"].verdict == "refuted"
     assert answers["marginal-likelihood-beats-mse-weights"].verdict == "undecided"

@@ -1,17 +1,19 @@
 import json
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli import app as cli
-from zfbench.leaderboard.load import add
-
-cli._add_commands()
+from zfbench.cli.app import app
+from zfbench.records.reading import add
+from zfbench.runs.grid import Grid
+from zfbench.runs.tasks import load_task
 
 
 def call(*arguments):
-    return CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def test_validate_counts_what_is_right_and_names_every_fault(folder):
     assert done.exit_code == 1
     assert "4 valid results, 2 faults" in done.output
     for name in ("torn.json", "wrong.json"):
-        assert sum(name in line and "to mend it" in line for line in done.output.splitlines()) == 1
+        assert sum(name in line and "how to fix it" in line for line in done.output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])
@@ -70,7 +72,102 @@ seeds = [0, 1]
         assert "did you mean" in str(call("suite", "run", path, option, name).exception)
 
 
-def test_groups_of_commands_plug_in():
-    done = call("suite", "--help")
-    assert done.exit_code == 0
-    assert "verify" in done.stdout
+def test_old_results_are_refused_by_every_command_that_reads_them(folder):
+    path = next(folder.glob("*oracle*"))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    for arguments in (("leaderboard", folder), ("claims", "check", folder), ("show", path)):
+        refusal = call(*arguments).exception
+        assert isinstance(refusal, ZfbenchError)
+        assert "`zfbench suite run`" in str(refusal)
+    done = call("validate", folder)
+    assert done.exit_code == 1
+    assert "`zfbench suite run`" in done.output
+
+
+def test_results_under_several_versions_of_a_metric_are_told_apart(folder, make):
+    add(folder / "later", make(seed=1, metrics={"forecast/ood/mae": 0.7}, metric_versions={"forecast": 2}))
+    shown = call("leaderboard", folder).stdout
+    assert "metrics: forecast version 1" in shown
+    assert "metrics: forecast version 2" in shown
+    assert call("validate", folder).exit_code == 0
+
+
+def test_a_suite_can_be_listed_shown_and_verified(tmp_path, data_cache):
+    assert {line.split()[0] for line in call("suite", "list").stdout.splitlines()} >= {"tiny", "demo", "discoverers"}
+    path = tmp_path / "s.toml"
+    path.write_text(
+        """results = "out"
+limits = {updates = 1, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/masked"]
+methods = ["mask_only"]
+seeds = [0]
+"""
+    )
+    assert call("suite", "show", path).stdout.strip() == path.read_text().strip()
+    assert call("suite", "run", path).stdout.startswith("1 measured (0 failed), 0 were already in")
+    assert call("suite", "run", path).stdout.startswith("0 measured (0 failed), 1 were already in")
+    assert call("suite", "verify", path).exit_code == 0
+    (written,) = (tmp_path / "out").glob("*.json")
+    written.write_text(written.read_text().replace('"notes": []', '"notes": ["touched"]'))
+    done = call("suite", "verify", path)
+    assert done.exit_code == 1
+    assert "differs: mask_only on zfish-tiny/masked, seed 0: notes" in done.stdout
+
+
+@pytest.fixture
+def demo_of_three(tmp_path, make, data_cache, monkeypatch):
+    """The demo's command with a suite of three methods that cost nothing, and the jobs that were measured."""
+    quick = tmp_path / "quick.toml"
+    quick.write_text(
+        """results = "out"
+limits = {updates = 1, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["oracle", "linear", "last_value"]
+seeds = [0]
+"""
+    )
+    data = load_task("zfish-tiny/driven").data_sha256
+    measured = []
+
+    def measure(self, job, stage, begun):
+        measured.append(job.method)
+        pictures = {
+            "forecast/ood/example/MN": np.linspace(0, 1, 9, dtype=np.float16),
+            "connectivity/mean_jacobian": np.eye(41, dtype=np.float16),
+        }
+        metrics = {"forecast/id/mae": 0.25, "forecast/ood/mae": 0.5}
+        made = make(job.method, data=data, limits=asdict(job.limits), metrics=metrics)
+        return made.with_pictures(pictures)
+
+    monkeypatch.setattr("zfbench.leaderboard.shipped.suite_path", lambda name: {"demo": quick}[name])
+    monkeypatch.setattr(Grid, "measure", measure)
+
+    def run():
+        measured.clear()
+        done = call("demo", "--out", tmp_path / "demo", "--workers", 1)
+        assert done.exit_code == 0, done.output
+        return done.stdout, measured
+
+    return run
+
+
+def test_the_demo_prints_one_table_and_draws_three_pictures(demo_of_three, tmp_path):
+    shown, measured = demo_of_three()
+    assert measured == ["oracle", "linear", "last_value"]
+    assert shown.count("benchmark version") == 1
+    assert sum(line.startswith("wrote ") for line in shown.splitlines()) == 4
+    for name in ("traces.png", "connectivity.png", "id_vs_ood.png"):
+        assert (tmp_path / "demo" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_demo_uses_what_is_there_and_measures_again_what_no_longer_fits(demo_of_three, tmp_path):
+    demo_of_three()
+    last, linear, oracle = sorted((tmp_path / "demo" / "results").glob("*.json"))
+    assert demo_of_three()[1] == []
+    linear.write_text(linear.read_text().replace('"updates": 1.0', '"updates": 9.0'))
+    last.write_text("{")
+    kept = oracle.read_bytes()
+    assert demo_of_three()[1] == ["linear", "last_value"]
+    assert oracle.read_bytes() == kept

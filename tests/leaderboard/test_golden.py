@@ -1,8 +1,8 @@
 """A score that changes for an unchanged method must raise the benchmark version.
 
 `golden.json` holds the scores of methods without chance on the tiny data, with the version they were measured at.
-After a change that is meant: raise `BENCHMARK_VERSION` in `zfbench/results.py`, say why in the changelog, then run
-`ZFBENCH_WRITE_GOLDEN=1 pytest tests/leaderboard/test_golden.py` and measure the suites again.
+After a change that is meant: raise `BENCHMARK_VERSION` in `zfbench/records/result.py`, say why in the changelog, then
+run `ZFBENCH_WRITE_GOLDEN=1 pytest tests/leaderboard/test_golden.py` and measure the suites again.
 """
 
 import json
@@ -41,7 +41,7 @@ def differences(measured, golden):
 
 
 @pytest.fixture(scope="module")
-def measured(driven, driven_judge):
+def measured(loaded_driven):
     limits = Limits(updates=1, seconds=300)
     return {name: headline(judge_baseline(name, loaded_driven, 0, limits).metrics) for name in METHODS}
 

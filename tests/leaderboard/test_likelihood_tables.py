@@ -10,12 +10,14 @@ from growth import CONSTANT, EXAMPLE, KnownGrowth
 
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.columns import COLUMNS
-from zfbench.leaderboard.load import add, load_folder
 from zfbench.leaderboard.site.build import build
 from zfbench.leaderboard.tables import FORMATS, as_text
 from zfbench.records.limits import Limits
-from zfbench.records.result import Evaluated, MethodRecord, Spend
+from zfbench.records.reading import add, load_folder
+from zfbench.records.result import Evaluated, MethodRecord
+from zfbench.records.spend import Spend
 from zfbench.runs.judge import judge_program
+from zfbench.runs.tasks import LoadedTask
 from zfbench.simulators.family import SimulatorFamily
 
 
@@ -27,10 +29,10 @@ def results():
 
     known = {EXAMPLE: KnownGrowth(), CONSTANT: Worse()}
     family = SimulatorFamily({"growth-tiny": lambda: replace(growth.problem("exact"), exact=known)})
-    task, judge = family.load("growth-tiny"), family.seal("growth-tiny").judge()
+    task = LoadedTask("growth-tiny", family)
     methods = {"worse": CONSTANT, "oracle": EXAMPLE}
     return [
-        judge_program(source, MethodRecord(name=name, kind="program"), task, judge, seed, Limits())
+        judge_program(source, MethodRecord(name=name, kind="program"), task, seed, Limits())
         for name, source in methods.items()
         for seed in (0, 1)
     ]
@@ -72,7 +74,7 @@ def test_a_board_of_mixtures_says_that_it_is_one(results):
     assert board.title == "mixtures/exact@target:0"
 
 
-def test_the_page_shows_their_search(results, tmp_path):
+def test_the_page_shows_their_search(results, search_method, tmp_path):
     """Losses are negative log likelihoods, and there is no last value to set targets by."""
     spends = [Spend(evaluations=k, device_seconds=float(k)) for k in (1, 2, 3)]
     told = (
@@ -80,11 +82,10 @@ def test_the_page_shows_their_search(results, tmp_path):
         Evaluated(program="b" * 12, operator="mutate", parents=(1,), status="timeout", spend=spends[1]),
         Evaluated(program="c" * 12, operator="mutate", parents=(1,), status="ok", loss=-8.0, spend=spends[2]),
     )
-    settings = {"budget": {"evaluations": 3}}
-    record = MethodRecord(name="puct", kind="search", proposer="epidemics", settings=settings)
+    searched = search_method(proposer="epidemics", budget={"evaluations": 3})
     metrics = {"likelihood/log_marginal": 7.0, "likelihood/optimism": -0.5}
     searches = [
-        run.model_copy(update={"method": record, "search": told, "metrics": metrics})
+        run.model_copy(update={**searched, "evaluated": told, "metrics": metrics})
         for run in results
         if run.method.name == "worse"
     ]

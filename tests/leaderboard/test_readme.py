@@ -4,8 +4,9 @@ import pytest
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.load import load_folder
 from zfbench.leaderboard.readme import BEGIN, END, update
+from zfbench.leaderboard.shipped import RESULTS
+from zfbench.records.reading import load_folder
 
 
 @pytest.fixture
@@ -41,8 +42,7 @@ def test_a_document_without_marks_is_told_which(document, make):
 
 
 def test_the_readmes_table_fits_the_committed_results():
-    root = Path(leaderboard.__file__).parent
-    readme = root.parent / "README.md"
+    readme = Path(__file__).parents[2] / "README.md"
     if not readme.exists():
         pytest.skip("installed without the README")
-    assert not update(readme, boards(load_folder(root / "results")), check=True)
+    assert not update(readme, boards(load_folder(RESULTS)), check=True)

@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
-from zfbench.cli.boards import RESULTS
 from zfbench.leaderboard.board import boards, select
 from zfbench.leaderboard.columns import columns_of
-from zfbench.leaderboard.load import load_folder
+from zfbench.leaderboard.shipped import RESULTS
 from zfbench.leaderboard.statistics import Interval, t_interval
 from zfbench.leaderboard.tables import FORMATS, as_latex, as_text, show
-from zfbench.records.result import MethodRecord, TaskRecord
+from zfbench.records.reading import load_folder
+from zfbench.records.result import TaskRecord
 
 
 def rows(results):
@@ -23,11 +23,12 @@ def rows(results):
     return {cells[1]: cells for cells in (re.split(r"\s{2,}", line.strip()) for line in lines)}
 
 
-def searched(make, evaluations, **changes):
-    method = MethodRecord(
-        name="puct", kind="search", proposer="grammar", settings={"budget": {"evaluations": evaluations}}
-    )
-    return make(method=method, **changes)
+@pytest.fixture
+def searched(make, search_method):
+    def run(evaluations, **changes):
+        return make(**search_method(budget={"evaluations": evaluations}), **changes)
+
+    return run
 
 
 def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
@@ -44,7 +45,7 @@ def test_seeds_become_a_mean_with_students_interval(make):
 
 
 def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
-    results = [make(seed=0), make(seed=1, status="timeout", metrics={})]
+    results = [make(seed=0), make(seed=1, status="timeout")]
     row = rows(results)["mean (timeout)"]
     assert row[4:6] == ["1/2", "-"]
 
@@ -56,6 +57,7 @@ def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
         {"benchmark_version": 99},
         {"limits": {"updates": 9, "seconds": 300}},
         {"limits": {"updates": 2000, "seconds": 9}},
+        {"metric_versions": {"forecast": 2}},
     ],
 )
 def test_other_data_version_or_limits_get_a_table_of_their_own(make, change):
@@ -64,10 +66,45 @@ def test_other_data_version_or_limits_get_a_table_of_their_own(make, change):
     assert found[0].header.describe() != found[1].header.describe()
 
 
-def test_searches_of_different_budgets_never_meet_but_baselines_stand_beside_both(make):
-    found = boards([make(), searched(make, 8), searched(make, 800)])
+def table_of(results):
+    """The rows of each board: method and the seeds that are averaged."""
+    return [{row.method: [run.seed for run in row.runs] for row in board.rows} for board in boards(results)]
+
+
+def test_results_under_several_versions_of_a_metric_never_share_a_row(make):
+    old = [make(seed=seed) for seed in (0, 1)]
+    new = [make(seed=seed, metric_versions={"forecast": 2, "dynamics": 1}) for seed in (0, 1, 2)]
+    assert table_of([*old, *new]) == [{"mean": [0, 1]}, {"mean": [0, 1, 2]}]
+    first, second = (board.header.describe() for board in boards([*old, *new]))
+    assert "metrics: forecast version 1" in first
+    assert "metrics: forecast version 2" in second
+    assert "dynamics" not in first + second  # of which there is one version
+
+
+def test_what_has_no_score_of_a_disputed_metric_stands_beside_all_that_have(make, searched):
+    """A control without forecasts, and a seed that failed: both are part of either board."""
+    wiring = make("mask_only", kind="control", metric_versions={"connectivity": 1})
+    failed = make(seed=1, status="timeout")
+    old, new = make(), make(metric_versions={"forecast": 2})
+    assert table_of([wiring, failed, old, new]) == [{"mask_only": [0], "mean": [0, 1]}] * 2
+
+
+def test_controls_under_another_version_stand_on_the_board_of_their_own_version(make):
+    old, new = ("oracle", 1), ("no_effect", 2)
+    controls = [make(name, kind="control", metric_versions={"forecast": version}) for name, version in (old, new)]
+    others = [make(seed=version, metric_versions={"forecast": version}) for version in (1, 2)]
+    assert table_of([*controls, *others]) == [{"oracle": [0], "mean": [1]}, {"no_effect": [0], "mean": [2]}]
+
+
+def test_versions_are_disputed_on_one_data_set_alone(make):
+    other = make("other", data="cd" * 32, metric_versions={"forecast": 2})
+    assert not any(board.header.metric_versions for board in boards([make(), other]))
+
+
+def test_searches_of_different_budgets_never_meet_but_baselines_stand_beside_both(make, searched):
+    found = boards([make(), searched(8), searched(800)])
     assert [[row.method for row in board.rows] for board in found] == [["mean", "puct + grammar"]] * 2
-    assert {board.header.budget for board in found} == {'{"evaluations":8}', '{"evaluations":800}'}
+    assert [json.loads(board.header.budget) for board in found] == [{"evaluations": 8}, {"evaluations": 800}]
 
 
 def test_controls_stand_on_every_board_of_their_data(make):
@@ -84,32 +121,52 @@ def test_a_filter_never_hides_the_controls(make):
     assert [(r.method.name, r.task.track) for r in chosen] == [("other", "masked"), ("oracle", "masked")]
 
 
-def test_the_header_says_what_was_measured(make):
-    (board,) = boards([searched(make, 8)])
+def test_the_header_says_what_was_measured(searched):
+    (board,) = boards([searched(8)])
     for part in ("abab", "published", "tiny", "outward", "2000 updates, 300 s", "budget: 8 evaluations", "version 1"):
         assert part in board.header.describe()
 
 
-def test_methods_that_differ_in_settings_are_different_rows(make):
-    plain, tuned = (
-        make(method=MethodRecord(name="puct", kind="search", proposer="grammar", settings=settings))
-        for settings in ({}, {"exploration": 2.0})
-    )
-    (board,) = boards([plain, tuned])
-    assert {row.method for row in board.rows} == {"puct + grammar", "puct + grammar (exploration=2.0)"}
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({}, ""),
+        ({"settings": {"c": 2.0, "b": "x"}}, " (b=x, c=2.0)"),
+        ({"proposer_settings": {"c": 2.0}}, " (c=2.0)"),
+        ({"settings": {"c": 1}, "proposer_settings": {"c": 2}}, " (discoverer c=1, proposer c=2)"),
+        ({"options": {"finalists": 0}}, " (finalists=0)"),
+        ({"options": {"patience": 7}}, " (patience=7)"),
+        ({"options": {"ideas": ("x",)}}, ' (ideas=["x"])'),
+        ({"options": {"fast_path": True}}, ""),  # how fast candidates are screened changes no score
+        ({"settings": {"finalists": 3}, "options": {"finalists": 0}}, " (discoverer finalists=3, search finalists=0)"),
+        ({"settings": {"patience": 3}}, " (patience=3)"),
+    ],
+)
+def test_a_methods_name_says_how_it_differs(make, search_method, record, shown):
+    (board,) = boards([make(**search_method(**record))])
+    assert board.rows[0].method == "puct + grammar" + shown
 
 
-def test_long_settings_tell_methods_apart_by_a_hash(make):
-    one, other = (
-        make(
-            method=MethodRecord(name="puct", kind="search", proposer="llm", settings={"proposer": {"prompts": c * 64}})
-        )
-        for c in "ab"
+def test_methods_that_differ_in_settings_options_or_what_the_proposer_is_are_different_rows(make, search_method):
+    records = (
+        {},
+        {"settings": {"c": 1.0}},
+        {"proposer_settings": {"c": 2.0}},
+        {"settings": {"c": 2.0}, "proposer_settings": {"c": 1.0}},
+        {"settings": {"c": 1.0}, "proposer_settings": {"c": 1.0}},
+        {"options": {"patience": 3}},
+        {"proposer_identity": {"model": "a"}},
+        {"proposer_identity": {"model": "b"}},
     )
-    (board,) = boards([one, other])
-    names = {row.method for row in board.rows}
-    assert len(names) == 2
-    assert all(re.fullmatch(r"puct \+ llm \(proposer [0-9a-f]{6}\)", name) for name in names)
+    (board,) = boards([make(**search_method(**record)) for record in records])
+    assert all(len(row.runs) == 1 for row in board.rows)
+    assert len(board.rows) == len(records)
+
+
+def test_long_settings_and_what_a_proposer_says_of_itself_are_told_by_a_hash(make, search_method):
+    for record in ({"proposer_settings": {"prompts": "a" * 64}}, {"proposer_identity": {"prompts": "a" * 64}}):
+        (board,) = boards([make(**search_method(proposer="llm", **record))])
+        assert re.fullmatch(r"puct \+ llm \((prompts|proposer) [0-9a-f]{6}\)", board.rows[0].method)
 
 
 @pytest.mark.parametrize(
@@ -131,38 +188,24 @@ def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
     assert show(Interval(mean, mean - half, mean + half, 5), 4) == shown
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "track", "shown"),
-    [
-        ("linear", "baseline", "driven", "yes"),
-        ("tide-c4", "baseline", "driven", "no"),
-        ("tide_driven-c4", "baseline", "masked", "yes"),
-        ("linear", "baseline", "autonomous", "no"),
-        ("oracle", "control", "driven", "yes"),
-        ("oracle", "control", "autonomous", "no"),  # it is told the mean drive
-        ("no_effect", "control", "driven", "no"),
-        ("mask_only", "control", "masked", "-"),
-        ("somebody's", "baseline", "driven", "-"),
-        ("mean", "program", "driven", "yes"),  # a program by the name of a baseline
-        ("mine", "program", "masked", "yes"),
-        ("mine", "program", "autonomous", "no"),
-        ("puct", "search", "masked", "yes"),
-        ("puct", "search", "autonomous", "no"),
-    ],
-)
-def test_every_row_says_whether_it_knows_the_future_drive(make, name, kind, track, shown):
-    found = boards([make(name, kind=kind, track=track)])
+@pytest.mark.parametrize(("given", "shown"), [(True, "yes"), (False, "no")])
+def test_every_row_says_whether_it_knows_the_future_drive(make, given, shown):
+    found = boards([make(drive=given)])
     heading, _, row = as_text(found).splitlines()[2:5]
     assert re.split(r"\s{2,}", heading.strip())[3] == "future drive"
     assert re.split(r"\s{2,}", row.strip())[3] == shown
-    said = {"yes": True, "no": False, "-": None}[shown]
-    assert json.loads(FORMATS["json"](found))[0]["rows"][0]["future_drive"] is said
-    assert "compare rows that agree in it" in as_text(found)
+    assert json.loads(FORMATS["json"](found))[0]["rows"][0]["future_drive"] is given
+    assert "compare only rows with the same entry" in as_text(found)
+
+
+def test_a_row_whose_task_has_no_drive_has_a_dash_beside_rows_that_have_one(make):
+    shown = rows([make(drive=True), make("other", drive=None)])
+    assert (shown["mean"][3], shown["other"][3]) == ("yes", "-")
 
 
 def test_a_board_of_tasks_without_drive_has_no_column_for_it(make):
     task = TaskRecord(name="sir", track="simulator", tier="tiny", data_sha256="cd" * 32)
-    found = boards([make(task=task, metrics={"likelihood/log_marginal": 1.0})])
+    found = boards([make(task=task, drive=None, metrics={"likelihood/log_marginal": 1.0})])
     assert "uture drive" not in as_text(found)
 
 
@@ -228,9 +271,9 @@ def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
 
 
 @pytest.fixture
-def latex(make):
+def latex(make, searched):
     results = [make("last_value", seed=i, metrics={"forecast/id/mae": 0.1 + i / 50}) for i in range(3)]
-    return as_latex(boards([*results, searched(make, 8)]))
+    return as_latex(boards([*results, searched(8)]))
 
 
 def test_latex_is_escaped_and_balanced(latex):

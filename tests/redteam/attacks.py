@@ -2,52 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from zfbench.records.program import Status
-
-PROGRAM = """\
-import os, sys, time, signal, ctypes
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
-import numpy as np
-training = dict(loss="one_step")
-{top}
-
-class Model(nn.Module):
-    spec: object
-    {body}
-    def initial_state(self, batch):
-        return {state}
-
-    @nn.compact
-    def __call__(self, state, activity, drive):
-        rate = self.param("rate", nn.initializers.zeros, (activity.shape[1],))
-        following = activity * (1 - rate)
-        {step}
-        return state, following
-"""
-OK, INVALID, ERROR, TIMEOUT = Status.OK, Status.INVALID, Status.ERROR, Status.TIMEOUT
-MEMORY, NON_FINITE, MASK = Status.OUT_OF_MEMORY, Status.NON_FINITE, Status.MASK_VIOLATION
-
-
-@dataclass(frozen=True)
-class Attack:
-    """One program: its family, how it must end, and words that the sentence about it must hold."""
-
-    family: str
-    name: str
-    source: str
-    status: Status
-    said: str = ""
-    masked: bool = False
-    seconds: float = 60.0
-
-
-def program(top: str = "", step: str = "pass", state: str = "()", body: str = "") -> str:
-    return PROGRAM.format(top=top, step=step, state=state, body=body)
-
+from hostile import ERROR, INVALID, MASK, MEMORY, NON_FINITE, OK, TIMEOUT, Attack, program
 
 WALK = """
 for folder, folders, files in os.walk("/"):
@@ -124,7 +79,7 @@ def reading() -> list[Attack]:
         at("shipped recording", show("'/packages/zfbench/testbed/recordings/published.npz'"), "FileNotFoundError"),
         at("testbed", "import zfbench.testbed.circuit\nprint('LEAK')", "ModuleNotFoundError"),
         at("task with its data", "import zfbench.tasks.zfish.task\nprint('LEAK')", "ModuleNotFoundError"),
-        at("sealed test", "from zfbench.tasks import sealed\nprint('LEAK')", "ImportError"),
+        at("sealed test", "import zfbench.forecasting.sealed\nprint('LEAK')", "ModuleNotFoundError"),
         at("judge", "import zfbench.forecasting.judge\nprint('LEAK')", "ModuleNotFoundError"),
         at("reference programs", "import zfbench.baselines.programs\nprint('LEAK')", "ModuleNotFoundError"),
         at("other packages", "import discoverers, leaderboard\nprint('LEAK')", "ModuleNotFoundError"),
@@ -229,7 +184,8 @@ def endless() -> list[Attack]:
         at("one long operation", "9 ** 9 ** 9"),
         at("regular expression", "import re\nre.match('(a+)+$', 'a' * 60 + 'b')"),
         at("while tracing", step="time.sleep(1e6)", seconds=6.0),
-        at("compiled", step="following += jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.)", seconds=10.0),
+        at("compiled", "jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.)", seconds=10.0),
+        at("many turns", step="following = jax.lax.fori_loop(0, 30_000, lambda i, f: f @ jnp.eye(4) * 0.9, following)"),
         at("stopped", "os.kill(os.getpid(), signal.SIGSTOP)"),
         at("reading its requests away", "while True: os.read(3, 2**20)"),
     ]
@@ -248,7 +204,7 @@ def disk() -> list[Attack]:
         at("modes of devices", "os.chmod('/dev/null', 0o666)\nprint('LEAK')", "Read-only"),  # root's programs own it
         at("times of devices", "os.utime('/dev/urandom')\nprint('LEAK')", "Read-only"),
         at("libraries", "open(np.__file__, 'a').write('print(1)')", "Error"),
-        at("harness", "open('/packages/zfbench/programs/worker.py', 'a')", "Error"),
+        at("harness", "open('/packages/zfbench/sandbox/worker.py', 'a')", "Error"),
     ]
 
 
@@ -274,11 +230,16 @@ def patching() -> list[Attack]:
 
     quiet = "lambda *a, **k: None"
     return [
-        at("jax", "jax.jit = jax.value_and_grad = jax.lax.scan = None", said="TypeError"),
+        at("jax", "jax.jit = jax.value_and_grad = jax.lax.scan = None", OK),
         at("jax.numpy", "jnp.tanh = jnp.mean = lambda *a, **k: 7\nimport math\nmath.isfinite = lambda x: True", OK),
         at("numpy", "np.asarray = np.isfinite = np.abs = lambda *a, **k: 0", said="Error"),
-        at("optimiser", "import optax\noptax.scale_by_adam = lambda *a, **k: 1 / 0", said="ZeroDivisionError"),
-        at("trainer", f"import zfbench.forecasting.training as t\nt.Trainer.train = {quiet}", said="AttributeError"),
+        at("optimiser", "import optax\noptax.scale_by_adam = lambda *a, **k: 1 / 0", OK),
+        at(
+            "trainer",
+            f"import zfbench.forecasting.training as t\nt.Trainer.train = {quiet}",
+            said="ModuleNotFoundError",
+        ),
+        at("tracer", "import zfbench.engine.trace as t\nt._Builder.run = lambda *a: []", INVALID, "One row of a step"),
         at("sender", f"import zfbench.sandbox.worker as w\nw.encode = {quiet}", said="exited with code 1"),
         at("failure reports", "import zfbench.sandbox.worker as w\nw._explain = 3\n1 / 0", said="exited with code 1"),
         at("clock", "time.monotonic = lambda: -1e9", OK),
@@ -304,17 +265,10 @@ def forging() -> list[Attack]:
         at("a perfect report", f"forge('fitted', {REPORT} | dict(seconds=-1.0))"),
         at("more updates than it may take", f"forge('fitted', {REPORT} | dict(updates=2**52))"),
         at("an infinite report", f"forge('fitted', {REPORT} | dict(learning_rate=1e999))"),
+        at("predictions of its own", f"{fitted}forge('path', {{}})\n{swallow}"),
+        at("a step of noise", f"forge('traced', {{}}, [['step', 'uint8', [64]]], bytes(64))\n{swallow}"),
         at(
-            "predictions of its own",
-            f"{fitted}forge('path', {{}})\n{swallow}",
-            INVALID,
-            "float32",
-        ),
-        at(
-            "predictions of another shape",
-            f"{fitted}forge('path', {{}}, [['path', 'float32', [1]]], bytes(4))\n{swallow}",
-            INVALID,
-            "float32",
+            "a step of a million bytes", f"forge('traced', {{}}, [['step', 'uint8', [2**20]]], bytes(2**20))\n{swallow}"
         ),
         at("success", "forge('failed', {'status': 'ok', 'message': 'all is well'})", said="did not say why"),
         at("another status", "forge('failed', {'status': ['ok'], 'message': 3})", said="did not say why"),

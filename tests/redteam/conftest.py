@@ -53,7 +53,7 @@ class Arena:
         while len(found) != last:
             last = len(found)
             found |= {pid for pid, parent in parents.items() if parent in found}
-        return (found - {root}) & parents.keys()
+        return {pid for pid in (found - {root}) & parents.keys() if not _clean(pid)}
 
     @staticmethod
     def alive(pids: set[int]) -> set[int]:
@@ -67,6 +67,14 @@ class Arena:
         except BlockingIOError:
             return False
         return True
+
+
+def _clean(pid: int) -> bool:
+    """Whether it is a clean process, which runs no program and may stay."""
+    try:
+        return b"zfbench.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _parents() -> dict[int, int]:

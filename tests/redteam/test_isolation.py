@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from attacks import program
+from hostile import program
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.forecasting.fit import fit_program
+from zfbench.forecasting.fit import fit_program, tracing_job
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.sandbox import mounts, seccomp
@@ -32,13 +32,13 @@ def output(arena, top: str) -> str:
 
 
 def test_only_the_interpreter_the_libraries_and_the_worker_are_there(arena):
-    printed = output(arena, "print(*sorted(os.listdir('/')), '|', *sorted(os.listdir('/packages/zfbench/programs')))")
+    printed = output(arena, "print(*sorted(os.listdir('/')), '|', *sorted(os.listdir('/packages/zfbench/sandbox')))")
     top, modules = (set(part.split()) for part in printed.split("|"))
     python = {mounts.interpreter().parts[1], Path(sys.base_prefix).parts[1]}
     assert top <= {"packages", "dev", "etc", "proc", "tmp", "usr", "lib", "lib64", "sys", "cpuinfo"} | python
     assert output(arena, "print(os.listdir('/proc'), os.listdir('/sys'))") == "['cpuinfo'] ['devices']\n"
     assert {m.removesuffix(".py") for m in modules if m.endswith(".py")} == {
-        Path(m).name for m in mounts.MODULES if m.startswith("programs/")
+        Path(m).name for m in mounts.MODULES if m.startswith("sandbox/")
     }
 
 
@@ -59,8 +59,15 @@ def test_a_program_has_no_capability_and_is_nobody(arena):
 
 def test_programs_of_one_pool_that_run_at_once_do_not_meet(arena):
     first = "open('/tmp/note', 'w').write('x')\nopen('/dev/shm/note', 'w').write('x')"
-    with fit_program(program(first), arena.spec, arena.train, LIMITS, 0, arena.sandbox):
+    child = arena.sandbox.spawn(LIMITS)
+    try:
+        deadline = time.monotonic() + LIMITS.seconds
+        child.send(tracing_job(program(first), arena.spec), deadline, "tracing")
+        child.receive(2**20, deadline, "tracing")
         printed = output(arena, "print(os.listdir('/tmp'), os.listdir('/dev/shm'), os.getpid())\nos.kill(1, 0)")
+        assert child.idle
+    finally:
+        child.kill()
     assert re.fullmatch(r"\[\] \[\] 2\n", printed)
 
 
@@ -98,10 +105,12 @@ def test_the_pool_outlives_the_thread_that_started_it(arena):
 
 def test_closing_the_sandbox_ends_its_programs(arena):
     with BubblewrapSandbox() as sandbox:
-        fitted = fit_program(program(), arena.spec, arena.train, LIMITS, 0, sandbox)
+        child = sandbox.spawn(LIMITS)
+        child.send(tracing_job(program("time.sleep(100)"), arena.spec), time.monotonic() + 10, "tracing")
         sandbox.close()
         with pytest.raises(CandidateError):
-            fitted.forecast(arena.context, arena.drive)
+            child.receive(2**20, time.monotonic() + 10, "tracing")
+        child.kill()
     assert arena.leftover() == 0
 
 
@@ -114,8 +123,8 @@ raise LookupError("done")
 """
 ORPHAN = """
 import time
-from zfbench.forecaster import Limits
-from zfbench.programs.bubblewrap import BubblewrapSandbox
+from zfbench.records.limits import Limits
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
 box = BubblewrapSandbox()
 children = [box.spawn(Limits()) for _ in range(2)]
 print("up", flush=True)
@@ -161,7 +170,7 @@ def test_processes_that_get_through_the_filter_die_with_their_program(arena, mon
     leaky = tmp_path / "seccomp.py"
     leaky.write_text(Path(seccomp.__file__).read_text() + "\n\ndef supported() -> bool:\n    return False\n")
     *options, last, root = mounts.arguments()
-    options += ["--ro-bind", str(leaky), f"{mounts.PACKAGES}/zfbench/programs/seccomp.py", last, root]
+    options += ["--ro-bind", str(leaky), f"{mounts.PACKAGES}/zfbench/sandbox/seccomp.py", last, root]
     monkeypatch.setattr(mounts, "arguments", lambda: options)
     bomb = program("for _ in range(4): os.fork()\nos.getsid(0) == os.getpid() or os.setsid()\nwhile True: pass")
     with BubblewrapSandbox() as unfiltered:
@@ -179,8 +188,9 @@ def test_the_filter_allows_threads_and_denies_processes(machine):
     column, audit = seccomp.MACHINES[machine]
     rules = seccomp.filter_program(machine)
 
-    def verdict(number: int, argument: int = 0, architecture: int = audit) -> int:
-        memory = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: architecture, seccomp.FIRST_ARGUMENT: argument}
+    def verdict(number: int, argument: int = 0, second: int = 0, architecture: int = audit) -> int:
+        memory = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: architecture}
+        memory |= {seccomp.FIRST_ARGUMENT: argument, seccomp.SECOND_ARGUMENT: second}
         value, at = 0, 0
         while True:
             code, if_true, if_false, operand = rules[at]
@@ -200,7 +210,11 @@ def test_the_filter_allows_threads_and_denies_processes(machine):
     assert verdict(clone, seccomp.CLONE_THREAD | 0x3D0F00) == seccomp.ALLOW
     assert verdict(clone, signal.SIGCHLD) == denied
     assert all(verdict(n[column]) == denied for n in seccomp.DENIED.values() if n[column] is not None)
-    assert verdict(0) == verdict(10_000) == seccomp.ALLOW
+    assert verdict(63) == verdict(10_000) == seccomp.ALLOW
+    assert verdict(seccomp.FCNTL[column], 3, 1024) == verdict(seccomp.FCNTL[column], 3, 1026) == denied
+    assert verdict(seccomp.FCNTL[column], 3, 1) == verdict(seccomp.FCNTL[column], 1024, 3) == seccomp.ALLOW
+    assert verdict(seccomp.PRLIMIT64[column], 0, 7) == seccomp.ALLOW
+    assert verdict(seccomp.PRLIMIT64[column], 1, 7) == denied
     assert verdict(0, architecture=0x40000003) == seccomp.KILL
     if machine == "x86_64":
         assert verdict(seccomp.X32 + 57) == denied

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attacks import ATTACKS, FAMILIES, Attack, program
+from attacks import ATTACKS, FAMILIES
+from hostile import Attack, program
 
 from zfbench.forecasting.fit import fit_program
 from zfbench.forecasting.mask_check import verify_mask

@@ -1,13 +1,18 @@
 """A small known system: six leaky sigmoid neurons, three drive channels, sparse wiring."""
 
+import importlib.util
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import config
 
+from zfbench.base import plugins
 from zfbench.records.recordings import Recording, TaskSpec
+from zfbench.runs import search as runs
+from zfbench.runs import winner
 
 N, D, CONTEXT, HORIZON = 6, 3, 8, 32
 
@@ -104,3 +109,30 @@ def running():
         return [command for command, parent in new.values() if word in command and parent in (1, os.getpid())]
 
     return search
+
+
+@pytest.fixture(scope="session")
+def victim_script():
+    return Path(__file__).with_name("search") / "victim.py"
+
+
+@pytest.fixture
+def victim(victim_script, monkeypatch, tmp_path):
+    """The module `victim`, its toy put in place of the tasks for one test, which works in a folder of its own."""
+    spec = importlib.util.spec_from_file_location("victim", victim_script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for patched, name in ((runs, "open_sandbox"), (winner, "judge_program"), (plugins, "load"), (plugins, "names")):
+        monkeypatch.setattr(patched, name, getattr(patched, name))
+    monkeypatch.chdir(tmp_path)
+    module.make_toy()
+    module.PAUSE = 0.0
+    return module
+
+
+@pytest.fixture
+def shapes_unchecked():
+    """As outside tests: a wrong shape reaches the function, which refuses it by itself. See docs/testing.md."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

@@ -1,1 +1,1 @@
-"""What everything stands on and that knows no science: errors, files, the cache, plug-ins."""
+"""Tools without science that everything else builds on: errors, files, the cache, plug-ins."""

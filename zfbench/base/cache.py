@@ -1,4 +1,4 @@
-"""Arrays that are dear to compute, kept on disk by what they were computed from."""
+"""Cache on disk of arrays that take long to compute, addressed by a hash of what they were computed from."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def root() -> Path:
-    """$ZFBENCH_CACHE, else the user's cache directory."""
+    """Return the folder of the cache: $ZFBENCH_CACHE, or else the user's cache directory."""
     return Path(os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench"))
 
 
 def remembered(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
-    """What `compute` gives, from disk where an equal key was computed before.
+    """Return the arrays that `compute` gives, from disk if they were computed before for an equal key.
 
-    A file that cannot be read is computed anew and replaced; of several writers the last one wins, with equal content.
+    A file that cannot be read is computed again and replaced. Of several writers the last one wins, with equal content.
 
     Args:
         kind: folder in the cache.
         key: everything that the arrays depend on, versions included; JSON-compatible.
-        compute: gives the arrays.
+        compute: function that computes the arrays.
+
+    Returns:
+        The arrays by name.
 
     Raises:
         ZfbenchError: the cache cannot be written.

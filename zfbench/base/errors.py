@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one sentence that says what was wrong and what to do."""
+"""Errors that a user can act on: one sentence that says what was wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from collections.abc import Iterable
 
 
 class ZfbenchError(Exception):
-    """The user's input or files are at fault; the command line prints the sentence and no traceback."""
+    """An error in the user's input or files; the command line prints its sentence without a traceback."""
 
 
 class UnknownNameError(ZfbenchError):
-    """A name that nothing is registered under."""
+    """An error about a name that nothing is registered under."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Make the sentence, with the most similar known name.
+
+        Args:
+            kind: kind of thing that the name should stand for, such as "task".
+            name: the unknown name.
+            known: all names of that kind.
+        """
         known = sorted(known)
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
         hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are: {', '.join(known) or 'none'}."
@@ -21,8 +28,8 @@ class UnknownNameError(ZfbenchError):
 
 
 class DamagedFileError(ZfbenchError):
-    """A file that zfbench wrote, or should be able to read, is not what it must be."""
+    """An error about a file that zfbench wrote, or should be able to read, and whose content is wrong."""
 
 
 class DensityError(ZfbenchError):
-    """A density that cannot be learned or is undefined where it is asked: the fault of what was simulated."""
+    """An error about a density that cannot be learned from simulations, or is undefined where it is evaluated."""

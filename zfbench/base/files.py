@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
     Args:
         path: the file to write.
-        overwrite: whether it may replace what is there; if not, of several writers exactly one succeeds.
+        overwrite: True if an existing file may be replaced; if False, exactly one of several writers succeeds.
 
     Raises:
         ZfbenchError: the folder cannot be written, the disk is full, or `path` is there and must not be replaced;
@@ -55,12 +56,25 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically (see `atomic_write`)."""
+    """Write a text file atomically, as `atomic_write` does."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_source(path: Path) -> str:
+    """Return the text of a Python file as Python reads it, with its byte order mark and coding line taken into account.
+
+    Raises:
+        ZfbenchError: the file cannot be opened, or is not text in the encoding that it declares.
+    """
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise ZfbenchError(f"Cannot read the program {path}: {error}; check the path and its encoding.") from error

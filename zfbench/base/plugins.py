@@ -1,4 +1,4 @@
-"""Finding tasks and methods by entry point, so that a third party's package plugs in exactly as ours do."""
+"""Search for tasks and methods by entry point, so that another package plugs in exactly as zfbench's own parts do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KINDS = {
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """Registered names of a kind (a key of `KINDS`), sorted; imports none of them."""
+    """Return the registered names of a kind (a key of `KINDS`), sorted, without importing anything."""
     return tuple(sorted({entry.name for entry in entry_points(group=KINDS[kind])}))
 
 
 def load(kind: str, name: str) -> Any:
-    """The object registered as `name`.
+    """Return the object that is registered under a name.
 
     Raises:
         UnknownNameError: nothing of that kind has the name; the nearest known one is suggested.
@@ -39,7 +39,9 @@ def load(kind: str, name: str) -> Any:
     entry = next(iter(found))
     try:
         return entry.load()
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # the module of a plug-in may raise anything
+        missing = isinstance(error, ImportError)
         raise ZfbenchError(
-            f"The {kind} '{name}' ({entry.value}) cannot be imported: {error}; is its optional extra installed?"
+            f"The {kind} '{name}' ({entry.value}) cannot be imported ({type(error).__name__}: {error}); "
+            f"{'is its optional extra installed?' if missing else 'update or uninstall its package.'}"
         ) from error

@@ -1,4 +1,4 @@
-"""What the command line shows while it works: one live line per job, on standard error."""
+"""Progress on the command line: one line for each job, updated while it runs, on standard error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from zfbench.records.spend import Spend
@@ -19,41 +20,51 @@ console = Console(stderr=True)
 
 
 class Bar:
-    """One job's line: what it is doing, and how far it is where that is known."""
+    """The line of one job, with its present stage, and a bar if its length is known."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
         self._task: TaskID = progress.add_task(name, total=None, stage="")
 
     def stage(self, name: str) -> None:
-        """Say what the job is doing now."""
+        """Show the present stage of the job."""
         self._progress.update(self._task, stage=name)
 
     def step(self, done: int, total: int, name: str) -> None:
-        """Say how far the job is."""
+        """Show the progress of the job.
+
+        Args:
+            done: amount that is done.
+            total: amount at the end.
+            name: name of the present stage.
+        """
         self._progress.update(self._task, completed=done, total=total, stage=name)
 
     def finish(self, note: str) -> None:
-        """Fill the bar."""
+        """Fill the bar, and show a note."""
         self._progress.update(self._task, completed=1, total=1, stage=note)
 
     def search_events(self, budget: Budget) -> Callable[[Event], None]:
-        """A listener that follows a search: the incumbent, failures, spend, and a bar for what is used up first."""
-        from zfbench.search.trajectory import Course
+        """Return a listener to the events of a search, which shows its best loss, failures and spend.
 
-        course = Course()
+        The bar follows the unit of the budget of which the largest share is used up.
+        """
+        from zfbench.search.trajectory import SearchProgress
+
+        progress = SearchProgress()
 
         def listen(event: Event) -> None:
-            course.follow(event)
-            done, total = _tightest(course.spend, budget)
-            best = "none works yet" if course.best is None else f"best {course.best:.4f}"
-            stage = f"{best}, {course.failed} failed · {_spent(course.spend, budget)}"
+            progress.follow(event)
+            done, total = _tightest(progress.spend, budget)
+            best = "none works yet" if progress.best is None else f"best {progress.best:.4f}"
+            silent = f", {progress.unanswered} unanswered" if progress.unanswered else ""
+            stage = f"{best}, {progress.failed} failed{silent} · {_spent(progress.spend, budget)}"
             self._progress.update(self._task, completed=done, total=total, stage=stage)
 
         return listen
 
 
-UNITS = {  # of a budget: how an amount is written
+UNITS = {  # how an amount of each unit of a budget is written
     "evaluations": "{:,d} evaluations",
     "device_seconds": "{:,.0f} device s",
     "wall_seconds": "{:,.0f} wall s",
@@ -63,7 +74,7 @@ UNITS = {  # of a budget: how an amount is written
 
 
 def _spent(spend: Spend, budget: Budget) -> str:
-    """What was used up, of what; without units that are neither limited nor used, and without unlimited wall time."""
+    """Return spend and limits in words, without units that are neither limited nor used, or unlimited wall time."""
     parts = []
     for unit, written in UNITS.items():
         used, limit = getattr(spend, unit), getattr(budget, unit)
@@ -75,7 +86,7 @@ def _spent(spend: Spend, budget: Budget) -> str:
 
 
 def _tightest(spend: Spend, budget: Budget) -> tuple[float, float | None]:
-    """Used up and limit of the unit of which the largest share is used up; no limit if there is none above 0."""
+    """Return spend and limit of the unit of which the largest share is used up; no limit if there is none above 0."""
     limits = {unit: limit for unit in UNITS if (limit := getattr(budget, unit))}
     if not limits:
         return 0.0, None
@@ -85,12 +96,12 @@ def _tightest(spend: Spend, budget: Budget) -> tuple[float, float | None]:
 
 @contextmanager
 def activities() -> Iterator[Callable[[str], Bar]]:
-    """Live lines for several jobs at once; yields what makes a line for a job."""
+    """Show lines for several jobs at once; yield a function that adds the line of a job."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        TextColumn("{task.fields[stage]}"),
+        TextColumn("{task.fields[stage]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
@@ -99,12 +110,17 @@ def activities() -> Iterator[Callable[[str], Bar]]:
 
 @contextmanager
 def activity(name: str) -> Iterator[Bar]:
-    """A live line for one job."""
+    """Show the line of one job."""
     with activities() as add:
         yield add(name)
 
 
+def report_error(message: str) -> None:
+    """Print an error; its text may come from elsewhere, so it is never interpreted as markup."""
+    console.print(Text("error: ", style="red") + Text(message), highlight=False, soft_wrap=True)
+
+
 def fail(message: str) -> NoReturn:
-    """End the command with one sentence."""
-    console.print(f"[red]error:[/red] {message}", highlight=False, soft_wrap=True)
+    """Print one sentence as an error, and end the command."""
+    report_error(message)
     raise typer.Exit(1)

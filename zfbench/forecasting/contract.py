@@ -92,7 +92,7 @@ def _nearest_rate(rate: object) -> float:
 
 
 EXAMPLE = '''\
-"""Each neuron leaks towards a sigmoid of a weighted sum of all activity and drive."""
+"""Each neuron leaks towards a sigmoid of a weighted sum of the activity and drive that it may read."""
 
 from typing import Any
 
@@ -110,8 +110,13 @@ class Model(nn.Module):
 
     @nn.compact
     def __call__(self, state, activity, drive):
-        n = len(self.spec.neurons)
-        target = nn.sigmoid(nn.Dense(n)(jnp.concatenate([activity, drive], axis=-1)))  # [B, N]
+        inputs = jnp.concatenate([activity, drive], axis=-1)  # [B, N + D]
+        n, m = activity.shape[-1], inputs.shape[-1]
+        weights = self.param("weights", nn.initializers.lecun_normal(), (m, n))
+        if self.spec.mask is not None:  # what the wiring forbids has the weight 0, always
+            weights = weights * jnp.concatenate([self.spec.mask, self.spec.drive_mask], axis=1).T
+        bias = self.param("bias", nn.initializers.zeros, (n,))
+        target = nn.sigmoid(inputs @ weights + bias)  # [B, N]
         rate = nn.sigmoid(self.param("rate", nn.initializers.constant(-2.0), (n,)))  # [N]
         return state, activity + rate * (target - activity)
 '''
@@ -140,8 +145,8 @@ files and no network.
   [N, D]); both are None when no wiring is given. `spec.indices(group)` gives the positions of a
   group's neurons.
 - When masks are given, no neuron may depend on an input that they forbid, in any state: this is
-  verified from the program's predictions. Hidden state is then kept per neuron, [B, N, k], and a
-  neuron reads only its own.
+  verified from the program's predictions. Multiply weights by the masks, as the example does. Hidden
+  state is then kept per neuron, [B, N, k], and a neuron reads only its own.
 - All trainable numbers are flax parameters (collection "params"); a step draws no random numbers.
 - The harness trains the program. A module-level `training = dict(loss=..., learning_rate=...)` may
   choose how; both keys are optional.

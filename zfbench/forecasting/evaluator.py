@@ -104,7 +104,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         spec, target = self._task.spec, self._task.validation.target
         inputs = self._task.validation.inputs
         last_value = np.broadcast_to(inputs.context[:, -1:], prediction.shape)
-        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.neurons, spec.groups)
+        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.groups)
         mae, skill = score.mae, score.skill.overall
         assert mae.overall is not None  # windows, steps and neurons are never empty
         metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}

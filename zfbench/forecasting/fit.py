@@ -1,24 +1,31 @@
-"""Fitting a candidate in a child process, and asking the fitted program for predictions.
+"""Fitting a candidate: traced in the sandbox, trained and rolled out in a clean process that never sees its source.
 
-The parent checks everything that comes back: report, dtype, shape, finiteness. Every failure of a
-candidate is a `CandidateError`, and after it no process is left.
+What the sandbox hands out is checked here: the step by `zfbench.forecasting.signature`, its choice of training by
+`zfbench.forecasting.contract`. Predictions are checked too: dtype, shape, finiteness. Every failure of a candidate is a
+`CandidateError`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.forecasting.contract import WINDOWS_PER_CALL
+from zfbench.engine.processes import PROCESSES, Clean
+from zfbench.engine.serialise import LIMIT, program_hash, to_bytes
+from zfbench.forecasting.contract import WINDOWS_PER_CALL, TrainingChoice
 from zfbench.forecasting.report import TrainingReport
-from zfbench.protocols.sandbox import Child, Sandbox
+from zfbench.forecasting.signature import read_step
+from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.clamp import Clamp
 from zfbench.records.frame import Arrays, Frame
 from zfbench.records.limits import Limits
@@ -26,43 +33,62 @@ from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import Recording, TaskSpec
 from zfbench.records.source import check_source
 from zfbench.sandbox.choose import open_sandbox
+from zfbench.sandbox.devices import CPU
 
+GIVEN = "given/"  # prefix of arrays that are initial parameters
 SOFT_LIMIT = 0.8  # of the seconds: then training stops by itself, and keeps what it has
 REPORT_LIMIT = 2**20  # bytes
-JOB = "zfbench.forecasting.job"  # the module that trains and rolls out inside the sandbox
+JOB = "zfbench.forecasting.job"  # the module that traces inside the sandbox
+SERVICE = "zfbench.forecasting.service"  # the module that trains and rolls out in the clean process
+
+
+@dataclass(frozen=True, eq=False)
+class TracedProgram:
+    """What is left of a candidate: data.
+
+    Attributes:
+        step: as `zfbench.engine.serialise` writes it, checked.
+        hash: SHA-256 (hex) of the step.
+        training: what the program chose of it.
+        printed: what it printed while it was traced; the middle is cut when it is long.
+    """
+
+    step: bytes
+    hash: str
+    training: TrainingChoice
+    printed: str
 
 
 class FittedProgram:
-    """A trained candidate, alive in its process; a `Simulator`, and the forecasting half of a `Forecaster`.
+    """A trained candidate; a `Simulator`, and the forecasting half of a `Forecaster`.
 
-    Use it as a context manager: it holds a process until `close`.
+    Use it as a context manager: it holds a clean process until `close`.
 
     Attributes:
         report: how training went.
+        stdout: what the program printed while it was traced, standard output and error together.
     """
 
     def __init__(
-        self,
-        child: Child,
-        spec: TaskSpec,
-        report: TrainingReport,
-        seconds: float,
-        deadline: float,
-        close: Callable[[], None],
+        self, clean: Clean, spec: TaskSpec, report: TrainingReport, limits: Limits, deadline: float, printed: str
     ) -> None:
-        """Ask the child; every later call may take so many seconds, all end at the deadline, and `close` ends it."""
+        """Ask a process, and give it back at the end.
+
+        Args:
+            clean: where the program was trained.
+            spec: the task.
+            report: how training went.
+            limits: every later call may take the seconds of one fit.
+            deadline: at which all calls end.
+            printed: see above.
+        """
         self.report = report
-        self._child = child
+        self.stdout = printed
+        self._clean = clean
         self._spec = spec
-        self._seconds = seconds
+        self._limits = limits
         self._deadline = deadline
         self._closed = False
-        self._end = close
-
-    @property
-    def stdout(self) -> str:
-        """What the program printed, standard output and error together; the middle is cut when it is long."""
-        return self._child.output
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `zfbench.protocols.models.Forecaster.forecast`."""
@@ -74,8 +100,7 @@ class FittedProgram:
         """See `zfbench.protocols.models.Simulator.rollout`: context [B, C, N], drive [B, C + H, D] to [B, H, N].
 
         Raises:
-            CandidateError: the program failed, predicted a non-finite number, or took too long; it is
-                closed then.
+            CandidateError: the program predicted a non-finite number, or took too long; it is closed then.
             ZfbenchError: the arguments do not fit the task or each other, or the program is closed.
         """
         if self._closed:
@@ -92,7 +117,7 @@ class FittedProgram:
             "clamp_value": np.broadcast_to(np.float32(0), (B, H, N)) if clamp is None else _course(clamp, H),
         }
         path = np.empty((B, H, N), np.float32)
-        deadline = min(time.monotonic() + self._seconds, self._deadline)
+        deadline = min(time.monotonic() + self._limits.seconds, self._deadline)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.close)
             for first in range(0, B, WINDOWS_PER_CALL):
@@ -105,9 +130,9 @@ class FittedProgram:
         """Predictions [b, H, N] of at most `WINDOWS_PER_CALL` rows; the last one fills up the call."""
         b, N = inputs["clamp_mask"].shape
         padded = {name: a[np.minimum(np.arange(WINDOWS_PER_CALL), b - 1)] for name, a in inputs.items()}
-        self._child.send(Frame("roll out", arrays=padded), deadline, "its forecasts")
         shape = (WINDOWS_PER_CALL, H, N)
-        answer = self._child.receive(4 * WINDOWS_PER_CALL * H * N, deadline, "its forecasts")
+        asked = Frame(f"{SERVICE}:roll out", arrays=padded)
+        answer = self._clean.ask(asked, 4 * WINDOWS_PER_CALL * H * N, deadline, "its forecasts")
         path = answer.arrays.get("path")
         if path is None or path.dtype != np.float32 or path.shape != shape:
             got = "nothing" if path is None else f"{path.dtype}{list(path.shape)}"
@@ -122,9 +147,10 @@ class FittedProgram:
         return path
 
     def close(self) -> None:
-        """End the process; harmless when repeated."""
-        self._closed = True
-        self._end()
+        """Give the process back; harmless when repeated."""
+        if not self._closed:
+            self._closed = True
+            PROCESSES.give_back(self._clean, self._limits)
 
     def __enter__(self) -> FittedProgram:
         return self
@@ -144,58 +170,130 @@ def fit_program(
     sandbox: Sandbox | None = None,
     deadline: float = math.inf,
 ) -> FittedProgram:
-    """Train a candidate in a process of its own.
+    """Trace a candidate in the sandbox, and train it in a clean process.
 
     Args:
         source: text that satisfies `zfbench.forecasting.contract.CONTRACT`.
         spec: the task; the program sees it.
-        train: the training recordings; nothing else leaves this process.
+        train: the training recordings; the program does not see them.
         limits: updates, seconds from here to the trained program (also of every later call), and address
             space.
         seed: of initial parameters and batches; the same seed gives the same program.
-        sandbox: runs the program; without one, `open_sandbox()` does and is closed with the program.
+        sandbox: runs the program; without one, `open_sandbox()` does and is closed when the program is traced.
         deadline: of `time.monotonic()`, for the fit and all later calls together.
 
     Raises:
-        CandidateError: the program failed; no process is left.
+        CandidateError: the program failed.
         ZfbenchError: a recording is too short to train on.
     """
     began = time.monotonic()
     check_source(source)
     _check_recordings(spec, train)
     with contextlib.ExitStack() as held:
-        child = (sandbox or held.enter_context(open_sandbox())).spawn(limits)
-        held.callback(child.kill)
-        fitted_by = min(began + limits.seconds, deadline)
-        try:
-            child.send(training_job(source, spec, train, limits, seed), fitted_by, "training")
-            frame = child.receive(REPORT_LIMIT, fitted_by, "training")
-            report = TrainingReport.from_json(frame.fields)
-            if not report.best_update <= report.updates <= limits.updates:
-                raise CandidateError(Status.ERROR, "The program's process sent a damaged training report: its updates.")
-        except CandidateError as error:
-            child.kill()
-            error.printed = child.output
-            raise
-        return FittedProgram(child, spec, report, limits.seconds, deadline, held.pop_all().close)
+        box = sandbox or held.enter_context(open_sandbox())
+        traced = trace_program(source, spec, limits, box, min(began + limits.seconds, deadline))
+        device = box.device
+    return fit_step(traced, spec, train, limits, seed, device, began, deadline)
 
 
-def training_job(source: str, spec: TaskSpec, train: Sequence[Recording], limits: Limits, seed: int) -> Frame:
-    """What a worker needs to train a program."""
-    arrays = {f"activity{k}": np.asarray(r.activity, np.float32) for k, r in enumerate(train)}
-    arrays |= {f"drive{k}": np.asarray(r.drive, np.float32) for k, r in enumerate(train)}
-    return Frame(
-        JOB,
-        {
-            "spec": spec.for_programs().to_json(),
-            "source": source,
-            "conditions": [r.condition for r in train],
+def trace_program(source: str, spec: TaskSpec, limits: Limits, sandbox: Sandbox, deadline: float) -> TracedProgram:
+    """Run a candidate once, and keep its step as data; no process is left.
+
+    Args:
+        source: the program.
+        spec: the task; the program sees it.
+        limits: processor time and address space of the program's process.
+        sandbox: runs the program.
+        deadline: of `time.monotonic()`.
+
+    Raises:
+        CandidateError: the program failed, or its step breaks the contract or a limit.
+    """
+    child = sandbox.spawn(limits)
+    try:
+        child.send(tracing_job(source, spec), deadline, "tracing")
+        frame = child.receive(LIMIT, deadline, "tracing")
+        if frame.kind != "traced" or frame.arrays.keys() != {"step"} or frame.arrays["step"].dtype != np.uint8:
+            raise CandidateError(Status.ERROR, "The program's process sent a damaged message: it holds no step.")
+        step = read_step(frame.arrays["step"].tobytes(), spec)
+        training = TrainingChoice.parse(frame.fields.get("training"))
+        return TracedProgram(to_bytes(step), program_hash(step), training, child.output)
+    except CandidateError as error:
+        child.kill()
+        error.printed = child.output
+        raise
+    finally:
+        child.kill()
+
+
+def fit_step(
+    traced: TracedProgram,
+    spec: TaskSpec,
+    train: Sequence[Recording],
+    limits: Limits,
+    seed: int,
+    device: str = CPU,
+    began: float | None = None,
+    deadline: float = math.inf,
+    given: Arrays | None = None,
+    training: TrainingChoice | None = None,
+) -> FittedProgram:
+    """Train a step in a clean process.
+
+    Args:
+        traced: the step.
+        spec: the task.
+        train: the training recordings.
+        limits: as of `fit_program`.
+        seed: of initial parameters and batches.
+        device: where it is trained.
+        began: from when on the limit of seconds counts; by default, from now on.
+        deadline: of `time.monotonic()`, for the fit and all later calls together.
+        given: parameters by name that begin at these values.
+        training: how; by default as the program chose.
+
+    Raises:
+        CandidateError: non_finite, timeout or out_of_memory; or the step does not fit together.
+    """
+    began = time.monotonic() if began is None else began
+    fitted_by = min(began + limits.seconds, deadline)
+    clean = PROCESSES.lend(limits, device, traced.hash)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(PROCESSES.give_back, clean, limits)
+        recordings = recordings_job(spec, train)
+        if clean.holds.get("recordings") != recordings.fields["data"]:
+            clean.ask(recordings, 0, fitted_by, "training")
+            clean.holds["recordings"] = recordings.fields["data"]
+        fields = {
+            "step": traced.hash,
+            "training": asdict(training or traced.training),
             "updates": limits.updates,
-            "seconds": SOFT_LIMIT * limits.seconds,
+            "seconds": SOFT_LIMIT * limits.seconds - (time.monotonic() - began),
             "seed": seed,
-        },
-        arrays,
-    )
+        }
+        arrays = {GIVEN + name: np.asarray(values, np.float32) for name, values in (given or {}).items()}
+        arrays["step"] = np.frombuffer(traced.step, np.uint8)
+        clean.holds["step"] = traced.hash
+        answer = clean.ask(Frame(f"{SERVICE}:fit", fields, arrays), REPORT_LIMIT, fitted_by, "training")
+        report = TrainingReport.from_json(answer.fields)
+        on_failure.pop_all()
+    return FittedProgram(clean, spec, report, limits, deadline, traced.printed)
+
+
+def tracing_job(source: str, spec: TaskSpec) -> Frame:
+    """What the sandbox needs to trace a program."""
+    return Frame(JOB, {"spec": spec.for_programs().to_json(), "source": source})
+
+
+def recordings_job(spec: TaskSpec, train: Sequence[Recording]) -> Frame:
+    """What a clean process needs to train on, named by its hash."""
+    arrays = {f"activity{k}": np.ascontiguousarray(r.activity, np.float32) for k, r in enumerate(train)}
+    arrays |= {f"drive{k}": np.ascontiguousarray(r.drive, np.float32) for k, r in enumerate(train)}
+    fields = {"spec": spec.for_programs().to_json(), "conditions": [r.condition for r in train]}
+    name = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
+    for array in arrays.values():
+        name.update(str(array.shape).encode() + array.tobytes())
+    return Frame(f"{SERVICE}:load", {**fields, "data": name.hexdigest()}, arrays)
 
 
 def _check_recordings(spec: TaskSpec, train: Sequence[Recording]) -> None:

@@ -1,74 +1,41 @@
-"""Inside the sandbox: a forecasting program is executed, trained, and answers with predictions.
+"""Inside the sandbox: a forecasting program is executed once, and handed out as a traced step.
 
-The process holds the training recordings and the inputs it is asked to forecast, nothing else.
+The process holds the task's specification, no data. What it hands out is checked by whoever asked.
 """
 
 from __future__ import annotations
 
-import time
+from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import flax.linen as nn
 import numpy as np
 
+from zfbench.engine.serialise import to_bytes
 from zfbench.forecasting.contract import TrainingChoice
+from zfbench.forecasting.flax_step import trace_model
 from zfbench.records.frame import Frame
 from zfbench.records.program import CandidateError, Status
-from zfbench.records.recordings import Recording, TaskSpec
-from zfbench.sandbox.worker import Answer, execute, failure
-
-if TYPE_CHECKING:
-    from zfbench.forecasting.training import Trained
-
-GIVEN = "given/"  # prefix of arrays that are initial parameters
+from zfbench.records.recordings import TaskSpec
+from zfbench.sandbox.worker import execute
 
 
-def prepare(job: Frame, began: float) -> tuple[Frame, Answer]:
-    """Train a program on recordings; its report, and how it answers what it is asked to forecast.
-
-    A frame of kind `train again` has it trained anew, from other given parameters; a training that fails then is
-    `not fitted`, which ends nothing, for the program is none that could be to blame.
-    """
-    from zfbench.forecasting.flax_step import Dynamics  # imports JAX, so after the limits are set
-    from zfbench.forecasting.training import Trainer
-
+def trace(job: Frame) -> Frame:
+    """Execute and trace a program: its bytes, and what it chooses of the training."""
     spec = TaskSpec.from_json(dict(job.fields["spec"]))
-    train = [
-        Recording(condition, job.arrays[f"activity{k}"], job.arrays[f"drive{k}"])
-        for k, condition in enumerate(job.fields["conditions"])
-    ]
     program = execute(job.fields["source"])
-    declared = TrainingChoice.parse(getattr(program, "training", None))
-    trainer = Trainer(Dynamics.of(_instantiate(program, spec), spec), spec, train)
-
-    def fit(asked: Frame, began: float) -> Trained:
-        choice = TrainingChoice(**asked.fields["training"]) if "training" in asked.fields else declared
-        given = {k.removeprefix(GIVEN): array for k, array in asked.arrays.items() if k.startswith(GIVEN)}
-        deadline = began + asked.fields["seconds"]
-        return trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"], given)
-
-    trained = fit(job, began)
-
-    def answer(frame: Frame) -> Frame:
-        nonlocal trained
-        if frame.kind == "train again":
-            try:
-                trained = fit(frame, time.monotonic())
-            except CandidateError as error:
-                return failure(error.status, error.message, "not fitted")
-            return Frame("fitted", trained.report.to_json())
-        asked = frame.arrays
-        path = trained.forecast(
-            trained.params, asked["context"], asked["drive"], asked["clamp_mask"], asked["clamp_value"]
-        )
-        return Frame("path", arrays={"path": np.asarray(path)})
-
-    return Frame("fitted", trained.report.to_json()), answer
+    choice = TrainingChoice.parse(getattr(program, "training", None))
+    step = to_bytes(trace_model(instantiate(program, spec), spec))
+    return Frame("traced", {"training": asdict(choice)}, {"step": np.frombuffer(step, np.uint8)})
 
 
-def _instantiate(program: ModuleType, spec: TaskSpec) -> Any:
-    import flax.linen as nn
+def instantiate(program: ModuleType, spec: TaskSpec) -> Any:
+    """The program's module for a task.
 
+    Raises:
+        CandidateError: invalid; `Model` is not what the contract says.
+    """
     model = getattr(program, "Model", None)
     if not isinstance(model, type) or not issubclass(model, nn.Module):
         raise CandidateError(Status.INVALID, "`Model` must be a subclass of flax.linen.Module.")

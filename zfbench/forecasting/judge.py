@@ -2,8 +2,8 @@
 
 Probes of mechanism start at recorded states, half from the training conditions and half from the held-out one, and
 the true model answers the same probes, each once per task. A model that only forecasts is not probed, except for the
-derivative of its first step where it says that this means something; a score that it cannot be asked, or that is
-undefined, is absent.
+derivative of its first step where it says that this means something; a score that is not applicable to it, or
+that is undefined, is absent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from zfbench.scoring.dynamics import (
     spectral_distance,
 )
 from zfbench.scoring.forecast import score_forecast
-from zfbench.scoring.intervention import HELD_AT, hold_effects, hold_probes, score_intervention
+from zfbench.scoring.intervention import CLAMPED_AT, clamp_effects, clamp_probes, score_intervention
 from zfbench.scoring.probabilistic import crps
 
 PROBE_CONTEXT = 64  # steps a model with hidden state is warmed up on before a probe
@@ -50,6 +50,7 @@ IMPULSE_STATES = 8
 IMPULSE_HORIZON = 64
 IMPULSE_AMPLITUDES = (-0.2, 0.1, 0.2)  # units of activity
 HOLD_WINDOWS = 6
+MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +147,6 @@ class Judge:
                 last_value,
                 self.sealed.train_sd,
                 windows.inputs.conditions,
-                self.sealed.spec.neurons,
                 self.sealed.spec.groups,
             )
             mean = np.broadcast_to(self.sealed.train_mean, target.shape)
@@ -157,13 +157,16 @@ class Judge:
             scores.add_all(f"{prefix}/mae/condition", score.mae.per_condition)
             scores.add_all(f"{prefix}/mae/group", score.mae.per_group)
             scores.add_all(f"{prefix}/mae_sd/group", score.standardised.per_group)
-            scores.add_curve(f"{prefix}/mae", score.mae.per_step)
-            scores.add_curve(f"{prefix}/skill_last_value", score.skill.per_step)
+            marks = [h for h in MARKS if h <= target.shape[1]]
+            scores.add_curve("forecast/steps", [float(h) for h in marks])
+            scores.add_curve(f"{prefix}/mae", [score.mae.per_step[h - 1] for h in marks])
+            scores.add_curve(f"{prefix}/skill_last_value", [score.skill.per_step[h - 1] for h in marks])
             if split == "id":
                 scores.add(f"{prefix}/spectral_distance", spectral_distance(prediction, target))
             window = len(target) // 2
-            for i in self._examples:
-                scores.add_curve(f"{prefix}/example/{self.sealed.spec.neurons[i]}", prediction[window, :, i].tolist())
+            if split == "ood":
+                for i in self._examples:
+                    scores.add_picture(f"{prefix}/example/{self.sealed.spec.neurons[i]}", prediction[window, :, i])
 
     def _connectivity(self, model: Forecaster | Simulator, scores: Scores) -> None:
         states, truth = self._true_jacobians
@@ -180,7 +183,7 @@ class Judge:
         _add_agreement(scores, "connectivity/wiring", score.wiring)
         _add_agreement(scores, "connectivity/jacobian", score.jacobian)
         scores.add("connectivity/excitable", score.excitable)
-        scores.add_curve("connectivity/mean_jacobian", jacobians.mean(axis=0).ravel().tolist())  # [N * N]
+        scores.add_picture("connectivity/mean_jacobian", jacobians.mean(axis=0))  # [N, N]
 
     def _dynamics(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_impulses
@@ -194,7 +197,7 @@ class Judge:
         names = self.sealed.spec.neurons
         for source, target in self._impulse_examples:
             course = responses[:, source, -1, :, target].mean(axis=0)  # [H]
-            scores.add_curve(f"dynamics/impulse/example/{names[source]} to {names[target]}", course.tolist())
+            scores.add_picture(f"dynamics/impulse/example/{names[source]} to {names[target]}", course)
 
     def _intervention(self, model: Simulator, scores: Scores) -> None:
         states, truth = self._true_effects
@@ -281,10 +284,10 @@ def _effects(model: Simulator, context: NDArray, drive: NDArray) -> dict[str, ND
     neurons = range(context.shape[2])
     free = model.rollout(context, drive)
     effects = {}
-    for kind in HELD_AT:
-        probes = hold_probes(context, kind, neurons)
+    for kind in CLAMPED_AT:
+        probes = clamp_probes(context, kind, neurons)
         held = model.rollout(probes.context, np.repeat(drive, len(neurons), axis=0), Clamp(probes.mask, probes.value))
-        effects[kind] = hold_effects(held, free, neurons)
+        effects[kind] = clamp_effects(held, free, neurons)
     return effects
 
 

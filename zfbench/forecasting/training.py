@@ -25,7 +25,7 @@ import optax
 from numpy.typing import NDArray
 
 from zfbench.forecasting.contract import WINDOWS_PER_CALL, TrainingChoice
-from zfbench.forecasting.flax_step import Dynamics, Params, compiler_options
+from zfbench.forecasting.dynamics import Dynamics, Params, compiler_options
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import Recording, TaskSpec
@@ -181,7 +181,7 @@ class Selection:
         self._context, self._drive, self._target = material.set_aside
         self._free = np.zeros((len(self._target), self._target.shape[2]), dtype=bool)  # [B, N], nothing clamped
         self._values = np.zeros(self._target.shape, dtype=np.float32)  # [B, H, N]
-        self.params: Params = None
+        self.params: Params | None = None
         self.best_update = 0
         self.best_error = math.inf
         self.curve: list[tuple[int, float]] = []
@@ -209,7 +209,7 @@ class Trainer:
         """Prepare the recordings for this program."""
         self._dynamics = dynamics
         self._material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
-        self._initialise = dynamics.initialiser(spec)
+        self._initialise = dynamics.initialiser()
         self._kernels: dict[Phase, Callable[..., tuple[Params, Any, jax.Array]]] = {}
         self.forecast = jax.jit(dynamics.rollout, compiler_options=compiler_options())
 

@@ -1,1 +1,1 @@
-"""What the author of a plug-in implements: every attribute is declared, with its default where it has one."""
+"""The interfaces that authors of plug-ins implement, each optional attribute with its default."""

@@ -1,4 +1,4 @@
-"""Where the evaluations of a search run: the interface of executors, such as serial, processes or Ray."""
+"""The interface of executors, which run the evaluations of a search: serially, in processes, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Evaluate = Callable[[Program, int], Evaluation]
 
 
 class Executor(Protocol):
-    """Runs jobs and hands back (key, result) pairs in the order in which the jobs end.
+    """A runner of jobs that returns (key, result) pairs in the order in which the jobs end.
 
     Attributes:
         workers: evaluations at once.
@@ -21,25 +21,40 @@ class Executor(Protocol):
     workers: int
 
     def call(self, key: int, job: Callable[[], Any]) -> None:
-        """Accept a job of this process, such as asking a proposer; keys of unfinished jobs differ."""
+        """Accept a job of this process, such as a call of the proposer; keys of unfinished jobs differ."""
         ...
 
     def evaluate(self, key: int, program: Program, seed: int) -> None:
-        """Accept a program to evaluate, here or elsewhere."""
+        """Accept a program to evaluate, in this process or elsewhere.
+
+        Args:
+            key: key of the job.
+            program: the program.
+            seed: seed of its training.
+        """
         ...
 
     def next_done(self) -> tuple[int, Any]:
-        """Wait for the next job to end; raises what the job raised."""
+        """Wait for the next job to end, and return its key and result.
+
+        An exception of the job is raised here.
+        """
         ...
 
     def close(self) -> None:
-        """Drop jobs that have not begun and wait for those that have."""
+        """Drop the jobs that have not begun, and wait for those that have."""
         ...
 
 
 class ExecutorFactory(Protocol):
-    """What the entry-point group `zfbench.executors` holds."""
+    """A function that makes an executor; the entries of the group `zfbench.executors` are of this form."""
 
     def __call__(self, evaluate: Evaluate, workers: int | None, **settings: Any) -> Executor:
-        """An executor for an evaluator; None workers means as many as there is room for."""
+        """Make an executor.
+
+        Args:
+            evaluate: function that trains and scores a program with a seed.
+            workers: number of jobs that run at once; None for as many as there is room for.
+            settings: the executor's own settings.
+        """
         ...

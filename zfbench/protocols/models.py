@@ -1,7 +1,7 @@
-"""What a fitted model offers the judge: every model forecasts; a mechanistic one can also be probed.
+"""The interfaces of fitted models: every model forecasts; a mechanistic one can also be perturbed and clamped.
 
-`Forecaster` and `Simulator` are the two that matter. `Direct` and `Probabilistic` open further scores, and `Metered`
-reports what a fit used up.
+Most models are a `Forecaster`, a `Simulator`, or both. `Direct` and `Probabilistic` make further scores possible, and
+`Metered` reports the resources that a fit used up.
 """
 
 from __future__ import annotations
@@ -21,15 +21,21 @@ class Forecaster(Protocol):
     """A model of activity that is fitted once and then forecasts windows."""
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Fit within the limits; select on validation only."""
+        """Fit the model within the limits.
+
+        Args:
+            train: recordings to fit to.
+            validation: windows to select on, for example to stop the training early.
+            limits: limits of the fit.
+        """
         ...
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Activity over the horizon.
+        """Forecast the activity over the horizon.
 
         Args:
             context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D]; its length says the horizon. D = 0 in an autonomous track.
+            drive: [B, C + H, D]; its length determines the horizon. D = 0 in an autonomous track.
 
         Returns:
             [B, H, N].
@@ -39,12 +45,21 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A model that steps: its predictions can be perturbed and clamped, so its mechanism can be scored."""
+    """A model that computes one step after another, so that it can be perturbed and clamped."""
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """Like `Forecaster.forecast`, with the clamped neurons overwritten after every step: [B, H, N]."""
+        """Roll out as `Forecaster.forecast` does, and overwrite the clamped neurons after every step.
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D].
+            clamp: neurons to overwrite, with their values; None for a free rollout.
+
+        Returns:
+            [B, H, N].
+        """
         ...
 
 
@@ -52,12 +67,12 @@ class Simulator(Protocol):
 class Direct(Protocol):
     """A forecaster that maps a whole window to the whole horizon at once.
 
-    It is only ever given windows of the task's context and horizon, by the judge too.
+    It is only given windows of the task's context and horizon, by the judge too.
 
     Attributes:
-        one_step_map: whether the derivative of its first forecast step by the last activity of the context says
-            anything about wiring. False for a model that forecasts every neuron from its own past: its derivative
-            vanishes off the diagonal whatever the data, and a score of it would be a score of nothing.
+        one_step_map: True if the derivative of its first forecast step with respect to the last activity of the context
+            contains information about wiring. False for a model that forecasts every neuron from its own past: its
+            derivative vanishes off the diagonal whatever the data are, so that its score would be meaningless.
     """
 
     one_step_map: bool
@@ -68,12 +83,12 @@ class Probabilistic(Protocol):
     """A forecaster of distributions; the median of its samples is its point forecast."""
 
     def sample(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sample paths [S, B, H, N]; the arguments are those of `Forecaster.forecast`."""
+        """Draw sample paths [S, B, H, N]; the arguments are those of `Forecaster.forecast`."""
         ...
 
 
 class FitReport(Protocol):
-    """What a fit used up.
+    """A report of the resources that a fit used up.
 
     Attributes:
         updates: optimiser steps taken.
@@ -81,40 +96,40 @@ class FitReport(Protocol):
 
     @property
     def updates(self) -> int:
-        """Optimiser steps taken."""
+        """The number of optimiser steps."""
         ...
 
 
 @runtime_checkable
 class Metered(Protocol):
-    """A model that counts the updates of its fit; one without a report took none."""
+    """A model that counts the updates of its fit; a model without a report took none."""
 
     @property
     def report(self) -> FitReport:
-        """How the fit went."""
+        """The report of the fit."""
         ...
 
 
 @runtime_checkable
 class EdgeRanking(Protocol):
-    """A control that forecasts nothing and only says which edges it believes in."""
+    """A control that forecasts nothing and only says which edges it predicts."""
 
     def edges(self) -> NDArray[np.bool_]:
-        """Whether there is an edge from neuron j to neuron i: bool [N, N]."""
+        """Return the predicted edges: bool [N, N], True for an edge from neuron j to neuron i."""
         ...
 
 
 class Baseline(Protocol):
-    """What every entry of the group `zfbench.baselines` declares: a class to inherit from, or what a factory has too.
+    """Declarations that every entry of the group `zfbench.baselines` has; a class to inherit from.
 
-    An entry is called with a task and a seed, `entry(task, seed)`, and gives a model that is not fitted yet: a
-    `Forecaster`, a `Simulator`, both, or an `EdgeRanking`.
+    A factory may declare the same attributes instead. An entry is called with a task and a seed, `entry(task, seed)`,
+    and returns a model that is not fitted yet: a `Forecaster`, a `Simulator`, both, or an `EdgeRanking`.
 
     Attributes:
         kind: `baseline`, `control`, or `program` for a reference program.
-        needs: what a task must show: any of `drive` and `mask`.
+        needs: parts of a task that the method must be given: any of `drive` and `mask`.
         requires: packages of an optional extra that it imports.
-        uses_drive: whether it forecasts from the drive of the horizon.
+        uses_drive: True if it forecasts from the drive of the horizon.
     """
 
     kind: Literal["baseline", "control", "program"] = "baseline"

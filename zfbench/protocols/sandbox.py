@@ -1,4 +1,4 @@
-"""What runs candidate programs apart from the harness: a sandbox, and the child processes it starts."""
+"""The interface of sandboxes, which run candidate programs in processes apart from the harness."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from zfbench.records.limits import Limits
 
 
 class Child(Protocol):
-    """A running process that executes a candidate program, and answers frames.
+    """A running process that executes a candidate program and answers frames.
 
     Attributes:
-        idle: whether every frame was answered and none was a failure, so that it may be asked something else.
-        output: what it has printed so far, shortened.
+        idle: True if every frame was answered without a failure, so that another one may be sent.
+        output: text that the process has printed so far, shortened.
     """
 
     @property
     def idle(self) -> bool:
-        """Whether it may be asked something else."""
+        """True if every frame was answered without a failure, so that another one may be sent."""
         ...
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """Text that the process has printed so far, shortened."""
         ...
 
     def send(self, frame: Frame, deadline: float, doing: str) -> None:
@@ -32,35 +32,44 @@ class Child(Protocol):
 
         Args:
             frame: the message.
-            deadline: of `time.monotonic()`.
-            doing: what the process is busy with, for the message of a timeout.
+            deadline: time of `time.monotonic()` at which sending is given up.
+            doing: description of what the process does meanwhile, for the message of a timeout.
 
         Raises:
-            CandidateError: the process ended, or the deadline passed; its owner then kills it.
+            CandidateError: the process ended, or the deadline passed; the owner of the process then kills it.
         """
         ...
 
     def receive(self, body_limit: int, deadline: float, doing: str) -> Frame:
-        """Read a frame whose arrays take at most `body_limit` bytes; arguments and errors otherwise as of `send`.
+        """Read a frame.
+
+        Args:
+            body_limit: largest size of the frame's arrays, in bytes.
+            deadline: time of `time.monotonic()` at which waiting is given up.
+            doing: description of what the process does meanwhile, for the message of a timeout.
+
+        Returns:
+            The frame.
 
         Raises:
-            CandidateError: also what a frame of kind `failed` says.
+            CandidateError: the process ended, the deadline passed, the frame is malformed, or it is of the kind
+                `failed`.
         """
         ...
 
     def kill(self) -> None:
-        """End its processes now; harmless when repeated."""
+        """End its processes now; further calls do nothing."""
         ...
 
 
 class Sandbox(Protocol):
-    """A way to run candidates; a context manager that ends what it started.
+    """A way to run candidates; a context manager that ends the processes it started.
 
     Attributes:
-        name: of the backend.
-        confined: whether programs are kept from files and network.
-        device: where programs compute, `cpu` or `gpu`.
-        notice: one line on what it does not protect from; empty if there is nothing to say.
+        name: name of the backend.
+        confined: True if programs have no access to files and network.
+        device: device that programs compute on, `cpu` or `gpu`.
+        notice: one line on the dangers that it does not protect from; empty if there are none.
     """
 
     name: str
@@ -69,7 +78,7 @@ class Sandbox(Protocol):
     notice: str
 
     def start(self) -> None:
-        """Do what is done once for all workers, which need not wait for it then; harmless when repeated."""
+        """Do the work that all workers share, ahead of the first one; further calls do nothing."""
         ...
 
     def spawn(self, limits: Limits) -> Child:
@@ -77,7 +86,7 @@ class Sandbox(Protocol):
         ...
 
     def close(self) -> None:
-        """End whatever is left; harmless when repeated."""
+        """End all processes that are left; further calls do nothing."""
         ...
 
     def __enter__(self) -> Sandbox: ...

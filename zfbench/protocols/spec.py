@@ -1,4 +1,4 @@
-"""What a program and its author may know of any task."""
+"""The interface of specifications: everything that a program and its author may know of a task."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any, Protocol
 
 
 class Spec(Protocol):
-    """What a program and its author may know of any task; plain data.
+    """Everything that a program and its author may know of a task; plain data.
 
     Attributes:
         name: the task's full name.
         description: the system and the question, for people and for language models.
-        contract: what a program's source must define.
-        groups: the parts that an error can be blamed on, an entry for each unit; empty where there are none.
-        candidates: source of the only programs there are, where a task has a finite list of them; else empty.
+        contract: description of the definitions that a program's source must contain.
+        groups: the parts that an error can be attributed to, an entry for each unit; empty where there are none.
+        candidates: sources of all possible programs, if a task has a finite list of them; else empty.
     """
 
     @property
@@ -23,36 +23,36 @@ class Spec(Protocol):
 
     @property
     def description(self) -> str:
-        """The system and the question."""
+        """A description of the system and of the question."""
         ...
 
     @property
     def contract(self) -> str:
-        """What a program's source must define."""
+        """The definitions that a program's source must contain."""
         ...
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The parts that an error can be blamed on."""
+        """The parts that an error can be attributed to, an entry for each unit; empty where there are none."""
         ...
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The only programs there are; empty where programs are not listed."""
+        """The sources of all possible programs; empty where programs are not listed."""
         ...
 
     def facts(self) -> dict[str, str]:
-        """What else an author should know, by heading."""
+        """Return further facts for authors of programs, by heading."""
         ...
 
     def check(self, source: str) -> None:
-        """Check what can be seen without running a program.
+        """Check everything in a source that can be checked without running it.
 
         Raises:
-            CandidateError: invalid; it breaks the contract.
+            CandidateError: invalid; the source breaks the contract.
         """
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         ...

@@ -1,12 +1,13 @@
-"""What the author of a family of tasks implements: plain data for methods, and the functions that use them.
+"""The interfaces that the author of a family of tasks implements: plain data, and the functions that use them.
 
-Three kinds of object, in order of trust. A `Spec` is what every program may know. A `SearchTask` adds the data to train
-and select on; it is what a search works with, and it is plain data. A `Sealed` test is what the judge alone loads. No
-attribute of the first two leads to the third.
+Three kinds of object, in order of trust. A `Spec` is what every program may know. A `SearchTask` adds the data to
+train and select on; it is what a search works with, and it is plain data. A `Sealed` test is what the judge alone
+loads. No attribute of the first two leads to the third.
 
-A `TaskFamily` holds the functions: it loads tasks by name, evaluates programs, fits what is to be judged, and makes the
-judge. The two kinds of task that zfbench ships, programs that forecast recordings (`zfbench.forecasting`) and simulators
-with a likelihood (`zfbench.simulators`), differ in their families alone; nothing else asks which kind a task is.
+A `TaskFamily` holds the functions: it loads tasks by name, evaluates programs, fits what is to be judged, and makes
+the judge. The two kinds of task that zfbench ships, programs that forecast recordings (`zfbench.forecasting`) and
+simulators with a likelihood (`zfbench.simulators`), differ in their families alone; nothing else asks which kind a
+task is.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ from zfbench.records.scores import Scores
 
 
 class SearchTask(Protocol):
-    """What a search may use of a task: plain data, every attribute of which is safe to show to a method.
+    """The part of a task that a search may use: plain data, all of which is safe to show to a method.
 
     Attributes:
-        spec: what programs may know.
+        spec: the specification, which programs may know.
         seed_program: source that searches start from.
         data_sha256: hash of the data to train and select on.
-        reevaluate: whether a program that is proposed again is evaluated again, with another seed and at a price. True
-            only where one evaluation of a program differs much from the next by chance.
+        reevaluate: True if a program that is proposed again is evaluated again, with another seed and charged to the
+            budget. This is so only where evaluations of one program differ much by chance.
     """
 
     @property
     def spec(self) -> Spec:
-        """What programs may know."""
+        """The specification, which programs may know."""
         ...
 
     @property
     def seed_program(self) -> str:
-        """Source that searches start from."""
+        """The source of the program that searches start from."""
         ...
 
     @property
@@ -54,12 +55,12 @@ class SearchTask(Protocol):
 
     @property
     def reevaluate(self) -> bool:
-        """Whether a repeated program is evaluated again."""
+        """True if a program that is proposed again is evaluated again."""
         ...
 
 
 class Report(Protocol):
-    """How a fit went.
+    """A report of the course of a fit.
 
     Attributes:
         updates: optimiser steps taken.
@@ -67,71 +68,71 @@ class Report(Protocol):
 
     @property
     def updates(self) -> int:
-        """Optimiser steps taken."""
+        """The number of optimiser steps."""
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         ...
 
 
 @runtime_checkable
 class Candidate(Protocol):
-    """A program that is to be judged: its source, and after `TaskFamily.fit` what the judge scores.
+    """A program that is to be judged: its source, and after `TaskFamily.fit` the fitted model that the judge scores.
 
     Attributes:
         source: the program.
-        report: how its fit went; None before the fit has ended well.
+        report: report of its fit; None before the fit has ended well.
     """
 
     @property
     def source(self) -> str:
-        """The program."""
+        """The source of the program."""
         ...
 
     @property
     def report(self) -> Report | None:
-        """How its fit went; None before the fit has ended well."""
+        """The report of its fit; None before the fit has ended well."""
         ...
 
     def close(self) -> None:
-        """End the processes that it holds; harmless when repeated."""
+        """End the processes that it holds; further calls do nothing."""
         ...
 
 
 class Evaluator:
-    """Scores programs for a search; to inherit.
+    """The function that scores programs for a search; a class to inherit from.
 
-    An evaluator is called with a program and a seed. Two things it may offer beside are declared here: measuring the
-    likelihood at fitted parameters, and the fast path through a proposer's interpreter. By default it has neither.
+    An evaluator is called with a program and a seed. Two further abilities are declared here: measuring the likelihood
+    at fitted parameters, and training through a proposer's interpreter (the fast path). By default it has neither.
     """
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
-        """Train and score with that seed; every failure of the program becomes an evaluation with its status."""
+        """Train and score a program with a seed; every failure of the program becomes an evaluation with its status."""
         raise NotImplementedError
 
     def with_fitted(self) -> Evaluate:
-        """An evaluator that also measures the metric `zfbench.records.evaluation.FITTED`.
+        """Return an evaluator that also measures the metric `zfbench.records.evaluation.FITTED`.
 
         Raises:
-            ZfbenchError: the task's programs are no simulators with parameters to fit.
+            ZfbenchError: the programs of this task are not simulators with parameters to fit.
         """
         raise ZfbenchError(
-            "The programs of this task have no parameters that are fitted by simulation (the constants of programs that "
+            "The programs of this task have no parameters that are fitted by simulation (constants of programs that "
             "forecast are trained anyway); leave out score=fitted."
         )
 
     def through(self, proposer: Interpretable) -> AbstractContextManager[Evaluate]:  # noqa: ARG002
-        """An evaluator that trains programs through their proposer's interpreter, while the context is open.
+        """Return a context whose evaluator trains programs through their proposer's interpreter.
 
         Raises:
-            ZfbenchError: the task trains no programs.
+            ZfbenchError: this task trains no programs.
         """
         raise ZfbenchError("This task trains no programs, so it has no fast path; leave out --fast-path.")
 
 
 class Sealed(Protocol):
-    """A sealed test of any kind: what a result says of its task."""
+    """A sealed test of any kind, with the facts that a result records about its task."""
 
     @property
     def spec(self) -> Spec:
@@ -140,22 +141,22 @@ class Sealed(Protocol):
 
     @property
     def track(self) -> str:
-        """What methods are given, as in the task's name."""
+        """The information that methods are given, as in the task's name."""
         ...
 
     @property
     def tier(self) -> str:
-        """How much data they are given, as in the task's name."""
+        """The amount of data that methods are given, as in the task's name."""
         ...
 
     @property
     def circuit(self) -> str:
-        """Which system; empty where the family has one only."""
+        """The system; empty if the family has one only."""
         ...
 
     @property
     def holdout(self) -> str:
-        """Which condition no method has seen; empty where there is none."""
+        """The condition that no method has seen; empty where there is none."""
         ...
 
     @property
@@ -165,47 +166,47 @@ class Sealed(Protocol):
 
 
 class TaskJudge(Protocol):
-    """Scores any number of fitted models on one sealed test.
+    """A judge of any number of fitted models on one sealed test.
 
     Attributes:
         sealed: the test.
-        selection_score: name of the score that repeats the loss on the data to select on.
-        controls: source of programs that show what scores mean, by name, such as the truth as `oracle`.
+        selection_score: name of the score that equals the loss on the data to select on.
+        controls: sources of programs that scores can be compared with, by name, such as the true model as `oracle`.
     """
 
     @property
     def sealed(self) -> Sealed:
-        """The test."""
+        """The sealed test."""
         ...
 
     @property
     def selection_score(self) -> str:
-        """Name of the score that repeats the selection loss."""
+        """Name of the score that equals the loss on the data to select on."""
         ...
 
     @property
     def controls(self) -> Mapping[str, str]:
-        """Source of control programs by name."""
+        """Sources of control programs by name, such as the true model as `oracle`."""
         ...
 
     def score(self, model: Any, progress: Callable[[str], None] = ...) -> Scores:
-        """All scores of a fitted model; `progress` is told each stage as it begins."""
+        """Compute all scores of a fitted model; `progress` is told the name of each stage as it begins."""
         ...
 
     def score_generations(self, generations: Sequence[Generation]) -> Scores:
-        """Scores of how a search's population moved, generation by generation; none where a task has no such score."""
+        """Score the generations of a search's population; the result is empty for a task without such scores."""
         ...
 
 
 class TaskFamily(Protocol):
-    """What the entry-point group `zfbench.tasks` holds: a family of tasks under one prefix of names."""
+    """A family of tasks under one prefix of names; the entries of the group `zfbench.tasks` are of this form."""
 
     def names(self) -> tuple[str, ...]:
-        """The canonical task names, for lists and help."""
+        """Return the canonical names of its tasks, for lists and help."""
         ...
 
     def load(self, name: str) -> SearchTask:
-        """The task of that full name, without anything sealed.
+        """Load the task of that full name, without anything sealed.
 
         Raises:
             UnknownNameError: the family has no such task.
@@ -213,19 +214,46 @@ class TaskFamily(Protocol):
         ...
 
     def judge(self, name: str) -> TaskJudge:
-        """The judge of the task of that name; it alone loads the sealed test."""
+        """Make the judge of the task of that name; it alone loads the sealed test."""
         ...
 
     def evaluator(self, task: Any, limits: Limits, sandbox: Sandbox | None) -> Evaluator:
-        """What scores the programs of a search on a task of this family; each program may spend `limits`."""
+        """Make the evaluator of a search.
+
+        Args:
+            task: task of this family.
+            limits: limits of each evaluation.
+            sandbox: runs the programs; None for tasks that run none.
+
+        Returns:
+            The evaluator.
+        """
         ...
 
     def candidate(self, task: Any, source: str, seed: int, sandbox: Sandbox | None) -> Candidate:
-        """A program that is to be judged; it has not run yet."""
+        """Make a candidate from a source, without running it yet.
+
+        Args:
+            task: task of this family.
+            source: source of the program.
+            seed: seed of its training.
+            sandbox: runs the program; without one, the candidate opens its own.
+
+        Returns:
+            The candidate, not fitted yet.
+        """
         ...
 
     def baseline(self, task: Any, name: str, seed: int) -> Any:
-        """The registered baseline of that name, made for the task and not fitted yet.
+        """Make a registered baseline for a task, not fitted yet.
+
+        Args:
+            task: task of this family.
+            name: registered name of the baseline.
+            seed: seed of its fit.
+
+        Returns:
+            The baseline.
 
         Raises:
             UnknownNameError: there is no such baseline.
@@ -234,32 +262,48 @@ class TaskFamily(Protocol):
         ...
 
     def future_drive(self, task: Any, baseline: str | None) -> bool | None:
-        """Whether a method is given the drive of the horizon.
+        """Return True if a method is given the drive of the horizon.
 
         Args:
-            task: of this family.
-            baseline: its registered name; None for a program.
+            task: task of this family.
+            baseline: registered name of the baseline; None for a program.
 
         Returns:
-            None where the task has no drive.
+            True or False; None if the task has no drive.
         """
         ...
 
     def fit(self, task: Any, model: Any, limits: Limits) -> None:
         """Fit a candidate or a baseline to the task's training data.
 
+        Args:
+            task: task of this family.
+            model: the candidate or baseline.
+            limits: limits of the fit.
+
         Raises:
-            CandidateError: it failed; status and sentence say how.
+            CandidateError: the candidate failed; its status and sentence say how.
         """
         ...
 
     def selection_loss(self, task: Any, model: Any) -> float | None:
-        """Loss of a fitted model on the data to select on, lower is better; None if it has none or it is not finite."""
+        """Return the loss of a fitted model on the data to select on; lower is better.
+
+        It is None if the model has no such loss, or if the loss is not finite.
+        """
         ...
 
 
 def fast_path(evaluator: Evaluator, proposer: Proposer, name: str) -> AbstractContextManager[Evaluate]:
-    """The fast path of a proposer through an evaluator.
+    """Return the context of a proposer's fast path through an evaluator.
+
+    Args:
+        evaluator: evaluator of the task.
+        proposer: the proposer.
+        name: name of the proposer, for messages.
+
+    Returns:
+        A context manager that yields the faster evaluator.
 
     Raises:
         ZfbenchError: the proposer is not trusted or has no interpreter, or the task trains no programs.

@@ -1,4 +1,4 @@
-"""Interventions: neurons whose activity is held at given values while a model rolls out."""
+"""Interventions: neurons whose activity is clamped to given values while a model rolls out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 
@@ -14,36 +15,36 @@ class Clamp:
     """An intervention do(a_i(t) = value) at every forecast step.
 
     Attributes:
-        mask: bool [B, N], the neurons held.
-        value: float32 [B, N], the activity they are held at, or [B, H, N], the course they are made to
-            follow; ignored where the mask is False.
+        mask: bool [B, N], the clamped neurons.
+        value: float32 [B, N], a constant activity for each, or [B, H, N], an activity for each step; ignored where the
+            mask is False.
     """
 
-    mask: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    mask: Bool[NDArray[np.bool_], "B N"]
+    value: Float[NDArray[np.float32], "B N"] | Float[NDArray[np.float32], "B H N"]
 
-    def course(self, H: int) -> NDArray[np.float32]:
-        """The value at every one of H steps, [B, H, N]."""
+    def course(self, H: int) -> Float[NDArray[np.float32], "B {H} N"]:
+        """Return the value at each of H steps, [B, H, N]."""
         value = self.value if self.value.ndim == 3 else self.value[:, None]
         return np.broadcast_to(value, (len(value), H, value.shape[2]))
 
 
 def roll(
     step: Callable[[NDArray, NDArray], NDArray],
-    context: NDArray[np.float32],
-    drive: NDArray[np.float32],
+    context: Float[NDArray[np.float32], "B C N"],
+    drive: Float[NDArray[np.float32], "B T D"],
     clamp: Clamp | None = None,
-) -> NDArray[np.float32]:
+) -> Float[NDArray[np.float32], "B T-C N"]:
     """Iterate a one-step map on its own output.
 
     Args:
-        step: `step(activity [B, N], drive [B, D]) -> [B, N]`.
-        context: [B, C, N]; only the last entry matters to a map without memory.
+        step: function `step(activity [B, N], drive [B, D]) -> [B, N]`.
+        context: [B, C, N]; a map without memory uses the last entry alone.
         drive: [B, C + H, D].
         clamp: neurons to overwrite after every step.
 
     Returns:
-        [B, H, N].
+        The forecast, [B, H, N].
     """
     C = context.shape[1]
     activity = context[:, -1]  # [B, N]

@@ -1,4 +1,4 @@
-"""What passes between discoverer, proposer, evaluator and event log: frozen records with a JSON form."""
+"""Records that discoverer, proposer, evaluator and event log exchange: immutable, with a JSON form."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from zfbench.records.spend import NOTHING, Spend
 
 @dataclass(frozen=True)
 class Request:
-    """A discoverer's wish for one new program.
+    """A discoverer's request for one new program.
 
     Attributes:
         id: 0, 1, 2, ... in the order of asking.
-        operator: how the program is to be made; `seed` asks for the seed program itself.
-        parents: programs to build on, each already told; the last is the one to start from, the others come
-            before it in the order a reader should see them (ancestors oldest first, rivals weakest first).
-        hints: short texts for the proposer, see `zfbench.records.hints`.
+        operator: the way in which the program is to be made; `seed` asks for the seed program itself.
+        parents: programs to build on, all of which have been evaluated; the last is the one to start from, and the
+            others come before it in the order in which a reader should see them (ancestors oldest first, rivals weakest
+            first).
+        hints: short texts for the proposer; `zfbench.records.hints` describes their form.
     """
 
     id: int
@@ -32,7 +33,7 @@ class Request:
             raise ValueError(f"there is no operator {self.operator!r}; known are {', '.join(OPERATORS)}")
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         return {
             "id": self.id,
             "operator": self.operator,
@@ -42,8 +43,30 @@ class Request:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Request:
-        """The inverse of `to_json`."""
+        """Read the form that `to_json` returns."""
         return cls(content["id"], content["operator"], tuple(content["parents"]), tuple(content["hints"]))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One call of a language model: the prompt that was sent, and the answer.
+
+    Attributes:
+        messages: role and text of each message.
+        answer: the unchanged text of the answer; empty if there was none.
+        note: sentence on how the call ended and how many resources it used up.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    answer: str = ""
+    note: str = ""
+
+    def text(self) -> str:
+        """Return the exchange as text for people."""
+        parts = [f"=== {role} ===\n{content.rstrip()}" for role, content in self.messages]
+        if self.answer or self.note:
+            parts.append(f"=== answer{f' ({self.note})' if self.note else ''} ===\n{self.answer.rstrip()}")
+        return "\n\n".join(parts) + "\n"
 
 
 @dataclass(frozen=True)
@@ -53,27 +76,29 @@ class Proposal:
     Attributes:
         source: the new program.
         summary: one or a few lines on what it changes and why.
-        spend: what writing it used up, tokens above all.
-        critique: of the last parent, if one was had on the way; it is kept with that program, for its other children.
+        spend: resources that writing it used up, above all tokens.
+        critique: critique of the last parent, if one was written; it is kept with that program, for its other children.
+        exchanges: the calls that were made, to be kept in the run's folder.
     """
 
     source: str
     summary: str
     spend: Spend = NOTHING
     critique: str = ""
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a program fared; the only thing about it that a discoverer may base its choices on.
+    """The result of training and scoring a program; a discoverer may base its choices on nothing else.
 
     Attributes:
         status: `ok`, or what went wrong.
-        loss: validation loss, lower is better; a finite number if and only if the status is `ok`.
+        loss: validation loss, for which lower is better; a finite number if and only if the status is `ok`.
         log_likelihood: log p(observations | program) where the task defines it.
         metrics: further finite validation scores by name; an undefined score is absent.
         feedback: text for the next proposal, a function of program and scores alone.
-        spend: what training and scoring used up.
+        spend: resources that training and scoring used up.
     """
 
     status: Status
@@ -93,11 +118,11 @@ class Evaluation:
 
     @property
     def ok(self) -> bool:
-        """Whether the program ran and has a loss."""
+        """True if the program ran and has a loss."""
         return self.status == Status.OK
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         return {
             "status": str(self.status),
             "loss": self.loss,
@@ -109,7 +134,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Evaluation:
-        """The inverse of `to_json`."""
+        """Read the form that `to_json` returns."""
         return cls(
             Status(content["status"]),
             content["loss"],
@@ -122,7 +147,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Scored:
-    """A program together with its evaluation, and with the critique of it, if a proposer has written one."""
+    """A program with its evaluation, and with a critique of it if a proposer has written one."""
 
     program: Program
     evaluation: Evaluation
@@ -134,11 +159,11 @@ FITTED = "log_fitted"  # metric: log likelihood of the observations, each at the
 
 @dataclass(frozen=True)
 class Generation:
-    """A population at the end of a generation.
+    """A population of programs at the end of a generation.
 
     Attributes:
-        programs: of every member.
-        resampled: whether the generation began by drawing its members anew from the one before.
+        programs: id of each member's program.
+        resampled: True if the generation began by drawing its members from the one before.
     """
 
     programs: tuple[ProgramId, ...]

@@ -1,4 +1,4 @@
-"""One message between the harness and a sandboxed process: a kind, JSON fields, and raw arrays."""
+"""Messages between the harness and a sandboxed process: a kind, JSON fields, and raw arrays."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Frame:
     """One message.
 
     Attributes:
-        kind: what it says.
+        kind: kind of the message.
         fields: JSON-compatible values.
-        arrays: float32 or bool arrays by name.
+        arrays: float32, bool or uint8 arrays by name.
     """
 
     kind: str

@@ -20,7 +20,7 @@ ANEW = "anew"  # asks a proposer for a whole program drawn uniformly, whatever t
 
 
 def blame_hint(errors: Mapping[str, float]) -> str:
-    """The hint for these errors per neuron group, as shares that sum to one, worst group first.
+    """Return the hint for errors per neuron group, as shares that sum to one, with the worst group first.
 
     Raises:
         ValueError: an error is negative or not finite, or none is positive.
@@ -33,10 +33,10 @@ def blame_hint(errors: Mapping[str, float]) -> str:
 
 
 def advice(groups: Sequence[str], parents: Sequence[Scored]) -> tuple[str, ...]:
-    """Hints that every method's requests get alike: whom to blame for the error of the last parent.
+    """Return the hints that the requests of every method get: the groups to blame for the error of the last parent.
 
-    A group's share is its own error, summed over its neurons. No hint without groups to blame,
-    or without a parent that was measured so.
+    A group's share is its own error, summed over its neurons. There is no hint if the task has no groups, or if the
+    last parent was not measured in this way.
     """
     metrics = parents[-1].evaluation.metrics if parents else {}
     size = Counter(groups)
@@ -45,7 +45,7 @@ def advice(groups: Sequence[str], parents: Sequence[Scored]) -> tuple[str, ...]:
 
 
 def blame(hints: Sequence[str]) -> dict[str, float]:
-    """Shares of blame by neuron group, from the last hint that gives them; empty without such a hint.
+    """Return the shares of blame by neuron group from the last hint that gives them; empty if there is none.
 
     Raises:
         ValueError: a hint begins with `blame:` but is not of that form.

@@ -1,4 +1,4 @@
-"""A program as parameters of another program that is compiled once; what the fast path needs of a proposer."""
+"""A program written as parameters of another program that is compiled once, for the fast path."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Interpretation:
-    """A program as parameters of an interpreter.
+    """A program written as parameters of an interpreter, which is a fixed program that computes any of them.
 
     Attributes:
-        source: of the interpreter, a program of the contract.
+        source: source of the interpreter, a program that fulfils the contract.
         given: parameters of the interpreter by name, float32, that make it the program.
-        training: what the program asks of the trainer, as its module-level `training` would.
-        numbers: how many trainable numbers the program has.
+        training: options of the training, as in the program's module-level `training`.
+        numbers: number of trainable numbers of the program.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""What one fit of a model may spend, and the most that one evaluation within these limits can use up."""
+"""Limits of one fit, and the largest spend of an evaluation that keeps to them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from zfbench.records.spend import Spend
 
 @dataclass(frozen=True)
 class Limits:
-    """What one fit may spend; whichever is reached first ends it.
+    """Limits of one fit; the one that is reached first ends it.
 
     Attributes:
-        updates: optimiser steps.
-        seconds: wall-clock time of the fit, compilation included.
-        memory_bytes: address space of the fitting process.
+        updates: number of optimiser steps.
+        seconds: wall-clock time of the fit, including compilation.
+        memory_bytes: address space of the process that fits.
     """
 
     updates: int = 2_000
@@ -22,16 +22,16 @@ class Limits:
     memory_bytes: int = 8 * 2**30
 
 
-PREDICTING = 1.0  # time limits of a fit that all predictions may take together, beyond the fit's own
+PREDICTING = 1.0  # time that all predictions may take together beyond the fit, as a multiple of the fit's time limit
 ENDING = 5.0  # seconds set aside for ending a program's processes
 
 
 def time_limit(limits: Limits) -> float:
-    """Seconds from the beginning of an evaluation to the moment when its program is ended, fitted or not."""
+    """Return the seconds from the start of an evaluation until its program is stopped, whether it is fitted or not."""
     return (1.0 + PREDICTING) * limits.seconds
 
 
 def bound(limits: Limits) -> Spend:
-    """The most that one evaluation may use up, all its predictions included: what a ledger has to set aside for it."""
+    """Return the largest spend of one evaluation with all its predictions, which a ledger has to reserve."""
     seconds = time_limit(limits) + ENDING
     return Spend(evaluations=1, updates=limits.updates, device_seconds=seconds, wall_seconds=seconds)

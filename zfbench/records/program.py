@@ -1,4 +1,4 @@
-"""A candidate program as a record: its source, its identity, and how its evaluation ended."""
+"""Candidate programs as records: the source, the identity, and how the evaluation ended."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ OPERATORS: tuple[str, ...] = get_args(Operator)
 
 
 def normalise(source: str) -> str:
-    """The source with Unix line ends, and without trailing blanks or blank lines at either end."""
+    """Return the source with Unix line ends, and without trailing blanks or blank lines at either end."""
     lines = [line.rstrip() for line in source.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     return "\n".join(lines).strip("\n") + "\n"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A candidate: source text and where it came from.
+    """A candidate program: its source and how it was made.
 
     Attributes:
-        source: what the contract of the task asks for.
+        source: source text, as the contract of the task demands.
         parents: the parents of the request that it answers.
         operator: the operator of that request.
-        summary: the proposer's.
+        summary: the proposer's summary.
         id: SHA-256 (hex) of the normalised source; programs with equal ids are the same program.
     """
 
@@ -44,7 +44,7 @@ class Program:
         object.__setattr__(self, "id", hashlib.sha256(text).hexdigest())
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         return {
             "id": self.id,
             "source": self.source,
@@ -55,7 +55,7 @@ class Program:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Program:
-        """The inverse of `to_json`; the id is computed anew.
+        """Read the form that `to_json` returns, and compute the id again.
 
         Raises:
             ValueError: the stored id is not that of the stored source.
@@ -67,7 +67,7 @@ class Program:
 
 
 class Status(StrEnum):
-    """How the evaluation of a candidate ended."""
+    """The ways in which the evaluation of a candidate can end."""
 
     OK = "ok"
     INVALID = "invalid"
@@ -79,12 +79,12 @@ class Status(StrEnum):
 
 
 class CandidateError(ZfbenchError):
-    """A candidate failed; the message is one sentence that can be shown to whoever wrote it.
+    """The failure of a candidate, with one sentence that may be shown to its author.
 
     Attributes:
         status: any `Status` but `ok`.
         message: the sentence.
-        printed: what its process had printed by then, shortened.
+        printed: text that its process had printed before, shortened.
     """
 
     def __init__(self, status: Status, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Recordings and what is asked of them: the task's specification, recordings, windows to forecast.
+"""Specification of a task about recordings, the recordings themselves, and windows to forecast.
 
 Time convention: `a(t) = f(a(t-1), x(t))`. A window with context C and horizon H that starts at s holds the activity
 of s-C .. s-1 and the drive of s-C .. s+H-1, and asks for the activity of s .. s+H-1.
@@ -9,25 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.records.source import check_source
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, eq=False)
 class TaskSpec:
-    """What a program may know of its task; plain data, so that it crosses a process boundary as JSON.
+    """Everything that a program may know of its task; plain data, so that it can be sent to another process as JSON.
 
     Attributes:
         name: for example `zfish-tiny/masked`.
         description: the system and the question, for people and for language models.
-        contract: what a program's source must define.
+        contract: description of the definitions that a program's source must contain.
         dt_ms: one step, in milliseconds.
         horizon: H, steps to forecast.
         context: C, the longest context a window offers, in steps.
@@ -36,7 +33,7 @@ class TaskSpec:
         drive: D drive channel names; empty in an autonomous track.
         mask: bool [N, N], `mask[i, j]` says that neuron j may influence neuron i within one step; None: unknown.
         drive_mask: bool [N, D], likewise for drive channels; None: unknown.
-        anonymous: whether names and description are neutral, so that nobody can recognise a published system by them.
+        anonymous: True if names and description are neutral, so that they do not reveal a published system.
     """
 
     name: str
@@ -63,23 +60,23 @@ class TaskSpec:
 
     @property
     def masked(self) -> bool:
-        """Whether the Boolean wiring is given."""
+        """True if the Boolean wiring is given."""
         return self.mask is not None
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Programs are not listed: empty."""
+        """The list of possible programs, which is empty because programs of this kind are not listed."""
         return ()
 
     def indices(self, group: str) -> NDArray[np.intp]:
-        """Positions of a group's neurons."""
+        """Return the positions of a group's neurons."""
         return np.flatnonzero(np.asarray(self.groups) == group)
 
     def anonymised(self, description: str) -> TaskSpec:
-        """The same task under neutral names for neurons, groups and channels; every index keeps its meaning.
+        """Return the same task with neutral names for neurons, groups and channels; every index keeps its meaning.
 
         Args:
-            description: one that gives the system away by no word either.
+            description: a description that does not reveal the system either.
         """
         kinds = dict.fromkeys(self.groups)
         group = dict(zip(kinds, _numbered("group", len(kinds)), strict=True))
@@ -93,24 +90,51 @@ class TaskSpec:
         )
 
     def for_programs(self) -> TaskSpec:
-        """As programs see it: an anonymous task's own name stays out too, for what a program prints is fed back."""
+        """Return the specification that programs see, without the name of an anonymous task.
+
+        Programs may not know that name, because what a program prints is fed back to its author.
+        """
         return replace(self, name="anonymous") if self.anonymous else self
 
     def facts(self) -> dict[str, str]:
-        """See `Spec.facts`."""
+        """Return further facts for authors of programs, by heading."""
         sizes = Counter(self.groups)
         return {
             "Neurons by group": ", ".join(f"{group} ({sizes[group]})" for group in sizes),
             "Drive channels": ", ".join(self.drive) or "none",
-            "Wiring": "given as spec.mask and spec.drive_mask" if self.masked else "unknown",
+            "Wiring": self._wiring(),
+            "Validation error": (
+                f"mean absolute error of the forecasts of {self.horizon} steps, over all steps, neurons and validation "
+                "windows; lower is better"
+            ),
         }
 
+    def _wiring(self) -> str:
+        """Return the groups and channels that may act on each group, a line for each group."""
+        if self.mask is None and self.drive_mask is None:
+            return "unknown"
+        N, D = len(self.neurons), len(self.drive)
+        mask = np.ones((N, N), bool) if self.mask is None else self.mask
+        drive_mask = np.ones((N, D), bool) if self.drive_mask is None else self.drive_mask
+        names = dict.fromkeys(self.groups)
+        lines = ["given as spec.mask and spec.drive_mask. Within one step, these and no others may act:"]
+        for group in names:
+            rows = self.indices(group)
+            blocks = {source: mask[np.ix_(rows, self.indices(source))] for source in names}
+            columns = {channel: drive_mask[rows, k] for k, channel in enumerate(self.drive)}
+            lines.append(f"- on {group}: groups {_allowed(blocks)}; drive {_allowed(columns)}")
+        return "\n".join(lines)
+
     def check(self, source: str) -> None:
-        """See `Spec.check`."""
+        """Check everything in a source that can be checked without running it.
+
+        Raises:
+            CandidateError: invalid; the source breaks the contract.
+        """
         check_source(source)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form; masks as lists of lists of 0 and 1."""
+        """Return a JSON-compatible form, with masks as lists of lists of 0 and 1."""
         fields = asdict(self)
         for key in ("mask", "drive_mask"):
             fields[key] = None if fields[key] is None else fields[key].astype(int).tolist()
@@ -118,7 +142,7 @@ class TaskSpec:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> TaskSpec:
-        """The inverse of `to_json`."""
+        """Read the form that `to_json` returns."""
         fields = dict(fields)
         N, D = len(fields["neurons"]), len(fields["drive"])
         for key, shape in (("mask", (N, N)), ("drive_mask", (N, D))):
@@ -127,6 +151,12 @@ class TaskSpec:
         for key in ("neurons", "groups", "drive"):
             fields[key] = tuple(fields[key])
         return cls(**fields)
+
+
+def _allowed(blocks: dict[str, NDArray[np.bool_]]) -> str:
+    """Names of the blocks of a mask that allow something, marked where they do not allow all of it."""
+    some = {name: block for name, block in blocks.items() if block.any()}
+    return ", ".join(name if block.all() else f"{name} (some, see the mask)" for name, block in some.items()) or "none"
 
 
 def _numbered(word: str, count: int) -> tuple[str, ...]:
@@ -151,7 +181,7 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Inputs of forecasts; the targets travel apart, in `LabelledWindows`.
+    """Inputs of forecasts; the targets are kept apart, in `LabelledWindows`.
 
     Attributes:
         conditions: B condition names.
@@ -169,7 +199,7 @@ class Windows:
 
 @dataclass(frozen=True, eq=False)
 class LabelledWindows:
-    """Windows with what really happened: `target` is float32 [B, H, N]."""
+    """Windows with the recorded activity to be forecast: `target` is float32 [B, H, N]."""
 
     inputs: Windows
     target: NDArray[np.float32]
@@ -179,6 +209,6 @@ class LabelledWindows:
 
 
 def one_step_pairs(recordings: tuple[Recording, ...]) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """For each recording: activity before [T-1, N], drive [T-1, D], activity after [T-1, N]."""
+    """Yield, for each recording, the activity before [T-1, N], the drive [T-1, D] and the activity after [T-1, N]."""
     for r in recordings:
         yield r.activity[:-1], r.drive[1:], r.activity[1:]

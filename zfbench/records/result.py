@@ -1,8 +1,8 @@
-"""The result of one judged method: one validated JSON file.
+"""The result of one judged method, in one validated JSON file.
 
-Everything that decides a score is in the file: task and data hash, method and seed, limits and spend, the metrics
-with their versions, the program itself. `Result.comparable` leaves out what may differ between two runs of the same
-thing (machine, clock times, library versions); equal runs have equal comparable parts.
+The file contains everything that determines a score: task and data hash, method and seed, limits and spend, the metrics
+with their versions, and the program itself. `Result.comparable` leaves out what may differ between two equal runs
+(machine, clock times, library versions, surroundings).
 """
 
 from __future__ import annotations
@@ -10,21 +10,38 @@ from __future__ import annotations
 import json
 import os
 import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AllowInfNan, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    AllowInfNan,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_serializer,
+    field_validator,
+)
 
-from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.base.files import write_text
+from zfbench.base import machine
+from zfbench.base.errors import DamagedFileError
+from zfbench.base.files import atomic_write
 from zfbench.records.spend import NOTHING, Spend
 
 BENCHMARK_VERSION = 1  # rises only when the scores of unchanged methods change
+SCHEMA_VERSION = 2  # rises when the form of the file changes
+PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
 
-LIBRARIES = ("zfbench", "numpy", "scipy", "scikit-learn", "numba", "jax", "flax", "optax")
+NOTHING_FOUND = "nothing_found"  # status of a search that evaluated nothing but the seed program
 
+Picture = NDArray[np.float16]
 Finite = Annotated[float, AllowInfNan(False)]
 Kind = Literal["control", "baseline", "program", "search"]
 
@@ -34,7 +51,7 @@ class _Strict(BaseModel):
 
 
 class TaskRecord(_Strict):
-    """Which task was judged, on which data; `circuit` and `holdout` are empty where the family has none."""
+    """The judged task and its data; `circuit` and `holdout` are empty if the family has none."""
 
     name: str
     track: str
@@ -45,16 +62,16 @@ class TaskRecord(_Strict):
 
 
 class MethodRecord(_Strict):
-    """Who was judged.
+    """The judged method.
 
     Attributes:
-        name: of the baseline, program or discoverer.
+        name: name of the baseline, program or discoverer.
         kind: control, baseline, program or search.
-        future_drive: whether it is given the drive of the horizon; None where the task has no drive.
-        settings: the discoverer's own, of a search.
-        proposer: who wrote the programs, of a search.
-        proposer_settings: the proposer's own.
-        proposer_identity: what else the proposer's answers depend on, as it says itself (model, hashes of prompts).
+        future_drive: True if it is given the drive of the horizon; None where the task has no drive.
+        settings: for a search, the discoverer's settings.
+        proposer: for a search, the name of the proposer.
+        proposer_settings: for a search, the proposer's settings.
+        proposer_identity: further things that the proposer's answers depend on (model, hashes of prompts).
     """
 
     name: str
@@ -67,14 +84,14 @@ class MethodRecord(_Strict):
 
 
 class SearchOptions(_Strict):
-    """How the harness ran a search: everything but the method, its settings and the seed.
+    """The options with which the harness ran a search: everything but the method, its settings and the seed.
 
     Attributes:
         budget: limits by unit, such as evaluations and updates.
-        finalists: programs trained anew at full length before the best of them was judged.
-        patience: requests in a row without a new working program that would have ended the search.
+        finalists: number of programs trained again at full length before the best of them was judged.
+        patience: number of requests in a row without a new working program that would have ended the search.
         ideas: texts of which every request got one.
-        fast_path: whether programs were screened through their proposer's interpreter.
+        fast_path: True if programs were screened through their proposer's interpreter.
     """
 
     budget: dict[str, Finite]
@@ -85,7 +102,7 @@ class SearchOptions(_Strict):
 
 
 class ProgramRecord(_Strict):
-    """The judged program and how its training went."""
+    """The judged program, with the course of its training."""
 
     id: str
     source: str
@@ -98,11 +115,12 @@ class Evaluated(_Strict):
 
     Attributes:
         program: the first 12 characters of its id.
-        operator: how it was made.
-        parents: what it was made from, as numbers in the order of evaluation (1, 2, ...); it started from the last.
+        operator: the operator that made it.
+        parents: the programs it was made from, by number in the order of evaluation (1, 2, ...); it started from the
+            last.
         status: `ok`, or what went wrong.
         loss: its validation loss when screened; None unless it worked.
-        spend: of the whole search until then; a point on the horizontal axis of any plot.
+        spend: spend of the whole search until then; a point on the horizontal axis of any plot.
     """
 
     program: str
@@ -114,10 +132,10 @@ class Evaluated(_Strict):
 
 
 class Machine(_Strict):
-    """The kind of machine, without anything that names it.
+    """The kind of machine, without anything that identifies it.
 
     Attributes:
-        features: what rounding depends on where a processor's name does not tell: family, model and the widest vectors.
+        features: features of the processor that rounding depends on: family, model and the widest vector instructions.
     """
 
     system: str
@@ -128,11 +146,11 @@ class Machine(_Strict):
 
     @classmethod
     def here(cls, device: str = "cpu") -> Machine:
-        """This machine."""
+        """Describe this machine."""
         return cls(
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            processor=_processor(),
-            features=_features(),
+            processor=machine.processor(),
+            features=machine.features(),
             cores=os.cpu_count() or 1,
             device=device,
         )
@@ -142,13 +160,18 @@ class Result(_Strict):
     """One judged method on one task with one seed.
 
     Attributes:
-        status: `ok`, or why there are no scores (the note says more).
+        status: `ok`, or the reason why there are no scores (the note says more); `nothing_found` for a search that
+            evaluated nothing but the seed program, whose scores would not be the method's.
         metrics: scalar scores by name, for example `forecast/ood/mae`; a score that does not apply to the
             method, or that is undefined, is absent.
         curves: lists of scores, for example the error at every step ahead.
-        search: of a search: how the harness ran it.
-        evaluated: of a search: every program that it evaluated, in order; empty if that was not written down.
-        finals: of a search: the programs of its last round, with their losses when screened and at full length.
+        pictures: arrays that only pictures need, by name, such as forecasts of example windows; they are written
+            beside the file, and read from there when they are first asked for.
+        search: for a search, the options with which the harness ran it.
+        evaluated: for a search, every program that it evaluated, in order; empty if that was not recorded.
+        unanswered: for a search, the number of requests that its proposer had no program for.
+        surroundings: for a search, settings that do not define the method, such as where a model is served.
+        finals: for a search, the programs of its finals, with their losses after screening and at full length.
         metric_versions: version of each family of metrics that was computed.
     """
 
@@ -156,7 +179,7 @@ class Result(_Strict):
     benchmark_version: int = BENCHMARK_VERSION
     task: TaskRecord
     method: MethodRecord
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     status: str = "ok"
     limits: dict[str, Finite | None] = Field(default_factory=dict)
     spend: Spend = NOTHING
@@ -166,6 +189,8 @@ class Result(_Strict):
     program: ProgramRecord | None = None
     search: SearchOptions | None = None
     evaluated: tuple[Evaluated, ...] = ()
+    unanswered: int = 0
+    surroundings: dict[str, Any] = Field(default_factory=dict)
     finals: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     libraries: dict[str, str]
@@ -173,101 +198,116 @@ class Result(_Strict):
     timings: dict[str, Finite] = Field(default_factory=dict)
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
+    _pictures: Mapping[str, Picture] | None = PrivateAttr(default=None)
+    _path: Path | None = PrivateAttr(default=None)
+
+    @field_serializer("evaluated")
+    def _as_columns(self, evaluated: tuple[Evaluated, ...]) -> dict[str, list[Any]]:
+        """A list for each field: a fraction of the length of a record for each program."""
+        columns: dict[str, list[Any]] = {}
+        for name in ("program", "operator", "parents", "status", "loss"):
+            columns[name] = [getattr(entry, name) for entry in evaluated]
+        for unit in (f.name for f in fields(Spend)):
+            spent = [getattr(entry.spend, unit) for entry in evaluated]
+            rounded = [round(value, 2) if isinstance(value, float) else value for value in spent]
+            if any(rounded):
+                columns[unit] = rounded
+        return columns if evaluated else {}
+
+    @field_validator("evaluated", mode="before")
+    @classmethod
+    def _from_columns(cls, content: Any) -> Any:
+        """The inverse of `_as_columns`; records pass through."""
+        if not isinstance(content, dict):
+            return content
+        if not all(isinstance(column, list) for column in content.values()):
+            raise ValueError("a column of it is not a list")
+        if len({len(column) for column in content.values()}) > 1:
+            raise ValueError("its columns have different lengths")
+        if not all(isinstance(parents, list) for parents in content.get("parents", ())):
+            raise ValueError("the parents of a program are not a list")
+        units = {f.name for f in fields(Spend)}
+        rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
+        return tuple(
+            {k: tuple(v) if k == "parents" else v for k, v in row.items() if k not in units}
+            | {"spend": {k: v for k, v in row.items() if k in units}}
+            for row in rows
+        )
+
+    @property
+    def pictures(self) -> Mapping[str, Picture]:
+        """Arrays that only pictures need; empty if none were kept."""
+        if self._pictures is None:
+            beside = None if self._path is None else self._path.with_suffix(PICTURES)
+            self._pictures = {} if beside is None or not beside.exists() else _read_arrays(beside)
+        return self._pictures
+
+    def with_pictures(self, pictures: Mapping[str, Picture]) -> Result:
+        """Return the same result with these arrays for pictures."""
+        other = self.model_copy()
+        other._pictures = dict(pictures)
+        return other
+
+    def __eq__(self, other: object) -> bool:
+        """Return True if the files of both have equal content; their paths do not matter."""
+        return isinstance(other, Result) and self.model_dump() == other.model_dump()
+
     def comparable(self) -> dict[str, Any]:
-        """What two runs with the same seed and versions must agree on."""
-        content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries"})
-        for spend in (content["spend"], *(evaluated["spend"] for evaluated in content["evaluated"])):
+        """Return the fields in which two runs with the same seed and versions must agree."""
+        content = self.model_dump(mode="json", exclude={"machine", "timings", "created", "libraries", "surroundings"})
+        for spend in (content["spend"], content["evaluated"]):
             for clock in ("device_seconds", "wall_seconds"):
-                del spend[clock]
+                spend.pop(clock, None)
         if content["program"] is not None:
             content["program"]["training"].pop("seconds", None)
         return content
 
-    def write(self, path: Path) -> None:
-        """Write the file atomically.
+    def text(self) -> str:
+        """Return the text of the file: a line for each field, and for each score."""
+        content = self.model_dump(mode="json")
+        lines = []
+        for name, value in content.items():
+            if name == "metrics":
+                scores = ",\n".join(f"  {json.dumps(key)}: {json.dumps(number)}" for key, number in value.items())
+                lines.append(f' "metrics": {{\n{scores}\n }}' if value else ' "metrics": {}')
+            else:
+                lines.append(f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def write(self, path: Path, overwrite: bool = True) -> None:
+        """Write the file atomically, and its arrays for pictures beside it.
+
+        Args:
+            path: the file, which ends in `.json`.
+            overwrite: True if an existing file may be replaced.
 
         Raises:
-            ZfbenchError: the folder cannot be written or the disk is full.
+            ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.
         """
-        write_text(path, self.model_dump_json(indent=1) + "\n")
+        with atomic_write(path, overwrite) as temporary:
+            temporary.write_text(self.text(), encoding="utf-8")
+        beside = path.with_suffix(PICTURES)
+        if self._pictures:
+            with atomic_write(beside) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **dict(self._pictures))
+        elif self._pictures is not None:  # those of an earlier result are not this one's
+            beside.unlink(missing_ok=True)
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the installed libraries that scores depend on."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a source tree that was never installed
-            found[name] = "not installed"
-    return found
+def located(result: Result, path: Path) -> Result:
+    """Return the result with the path of its file, beside which its arrays for pictures may lie."""
+    result._path = path
+    return result
 
 
-def read(path: Path) -> Result:
-    """Read and validate a result file.
-
-    Raises:
-        DamagedFileError: not a result; the message names the file, the field and what to do.
-        ZfbenchError: the file cannot be opened.
-    """
+def _read_arrays(path: Path) -> dict[str, Picture]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DamagedFileError(
-            f"{path} is not text (byte {error.start}); judge the method again to remake it."
-        ) from error
-    except OSError as error:
-        raise ZfbenchError(f"Cannot read {path} ({error.strerror}); check the path.") from error
-    try:
-        return Result.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DamagedFileError(
-            f"{path} is not a valid result: {field}: {first['msg']}; judge the method again to remake it."
-        ) from error
-
-
-def read_folder(folder: Path) -> list[Result]:
-    """All results below a folder, in order of path.
-
-    Raises:
-        DamagedFileError: one of the files is damaged.
-        ZfbenchError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise ZfbenchError(f"There is no folder {folder}; `zfbench demo` makes one with results.")
-    return [read(path) for path in sorted(folder.rglob("*.json")) if _is_result(path)]
-
-
-def _is_result(path: Path) -> bool:
-    return not path.name.startswith(".")
-
-
-def _processor() -> str:
-    """The processor's marketing name where the system tells it, else its architecture."""
-    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
-
-
-def _features() -> str:
-    """Such as "family 26 model 2 avx512f"; empty where the system does not tell."""
-    told = _cpuinfo()
-    flags = told.get("flags", "").split()
-    vectors = next((v for v in ("avx512f", "avx2", "avx", "sse2") if v in flags), "")
-    family, model = told.get("cpu family"), told.get("model")
-    return " ".join(filter(None, (family and f"family {family}", model and f"model {model}", vectors)))
-
-
-def _cpuinfo() -> dict[str, str]:
-    """What Linux tells of the first core; empty elsewhere."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return {}
-    first = info.read_text(errors="replace").split("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedFileError(f"{path} holds no arrays ({error}); measure the result beside it again.") from error
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON with sorted keys, the form that is hashed."""
+    """Return compact JSON with sorted keys, the form that is hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 
 @dataclass
 class Scores:
-    """What the judge found; see `zfbench.records.result.Result` for the fields."""
+    """The scores that a judge computes; `zfbench.records.result.Result` describes the fields."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
     metric_versions: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    pictures: dict[str, NDArray[np.float16]] = field(default_factory=dict)
 
     def add(self, name: str, value: float | None) -> None:
-        """Record a score unless it is undefined."""
+        """Record a score, rounded to ten significant digits, unless it is undefined."""
         if value is not None:
-            self.metrics[name] = float(value)
+            self.metrics[name] = float(f"{value:.10g}")
 
     def add_curve(self, name: str, values: Sequence[float | None]) -> None:
         """Record a list of scores unless one of them is undefined."""
@@ -26,14 +30,19 @@ class Scores:
         if len(defined) == len(values):
             self.curves[name] = defined
 
+    def add_picture(self, name: str, values: ArrayLike) -> None:
+        """Keep an array that only a picture needs, in half precision."""
+        self.pictures[name] = np.asarray(values, np.float16)
+
     def add_all(self, prefix: str, values: Mapping[str, float | None]) -> None:
         """Record several scores below a prefix."""
         for name, value in values.items():
             self.add(f"{prefix}/{name}", value)
 
     def join(self, others: Scores) -> None:
-        """Record what others hold."""
+        """Add all that another record of scores holds."""
         self.metrics |= others.metrics
         self.curves |= others.curves
         self.metric_versions |= others.metric_versions
         self.notes += others.notes
+        self.pictures |= others.pictures

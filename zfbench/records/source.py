@@ -1,4 +1,4 @@
-"""What can be seen in a program's source without running it: its length, its syntax, and the names it defines."""
+"""Checks of a program's source without running it: its length, its syntax, and the names it defines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SOURCE_LIMIT = 65_536  # bytes; the longest published search programs stay below
 
 
 def parse_source(source: str) -> ast.Module:
-    """The syntax tree of a program of any kind.
+    """Return the syntax tree of a program of any kind.
 
     Raises:
         CandidateError: invalid; the source is too long or does not parse.
@@ -31,7 +31,7 @@ def parse_source(source: str) -> ast.Module:
 
 
 def check_source(source: str) -> None:
-    """Check what can be seen without running the source.
+    """Check the length and the syntax of a source, and that it defines `Model` with its methods.
 
     Raises:
         CandidateError: invalid; the source is too long, does not parse, or lacks `Model` or a method.

@@ -1,4 +1,4 @@
-"""What a search has used up, in the units of a budget."""
+"""The resources that a search has used up, in the units of a budget."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spend:
-    """What was used up, in the units of a budget; spends add up.
+    """Resources that were used up, in the units of a budget; spends can be added.
 
     Attributes:
-        evaluations: programs trained and scored.
+        evaluations: number of programs trained and scored.
         updates: optimiser steps, over all candidates.
         device_seconds: seconds of training and scoring, summed over parallel workers.
-        wall_seconds: seconds by the clock on the wall.
-        tokens: of a language model, read and written.
-        money: what these tokens cost, in the currency of the prices that the proposer was given.
+        wall_seconds: wall-clock time in seconds.
+        tokens: tokens that a language model read and wrote.
+        money: cost of these tokens, in the currency of the prices that the proposer was given.
     """
 
     evaluations: int = 0
@@ -29,23 +29,23 @@ class Spend:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not (math.isfinite(value) and value >= 0):
+            if not 0 <= value < math.inf:  # a number too large for a float is a whole one, and can be compared
                 raise ValueError(f"a spend of {name}={value} is not a finite number of at least 0")
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
     def minus(self, other: Spend) -> Spend:
-        """What is left of this after `other`, each unit at least 0."""
+        """Return the part of this spend that exceeds `other`, at least 0 in each unit."""
         return Spend(**{f.name: max(getattr(self, f.name) - getattr(other, f.name), 0) for f in fields(self)})
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form; units of which nothing was used are left out."""
+        """Return a JSON-compatible form; units of which nothing was used are left out."""
         return {name: value for name, value in asdict(self).items() if value}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Spend:
-        """The inverse of `to_json`."""
+        """Read the form that `to_json` returns."""
         return cls(**content)
 
 

@@ -1,1 +1,1 @@
-"""From names to results: plans, searches, judging, resuming and replaying."""
+"""Functions that lead from names to results: plans, searches, judging, resuming and replaying."""

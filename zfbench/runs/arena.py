@@ -1,4 +1,4 @@
-"""A search whose programs come from a system that owns its own loop: evaluate for it, then judge its best."""
+"""Searches for systems that own their search loop: evaluate their programs, then judge the best one."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ def open_arena(
     sandbox: Sandbox | None = None,
     allow_unsafe: bool = False,
 ) -> Iterator[Arena]:
-    """The second door to a task, with the ledger, journal and evaluator of any search.
+    """Open an arena for a task, with the ledger, event log and evaluator of any search.
 
     Args:
-        plan: as of a search; its proposer is `GUEST` and its discoverer the name of the guest.
-        folder: of the run; an interrupted one goes on there.
-        workers: candidates trained at once.
-        on_event: called after each event.
-        sandbox: see `search`.
-        allow_unsafe: see `search`; nobody has read a guest's programs.
+        plan: plan of the search; its proposer is `EXTERNAL`, and its discoverer the name of the external system.
+        folder: folder of the run; an interrupted run is continued there.
+        workers: number of candidates trained at once.
+        on_event: called after each event took effect.
+        sandbox: runs all programs; without one, the best that works here is opened and closed at the end.
+        allow_unsafe: run the programs also in a sandbox that does not confine them, although nobody has read them.
 
     Raises:
-        ZfbenchError: see `search`.
+        ZfbenchError: an unknown name, an impossible budget, a folder that holds another search or that another process
+            uses, or programs that must not run in this sandbox.
     """
     loaded = find_task(plan.task)
-    with opened(sandbox) as box, EventLog(folder / LOG) as log:
-        check_trust(box, plan.discoverer, False, allow_unsafe)
-        yield _arena(plan, loaded, log, box, workers, on_event)
+    with opened(sandbox) as box:
+        check_trust(box, plan.discoverer, False, allow_unsafe)  # before a file is made
+        with EventLog(folder / LOG) as log:
+            yield _arena(plan, loaded, log, box, workers, on_event)
 
 
 def judge_arena(
@@ -55,12 +57,27 @@ def judge_arena(
     sandbox: Sandbox | None = None,
     allow_unsafe: bool = False,
 ) -> tuple[SearchOutcome, Result | None]:
-    """End a guest's search for good and judge its best program; arguments and returns as of `search`."""
+    """End the search of an external system for good, and judge its best program.
+
+    Args:
+        plan: plan of the search.
+        folder: folder of the run.
+        progress: told the name of each stage of the judging.
+        sandbox: runs all programs; without one, the best that works here is opened and closed at the end.
+        allow_unsafe: run the programs also in a sandbox that does not confine them.
+
+    Returns:
+        The outcome, and the result; None for a result if no program worked.
+
+    Raises:
+        ZfbenchError: as for `open_arena`.
+    """
     loaded = find_task(plan.task)
-    with opened(sandbox) as box, EventLog(folder / LOG) as log:
+    with opened(sandbox) as box:
         check_trust(box, plan.discoverer, False, allow_unsafe)
-        outcome = _arena(plan, loaded, log, box).finish()
-        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box)
+        with EventLog(folder / LOG) as log:
+            outcome = _arena(plan, loaded, log, box).finish()
+            return outcome, judge_winner(plan, loaded, outcome, folder, progress, box)
 
 
 def _arena(

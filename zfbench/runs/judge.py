@@ -1,4 +1,4 @@
-"""From a method's name or a program's source to a `Result`: fit, judge, write down."""
+"""From the name of a method or the source of a program to a `Result`: fit, judge, and record."""
 
 from __future__ import annotations
 
@@ -7,33 +7,39 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from zfbench.base.machine import library_versions
+from zfbench.base.seeds import check_seed
 from zfbench.protocols.models import Metered
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, TaskJudge
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program
-from zfbench.records.result import Machine, MethodRecord, ProgramRecord, Result, TaskRecord, library_versions
+from zfbench.records.result import Machine, MethodRecord, ProgramRecord, Result, TaskRecord
 from zfbench.records.scores import Scores
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs.tasks import LoadedTask
 from zfbench.sandbox.devices import CPU
 
 Progress = Callable[[str], None]
+POINTS = 16  # largest number of points of a training's curve in a result
 
 
 def _silent(_: str) -> None:
-    """Report progress to nobody."""
+    """Ignore the progress."""
 
 
 def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, progress: Progress = _silent) -> Result:
-    """Fit and judge a registered baseline, or a control of the task's own.
+    """Fit and judge a registered baseline, or a control of the task.
 
     Args:
-        name: of the baseline or control.
+        name: name of the baseline or control.
         loaded: the task.
-        seed: of the fit.
-        limits: of the fit.
+        seed: seed of the fit.
+        limits: limits of the fit.
         progress: told the name of each stage as it begins.
+
+    Returns:
+        The result; a program that failed has its status and a note instead of scores.
 
     Raises:
         UnknownNameError: there is no such baseline.
@@ -43,6 +49,7 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     if name in controls:
         method = MethodRecord(name=name, kind="program")
         return judge_program(controls[name], method, loaded, seed, limits, progress=progress)
+    check_seed(seed)
     model = loaded.family.baseline(loaded.task, name, seed)
     drive = loaded.family.future_drive(loaded.task, name)
     return _judge(
@@ -60,27 +67,60 @@ def judge_program(
     progress: Progress = _silent,
     sandbox: Sandbox | None = None,
 ) -> Result:
-    """Train a program at full length with a fresh seed and judge it.
+    """Train a program at full length with a new seed, and judge it.
 
     Args:
-        source: the program.
-        method: who is credited with it.
+        source: source of the program.
+        method: record of the method that the program is credited to.
         loaded: the task.
-        seed: of the training.
-        limits: of the training.
-        spend: what was used up before, by a search; the final training is added.
+        seed: seed of the training.
+        limits: limits of the training.
+        spend: spend of a search before; that of the final training is added.
         progress: told the name of each stage as it begins.
         sandbox: runs the program; without one, it opens its own.
+
+    Returns:
+        The result; a program that failed has its status and a note instead of scores.
     """
     device = CPU if sandbox is None else sandbox.device
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
+    check_seed(seed)
     run = _Run(method, seed, limits, spend, device=device)
     return _judge(loaded.family.candidate(loaded.task, source, seed, sandbox), run, loaded, progress)
 
 
+def unscored(
+    method: MethodRecord,
+    loaded: LoadedTask,
+    seed: int,
+    limits: Limits,
+    status: str,
+    note: str,
+    program: ProgramRecord,
+    spend: Spend = NOTHING,
+) -> Result:
+    """Make a result without scores, for a method that has nothing to judge.
+
+    Args:
+        method: record of the method.
+        loaded: the task.
+        seed: seed of the method.
+        limits: limits within which its program would have been trained.
+        status: reason why there are no scores, as a status.
+        note: the same reason as a sentence.
+        program: program of the method.
+        spend: resources that were used up.
+
+    Returns:
+        The result.
+    """
+    method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
+    return _result(_Run(method, seed, limits, spend, program), loaded.judge, Scores(notes=[note]), status)
+
+
 @dataclass(frozen=True)
 class _Run:
-    """What is known of a run before it is judged."""
+    """The facts about a run that are known before it is judged."""
 
     method: MethodRecord
     seed: int
@@ -92,7 +132,7 @@ class _Run:
 
 
 def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Result:
-    """Fit and score one model; its child process, if it has one, is ended whatever happens."""
+    """Fit and score one model; its child process, if it has one, is always ended."""
     family, task, judge = loaded.family, loaded.task, loaded.judge
     try:
         progress("fit")
@@ -104,9 +144,9 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
-        run = _with_program(run, model, loss)
         scores = judge.score(model, progress)
         scores.add(judge.selection_score, loss)
+        run = _with_program(run, model, scores.metrics.get(judge.selection_score))
         scored = time.monotonic()
         run = _spent(run, model, fitted - began, scored - fitted)
         return _result(run, judge, scores)
@@ -116,30 +156,40 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
 
 
 def _updates(model: Any) -> int:
-    """Updates that its fit took; none for a model without a report."""
+    """Return the number of updates of its fit; 0 for a model without a report."""
     report = model.report if isinstance(model, Metered) else None
     return 0 if report is None else report.updates
 
 
 def _spent(run: _Run, model: Any, fit: float, judging: float | None = None) -> _Run:
-    """The run with what a fit, and judging where it came to that, used up; seconds."""
+    """Return the run with the seconds and updates of the fit, and with the seconds of judging if there was any."""
     used = Spend(updates=_updates(model), device_seconds=fit, wall_seconds=fit + (judging or 0.0))
     timings = (("fit", fit), *([] if judging is None else [("judge", judging)]))
     return replace(run, spend=run.spend + used, timings=timings)
 
 
 def _with_program(run: _Run, model: Any, loss: float | None) -> _Run:
-    """The run with the program's record, if the model is one."""
+    """Return the run with the record of the program, if the model is a program."""
     if not isinstance(model, Candidate):
         return run
-    training = {} if loss is None or model.report is None else model.report.to_json()
+    training = {} if loss is None or model.report is None else _thinned(model.report.to_json())
     record = ProgramRecord(id=Program(model.source).id, source=model.source, validation_loss=loss, training=training)
     return replace(run, program=record)
 
 
+def _thinned(training: dict[str, Any]) -> dict[str, Any]:
+    """Return a report of a training with at most `POINTS` points of each curve, including the first and the last."""
+    thin = {}
+    for name, value in training.items():
+        if isinstance(value, list) and len(value) > POINTS:
+            value = [value[round(i * (len(value) - 1) / (POINTS - 1))] for i in range(POINTS)]
+        thin[name] = value
+    return thin
+
+
 def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> Result:
     sealed = judge.sealed
-    return Result(
+    result = Result(
         task=TaskRecord(
             name=sealed.spec.name,
             track=sealed.track,
@@ -162,3 +212,4 @@ def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> 
         machine=Machine.here(run.device),
         timings=dict(run.timings),
     )
+    return result.with_pictures(scores.pictures)

@@ -1,4 +1,4 @@
-"""Registered methods by name, made with their settings, and checked against the interface that they claim to have."""
+"""Registered methods by name: made with their settings, and checked for their interface."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.spec import Spec
 from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
-from zfbench.runs.plan import GUEST, Plan
-from zfbench.search.arena import Guest
+from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.search.arena import ExternalDiscoverer
 
-PROPOSER = ("bound", "trusted", "version", "identity", "propose")
+PROPOSER = ("bound", "trusted", "version", "identity", "surroundings", "propose")
 DISCOVERER = ("ask", "tell")
 
 
 def seed_program(task: SearchTask) -> Program:
-    """The program that searches on a task start from."""
+    """Return the program that searches on a task start from."""
     return Program(task.seed_program, summary="the task's seed program")
 
 
 def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
-    """The discoverer of a plan, fresh.
+    """Make the discoverer of a plan.
 
     Raises:
-        UnknownNameError: there is none of that name.
-        ZfbenchError: it has no such setting, or lacks a part of its interface.
+        UnknownNameError: there is no discoverer of that name.
+        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
     """
-    if plan.proposer == GUEST:
-        return Guest()
+    if plan.proposer == EXTERNAL:
+        return ExternalDiscoverer()
     made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
     return made
 
 
 def make_proposer(plan: Plan, spec: Spec) -> Proposer:
-    """The proposer of a plan, fresh; errors as of `make_discoverer`."""
+    """Make the proposer of a plan; the errors are those of `make_discoverer`."""
     made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
     return made
 
@@ -54,6 +54,6 @@ def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[st
     if missing:
         raise ZfbenchError(
             f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are and has defaults for what is optional."
+            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are."
         )
     return made

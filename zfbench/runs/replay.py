@@ -1,4 +1,4 @@
-"""What a run's event logs say, without running a program: its outcome, its progress, and whether its result agrees."""
+"""The outcome and the progress of a run, read from its event logs without running a program."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from zfbench.runs.methods import make_discoverer
 from zfbench.runs.plan import FINALS, LOG, Plan, events
 from zfbench.runs.tasks import load_task
 from zfbench.search import finals, history
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
 from zfbench.search.outcome import SearchOutcome
 from zfbench.search.trajectory import Point, trajectory
 
 
 def replay(folder: Path) -> SearchOutcome:
-    """The outcome that a run's journal leads to; nothing is run, written or locked.
+    """Return the outcome that a run's event log leads to; nothing is run, written or locked.
 
     Raises:
-        DamagedFileError: the journal is damaged.
+        DamagedFileError: the event log is damaged.
         ZfbenchError: there is no search, or its discoverer has changed since.
     """
     plan = Plan.read(folder)
@@ -31,40 +31,49 @@ def replay(folder: Path) -> SearchOutcome:
 
 
 def progress_of(folder: Path) -> tuple[Point, ...]:
-    """Every evaluation of a run against what was spent until then; errors as of `replay`."""
+    """Return a point for every evaluation of a run, with the spend until then; the errors are those of `replay`."""
     return trajectory(events(folder))
 
 
 def replay_finals(folder: Path, outcome: SearchOutcome) -> SearchOutcome | None:
-    """The outcome of a run's finals, from their journal; None if it has none. Errors as of `replay`."""
+    """Return the outcome of a run's finals from their event log; None if there is none.
+
+    The errors are those of `replay`.
+    """
     if not (folder / FINALS).exists():
         return None
-    found = read_journal(folder / FINALS).events
+    found = read_log(folder / FINALS).events
     if not found:  # the process ended before it wrote a line
         return None
     plan = Plan.read(folder)
     spec = load_task(plan.task).spec
-    roster = finals.Roster(outcome.top(plan.final_count))
-    return history.replay(found, folder / FINALS, roster, spec, clock=lambda: 0.0).outcome()
+    finalists = finals.FinalistReplay(outcome.top(plan.final_count))
+    return history.replay(found, folder / FINALS, finalists, spec, clock=lambda: 0.0).outcome()
 
 
 def check(outcome: SearchOutcome, result: Result, final: SearchOutcome | None = None) -> str | None:
-    """What a result file says otherwise than the outcomes of its search, in one sentence; None if they agree."""
+    """Compare a result with the outcomes of its search; return a sentence on the first difference, or None.
+
+    Args:
+        outcome: outcome of the search.
+        result: the result.
+        final: outcome of the finals; None if there were none.
+    """
     winner, spend = winner_of(outcome, final), spend_of(outcome, final)
     best = None if winner is None else winner.program.id
     judged = None if result.program is None else result.program.id
     if best != judged:
-        return f"The journal's best program is {best}, but the result is of {judged}."
+        return f"The best program of the event log is {best}, but the result is of {judged}."
     if spend.evaluations != result.spend.evaluations or spend.tokens != result.spend.tokens:
-        return f"The journal's spend is {spend.to_json()}, but the result says {result.spend.to_json()}."
+        return f"The spend of the event log is {spend.to_json()}, but that of the result is {result.spend.to_json()}."
     return None
 
 
 def winner_of(screened: SearchOutcome, final: SearchOutcome | None) -> Scored | None:
-    """The best at full length; the best when screened if no finalist can be trained so long."""
+    """Return the best program at full length, or the best after screening if no finalist works at full length."""
     return (final.best if final is not None else None) or screened.best
 
 
 def spend_of(screened: SearchOutcome, final: SearchOutcome | None) -> Spend:
-    """What search and finals used up together."""
+    """Return the spend of search and finals together."""
     return screened.spend if final is None else screened.spend + final.spend

@@ -1,17 +1,20 @@
-"""A search from names to a result: screen, train the best anew, judge the winner once, at the end.
+"""A search from names to a result: screen, train the best again, and judge the winner once, at the end.
 
 A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which it is resumed and replayed), `best.py`,
-`population.json` where the method keeps a weighted population, and `result.json`.
+`population.json` where the method keeps a weighted population, `prompts` where a language model wrote the programs, and
+`result.json`.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.seeds import check_seed
 from zfbench.protocols.discoverer import Fitting, Generational, WeightedPopulation
 from zfbench.protocols.executor import Evaluate, ExecutorFactory
 from zfbench.protocols.proposer import Proposer
@@ -19,9 +22,10 @@ from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import fast_path
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
+from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
 from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
-from zfbench.runs.plan import FINALS, GUEST, LOG, POPULATION, Plan
+from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
 from zfbench.sandbox.choose import check_trust, open_sandbox
@@ -43,34 +47,40 @@ def search(
     sandbox: Sandbox | None = None,
     allow_unsafe: bool = False,
 ) -> tuple[SearchOutcome, Result | None]:
-    """Run or resume the search that `folder` holds, then judge its best program.
+    """Run or resume the search in a folder, then judge its best program.
 
     Args:
-        plan: what to search for, and how.
-        folder: of the run.
-        workers: candidates trained at once; None leaves it to the executor.
-        on_event: called after each event of the search, those of an earlier process included.
+        plan: plan of the search.
+        folder: folder of the run.
+        workers: number of candidates trained at once; None leaves it to the executor.
+        on_event: called after each event of the search, also for those of an earlier process.
         progress: told the name of each stage of the judging.
-        executor: where candidates are trained; by default here.
-        sandbox: runs all programs; without one, `open_sandbox()` does and is closed at the end.
-        allow_unsafe: run programs of a proposer that is not trusted in a sandbox that does not confine them.
+        executor: maker of the executor; by default candidates are trained on this machine.
+        sandbox: runs all programs; without one, the best that works here is opened and closed at the end.
+        allow_unsafe: run programs of a proposer that is not trusted also in a sandbox that does not confine them.
 
     Returns:
-        The outcome, and the result; None for a result if no program worked.
+        The outcome, and the result; None for a result if no program worked. A search that evaluated nothing but the
+        seed program has a result with the status `nothing_found` and without scores.
 
     Raises:
-        ZfbenchError: an unknown name, an impossible budget, a folder that holds another search, one that another
-            process works in, or programs that must not run in this sandbox.
+        ProposerUnavailableError: the proposer got no answer; the search can be resumed.
+        ZfbenchError: an unknown name, an impossible budget, a folder that holds another search or that another process
+            uses, or programs that must not run in this sandbox.
     """
-    if plan.proposer == GUEST:
-        raise ZfbenchError(f"The search in {folder} is a guest's; go on with `zfbench serve`.")
+    if plan.proposer == EXTERNAL:
+        raise ZfbenchError(
+            f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
+        )
+    check_seed(plan.seed)
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets
     discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
     with ExitStack() as held:
-        box, log = held.enter_context(opened(sandbox)), held.enter_context(EventLog(folder / LOG))
-        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
+        box = held.enter_context(opened(sandbox))
+        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)  # before a file is made
+        log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
         if isinstance(discoverer, Fitting) and discoverer.wants_fitted:
@@ -89,29 +99,29 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task), **_identity(proposer)},
+            header={**plan.header(task, proposer.surroundings), **_identity(proposer)},
             on_event=on_event,
             patience=plan.patience,
             reevaluate=task.reevaluate,
             ideas=plan.ideas,
+            limits=plan.candidate,
+            keep=partial(keep_exchanges, folder),
         )
         if isinstance(discoverer, WeightedPopulation):
             population.write(discoverer.population, folder / POPULATION)
         if outcome.best is None:
             return outcome, None
         final = None
-        if plan.final_count:
+        if plan.final_count and outcome.found(seed_program(task).id):
             if progress is not None:
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
         generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
-        return outcome, judge_winner(
-            plan, loaded, outcome, folder, progress, box, final, proposer.identity, generations
-        )
+        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box, final, proposer, generations)
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:
-    """What an event log's header says of a proposer, so that no other one continues its search."""
+    """Return the entries of the header that identify the proposer, so that no other one continues its search."""
     version = {} if proposer.version is None else {"proposer_version": proposer.version}
     return {"proposer_identity": dict(proposer.identity)} | version
 
@@ -129,11 +139,11 @@ def _run_finals(
     """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
     assert budget.evaluations is not None
     task = loaded.task
-    roster = finals.Roster(outcome.top(budget.evaluations))
+    finalists = finals.FinalistReplay(outcome.top(budget.evaluations))
     with EventLog(folder / FINALS) as log:
         return run_search(
-            roster,
-            roster,
+            finalists,
+            finalists,
             loaded.family.evaluator(task, plan.limits, sandbox),
             spec=task.spec,
             seed_program=seed_program(task),
@@ -143,10 +153,10 @@ def _run_finals(
             bound=bound(plan.limits),
             workers=workers,
             executor=executor,
-            header={**roster.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
+            header={**finalists.identity, "candidate": asdict(plan.limits), "data_sha256": task.data_sha256},
         )
 
 
 def opened(sandbox: Sandbox | None) -> AbstractContextManager[Sandbox]:
-    """The given sandbox, which its owner closes, or a new one, which closes at the end."""
+    """Return the given sandbox, which its owner closes, or a new one, which is closed at the end of the context."""
     return open_sandbox() if sandbox is None else nullcontext(sandbox)

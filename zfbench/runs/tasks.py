@@ -1,12 +1,13 @@
-"""Tasks by name: the registered families, and a task together with the functions of its family."""
+"""Tasks by name: the registered families, and tasks together with the functions of their families."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from zfbench.base import plugins
-from zfbench.base.errors import UnknownNameError
+from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
 
 
@@ -15,8 +16,8 @@ class LoadedTask:
     """A task, the functions of its family, and its judge.
 
     Attributes:
-        name: its full name.
-        family: its family.
+        name: full name of the task.
+        family: family of the task.
     """
 
     name: str
@@ -24,17 +25,17 @@ class LoadedTask:
 
     @cached_property
     def task(self) -> SearchTask:
-        """What methods may see of it; loaded when first asked for."""
+        """The part of the task that methods may see; loaded at the first access."""
         return self.family.load(self.name)
 
     @cached_property
     def judge(self) -> TaskJudge:
-        """Its judge, who loads the sealed test; made when first asked for."""
+        """The judge of the task, which loads the sealed test; made at the first access."""
         return self.family.judge(self.name)
 
 
 def find_task(name: str) -> LoadedTask:
-    """The task of that name; its data are read when they are first asked for.
+    """Return the task of that name; its data are loaded at the first access.
 
     Raises:
         UnknownNameError: no family has that prefix.
@@ -43,7 +44,7 @@ def find_task(name: str) -> LoadedTask:
 
 
 def load_task(name: str) -> SearchTask:
-    """The task of that name, as methods may see it.
+    """Load the task of that name, as methods may see it.
 
     Raises:
         UnknownNameError: there is none.
@@ -52,7 +53,7 @@ def load_task(name: str) -> SearchTask:
 
 
 def load_judge(name: str) -> TaskJudge:
-    """The judge of the task of that name.
+    """Make the judge of the task of that name.
 
     Raises:
         UnknownNameError: there is no such task.
@@ -60,9 +61,23 @@ def load_judge(name: str) -> TaskJudge:
     return find_task(name).judge
 
 
-def task_names() -> tuple[str, ...]:
-    """The canonical names of every registered family's tasks."""
-    return tuple(name for family in plugins.names("task") for name in _family(family).names())
+def _silent(_: str) -> None:
+    """Report problems to nobody."""
+
+
+def task_names(report: Callable[[str], None] = _silent) -> tuple[str, ...]:
+    """The canonical names of the tasks of every registered family that can be loaded.
+
+    Args:
+        report: told, in a sentence, of each family that cannot.
+    """
+    names: list[str] = []
+    for family in plugins.names("task"):
+        try:
+            names += _family(family).names()
+        except ZfbenchError as error:
+            report(str(error))
+    return tuple(names)
 
 
 def _family(name: str) -> TaskFamily:
@@ -71,7 +86,7 @@ def _family(name: str) -> TaskFamily:
 
 
 def _family_of(task: str) -> TaskFamily:
-    """The family whose prefix the task's name has: up to the first of `-`, `/`, `@`."""
+    """Return the family of a task; its name is the part of the task's name before the first `-`, `/` or `@`."""
     prefix = task.split("/")[0].split("@")[0].split("-")[0]
     if prefix not in plugins.names("task"):
         raise UnknownNameError("task", task, task_names())

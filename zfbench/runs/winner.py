@@ -1,19 +1,21 @@
-"""The end of a search: its winner is trained anew, judged once, and written down with how it was found."""
+"""The end of a search: its winner is trained again, judged once, and recorded together with the search."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import write_text
+from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Generation, Scored
 from zfbench.records.program import ProgramId
-from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, read
+from zfbench.records.reading import load
+from zfbench.records.result import BENCHMARK_VERSION, NOTHING_FOUND, Evaluated, MethodRecord, ProgramRecord, Result
 from zfbench.records.scores import Scores
-from zfbench.runs.judge import Progress, judge_program
+from zfbench.runs.judge import Progress, judge_program, unscored
+from zfbench.runs.methods import seed_program
 from zfbench.runs.plan import BEST, RESULT, Plan
 from zfbench.runs.replay import check, progress_of, spend_of, winner_of
 from zfbench.runs.tasks import LoadedTask
@@ -29,21 +31,24 @@ def judge_winner(
     progress: Progress | None,
     sandbox: Sandbox,
     final: SearchOutcome | None = None,
-    identity: Mapping[str, Any] | None = None,
+    proposer: Proposer | None = None,
     generations: Sequence[Generation] = (),
 ) -> Result | None:
-    """The result of a search's winner: the one in the folder if it is that, else a new one, written there.
+    """Return the result of a search's winner: the one in the folder if it still holds, or a new one, written there.
 
     Args:
-        plan: of the search.
+        plan: plan of the search.
         loaded: the task.
-        outcome: of the search.
-        folder: of the run.
+        outcome: outcome of the search.
+        folder: folder of the run.
         progress: told the name of each stage as it begins.
         sandbox: runs the winner.
-        final: the outcome of the finals, if there were any.
-        identity: what the proposer says of itself.
-        generations: of the discoverer's population, where it can be followed.
+        final: outcome of the finals; None if there were none.
+        proposer: writer of the programs; None for an external system.
+        generations: generations of the discoverer's population, if it can be followed.
+
+    Returns:
+        The result; None if no program worked.
     """
     winner = winner_of(outcome, final)
     if winner is None:
@@ -51,15 +56,24 @@ def judge_winner(
     known = _judged_before(outcome, final, folder)
     if known is not None:
         return known
-    write_text(folder / BEST, winner.program.source)
-    method = MethodRecord(
-        name=plan.discoverer,
-        kind="search",
-        settings=plan.settings,
-        proposer=plan.proposer,
-        proposer_settings=plan.proposer_settings,
-        proposer_identity=dict(identity or {}),
+    surroundings = {} if proposer is None else dict(proposer.surroundings)
+    beside = {
+        "search": plan.options,
+        "evaluated": _record(folder),
+        "unanswered": outcome.counts.unanswered,
+        "surroundings": surroundings,
+    }
+    method = plan.record.model_copy(
+        update={
+            "proposer_settings": plan.method_settings(surroundings),
+            "proposer_identity": {} if proposer is None else dict(proposer.identity),
+        }
     )
+    if not outcome.found(seed_program(loaded.task).id):
+        result = nothing_found(winner, method, loaded, plan, outcome).model_copy(update=beside)
+        result.write(folder / RESULT)
+        return result
+    write_text(folder / BEST, winner.program.source)
     result = judge_program(
         winner.program.source,
         method,
@@ -78,8 +92,7 @@ def judge_winner(
             "metrics": result.metrics | _optimism(winner, outcome, result) | followed.metrics,
             "curves": result.curves | followed.curves,
             "metric_versions": result.metric_versions | followed.metric_versions,
-            "search": plan.options,
-            "evaluated": _record(folder),
+            **beside,
             "finals": () if final is None else tuple(finals.table(outcome, final)),
         }
     )
@@ -87,8 +100,28 @@ def judge_winner(
     return result
 
 
+def nothing_found(
+    winner: Scored, method: MethodRecord, loaded: LoadedTask, plan: Plan, outcome: SearchOutcome
+) -> Result:
+    """Make the result of a search that evaluated nothing but the seed program, and therefore has no scores.
+
+    Args:
+        winner: the seed program with its evaluation.
+        method: record of the method.
+        loaded: the task.
+        plan: plan of the search.
+        outcome: outcome of the search.
+
+    Returns:
+        The result.
+    """
+    note = f"The search evaluated nothing but the seed program. {outcome.summary()}"
+    program = ProgramRecord(id=winner.program.id, source=winner.program.source, validation_loss=winner.evaluation.loss)
+    return unscored(method, loaded, plan.seed, plan.limits, NOTHING_FOUND, note, program, outcome.spend)
+
+
 def _record(folder: Path) -> tuple[Evaluated, ...]:
-    """Every evaluation of the folder's search, with the parents' latest before it and what was spent until then."""
+    """Return every evaluation of the folder's search, with its parents by number and the spend until then."""
     number: dict[ProgramId, int] = {}
     record = []
     for i, point in enumerate(progress_of(folder), 1):
@@ -107,9 +140,10 @@ def _record(folder: Path) -> tuple[Evaluated, ...]:
 
 
 def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:
-    """By how much the search thought its winner better than it is found to be afresh, in nats.
+    """Return the optimism of the search in nats: its evaluation of the winner minus that of the judge.
 
-    The best of many noisy evaluations was also lucky. Only where the judge evaluates on the data to select on again.
+    The best of many noisy evaluations is biased by chance. The result is empty if the judge does not evaluate on the
+    data to select on.
     """
     afresh = result.metrics.get("likelihood/log_marginal_selection")
     believed = next(s.evaluation for s in screened.evaluated if s.program.id == winner.program.id).log_likelihood
@@ -117,12 +151,12 @@ def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[s
 
 
 def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path) -> Result | None:
-    """The result in the folder, whose journal has the same header; None if it is unfit or not there."""
+    """Return the folder's result if it is of this benchmark version and agrees with the outcomes; else None."""
     path = folder / RESULT
     if not path.exists():
         return None
     try:
-        known = read(path)
+        known = load(path)
     except DamagedFileError:
         return None
     fits = known.benchmark_version == BENCHMARK_VERSION and check(outcome, known, final) is None

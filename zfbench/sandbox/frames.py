@@ -20,7 +20,7 @@ from zfbench.records.frame import Arrays, Frame
 
 PREFIX = struct.Struct(">IQ")
 HEADER_LIMIT = 4 * 2**20  # bytes; the longest header is a task specification with its masks
-DTYPES = {"float32": np.dtype("<f4"), "bool": np.dtype("?")}
+DTYPES = {"float32": np.dtype("<f4"), "bool": np.dtype("?"), "uint8": np.dtype("u1")}
 ReadExactly = Callable[[int], bytes]
 
 
@@ -32,7 +32,7 @@ def encode(frame: Frame) -> list[bytes | memoryview]:
     """The frame's bytes, in pieces that need no copy of large arrays.
 
     Raises:
-        FrameError: an array is neither float32 nor bool, or the header is too long.
+        FrameError: an array is not of `DTYPES`, or the header is too long.
     """
     described, body = [], []
     for name, array in frame.arrays.items():

@@ -12,7 +12,6 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import zfbench
 from zfbench.sandbox.confinement import CPUINFO, DEVICES
 
 PACKAGES = "/packages"  # the only entry of the module path beside the standard library
@@ -24,11 +23,12 @@ MODULES = (  # of zfbench: nothing that holds or leads to the truth
     *("base/__init__", "base/errors"),
     *("records/__init__", "records/frame", "records/program", "records/recordings", "records/source"),
     *("sandbox/__init__", "sandbox/confinement", "sandbox/frames", "sandbox/pool", "sandbox/seccomp", "sandbox/worker"),
+    *("engine/__init__", "engine/operations", "engine/serialise", "engine/step", "engine/trace"),
     *("forecasting/__init__", "forecasting/contract", "forecasting/flax_step", "forecasting/job"),
-    *("forecasting/report", "forecasting/training"),
-    *("simulators/__init__", "simulators/job", "simulators/vectorise"),
+    "forecasting/signature",
+    *("simulators/__init__", "simulators/job", "simulators/signature", "simulators/functions"),
 )
-WARM = ("zfbench.forecasting.job", "zfbench.forecasting.training", "zfbench.simulators.job")  # imported by the pool
+WARM = ("zfbench.forecasting.job", "zfbench.simulators.job", "optax")  # imported by the pool
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 PROCESSOR = (("/proc/cpuinfo", CPUINFO), ("/sys/devices/system/cpu",) * 2)  # XLA picks its kernels by them
 INSTALLED = re.compile(r"(site|dist)-packages$")  # folders of a Python's libraries: shown one by one, below PACKAGES
@@ -49,7 +49,7 @@ def arguments() -> list[str]:
         options += ["--tmpfs", str(hidden), "--remount-ro", str(hidden)]
     for path in _packages():
         options += ["--ro-bind", str(path), f"{PACKAGES}/{path.name}"]
-    root = Path(zfbench.__file__).parent
+    root = Path(__file__).parents[1]
     for module in MODULES:
         options += ["--ro-bind", str(root / f"{module}.py"), f"{PACKAGES}/zfbench/{module}.py"]
     for source, place in PROCESSOR:

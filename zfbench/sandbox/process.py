@@ -25,11 +25,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-import zfbench
 from zfbench.records.frame import Frame
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
-from zfbench.sandbox.devices import CPU, GPU, environment
+from zfbench.sandbox.devices import CPU, environment
 from zfbench.sandbox.frames import FrameError, decode, encode
 
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
@@ -214,7 +213,7 @@ class Child:
 
 
 def reported_failure(frame: Frame) -> CandidateError:
-    """What a frame of kind `failed` or `not fitted` says; its fields are not trusted."""
+    """What a frame of kind `failed` or `not done` says; its fields are not trusted."""
     status, message = frame.fields.get("status"), frame.fields.get("message")
     if not isinstance(status, str) or status not in set(Status) - {Status.OK} or not isinstance(message, str):
         return CandidateError(Status.ERROR, "The program's process failed and did not say why.")
@@ -257,6 +256,37 @@ def cpu_seconds(limits: Limits) -> int:
     return math.ceil(CALLS_WORTH * limits.seconds)
 
 
+def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds: int) -> Child:
+    """Start a process under this user, with an emptied environment.
+
+    Args:
+        module: its program, which takes the arguments of `zfbench.sandbox.worker`.
+        device: that JAX computes on.
+        memory_bytes: of its address space; None: not limited.
+        cpu_seconds: of its whole life.
+    """
+    to_child, requests = os.pipe()
+    results, from_child = os.pipe()
+    output, printed = os.pipe()
+    memory = resource.RLIM_INFINITY if memory_bytes is None else memory_bytes
+    arguments = map(str, (to_child, from_child, memory, cpu_seconds, os.getpid()))
+    try:
+        process = start_kept(
+            [sys.executable, "-s", "-P", "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            pass_fds=(to_child, from_child),
+            env=environment(device) | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        for descriptor in (to_child, from_child, printed):
+            os.close(descriptor)
+    return Child(_ProcessGroup(process), requests, results, output)
+
+
 class ProcessSandbox:
     """Every candidate in a cold process of its own, under this user: limits and SIGKILL, no confinement."""
 
@@ -264,40 +294,19 @@ class ProcessSandbox:
     confined = False
 
     def __init__(self, why: str = "it was asked for", device: str = CPU) -> None:
-        """Say why no better backend was taken, and where programs compute."""
+        """Say why no better backend was taken, and where traced programs compute."""
         self.device = device
         self.notice = (
             f"Sandbox 'process' ({why}): programs run with limits of time and memory, but they can read your files, "
             "use the network and leave processes behind."
         )
-        if device == GPU:  # CUDA reserves far more addresses than it uses memory
-            self.notice += " With --device gpu their memory is not limited either."
 
     def start(self) -> None:
         """Nothing is shared."""
 
     def spawn(self, limits: Limits) -> Child:
-        """Start a worker under this user, with an emptied environment."""
-        to_child, requests = os.pipe()
-        results, from_child = os.pipe()
-        output, printed = os.pipe()
-        memory = resource.RLIM_INFINITY if self.device == GPU else limits.memory_bytes
-        arguments = map(str, (to_child, from_child, memory, cpu_seconds(limits), os.getpid()))
-        try:
-            process = start_kept(
-                [sys.executable, "-s", "-P", "-m", "zfbench.sandbox.worker", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=printed,
-                pass_fds=(to_child, from_child),
-                env=environment(self.device) | {"PYTHONPATH": str(Path(zfbench.__file__).parents[1])},
-                cwd="/",
-                start_new_session=True,
-            )
-        finally:
-            for descriptor in (to_child, from_child, printed):
-                os.close(descriptor)
-        return Child(_ProcessGroup(process), requests, results, output)
+        """Start a worker under this user, with an emptied environment; it traces, for which a CPU suffices."""
+        return start_worker("zfbench.sandbox.worker", CPU, limits.memory_bytes, cpu_seconds(limits))
 
     def close(self) -> None:
         """Nothing is left when its children are killed."""

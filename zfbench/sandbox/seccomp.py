@@ -30,6 +30,7 @@ DEBUGGING = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
 }
 NAMESPACES_AND_MOUNTS = {
     "unshare": (272, 97),
@@ -59,6 +60,15 @@ MEETING_OTHERS = {  # through files that both can read
     "inotify_init1": (294, 26),
     "fanotify_init": (300, 262),
 }
+CACHE_OF_FILES = {  # what the kernel has read outlives every process: a channel from one program to the next
+    "preadv2": (327, 286),
+    "pwritev2": (328, 287),
+    "fadvise64": (221, 223),
+    "readahead": (187, 213),
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
+    "io_setup": (206, 0),
+}
 OTHERS_CORES = {"sched_setaffinity": (203, 122)}  # each keeps to the cores of its worker
 DENIED = (
     PROCESSES
@@ -68,17 +78,20 @@ DENIED = (
     | NAMESPACES_AND_MOUNTS
     | KERNEL_CORNERS
     | MEETING_OTHERS
+    | CACHE_OF_FILES
     | OTHERS_CORES
 )
 CLONE, CLONE3 = (56, 220), (435, 435)
 CLONE_THREAD = 0x10000
+FCNTL, F_SETLEASE, F_NOTIFY = (72, 25), 1024, 1026  # which tell of other processes' use of a file
+PRLIMIT64 = (302, 261)  # of no other process
 
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH
 X32 = 0x40000000  # x86_64's second table of system calls, closed whole
 
 LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06  # classic BPF
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
@@ -90,7 +103,7 @@ def supported() -> bool:
 
 
 def filter_program(machine: str) -> list[Instruction]:
-    """The filter for a machine: threads may be made, processes not; `DENIED` fails with EPERM."""
+    """The filter for a machine: threads may be made, processes not; `DENIED`, leases, others' limits give EPERM."""
     column, audit = MACHINES[machine]
     denied = [numbers[column] for numbers in DENIED.values() if numbers[column] is not None]
     program: list[Instruction] = [
@@ -107,6 +120,17 @@ def filter_program(machine: str) -> list[Instruction]:
         *program,
         (EQUAL, 0, 1, CLONE3[column]),  # its flags lie in memory, out of the filter's sight: libc falls back to clone
         (RETURN, 0, 0, FAIL | errno.ENOSYS),
+        (EQUAL, 0, 5, FCNTL[column]),
+        (LOAD, 0, 0, SECOND_ARGUMENT),
+        (EQUAL, 1, 0, F_SETLEASE),
+        (EQUAL, 0, 1, F_NOTIFY),
+        (RETURN, 0, 0, FAIL | errno.EPERM),
+        (RETURN, 0, 0, ALLOW),
+        (EQUAL, 0, 4, PRLIMIT64[column]),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (EQUAL, 0, 1, 0),
+        (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, FAIL | errno.EPERM),
         (EQUAL, 1, 0, CLONE[column]),
         (RETURN, 0, 0, ALLOW),
         (LOAD, 0, 0, FIRST_ARGUMENT),

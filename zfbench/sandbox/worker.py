@@ -1,9 +1,8 @@
-"""What a candidate's process does: it runs one job, which executes the source, and answers what it is asked.
+"""What a candidate's process does: it runs one job, which executes the source, and hands out what it traced.
 
 Whatever the candidate raises ends the process; its last word is a frame that says why. The process holds what the job's
-first frame brings and what it is asked later, nothing else. The kind of the first frame is the name of the module whose
-`prepare(frame, began)` makes the job: it returns a report and a function that answers every further frame. This module
-knows no job.
+frame brings, nothing else, and it is ended when it has answered. The frame's kind is the name of the module whose
+`trace(frame)` does the job. This module knows no job.
 
 In the backend `bubblewrap` the warm pool calls `run` in a process that it has confined. In the backend `process` this
 module is the program: python -m zfbench.sandbox.worker REQUESTS RESULTS MEMORY CPU PARENT, two file descriptors, the
@@ -20,9 +19,8 @@ import select
 import signal
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 
 from zfbench.records.frame import Frame
@@ -33,22 +31,28 @@ from zfbench.sandbox.frames import decode, encode
 PROGRAM = "program"  # the candidate's module name
 FILENAME = "<program>"  # and the file its tracebacks name
 TRUSTED_LIMIT = 2**40  # bytes of a frame from the parent
-Answer = Callable[[Frame], Frame]
+Serve = Callable[[Callable[[int], bytes], Callable[[Frame], None]], None]
 
 
-def main(requests: int, results: int, memory_bytes: int, cpu_seconds: int, parent: int) -> None:
-    """Limit this process, and end it with its parent: by the kernel on Linux, its whole group by a thread."""
+def main(arguments: Sequence[int], serve: Serve | None = None) -> None:
+    """Limit this process, and end it with its parent: by the kernel on Linux, its whole group by a thread.
+
+    Args:
+        arguments: of the command line, see above.
+        serve: what it does; by default, the job of one candidate.
+    """
+    requests, results, memory_bytes, cpu_seconds, parent = arguments
     die_with(parent)
     limit_resources(memory_bytes, cpu_seconds)
     threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
-    run(requests, results)
+    run(requests, results, serve)
 
 
-def run(requests: int, results: int) -> None:
-    """Prepare the program of the first frame and answer all that follow; the last frame says what went wrong."""
+def run(requests: int, results: int, serve: Serve | None = None) -> None:
+    """Serve requests; the last frame says what went wrong."""
     send = functools.partial(_send, results)
     with _LastWords(send):
-        _serve(functools.partial(_read_exactly, requests), send)
+        (serve or _serve)(functools.partial(_read_exactly, requests), send)
 
 
 class _LastWords:
@@ -69,12 +73,9 @@ class _LastWords:
 
 
 def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) -> None:
-    began = time.monotonic()
     job = decode(read_exactly, TRUSTED_LIMIT)
-    report, answer = importlib.import_module(job.kind).prepare(job, began)
-    send(report)
-    while True:
-        send(answer(decode(read_exactly, TRUSTED_LIMIT)))
+    send(importlib.import_module(job.kind).trace(job))
+    read_exactly(1)  # until it is ended
 
 
 def execute(source: str) -> ModuleType:
@@ -131,4 +132,4 @@ def _send(descriptor: int, frame: Frame) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main([int(argument) for argument in sys.argv[1:]])

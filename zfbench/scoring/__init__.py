@@ -1,9 +1,9 @@
-"""Scores: pure functions on arrays, blind to the models and files behind them.
+"""Scores: pure functions on arrays that know nothing of the models and files behind them.
 
-A probe comes in two halves, with the model in between: one function builds a batch of perturbed contexts, the
-caller forecasts it, and another function reads the forecasts. Batches are state-major: with P probes per
-state, rows `s * P .. (s + 1) * P - 1` belong to state s, and `np.repeat(drive, P, axis=0)` is the drive that
-goes with them.
+A probe has two halves, with the model in between: one function builds a batch of perturbed contexts, the caller
+forecasts it, and another function computes the score from the forecasts. Batches are ordered by state: with P probes
+for each state, the rows `s * P .. (s + 1) * P - 1` belong to state s, and `np.repeat(drive, P, axis=0)` is the drive
+that goes with them.
 
 A score that is undefined (no true edges, ranks of a constant, a reference of norm zero) is None, never 0.
 """
@@ -21,4 +21,4 @@ VERSIONS = {
     "population": 1,
     "probabilistic": 1,
 }
-"""The version of each family of metrics; it rises when, and only when, a score can change."""
+"""The version of each family of metrics; it is increased when, and only when, a score can change."""

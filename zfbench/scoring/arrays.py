@@ -1,10 +1,11 @@
-"""What every score shares: the check of a model's answer, a relative error, a rank correlation."""
+"""Functions that all scores share: the check of a model's answer, a relative error and a rank correlation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 
@@ -14,16 +15,21 @@ from zfbench.base.errors import ZfbenchError
 def finite(
     values: ArrayLike, what: str, axes: Sequence[str], shape: tuple[int, ...] | None = None
 ) -> NDArray[np.float64]:
-    """The values in float64, so that float32 predictions are accumulated without loss.
+    """Check that values have the right shape and are finite, and return them in float64.
+
+    Float64 lets float32 predictions be summed without loss of precision.
 
     Args:
-        values: one axis per entry of `axes`.
-        what: the noun for the error's sentence, such as "prediction".
-        axes: what each axis counts, such as ("window", "step", "neuron").
-        shape: the expected shape; None accepts any with the right number of axes.
+        values: an array with one axis for each entry of `axes`.
+        what: the noun for the sentence of an error, such as "prediction".
+        axes: the things that the axes count, such as ("window", "step", "neuron").
+        shape: the expected shape; None accepts any shape with the right number of axes.
+
+    Returns:
+        The values, float64, in the same shape.
 
     Raises:
-        ZfbenchError: the shape is wrong, or a value is not finite (the first such entry is named).
+        ZfbenchError: the shape is wrong, or a value is not finite (the sentence names the first such entry).
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != len(axes) or (shape is not None and array.shape != shape):
@@ -37,18 +43,19 @@ def finite(
     return array
 
 
-def normalised_error(model: NDArray[np.float64], truth: NDArray[np.float64]) -> float | None:
-    """||model - truth|| / ||truth|| over all entries; None where the truth is zero.
+def normalised_error(
+    model: Float[NDArray[np.float64], "*shape"], truth: Float[NDArray[np.float64], "*shape"]
+) -> float | None:
+    """Return ||model - truth|| / ||truth|| over all entries; None where the truth is zero.
 
-    0 is perfect and predicting zero everywhere scores exactly 1, so a value above 1 is worse than saying
-    nothing.
+    0 is perfect and predicting zero everywhere scores exactly 1, so a value above 1 is worse than predicting nothing.
     """
     scale = np.linalg.norm(truth.ravel())
     return None if scale == 0 else float(np.linalg.norm((model - truth).ravel()) / scale)
 
 
-def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation over all entries, ties at mid-rank; None if a side is constant."""
+def spearman(a: Float[NDArray[np.float64], "*shape"], b: Float[NDArray[np.float64], "*shape"]) -> float | None:
+    """Return Spearman's rank correlation over all entries, ties at mean rank; None if one side is constant."""
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(spearmanr(a.ravel(), b.ravel()).statistic)

@@ -1,4 +1,8 @@
-"""How a population of programs moves towards a target that is known, generation by generation."""
+"""The share of a known target program in a population of programs, generation by generation.
+
+The share and its summaries are those of the validation without a language model in Wahl et al. (2026, arXiv
+2602.18266).
+"""
 
 from __future__ import annotations
 
@@ -6,44 +10,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 
-SETTLED = 3  # the first generation that counts as settled, as in Wahl et al. 2026
+SETTLED = 3  # number of the first generation that counts as settled, as in Wahl et al. (2026)
 
 
 @dataclass(frozen=True, eq=False)
 class Concentration:
-    """The target's share of a population, over K generations.
+    """The target's share of a population over K generations.
 
     Attributes:
-        share: [K + 1], of the first population and at the end of each generation.
-        jumps: generations that began with resampling, 1 .. K.
-        intervals: generations from each jump to the next.
-        first: share after the first generation; None without one.
-        after_jumps: mean share at the end of generations that began with resampling; None without one.
-        settled: mean share from generation `SETTLED` on; None without one.
+        share: [K + 1], share in the first population and at the end of each generation.
+        jumps: generations that began with resampling, numbered from 1 to K.
+        first: share after the first generation; None if there is none.
+        after_jumps: mean share at the end of the generations that began with resampling; None if there are none.
+        settled: mean share from generation `SETTLED` on; None if there are fewer generations.
     """
 
-    share: NDArray[np.float64]
+    share: Float[NDArray[np.float64], " generations"]
     jumps: tuple[int, ...]
-    intervals: tuple[int, ...]
     first: float | None
     after_jumps: float | None
     settled: float | None
 
 
 def concentration(populations: Sequence[Sequence[str]], resampled: Sequence[bool], target: str) -> Concentration:
-    """Follow a target through a population.
+    """Compute the share of a target program in each population.
 
     Args:
-        populations: the members' names, of the first population and at the end of each generation.
-        resampled: whether each of them began with resampling; that of the first is ignored.
-        target: the name to follow.
+        populations: names of the members, of the first population and at the end of each generation.
+        resampled: for each of them, True if it began with resampling; the entry of the first population is ignored.
+        target: name of the target program.
+
+    Returns:
+        The shares and their summaries.
 
     Raises:
-        ZfbenchError: a population is empty.
+        ZfbenchError: a population is empty, or the number of flags differs from the number of populations.
     """
     if not populations or not all(populations) or len(populations) != len(resampled):
         raise ZfbenchError("A population to follow must have members, and a flag for every generation.")
@@ -52,7 +58,6 @@ def concentration(populations: Sequence[Sequence[str]], resampled: Sequence[bool
     return Concentration(
         share=share,
         jumps=jumps,
-        intervals=tuple(int(gap) for gap in np.diff(jumps)),
         first=_mean(share[1:2]),
         after_jumps=_mean(share[list(jumps)]),
         settled=_mean(share[SETTLED:]),

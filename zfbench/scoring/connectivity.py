@@ -1,6 +1,6 @@
-"""Connectivity: one-step Jacobians of a model at frozen states, and how well they recover the wiring.
+"""Connectivity: one-step Jacobians of a model at fixed states, and how well they recover the wiring.
 
-`J[s, i, j] = d a_i(t) / d a_j(t-1)` at state s. The diagonal (a neuron's own leak) is never scored.
+`J[s, i, j] = d a_i(t) / d a_j(t-1)` at state s. The diagonal, which holds each neuron's own leak, is never scored.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float, Integer
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from zfbench.base.errors import ZfbenchError
@@ -23,18 +24,24 @@ leaky sigmoid units as steep as the larva's: 2e-6 root mean square, where the me
 """
 
 EXCITABLE = 1e-3
-"""An edge can be seen at a set of states if its true |J|, averaged over them, exceeds this."""
+"""An edge can be detected at a set of states if its true |J|, averaged over them, exceeds this (no unit).
+
+Our choice: far above the error of the central difference (2e-6) and a tenth of the median edge (1e-2).
+"""
 
 
-def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[np.floating]:
-    """Contexts whose last entry is moved by +h, then by -h, in one neuron at a time.
+def jacobian_probes(
+    context: Float[NDArray[np.floating], "S C N"], h: float = STEP
+) -> Float[NDArray[np.floating], "S*2*N C N"]:
+    """Build contexts whose last entry is displaced by +h and by -h in one neuron at a time.
 
-    The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth
-    (Nocedal & Wright 2006, section 8.1). Where f has a kink it is the mean of the one-sided slopes.
+    The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth (Nocedal &
+    Wright 2006, section 8.1, doi:10.1007/978-0-387-40065-5). Where f has a kink it is the mean of the two one-sided
+    slopes.
 
     Args:
-        context: [S, C, N], the frozen states with what led to them.
-        h: the step.
+        context: [S, C, N], the states, each with the activity before it.
+        h: the displacement, in units of activity.
 
     Returns:
         [S * 2N, C, N] in the context's dtype; the caller forecasts one step of each.
@@ -45,8 +52,17 @@ def jacobian_probes(context: NDArray[np.floating], h: float = STEP) -> NDArray[n
     return probes.reshape(S * 2 * N, C, N)
 
 
-def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np.float64]:
-    """The Jacobians [S, N, N] from one-step forecasts [S * 2N, N] of `jacobian_probes` with the same h.
+def jacobian_from_responses(
+    responses: Float[NDArray[np.floating], "P N"], h: float = STEP
+) -> Float[NDArray[np.float64], "P//(2*N) N N"]:
+    """Compute Jacobians from the one-step forecasts of `jacobian_probes`.
+
+    Args:
+        responses: [S * 2N, N], the forecasts.
+        h: the displacement that the probes were built with.
+
+    Returns:
+        [S, N, N].
 
     Raises:
         ZfbenchError: the shape is wrong, or a response is not finite.
@@ -59,26 +75,28 @@ def jacobian_from_responses(responses: ArrayLike, h: float = STEP) -> NDArray[np
     return np.swapaxes(plus - minus, 1, 2) / (2 * h)
 
 
-def average(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean J (a weight and its sign) and mean |J| (a strength) over states: [S, N, N] -> [N, N] each.
+def average(
+    jacobians: Float[NDArray[np.floating], "S N N"],
+) -> tuple[Float[NDArray[np.float64], "N N"], Float[NDArray[np.float64], "N N"]]:
+    """Return the means of J and of |J| over states: [S, N, N] -> [N, N] each.
 
-    They differ where the sign of an edge depends on the state: there the mean J may vanish and |J| does not.
+    The mean of J gives the weight and the sign of an edge, the mean of |J| its strength.
     """
     return jacobians.mean(axis=0, dtype=np.float64), np.abs(jacobians).mean(axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """How well a ranking of candidate pairs finds the edges among them.
+    """The quality of a ranking of pairs as a detector of edges; scores are None where they are undefined.
 
     Attributes:
-        average_precision: area under the precision-recall steps, ties taken together (Davis & Goadrich 2006).
-        prevalence: edges / candidates = p, the average precision of a coin.
-        lift: (AP - p) / (1 - p): 0 for a coin, 1 for a perfect ranking, at any density of edges.
-        auroc: P(edge ranked above non-edge), ties counted half (Hanley & McNeil 1982).
-        precision_at_k: the share of edges among the first k = `edges`; the mean over the orders of a tie.
-        edges: true edges among the candidates.
-        candidates: pairs ranked.
+        average_precision: area under the precision-recall curve.
+        prevalence: the share of edges among the candidates, which is the average precision of a random ranking.
+        lift: (average precision - prevalence) / (1 - prevalence): 0 at chance, 1 if perfect.
+        auroc: area under the receiver operating characteristic.
+        precision_at_k: the share of edges among the k highest ranks, k being the number of edges.
+        edges: the number of edges.
+        candidates: the number of pairs.
     """
 
     average_precision: float | None
@@ -92,15 +110,15 @@ class Detection:
 
 @dataclass(frozen=True)
 class Agreement:
-    """A model's Jacobian beside one reference.
+    """A model's Jacobian compared with one reference.
 
     Attributes:
-        edges: true edges, among which signs and weights are compared.
-        sign_accuracy: the share of edges whose mean signed J has the true sign; a zero is wrong.
+        edges: number of true edges, on which signs and weights are compared.
+        sign_accuracy: share of the edges whose mean signed J has the true sign; a zero counts as wrong.
         weight_spearman: rank correlation of the mean signed J with the true mean signed J on the edges.
-        detection: over all off-diagonal pairs; None in the masked track, where the mask gives most of it away.
-        detection_in_mask: over the off-diagonal pairs that the mask allows, comparable between tracks; None without
-            a mask.
+        detection: detection among all off-diagonal pairs; None in the masked track, where the mask reveals most of it.
+        detection_in_mask: detection among the off-diagonal pairs that the mask allows, comparable between tracks; None
+            without a mask.
     """
 
     edges: int
@@ -112,14 +130,13 @@ class Agreement:
 
 @dataclass(frozen=True)
 class ConnectivityScore:
-    """A model's Jacobians beside the wiring and beside the true Jacobians at the same states.
+    """A model's Jacobians compared with the wiring and with the true Jacobians at the same states.
 
     Attributes:
-        wiring: the reference is every wired edge.
-        jacobian: the reference is every pair that the true Jacobian shows at these states, with its sign
-            there.
-        excitable: the share of wired edges that the true Jacobian shows at these states: what can be found at
-            all.
+        wiring: comparison with every wired edge.
+        jacobian: comparison with every pair for which the true Jacobian exceeds the threshold at these states, with the
+            sign that it has there.
+        excitable: share of the wired edges that exceed the threshold: the share that can be found at all.
     """
 
     wiring: Agreement
@@ -128,14 +145,14 @@ class ConnectivityScore:
 
 
 def score_connectivity(
-    model: ArrayLike,
-    truth: ArrayLike,
-    signs: NDArray[np.integer],
-    allowed: NDArray[np.bool_] | None = None,
+    model: Float[NDArray[np.floating], "S N N"],
+    truth: Float[NDArray[np.floating], "S N N"],
+    signs: Integer[NDArray[np.integer], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
     masked: bool = False,
     threshold: float = EXCITABLE,
 ) -> ConnectivityScore:
-    """Score a model's Jacobians at a set of frozen states.
+    """Score a model's Jacobians at a set of states.
 
     Pairs are ranked by mean |J|; signs and weights are those of mean J (see `average`).
 
@@ -143,10 +160,13 @@ def score_connectivity(
         model: [S, N, N], the model's Jacobians.
         truth: [S, N, N], the simulator's own Jacobians at the same states, by the same finite differences.
         signs: [N, N] of -1, 0, 1; `signs[i, j]` is the sign of the wired edge from j to i.
-        allowed: bool [N, N], the mask that some tracks are given.
-        masked: the model was given the mask. Ruling out the other pairs is then no achievement: edges, signs and
-            weights are scored inside it only.
+        allowed: bool [N, N], the mask that some tracks are given; None where there is none.
+        masked: True if the model was given the mask. Then ruling out the other pairs is no achievement, and edges,
+            signs and weights are scored inside the mask only.
         threshold: see `excitable_pairs`.
+
+    Returns:
+        The comparisons with the wiring and with the true Jacobians.
 
     Raises:
         ZfbenchError: a shape is wrong, a value is not finite, or a masked score is asked for without a mask.
@@ -180,20 +200,29 @@ def score_connectivity(
     )
 
 
-def excitable_pairs(truth: NDArray[np.floating], threshold: float = EXCITABLE) -> NDArray[np.bool_]:
-    """The off-diagonal pairs [N, N] whose |J| [S, N, N], averaged over the states, exceeds the threshold."""
+def excitable_pairs(
+    truth: Float[NDArray[np.floating], "S N N"], threshold: float = EXCITABLE
+) -> Bool[NDArray[np.bool_], "N N"]:
+    """Return the off-diagonal pairs whose true |J|, averaged over the states, exceeds a threshold: bool [N, N]."""
     _, strength = average(truth)
     return (strength > threshold) & off_diagonal(len(strength))
 
 
 def detect(
-    ranking: NDArray[np.floating], edges: NDArray[np.bool_], allowed: NDArray[np.bool_] | None = None
+    ranking: Float[NDArray[np.floating], "N N"],
+    edges: Bool[NDArray[np.bool_], "N N"],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
 ) -> Detection:
-    """Score a ranking [N, N] (larger: more likely an edge) of the off-diagonal pairs, or of the allowed ones.
+    """Score a ranking of pairs by how well it finds the edges.
 
-    At equal separability AUROC hardly depends on how rare edges are while average precision does (Saito &
-    Rehmsmeier 2015), hence the prevalence and the lift beside it. A constant ranking is one tie: AUROC 0.5,
-    lift 0.
+    At equal separability AUROC hardly depends on how rare edges are, while average precision does (Saito & Rehmsmeier
+    2015, doi:10.1371/journal.pone.0118432); therefore the prevalence and the lift are reported beside it. A constant
+    ranking is one tie, with AUROC 0.5 and lift 0.
+
+    Args:
+        ranking: [N, N], larger where an edge is more likely.
+        edges: bool [N, N], the true edges.
+        allowed: bool [N, N], the pairs to rank; None ranks all off-diagonal pairs.
     """
     candidates = off_diagonal(len(edges)) if allowed is None else off_diagonal(len(edges)) & allowed
     score, label = np.asarray(ranking, dtype=np.float64)[candidates], edges[candidates]
@@ -211,18 +240,18 @@ def detect(
     )
 
 
-def mask_control(signs: NDArray[np.integer], allowed: NDArray[np.bool_]) -> Detection:
-    """What the mask [N, N] alone scores as a ranking of all pairs: the control of methods shown it."""
+def mask_control(signs: Integer[NDArray[np.integer], "N N"], allowed: Bool[NDArray[np.bool_], "N N"]) -> Detection:
+    """Score the mask [N, N] itself as a ranking of all pairs: the control of methods that are given it."""
     return detect(allowed.astype(np.float64), signs != 0)
 
 
-def off_diagonal(N: int) -> NDArray[np.bool_]:
-    """The pairs of different neurons, [N, N]."""
+def off_diagonal(N: int) -> Bool[NDArray[np.bool_], "{N} {N}"]:
+    """Return the pairs of different neurons, bool [N, N]."""
     return ~np.eye(N, dtype=bool)
 
 
 def _precision_at(k: int, label: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """Expected share of edges among the k highest scores when ties are broken at random."""
+    """Return the expected share of edges among the k highest scores, when ties are broken at random."""
     cutoff = np.partition(score, -k)[-k]
     above, tied = score > cutoff, score == cutoff
     return float((label[above].sum() + (k - above.sum()) * label[tied].mean()) / k)

@@ -1,8 +1,9 @@
-"""Dynamics: how a kick spreads and fades, the spectrum of the local dynamics, and the spectrum of activity.
+"""Dynamics: how an impulse spreads and decays, the spectrum of the local dynamics, and the spectrum of the activity.
 
-A kick is a displacement of one neuron's activity at a frozen operating point; the response is the difference
-of the rollouts with and without it, the impulse response of a nonlinear system (Koop, Pesaran & Potter 1996,
-without noise). In a linear system a(t) = A a(t-1) + B x(t) it is A^k e_j times the amplitude.
+An impulse is a displacement of one neuron's activity at a fixed operating point. The response is the difference of the
+rollouts with and without it: the generalised impulse response of a nonlinear system (Koop, Pesaran & Potter 1996,
+doi:10.1016/0304-4076(95)01753-4), here without noise. In a linear system a(t) = A a(t-1) + B x(t) the response after k
+steps is A^k e_j times the amplitude.
 """
 
 from __future__ import annotations
@@ -11,70 +12,81 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float, Integer
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, normalised_error
 
 PEAK_THRESHOLD = 1e-2
-"""A response is timed if its true peak exceeds this, in units of activity: below, its peak is an accident."""
+"""The latency of a response is compared if its true peak exceeds this, in units of activity; our choice.
+
+Where a response is smaller, the step of its peak depends on rounding and noise more than on the dynamics.
+"""
 
 POWER_FLOOR = 1e-8
-"""A neuron varies if its mean square about the window's mean exceeds this, an sd of 1e-4."""
+"""A neuron varies if its mean square about the window's mean exceeds this, a standard deviation of 1e-4; our choice."""
 
 
 def impulse_probes(
-    context: NDArray[np.floating], sources: Sequence[int], amplitudes: Sequence[float]
-) -> NDArray[np.floating]:
-    """Contexts whose last entry is displaced by each amplitude in each source neuron.
+    context: Float[NDArray[np.floating], "S C N"], sources: Sequence[int], amplitudes: Sequence[float]
+) -> Float[NDArray[np.floating], "S*{len(sources)}*{len(amplitudes)} C N"]:
+    """Build contexts whose last entry is displaced by each amplitude in each source neuron.
 
     Args:
-        context: [S, C, N], the operating points with what led to them.
+        context: [S, C, N], the operating points, each with the activity before it.
         sources: K neuron indices.
-        amplitudes: A displacements, in units of activity; either sign.
+        amplitudes: A displacements, in units of activity, of either sign.
 
     Returns:
-        [S * K * A, C, N] in the context's dtype, sources before amplitudes.
+        [S * K * A, C, N] in the context's dtype, ordered by state, then source, then amplitude.
     """
     S, C, N = context.shape
     K, A = len(sources), len(amplitudes)
-    kicks = np.eye(N)[list(sources)][:, None, :] * np.asarray(amplitudes)[:, None]  # [K, A, N]
+    impulses = np.eye(N)[list(sources)][:, None, :] * np.asarray(amplitudes)[:, None]  # [K, A, N]
     probes = np.repeat(context[:, None], K * A, axis=1)  # [S, K*A, C, N]
-    probes[:, :, -1, :] += kicks.reshape(K * A, N).astype(context.dtype)
+    probes[:, :, -1, :] += impulses.reshape(K * A, N).astype(context.dtype)
     return probes.reshape(S * K * A, C, N)
 
 
-def impulse_responses(perturbed: ArrayLike, base: ArrayLike, n_sources: int, n_amplitudes: int) -> NDArray[np.float64]:
-    """The responses [S, K, A, H, N] from rollouts of `impulse_probes` and of the unperturbed contexts.
+def impulse_responses(
+    perturbed: Float[NDArray[np.floating], "P H N"],
+    base: Float[NDArray[np.floating], "S H N"],
+    n_sources: int,
+    n_amplitudes: int,
+) -> Float[NDArray[np.float64], "S {n_sources} {n_amplitudes} H N"]:
+    """Compute impulse responses from the rollouts of `impulse_probes` and of the unperturbed contexts.
 
     Args:
-        perturbed: [S * K * A, H, N].
-        base: [S, H, N].
+        perturbed: [S * K * A, H, N], the rollouts of the probes.
+        base: [S, H, N], the rollouts of the unperturbed contexts.
         n_sources: K.
         n_amplitudes: A.
+
+    Returns:
+        [S, K, A, H, N].
 
     Raises:
         ZfbenchError: a shape is wrong, or a rollout is not finite.
     """
     free = finite(base, "base rollout", ("state", "step", "neuron"))
     S, H, N = free.shape
-    kicked = finite(perturbed, "perturbed rollout", ("probe", "step", "neuron"), (S * n_sources * n_amplitudes, H, N))
-    return kicked.reshape(S, n_sources, n_amplitudes, H, N) - free[:, None, None]
+    moved = finite(perturbed, "perturbed rollout", ("probe", "step", "neuron"), (S * n_sources * n_amplitudes, H, N))
+    return moved.reshape(S, n_sources, n_amplitudes, H, N) - free[:, None, None]
 
 
 @dataclass(frozen=True)
 class ImpulseScore:
-    """Impulse responses beside the true ones; `error` and the relative errors are 1 for predicting none.
+    """Impulse responses compared with the true ones; the relative errors are 1 for predicting no response.
 
     Attributes:
-        error: ||model - truth|| / ||truth|| over everything.
+        error: ||model - truth|| / ||truth|| over all responses.
         error_by_group: the same over the sources of each group.
-        latency_error: median |difference of the steps of peak response|, in steps.
-        latency_error_relative: `latency_error` / that of the no-response control.
+        latency_error: median absolute difference between the steps of the peaks, in steps.
+        latency_error_relative: `latency_error` divided by that of predicting no response.
         decay_error: median |ln(time constant / true time constant)|.
-        decay_error_relative: `decay_error` / that of the no-response control.
-        timed: the number of responses whose latency is compared.
+        decay_error_relative: `decay_error` divided by that of predicting no response.
     """
 
     error: float | None
@@ -83,28 +95,30 @@ class ImpulseScore:
     latency_error_relative: float | None
     decay_error: float | None
     decay_error_relative: float | None
-    timed: int
 
 
 def score_impulse(
-    model: ArrayLike,
-    truth: ArrayLike,
+    model: Float[NDArray[np.floating], "S K A H N"],
+    truth: Float[NDArray[np.floating], "S K A H N"],
     sources: Sequence[int],
     source_groups: Sequence[str],
     threshold: float = PEAK_THRESHOLD,
 ) -> ImpulseScore:
     """Score a model's impulse responses.
 
-    Latency is timed per (state, source, amplitude, target) with a true peak above the threshold; the kicked
-    neuron itself is left out, for it peaks at once in any model. The time constant is that of the norm over
-    neurons, per (state, source, amplitude) with a true peak norm above the threshold; see `decay_times`.
+    The latency is compared for each (state, source, amplitude, target) whose true peak exceeds the threshold. The
+    displaced neuron itself is left out, because it peaks at once in any model. The time constant is that of the norm
+    over neurons, for each (state, source, amplitude) whose true peak norm exceeds the threshold; see `decay_times`.
 
     Args:
-        model: [S, K, A, H, N].
-        truth: [S, K, A, H, N].
+        model: [S, K, A, H, N], the model's responses.
+        truth: [S, K, A, H, N], the true responses.
         sources: K neuron indices.
         source_groups: the group of each source, K names.
-        threshold: the smallest true peak that is timed.
+        threshold: the smallest true peak whose time is compared, in units of activity.
+
+    Returns:
+        Errors of the responses, their latencies and their time constants.
 
     Raises:
         ZfbenchError: a shape is wrong, or a response is not finite.
@@ -141,23 +155,24 @@ def score_impulse(
         latency_error_relative=_ratio(latency_error, latency_control),
         decay_error=decay_error,
         decay_error_relative=_ratio(decay_error, decay_control),
-        timed=int(timed.sum()),
     )
 
 
-def peak_latencies(responses: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The step of the largest |response|, [..., H, N] -> [..., N]; H (never) for one that is all zero."""
+def peak_latencies(responses: Float[NDArray[np.float64], "*batch H N"]) -> Integer[NDArray[np.intp], "*batch N"]:
+    """Return the step of the largest |response|, [..., H, N] -> [..., N].
+
+    It is H (never) for a response that is zero throughout.
+    """
     size = np.abs(responses)
     return np.where(size.max(axis=-2) > 0, size.argmax(axis=-2), responses.shape[-2])
 
 
-def decay_times(norm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Steps from a response's peak until it first falls to 1/e of it, [..., H] -> [...].
+def decay_times(norm: Float[NDArray[np.float64], "*batch H"]) -> Float[NDArray[np.float64], "*batch"]:
+    """Return the steps from a response's peak until it first falls to 1/e of it, [..., H] -> [...].
 
-    The crossing is interpolated linearly in the logarithm, so that a response lambda^k gives exactly
-    -1/ln(lambda). At least 1, the shortest time that steps resolve and the value of a response that is zero
-    throughout; a response that never falls so far within the horizon gets the steps left after its peak, H -
-    peak.
+    The crossing is interpolated linearly in the logarithm, so that a response lambda^k gives exactly -1/ln(lambda). The
+    result is at least 1, the shortest time that steps resolve, and 1 for a response that is zero throughout. A response
+    that does not fall to 1/e within the horizon gets the number of steps after its peak, H - peak.
     """
     H = norm.shape[-1]
     peak = norm.argmax(axis=-1)[..., None]
@@ -172,12 +187,15 @@ def decay_times(norm: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(np.where(crossing > 0, fallen, H - peak)[..., 0], 1.0)
 
 
-def eigenvalue_distance(model: ArrayLike, truth: ArrayLike) -> float:
-    """Mean |lambda_i - mu_i| between the eigenvalues of two sets of Jacobians [S, N, N], over states.
+def eigenvalue_distance(
+    model: Float[NDArray[np.floating], "S N N"], truth: Float[NDArray[np.floating], "S N N"]
+) -> float:
+    """Return the mean |lambda_i - mu_i| between the eigenvalues of two sets of Jacobians [S, N, N], over states.
 
-    Eigenvalues are paired, state by state, so that the sum is least (the optimal matching of Bhatia 1997,
-    ch. VI, with the mean in place of the maximum). They see through a change of the hidden coordinates,
-    but those of a strongly non-normal matrix move a lot when it moves little.
+    In each state the eigenvalues are paired so that the sum is least: the optimal matching distance of Bhatia (1997,
+    ch. VI, doi:10.1007/978-1-4612-0653-8) with the mean in place of the maximum. Eigenvalues do not depend on the
+    coordinates of hidden variables, but those of a strongly non-normal matrix change a lot when the matrix changes
+    little.
 
     Raises:
         ZfbenchError: a shape is wrong, or a value is not finite.
@@ -189,14 +207,23 @@ def eigenvalue_distance(model: ArrayLike, truth: ArrayLike) -> float:
     return float(np.mean([c[linear_sum_assignment(c)].mean() for c in cost]))
 
 
-def spectral_distance(model: ArrayLike, truth: ArrayLike, floor: float = POWER_FLOOR) -> float | None:
-    """Hellinger distance between the power spectra of activity [B, H, N], averaged over neurons; in [0, 1].
+def spectral_distance(
+    model: Float[NDArray[np.floating], "B H N"], truth: Float[NDArray[np.floating], "B H N"], floor: float = POWER_FLOOR
+) -> float | None:
+    """Return the Hellinger distance between the power spectra of activities, averaged over neurons; from 0 to 1.
 
-    Each window is de-meaned (an offset would hide everything else), its periodogram taken, and the
-    periodograms are averaged over windows (Bartlett 1948) and normalised to sum to one, per neuron: p and q.
-    The distance is sqrt(1 - sum sqrt(p q)) (used for reconstructed dynamics by Hess et al. 2023). Neurons
-    that do not vary in truth are left out; a model that does not vary where the truth does is at distance 1.
-    None if no neuron varies.
+    The mean of each window is removed, because an offset would hide everything else. The periodograms of the windows
+    are averaged (Bartlett 1948, doi:10.1038/161686a0) and normalised to sum to one for each neuron: p and q. The
+    distance is sqrt(1 - sum sqrt(p q)), used for reconstructed dynamics by Hess et al. (2023, arXiv 2306.04406).
+    Neurons that do not vary in truth are left out; a model that does not vary where the truth does is at distance 1.
+
+    Args:
+        model: [B, H, N], the model's activity.
+        truth: [B, H, N], the true activity.
+        floor: the least mean square about the window's mean of a neuron that varies.
+
+    Returns:
+        The distance; None if no neuron varies.
 
     Raises:
         ZfbenchError: a shape is wrong, or a value is not finite.
@@ -211,7 +238,7 @@ def spectral_distance(model: ArrayLike, truth: ArrayLike, floor: float = POWER_F
 
 
 def _spectrum(activity: NDArray[np.float64], floor: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Normalised mean periodogram [F, N] of activity [B, H, N] and which neurons vary [N]."""
+    """Return the normalised mean periodogram [F, N] of activity [B, H, N], and which neurons vary, bool [N]."""
     centred = activity - activity.mean(axis=1, keepdims=True)
     varies = np.square(centred).mean(axis=(0, 1)) > floor
     power = np.square(np.abs(np.fft.rfft(centred, axis=1))).mean(axis=0)  # [F, N]

@@ -1,25 +1,26 @@
-"""Marginal likelihoods: how probable observations are under a simulator whose parameters are integrated out.
+"""Marginal likelihoods: the probability of observations under a simulator whose parameters are integrated out.
 
 With parameters theta ~ p, observations x_j and their contexts c_j, j = 1..M, each with parameters of its own,
 
     log p(x | m) = sum_j log p(x_j | m),
     log p(x_j | m) = logsumexp_b [log p(x_j | m, theta_b, c_j) + log u_b] - log B,
 
-where theta_b ~ p(theta) and u_b = 1 (prior Monte Carlo), or theta_b ~ q(theta | x_j) and
-u_b = p(theta_b) / q(theta_b | x_j) (importance sampling; Wahl et al. 2026, arXiv 2602.18266, Eq. D-36, which prints the
-ratio upside down).
+where either theta_b ~ p(theta) and u_b = 1 (prior Monte Carlo), or theta_b ~ q(theta | x_j) and u_b = p(theta_b) /
+q(theta_b | x_j) (importance sampling; Wahl et al. 2026, arXiv 2602.18266, Eq. D-36, which prints the ratio upside
+down).
 
-The density may be the simulator's own or an estimate (`zfbench.simulators.density`); both have `log_prob`. What is reported
-as standard error is that of the Monte Carlo sum alone, not the error of an estimated density.
+The density may be the simulator's own or an estimate (`zfbench.simulators.density`); both have `log_prob`. The reported
+standard error is that of the Monte Carlo sum alone and does not include the error of an estimated density.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
@@ -29,16 +30,22 @@ from zfbench.scoring.arrays import finite
 Array = NDArray[np.float64]
 
 
+@runtime_checkable
 class Likelihood(Protocol):
-    """p(x | theta, c): a simulator's density, exact or estimated."""
+    """p(x | theta, c): the density of a simulator's observations, exact or estimated."""
 
-    def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
-        """Log density of every observation under every parameter.
+    def log_prob(
+        self,
+        x: Float[NDArray[np.float64], "M K"],
+        theta: Float[NDArray[np.float64], "B P"],
+        context: Float[NDArray[np.float64], "M C"] | None = None,
+    ) -> Float[NDArray[np.float64], "M B"]:
+        """Return the log density of every observation under every parameter.
 
         Args:
-            x: [M, K].
-            theta: [B, P].
-            context: [M, C], of each observation; None where the simulator takes none.
+            x: [M, K], observations.
+            theta: [B, P], parameters.
+            context: [M, C], the context of each observation; None where the simulator takes none.
 
         Returns:
             [M, B]; -inf where an observation is impossible.
@@ -46,15 +53,35 @@ class Likelihood(Protocol):
         ...
 
 
+@runtime_checkable
 class Posterior(Protocol):
-    """q(theta | x, c): a normalised density to draw parameters from; it may leak out of the prior's support."""
+    """q(theta | x, c): a normalised density to draw parameters from; it may extend beyond the prior's support."""
 
-    def sample(self, x: Array, n: int, seed: int, context: Array | None = None) -> Array:
-        """Draws [n, P] given one observation [K] and its context [C]."""
+    def sample(
+        self,
+        x: Float[NDArray[np.float64], " K"],
+        n: int,
+        seed: int,
+        context: Float[NDArray[np.float64], " C"] | None = None,
+    ) -> Float[NDArray[np.float64], "{n} P"]:
+        """Draw n parameters [n, P] given one observation.
+
+        Args:
+            x: [K], the observation.
+            n: number of draws.
+            seed: seed of the draws.
+            context: [C], the context of the observation; None where the simulator takes none.
+        """
         ...
 
     def log_prob(self, theta: Array, x: Array, context: Array | None = None) -> Array:
-        """Log density [n] of parameters [n, P] given one observation [K] and its context [C]."""
+        """Return the log density [n] of parameters given one observation.
+
+        Args:
+            theta: [n, P], parameters.
+            x: [K], the observation.
+            context: [C], the context of the observation; None where the simulator takes none.
+        """
         ...
 
 
@@ -64,29 +91,33 @@ class MarginalLikelihood:
 
     Attributes:
         log_evidence: [M], of each observation; -inf where no draw can explain it.
-        standard_error: [M], of `log_evidence` (delta method); inf where that is -inf.
-        effective_size: [M], 1 / sum_b W_b^2 of the normalised terms: how many draws the estimate rests on.
+        standard_error: [M], standard error of `log_evidence` (delta method); inf where that is -inf.
+        effective_size: [M], effective sample size 1 / sum_b W_b^2 of the normalised terms: the number of draws that the
+            estimate rests on.
         total: sum over observations.
-        total_standard_error: of `total`; draws that observations share are counted as shared.
+        total_standard_error: standard error of `total`, which accounts for draws that observations share.
     """
 
-    log_evidence: Array
-    standard_error: Array
-    effective_size: Array
+    log_evidence: Float[NDArray[np.float64], " M"]
+    standard_error: Float[NDArray[np.float64], " M"]
+    effective_size: Float[NDArray[np.float64], " M"]
     total: float
     total_standard_error: float
 
 
 def log_marginal_prior(
-    likelihood: Likelihood, x: ArrayLike, theta_prior: ArrayLike, context: ArrayLike | None = None
+    likelihood: Likelihood,
+    x: Float[NDArray[np.floating], "M K"],
+    theta_prior: Float[NDArray[np.floating], "B P"],
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
-    """Marginal likelihood by averaging over draws from the prior.
+    """Estimate the marginal likelihood by averaging over draws from the prior.
 
     Args:
         likelihood: p(x | theta, c).
         x: observations, [M, K].
         theta_prior: draws from the prior, [B, P], B at least 2; shared by all observations.
-        context: [M, C], of each observation.
+        context: [M, C], the context of each observation; None where the simulator takes none.
 
     Raises:
         DensityError: a log density is NaN or +inf.
@@ -105,28 +136,28 @@ def log_marginal_prior(
 
 def log_marginal_importance(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     log_prior: Callable[[Array], Array],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     seed: int,
-    context: ArrayLike | None = None,
+    context: Float[NDArray[np.floating], "M C"] | None = None,
 ) -> MarginalLikelihood:
-    """Marginal likelihood by importance sampling from a posterior.
+    """Estimate the marginal likelihood by importance sampling from a posterior.
 
-    Draws outside the prior's support have weight p / q = 0 and stay in the average. That is the renormalisation of q to
-    the support: dropping them instead would divide by too few draws and add -log(share inside) to the log evidence.
-    Where q has left the support altogether, it has missed the observation, which says nothing of the simulator: that
+    Draws outside the prior's support have weight p / q = 0 and stay in the average. This renormalises q to the support:
+    dropping them instead would divide by too few draws and add -log(share inside) to the log evidence. Where all draws
+    from q are outside the support, q has missed the observation, which says nothing about the simulator; that
     observation is averaged over draws from the prior.
 
     Args:
         likelihood: p(x | theta, c).
         x: observations, [M, K].
-        posterior: q, drawn from anew for each observation.
-        log_prior: log density [n] of parameters [n, P], -inf outside the support.
+        posterior: q, from which new parameters are drawn for each observation.
+        log_prior: function from parameters [n, P] to log densities [n], -inf outside the support.
         theta_prior: draws from the prior, [B, P], B at least 2; as many are drawn from q.
-        seed: of the draws from q.
-        context: [M, C], of each observation.
+        seed: seed of the draws from q.
+        context: [M, C], the context of each observation; None where the simulator takes none.
 
     Raises:
         DensityError: a log density is NaN or +inf, a draw is not finite, or q is zero at one of its own draws.
@@ -141,7 +172,7 @@ def log_marginal_importance(
         rows = None if c is None else c[None]
         theta = np.asarray(posterior.sample(own, len(from_prior), int(seeds[j]), c), np.float64)  # [B, P]
         if not np.isfinite(theta).all():
-            raise DensityError("A draw from the posterior is not finite; it is no density.")
+            raise DensityError("A draw from the posterior is not finite; it is not a valid density.")
         prior = np.asarray(log_prior(theta), np.float64)  # [B]
         inside = prior > -np.inf
         if np.isnan(prior).any():
@@ -151,7 +182,7 @@ def log_marginal_importance(
             continue
         proposal = np.asarray(posterior.log_prob(theta[inside], own, c), np.float64)  # [inside]
         if not np.isfinite(proposal).all():
-            raise DensityError("The posterior's log density is not finite at its own draws; it is no density.")
+            raise DensityError("The posterior's log density is not finite at its own draws; it is not a valid density.")
         density = np.asarray(likelihood.log_prob(own[None], theta[inside], rows), np.float64)[0]  # [inside]
         log_terms[j, inside] = density + prior[inside] - proposal
     return average(log_terms, shared=False)
@@ -159,28 +190,29 @@ def log_marginal_importance(
 
 def log_fitted(
     likelihood: Likelihood,
-    x: ArrayLike,
+    x: Float[NDArray[np.floating], "M K"],
     posterior: Posterior,
     inside: Callable[[Array], NDArray[np.bool_]],
-    theta_prior: ArrayLike,
+    theta_prior: Float[NDArray[np.floating], "B P"],
     draws: int,
     seed: int,
-    context: ArrayLike | None = None,
-) -> Array:
-    """Log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
+    context: Float[NDArray[np.floating], "M C"] | None = None,
+) -> Float[NDArray[np.float64], " M"]:
+    """Return the log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
 
-    theta_j is the most probable under q(theta | x_j, c_j) of its own draws inside the prior's support (the score of
-    FunSearch+ in Wahl et al. 2026); where q has left the support altogether, of the draws from the prior.
+    theta_j is the most probable under q(theta | x_j, c_j) among draws from q inside the prior's support (the score of
+    FunSearch+ in Wahl et al. 2026, arXiv 2602.18266, Eq. E-39). Where all draws are outside the support, it is the most
+    probable among the draws from the prior.
 
     Args:
         likelihood: p(x | theta, c).
         x: observations, [M, K].
-        posterior: q, drawn from anew for each observation.
-        inside: whether parameters [n, P] are in the prior's support, [n].
+        posterior: q, from which new parameters are drawn for each observation.
+        inside: function from parameters [n, P] to bool [n], True in the prior's support.
         theta_prior: draws from the prior, [B, P].
-        draws: from q, for each observation.
-        seed: of the draws from q.
-        context: [M, C], of each observation.
+        draws: number of draws from q for each observation.
+        seed: seed of the draws from q.
+        context: [M, C], the context of each observation; None where the simulator takes none.
 
     Raises:
         ZfbenchError: shapes disagree, or an observation or a draw from the prior is not finite.
@@ -199,19 +231,19 @@ def log_fitted(
     return fitted
 
 
-def average(log_terms: Array, shared: bool) -> MarginalLikelihood:
-    """Log of the mean over draws, with its error.
+def average(log_terms: Float[NDArray[np.float64], "M B"], shared: bool) -> MarginalLikelihood:
+    """Return the log of the mean over draws of w, with its standard error.
 
     With Z_j the mean of terms w_jb, d log Z_j = (mean of w_jb - Z_j) / Z_j to first order, so the standard error is
     sd_b(w_jb / Z_j) / sqrt(B). Draws that all observations share have the influence sum_j w_jb / Z_j on the total.
 
     Args:
         log_terms: log w, [M, B], B at least 2.
-        shared: whether column b is the same draw for every observation.
+        shared: True if column b is the same draw for every observation.
 
     Raises:
         DensityError: a term is NaN or +inf.
-        ZfbenchError: there are too few.
+        ZfbenchError: there are fewer than two draws.
     """
     if log_terms.ndim != 2 or log_terms.shape[1] < 2:
         raise ZfbenchError(f"A Monte Carlo average needs at least 2 draws, got terms of shape {log_terms.shape}.")

@@ -1,27 +1,29 @@
-"""Scores of forecast distributions, from samples."""
+"""Scores of forecast distributions that are given as samples."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jaxtyping import Float
+from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
 
-def crps(samples: ArrayLike, target: ArrayLike) -> float:
-    """Continuous ranked probability score, mean over windows, steps and neurons; in units of activity.
+def crps(samples: Float[NDArray[np.floating], "S B H N"], target: Float[NDArray[np.floating], "B H N"]) -> float:
+    """Return the continuous ranked probability score, averaged over windows, steps and neurons, in units of activity.
 
-    E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21). The second expectation is taken over pairs of different
-    samples, which makes the estimate fair: its expectation does not depend on the number of samples (Ferro 2014). A
-    forecast without spread scores its mean absolute error.
+    The score is E|X - y| - E|X - X'| / 2 (Gneiting & Raftery 2007, eq. 21, doi:10.1198/016214506000001437). The second
+    expectation is taken over pairs of different samples, which makes the estimate fair: its expectation does not depend
+    on the number of samples (Ferro 2014, doi:10.1002/qj.2270). A forecast without spread scores its mean absolute
+    error.
 
     Args:
-        samples: [S, B, H, N].
-        target: [B, H, N].
+        samples: [S, B, H, N], S sample paths of each window.
+        target: [B, H, N], the recorded activity.
 
     Raises:
-        ZfbenchError: fewer than two samples, a wrong shape, or a value that is not finite.
+        ZfbenchError: there are fewer than two samples, a shape is wrong, or a value is not finite.
     """
     truth = finite(target, "target", ("window", "step", "neuron"))
     paths = np.asarray(samples)

@@ -1,7 +1,7 @@
-"""The second door: a judge of programs for systems that own their search loop.
+"""An evaluator with a budget for systems that own their search loop.
 
-Such a system brings sources and is told evaluations. Its calls go through the same evaluator, ledger and journal
-as those of a discoverer, so that its score stands beside theirs at an equal budget.
+Such a system calls the arena with the source of a program and gets its evaluation. The calls go through the same
+evaluator, ledger and event log as those of a discoverer, so that scores can be compared at an equal budget.
 """
 
 from __future__ import annotations
@@ -21,47 +21,55 @@ from zfbench.records.program import Program, ProgramId
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
-from zfbench.search.history import OnEvent, Ticket, replay
-from zfbench.search.loop import begin, check_budget, evaluation_seed
+from zfbench.search.header import begin, check_budget
+from zfbench.search.history import OnEvent, OpenRequest, replay
+from zfbench.search.loop import evaluation_seed
 from zfbench.search.outcome import Reason, SearchOutcome
 
 
 class BudgetSpentError(ZfbenchError):
-    """The arena evaluates no more new programs."""
+    """An error that an arena raises when it evaluates no more new programs."""
 
 
-class Guest:
-    """The discoverer of an arena: one request for each program that was brought."""
+class ExternalDiscoverer:
+    """The discoverer of an arena: it makes one request for each program that the external system brings."""
 
     def __init__(self) -> None:
         self._asked = 0
 
     def ask(self) -> Request:
-        """Whatever comes next."""
+        """Return the next request."""
         self._asked += 1
         return Request(self._asked - 1, "rewrite")
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """The guest has its own memory."""
+        """Do nothing, because the external system keeps its own memory.
+
+        Args:
+            request: the request.
+            program: the program that the external system brought.
+            evaluation: its evaluation.
+        """
 
 
 class Arena:
-    """Evaluates programs within a budget; may be called from several threads.
+    """An evaluator of programs within a budget; it may be called from several threads.
 
-    A program's training seed depends on the program and the search's seed alone. A guest that starts over after an
-    interruption is therefore told the same again, for free where the journal knows it.
+    The training seed of a program depends on the program and the seed of the search alone. An external system that
+    starts again after an interruption therefore gets the same evaluations, and those that are in the event log are
+    free.
 
     Args:
-        evaluate: trains and scores a program with a seed.
-        spec: the task.
-        budget: what the search may use up.
-        log: the journal.
-        seed: of the evaluations.
-        bound: the most that one evaluation may use up; needed in the units that the budget limits.
-        workers: evaluations at once; further calls wait.
-        header: what else identifies the search, JSON-compatible; equal on reopening.
+        evaluate: function that trains and scores a program with a seed.
+        spec: specification of the task.
+        budget: budget of the search.
+        log: event log of the search.
+        seed: seed of the evaluations.
+        bound: largest possible spend of one evaluation; needed in the units that the budget limits.
+        workers: number of evaluations at once; further calls wait.
+        header: further fields that identify the search, JSON-compatible; they must be equal on reopening.
         on_event: called after each event took effect.
-        clock: seconds, for the budget's `wall_seconds` alone.
+        clock: function that returns seconds, used for the budget's `wall_seconds` alone.
 
     Raises:
         ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
@@ -85,48 +93,52 @@ class Arena:
         bound = replace(bound, evaluations=1)
         check_budget(budget, replace(bound, tokens=1))  # whoever writes the programs reports its tokens
         head = begin(log, {**(header or {}), "task": spec.name, "seed": seed}, budget, bound, NOTHING)
-        self._history = replay((head, *log.events[1:]), log.path, Guest(), spec, on_event, clock)
+        self._history = replay((head, *log.events[1:]), log.path, ExternalDiscoverer(), spec, on_event, clock)
         self._evaluate, self._log, self._seed, self._on_event = evaluate, log, seed, on_event
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(workers)
         self._running: dict[ProgramId, Future[Evaluation]] = {}
-        for ticket in list(self._history.pending.values()):
-            self._give_up(ticket)  # in flight when an earlier process died: unpaid, and the guest may ask again
+        for open_request in list(self._history.pending.values()):
+            # It was in progress when an earlier process died. It is not charged, and may be brought again.
+            self._give_up(open_request)
 
     def evaluate(self, source: str, summary: str = "", tokens: int = 0) -> Evaluation:
-        """Train and score a program; one that was evaluated before is free.
+        """Train and score a program; a program that was evaluated before is free.
 
         Args:
-            source: what the contract of the task asks for.
-            summary: a few words on it, for the journal.
-            tokens: what writing it took, as the caller reports; charged.
+            source: source that the contract of the task asks for.
+            summary: a few words on the program, for the event log.
+            tokens: number of tokens that writing it took, as the caller reports; charged to the budget.
+
+        Returns:
+            The evaluation.
 
         Raises:
             BudgetSpentError: there is no room for another evaluation, or the search was finished.
-            ZfbenchError: the journal cannot be written.
+            ZfbenchError: the event log cannot be written.
         """
         program = Program(source, operator="rewrite", summary=summary)
         with self._lock:
-            ticket = self._admit(program, Spend(tokens=tokens))
+            open_request = self._admit(program, Spend(tokens=tokens))
             earlier = self._earlier(program)
-        return self._answer(ticket, program, earlier)
+        return self._answer(open_request, program, earlier)
 
     def remaining(self) -> Budget:
-        """What is left of the budget."""
+        """Return the rest of the budget."""
         return self._history.ledger.remaining()
 
     @property
     def spent(self) -> bool:
-        """Whether no further evaluation fits."""
+        """True if no further evaluation fits into the budget."""
         return not self._history.ledger.fits(self._history.step)
 
     @property
     def finished(self) -> bool:
-        """Whether the search was ended for good."""
+        """True if the search was ended for good."""
         return self._history.ended is not None
 
     def finish(self) -> SearchOutcome:
-        """End the search for good; harmless when repeated.
+        """End the search for good; further calls return the same outcome.
 
         Raises:
             ZfbenchError: a program is being evaluated.
@@ -141,8 +153,8 @@ class Arena:
                 self._report(event)
             return self._history.outcome()
 
-    def _admit(self, program: Program, spend: Spend) -> Ticket:
-        """Write down a program that there is room for."""
+    def _admit(self, program: Program, spend: Spend) -> OpenRequest:
+        """Log a program for which there is room in the budget."""
         if self.finished:
             raise BudgetSpentError("This search was finished; start another one in a new folder.")
         known = program.id in self._history.scored or program.id in self._running
@@ -155,20 +167,20 @@ class Arena:
             budget = ", ".join(f"{unit}={limit:g}" for unit, limit in self._history.ledger.budget.to_json().items())
             raise BudgetSpentError(f"The budget ({budget}) has no room for another evaluation; finish the search.")
         request = self._history.discoverer.ask()
-        assert request is not None  # a guest never runs out
+        assert request is not None  # an external discoverer never ends by itself
         event = self._log.append("ask", request.to_json())
-        ticket = self._history.ask(request, reservation)
+        open_request = self._history.ask(request, reservation)
         self._report(event)
-        held = reservation.held.to_json()  # a known program's is less than a step's
+        held = reservation.held.to_json()  # less than a step's bound if the program is known
         body = {"request": request.id, "program": program.to_json(), "failure": None, "spend": spend.to_json()}
         body["held"] = held
         event = self._append("proposal", body)
-        self._history.propose(ticket, program, None, spend)
+        self._history.propose(open_request, program, None, spend)
         self._report(event)
-        return ticket
+        return open_request
 
     def _earlier(self, program: Program) -> Future[Evaluation] | None:
-        """The evaluation of an equal program, done or under way; None, and one is announced, when it is new."""
+        """Return the evaluation of an equal program, done or in progress; None, and announce one, if it is new."""
         if program.id in self._history.scored:
             done: Future[Evaluation] = Future()
             done.set_result(self._history.scored[program.id].evaluation)
@@ -178,22 +190,22 @@ class Arena:
         self._running[program.id] = Future()
         return None
 
-    def _answer(self, ticket: Ticket, program: Program, earlier: Future[Evaluation] | None) -> Evaluation:
-        """Evaluate, or wait for the equal program, and write down what came of it."""
+    def _answer(self, open_request: OpenRequest, program: Program, earlier: Future[Evaluation] | None) -> Evaluation:
+        """Evaluate the program, or wait for an equal one, and log the evaluation."""
         try:
             if earlier is None:
-                return self._run(ticket, program)
+                return self._run(open_request, program)
             evaluation = replace(earlier.result(), spend=NOTHING)
             with self._lock:
-                self._tell(ticket, evaluation, duplicate=True)
+                self._tell(open_request, evaluation, duplicate=True)
             return evaluation
-        except BaseException:  # of the harness, not of the program: unpaid
+        except BaseException:  # an error of the harness, not of the program: nothing is charged
             with self._lock:
-                if ticket.request.id in self._history.pending:
-                    self._give_up(ticket)
+                if open_request.request.id in self._history.pending:
+                    self._give_up(open_request)
             raise
 
-    def _run(self, ticket: Ticket, program: Program) -> Evaluation:
+    def _run(self, open_request: OpenRequest, program: Program) -> Evaluation:
         announced = self._running[program.id]
         try:
             with self._slots:
@@ -202,7 +214,7 @@ class Arena:
                 evaluation = self._evaluate(program, program_seed(self._seed, program))
             evaluation = replace(evaluation, spend=replace(evaluation.spend, evaluations=1))
             with self._lock:
-                self._tell(ticket, evaluation, duplicate=False)
+                self._tell(open_request, evaluation, duplicate=False)
         except BaseException as error:
             announced.set_exception(error)
             raise
@@ -212,15 +224,15 @@ class Arena:
         announced.set_result(evaluation)
         return evaluation
 
-    def _tell(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool) -> None:
-        body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
+    def _tell(self, open_request: OpenRequest, evaluation: Evaluation, duplicate: bool) -> None:
+        body = {"request": open_request.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
         event = self._append("evaluation", body)
-        self._history.evaluate(ticket, evaluation, duplicate)
+        self._history.evaluate(open_request, evaluation, duplicate)
         self._report(event)
 
-    def _give_up(self, ticket: Ticket) -> None:
-        event = self._append("lost", {"request": ticket.request.id})
-        self._history.give_up(ticket)
+    def _give_up(self, open_request: OpenRequest) -> None:
+        event = self._append("lost", {"request": open_request.request.id})
+        self._history.give_up(open_request)
         self._report(event)
 
     def _append(self, kind: Kind, body: dict[str, Any]) -> Event:
@@ -232,5 +244,5 @@ class Arena:
 
 
 def program_seed(seed: int, program: Program) -> int:
-    """The training seed for a program that was brought, in 0 .. 2^32 - 1."""
+    """Return the training seed for a program of an external system, in 0 .. 2^32 - 1."""
     return evaluation_seed(seed, int(program.id[:16], 16))

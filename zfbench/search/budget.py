@@ -1,8 +1,8 @@
-"""What a search may use up, and the ledger that keeps it from using more.
+"""The budget of a search, and the ledger that keeps a search within it.
 
-Counting after the fact lets parallel calls overspend: all of them see the last free evaluation. The ledger
-therefore sets the most that a step may use aside before it runs (reserve), and books what it did use
-afterwards (charge, settle). A step whose bound no longer fits is not begun.
+If resources were counted after their use, parallel calls could overspend, because all of them would see the last free
+evaluation. The ledger therefore reserves the largest possible spend of a step before it runs, and charges the true
+spend afterwards. A step whose bound no longer fits is not begun.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COUNTS = ("evaluations", "updates", "tokens")
 
 
 def written(limit: float) -> str:
-    """A limit as `Budget.parse` reads it, without loss."""
+    """Return a limit as text that `Budget.parse` reads without loss."""
     return str(int(limit)) if float(limit).is_integer() else repr(limit)
 
 
@@ -29,22 +29,22 @@ def written(limit: float) -> str:
 class Budget:
     """Limits of one search; None means unlimited, and whichever is spent first ends the search.
 
-    What each kind of candidate costs:
+    Each kind of candidate is charged as follows:
         worked or failed: one evaluation and the device seconds it took, whatever its status.
-        repaired: the same again; a repair is a request like any other.
-        duplicate, of an earlier program or of one that is running now (a cached answer): nothing; logged.
+        repaired: the same again, because a repair is a request like any other.
+        duplicate, of an earlier program or of one that is running now: nothing, but it is logged.
         unanswered: its tokens and their price; the proposer found no program, so none was evaluated.
-        lost with its process or machine: nothing; it is evaluated again and then paid once.
-    Tokens of an answer are paid in every case, also when the program turns out to be a duplicate.
+        lost with its process or machine: nothing; it is evaluated again and then charged once.
+    Tokens of an answer are charged in every case, also if the program turns out to be a duplicate.
 
     Attributes:
-        evaluations: programs trained and scored.
+        evaluations: number of programs trained and scored.
         updates: optimiser steps of each candidate (a limit of every evaluation, not a total).
         device_seconds: seconds from the start of a candidate's process to its end, summed over workers.
         wall_seconds: seconds of the search; no evaluation is begun that could end later. A proposer's answer may
-            come later; it is not evaluated then.
-        tokens: of a language model, read and written.
-        money: for these tokens, in the currency of the proposer's prices; only where it is given prices.
+            come later, but is not evaluated then.
+        tokens: tokens that a language model reads and writes.
+        money: price of these tokens, in the currency of the proposer's prices; usable only if it is given prices.
     """
 
     evaluations: int | None = None
@@ -66,11 +66,11 @@ class Budget:
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> Budget:
-        """The budget that texts such as `evaluations=20` describe.
+        """Read a budget from texts such as `evaluations=20`.
 
         Raises:
-            ZfbenchError: a text is not `unit=number`, names an unknown unit or repeats one, or a number is
-                unfit.
+            ZfbenchError: a text is not of the form `unit=number`, a unit is unknown or given twice, or a number is not
+                allowed.
         """
         limits: dict[str, int | float] = {}
         for assignment in assignments:
@@ -90,36 +90,34 @@ class Budget:
 
     @classmethod
     def of(cls, limits: Mapping[str, float]) -> Budget:
-        """The budget of these limits, whole numbers given as floats included; errors as of `parse`."""
+        """Make a budget from limits by unit; the errors are those of `parse`."""
         return cls.parse(f"{unit}={written(limit)}" for unit, limit in limits.items())
 
     def to_json(self) -> dict[str, int | float]:
-        """JSON-compatible form; unlimited units are left out."""
+        """Return a JSON-compatible form; unlimited units are left out."""
         return {unit: limit for unit, limit in asdict(self).items() if limit is not None}
 
 
 @dataclass(eq=False)
 class Reservation:
-    """What a running step may still use; made and changed by the ledger alone."""
+    """The resources that a running step may still use; made and changed by the ledger alone."""
 
     held: Spend
 
 
 @dataclass
 class Ledger:
-    """The account of one search; safe to use from several threads.
+    """The account of one search; it may be used from several threads.
 
-    Invariant: for every limited unit, what is spent and what is held by open reservations never exceed the
-        limit.
-    A step that exceeds its own bound is charged what the unreserved rest of the budget covers; the excess is
-    shown in `overrun`, never hidden and never taken from another step's reservation.
+    Invariant: for every limited unit, the sum of what is spent and what open reservations hold never exceeds the limit.
+    A step that exceeds its own bound is charged as far as the unreserved rest of the budget covers it. The excess is
+    recorded in `overrun`, and never taken from another step's reservation.
 
     Attributes:
         budget: the limits.
-        clock: seconds, monotonic; a step backwards counts as no time at all.
-        elapsed_before: seconds that earlier processes of a resumed search took; the time between two
-            processes does not count.
-        overrun: use beyond bound and budget, by unit.
+        clock: function that returns monotonic seconds; a step backwards counts as no time.
+        elapsed_before: seconds that earlier processes of a resumed search took, without the time between them.
+        overrun: spend beyond bound and budget, by unit.
     """
 
     budget: Budget
@@ -135,7 +133,7 @@ class Ledger:
         self._spent = NOTHING
 
     def elapsed(self) -> float:
-        """Seconds of the search so far, over all its processes; never decreases."""
+        """Return the seconds of the search so far, over all its processes; the number never decreases."""
         with self._lock:
             now = self.clock()
             self._elapsed += max(now - self._last_tick, 0.0)
@@ -143,12 +141,12 @@ class Ledger:
             return self._elapsed
 
     def spent(self) -> Spend:
-        """What was used up so far, open reservations not counted."""
+        """Return the resources that were used up so far, without open reservations."""
         with self._lock:
             return replace(self._spent, wall_seconds=self.elapsed())
 
     def remaining(self) -> Budget:
-        """What may still be reserved; `updates` stays the limit of each candidate."""
+        """Return the resources that may still be reserved; `updates` stays the limit of each candidate."""
         spent = self.spent()
         with self._lock:
             free = {unit: self._free(unit) for unit in METERED}
@@ -160,33 +158,33 @@ class Ledger:
         )
 
     def reserve(self, bound: Spend) -> Reservation | None:
-        """Set aside the most that a step may use; None, and no change, when that no longer fits."""
+        """Reserve the largest possible spend of a step; return None and change nothing if it does not fit."""
         with self._lock:
             return self.restore(bound) if self.fits(bound) else None
 
     def fits(self, bound: Spend) -> bool:
-        """Whether a step could be begun now."""
+        """Return True if a step with this bound fits into the budget now."""
         with self._lock:
             return self.in_time(bound) and all(getattr(bound, unit) <= self._free(unit) for unit in METERED)
 
     def in_time(self, bound: Spend) -> bool:
-        """Whether a step begun now would end within the limit of wall time."""
+        """Return True if a step begun now would end within the limit of wall-clock time."""
         wall = math.inf if self.budget.wall_seconds is None else self.budget.wall_seconds
         elapsed = self.elapsed()
         return elapsed < wall and elapsed + bound.wall_seconds <= wall
 
     def restore(self, bound: Spend) -> Reservation:
-        """Set aside again what an earlier process of this search had set aside."""
+        """Reserve again what an earlier process of this search had reserved."""
         with self._lock:
             reservation = Reservation(bound)
             self._open.add(reservation)
             return reservation
 
     def charge(self, reservation: Reservation, actual: Spend) -> None:
-        """Book a part of a running step; what it does not use stays reserved.
+        """Charge a part of a running step; the rest of its reservation stays reserved.
 
         Raises:
-            ValueError: the reservation is settled already, or another ledger's.
+            ValueError: the reservation is already settled, or belongs to another ledger.
         """
         with self._lock:
             if reservation not in self._open:
@@ -195,7 +193,8 @@ class Ledger:
             booked = {}
             for unit in METERED:
                 wanted = getattr(self._spent, unit) + getattr(actual, unit)
-                booked[unit] = min(wanted, getattr(self._spent, unit) + self._free(unit), self._limit(unit))
+                most = min(getattr(self._spent, unit) + self._free(unit), self._limit(unit))
+                booked[unit] = wanted if wanted <= most else int(most) if unit in COUNTS else most
             asked = self._spent + replace(actual, wall_seconds=0.0)
             self._spent = replace(asked, **booked)
             self.overrun += asked.minus(self._spent)
@@ -203,10 +202,10 @@ class Ledger:
             self._open.add(reservation)
 
     def settle(self, reservation: Reservation, actual: Spend = NOTHING) -> None:
-        """Book the last part of a step and free what it held.
+        """Charge the last part of a step, and free the rest of its reservation.
 
         Raises:
-            ValueError: the reservation is settled already, or another ledger's.
+            ValueError: the reservation is already settled, or belongs to another ledger.
         """
         self.charge(reservation, actual)
         with self._lock:

@@ -1,8 +1,8 @@
-"""The journal of a search: an append-only file of checked JSON lines that outlives any crash.
+"""The event log of a search: an append-only file of checksummed JSON lines that survives any crash.
 
-Every line holds a sequence number, a kind, a body and a checksum of the three, and is on disk before the
-search goes on. A crash can tear only the last line, which is dropped on reading; damage anywhere else is
-refused, since a search that resumed across a gap would not be the search that was begun.
+Every line holds a sequence number, a kind, a body and a checksum of the three, and is on disk before the search goes
+on. A crash can damage only the last line, which is dropped on reading. Damage anywhere else is refused, because a
+search that was resumed after a gap would not be the search that was begun.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from typing import IO, Any, Literal
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 
-Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "end"]
-BEGINNING = b'{"seq":0,"kind":"run",'  # tells a torn journal of one line from a file of somebody else
+Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "interrupted", "end"]
+BEGINNING = b'{"seq":0,"kind":"run",'  # distinguishes an event log of one incomplete line from any other file
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a journal.
+    """One line of an event log.
 
     Attributes:
-        seq: 0, 1, 2, ...; line number minus one.
-        kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `end`.
+        seq: 0, 1, 2, ..., the number of the line minus one.
+        kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `interrupted` (the proposer's
+            surroundings failed; the run can be resumed), `end`.
         body: JSON-compatible content.
     """
 
@@ -37,19 +38,19 @@ class Event:
     body: dict[str, Any]
 
     def line(self) -> bytes:
-        """The event as written, with its checksum and line end."""
+        """Return the event as it is written, with its checksum and line end."""
         content = f'{{"seq":{self.seq},"kind":"{self.kind}","body":{_canonical(self.body)}'.encode()
         return content + f',"checksum":"{_checksum(content)}"}}\n'.encode()
 
 
 @dataclass(frozen=True)
-class Journal:
-    """What a journal file holds.
+class LogContent:
+    """The content of an event log's file.
 
     Attributes:
         events: the intact events, in order.
-        size: bytes they take up.
-        dropped: a sentence on the torn last line that was left out, or None.
+        size: their size in bytes.
+        dropped: a sentence on an incomplete last line that was left out, or None.
     """
 
     events: tuple[Event, ...]
@@ -57,12 +58,12 @@ class Journal:
     dropped: str | None
 
 
-def read_journal(path: Path) -> Journal:
-    """Read and check a journal without locking it; an absent file is an empty journal.
+def read_log(path: Path) -> LogContent:
+    """Read and check an event log without locking it; a file that does not exist is an empty log.
 
     Raises:
-        DamagedFileError: a line before the last is damaged (the message gives its number), or the file is no
-            journal.
+        DamagedFileError: a line before the last is damaged (the message gives its number), or the file is not an event
+            log.
         ZfbenchError: the file cannot be opened.
     """
     try:
@@ -80,29 +81,28 @@ def read_journal(path: Path) -> Journal:
                     f"{path} is damaged in line {number}; restore it from a copy, or start the search in a new folder."
                 )
             if number == 1 and not (line.startswith(BEGINNING) or BEGINNING.startswith(line)):
-                raise DamagedFileError(f"{path} is not a journal of a search; choose another folder.")
-            return Journal(tuple(events), size, f"line {number} of {path} was torn by a crash and is left out")
+                raise DamagedFileError(f"{path} is not the event log of a search; choose another folder.")
+            return LogContent(tuple(events), size, f"line {number} of {path} is incomplete after a crash and left out")
         events.append(event)
         size += len(line)
-    return Journal(tuple(events), size, None)
+    return LogContent(tuple(events), size, None)
 
 
 class EventLog:
-    """A journal opened for writing by this process alone; also a context manager.
+    """An event log that is open for writing by this process alone; also a context manager.
 
     Attributes:
         path: the file.
-        events: what it held when opened, in order.
-        dropped: a sentence on the torn last line that opening removed, or None.
+        events: the events that it held when it was opened, in order.
+        dropped: a sentence on an incomplete last line that opening removed, or None.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or begin a journal.
+        """Open or create an event log.
 
         Raises:
-            DamagedFileError: see `read_journal`.
-            ZfbenchError: another process writes to it (the message gives its number), or the folder is not
-                writable.
+            DamagedFileError: the file is damaged, as described for `read_log`.
+            ZfbenchError: another process writes to it (the message gives its number), or the folder is not writable.
         """
         self.path = path
         try:
@@ -111,11 +111,11 @@ class EventLog:
         except OSError as error:
             raise ZfbenchError(f"Cannot write to {path.parent} ({error.strerror}); choose another folder.") from error
         try:
-            journal = read_journal(path)
-            self.events, self.dropped = journal.events, journal.dropped
+            content = read_log(path)
+            self.events, self.dropped = content.events, content.dropped
             self._next = len(self.events)
             self._file = path.open("ab", buffering=0)  # what a full disk refused must not be written later
-            self._file.truncate(journal.size)
+            self._file.truncate(content.size)
             os.fsync(self._file.fileno())
             _sync_folder(path.parent)
         except OSError as error:
@@ -127,11 +127,11 @@ class EventLog:
         self._failed: ZfbenchError | None = None
 
     def append(self, kind: Kind, body: dict[str, Any]) -> Event:
-        """Write one event; it is on disk when this returns.
+        """Write one event; it is on disk when this function returns.
 
         Raises:
-            ZfbenchError: the disk is full or gone; what was written before is intact. From then on every
-                call is refused, for nothing may follow a half line.
+            ZfbenchError: the disk is full or gone. Everything written before is intact. From then on every call is
+                refused, because nothing may follow an incomplete line.
             ValueError: the body holds a number that JSON cannot express.
         """
         if self._failed is not None:
@@ -151,7 +151,7 @@ class EventLog:
         return event
 
     def close(self) -> None:
-        """Close the file and let other processes write."""
+        """Close the file, and allow other processes to write to it."""
         self._file.close()
         self._lock.close()
 
@@ -165,7 +165,7 @@ class EventLog:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    """Lock the file beside the journal; the system frees it when this process ends, however it ends."""
+    """Lock a file beside the event log; the system unlocks it when this process ends for any reason."""
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     lock = os.fdopen(descriptor, "r+b", buffering=0)
     try:

@@ -1,8 +1,9 @@
-"""The last round of every search: its best programs are trained anew at full length and ranked again.
+"""The finals of a search: its best programs are trained again at full length and ranked again.
 
-A search screens candidates by short trainings. These prefer the wrong program now and then, and the best of many
-noisy scores was also lucky; so the few best are trained at full length with fresh seeds, and the winner is the one
-that does best then. The rule is the same for every method, and its cost is set aside before the search begins.
+A search screens candidates by short trainings. These sometimes prefer the wrong program, and the best of many noisy
+scores is biased by chance. The few best programs are therefore trained at full length with new seeds, and the winner is
+the one with the lowest loss then. The rule is the same for every method, and its cost is reserved before the search
+begins.
 """
 
 from __future__ import annotations
@@ -21,23 +22,26 @@ from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.outcome import SearchOutcome
 
-MOST = 3  # finalists by default
-SHARE = 4  # but no more than one in so many evaluations
-STREAM = 2**31  # apart from the spawn keys of all requests
+MOST = 3  # default number of finalists
+SHARE = 4  # by default at most one finalist for each so many evaluations
+STREAM = 2**31  # spawn key of the finals, which differs from those of all requests
 
 
 def default_finalists(budget: Budget) -> int:
-    """Three, or a quarter of the evaluations where that is fewer."""
+    """Return the default number of finalists: three, or a quarter of the evaluations if that is fewer."""
     return MOST if budget.evaluations is None else min(MOST, budget.evaluations // SHARE)
 
 
 def set_aside(budget: Budget, finalists: int, bound: Spend) -> tuple[Budget, Budget]:
-    """The budget of the search, and that of its finals.
+    """Divide a budget into that of the search and that of its finals.
 
     Args:
-        budget: of both together.
-        finalists: programs trained at full length.
-        bound: the most that one of these trainings may use.
+        budget: budget of both together.
+        finalists: number of programs trained at full length.
+        bound: largest possible spend of one of these trainings.
+
+    Returns:
+        The budget of the search, and that of the finals.
 
     Raises:
         ZfbenchError: the finals leave nothing to search with.
@@ -57,20 +61,21 @@ def set_aside(budget: Budget, finalists: int, bound: Spend) -> tuple[Budget, Bud
 
 
 def fresh_seed(seed: int) -> int:
-    """The seed of the finals, apart from all seeds of the search."""
+    """Return the seed of the finals, which is independent of all seeds of the search."""
     return int(np.random.SeedSequence(seed, spawn_key=(STREAM,)).generate_state(1)[0])
 
 
 @dataclass
-class Roster:
-    """Discoverer and proposer of the finals: each finalist once, in order.
+class FinalistReplay:
+    """Discoverer and proposer of the finals, which give each finalist once, in order.
 
     Attributes:
         finalists: the best programs of the search, best first.
-        bound: nothing; they are written already.
-        trusted: these programs have run before, where they may run.
-        version: none.
-        identity: their ids.
+        bound: nothing, because the programs are already written.
+        trusted: True, because these programs have already run in the same sandbox.
+        version: None, because there are no versions.
+        identity: ids of the finalists.
+        surroundings: nothing.
     """
 
     finalists: tuple[Scored, ...]
@@ -79,28 +84,44 @@ class Roster:
     version: int | None = None
     asked: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.identity = {"finalists": [scored.program.id for scored in self.finalists]}
 
     def ask(self) -> Request | None:
-        """A request for the next finalist."""
+        """Return a request for the next finalist; None after the last."""
         if self.asked == len(self.finalists):
             return None
         self.asked += 1
         return Request(self.asked - 1, "rewrite")
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """Nothing to learn."""
+        """Do nothing, because the finalists are fixed.
+
+        Args:
+            request: the request.
+            program: the finalist.
+            evaluation: its evaluation.
+        """
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:  # noqa: ARG002
-        """The finalist itself."""
+        """Return the finalist of a request.
+
+        Args:
+            request: the request, whose id is the finalist's position.
+            context: not used.
+            rng: not used.
+
+        Returns:
+            The finalist as a proposal.
+        """
         program = self.finalists[request.id].program
         return Proposal(program.source, program.summary)
 
 
 def table(screened: SearchOutcome, finals: SearchOutcome) -> list[dict[str, Any]]:
-    """One row for each finalist: loss when screened, and loss or status at full length."""
+    """Return one row for each finalist, with its loss after screening, and its loss and status at full length."""
     before = {scored.program.id: scored.evaluation.loss for scored in screened.evaluated}
     return [
         {

@@ -1,14 +1,13 @@
-"""The loop of every search: ask, propose, evaluate, tell; metered by a ledger, journalled, resumable.
+"""The loop of every search: ask, propose, evaluate, tell; metered by a ledger, logged, and resumable.
 
-All decisions happen in the calling thread, one event at a time, and every event is in the journal before it
-takes effect. A resumed search makes a new discoverer, repeats the journal's asks and tells on it, and goes
-on; what had been asked for but not told is done again, with the journalled proposal where there is one.
-Randomness needs no saved state: the generator of request k is derived from the search's seed and k.
+All decisions are made in the calling thread, one event at a time, and every event is in the event log before it takes
+effect. A resumed search makes a new discoverer, repeats the logged asks and tells on it, and goes on. Requests that had
+been made but not told are processed again, with the logged proposal if there is one. Randomness needs no saved state,
+because the generator of request k is derived from the seed of the search and k.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,23 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.executor import Evaluate, Executor, ExecutorFactory
-from zfbench.protocols.proposer import Context, ProposalError, Proposer
+from zfbench.protocols.proposer import Context, ProposalError, Proposer, ProposerUnavailableError
 from zfbench.protocols.task import Spec
-from zfbench.records.evaluation import Evaluation, Proposal, Request
+from zfbench.records.evaluation import Evaluation, Exchange, Proposal, Request
 from zfbench.records.hints import advice
+from zfbench.records.limits import Limits
 from zfbench.records.program import Program, ProgramId, Status
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, EventLog
 from zfbench.search.executors.local import default_executor
-from zfbench.search.history import History, OnEvent, Ticket, replay
+from zfbench.search.header import begin, check_budget
+from zfbench.search.history import History, OnEvent, OpenRequest, replay
 from zfbench.search.outcome import Reason, SearchOutcome
 
-FORMAT = 2  # of the journal's bodies; since 2 the bound of an evaluation covers its predictions
-PATIENCE = 100  # requests in a row without a new working program that end a search
+PATIENCE = 100  # number of requests in a row without a new working program that ends a search
+SILENCE = 5  # number of requests in a row without any answer after which the run stops; it can be resumed
+
+Keep = Callable[[int, Sequence[Exchange]], None]  # called with the id of a request and the calls made for it
+Answer = Proposal | ProposalError | ProposerUnavailableError
 
 
 def run_search(
@@ -55,34 +58,42 @@ def run_search(
     reevaluate: bool = False,
     ideas: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
+    limits: Limits | None = None,
+    keep: Keep | None = None,
 ) -> SearchOutcome:
-    """Search until the budget is spent, the discoverer has finished, or nothing new comes any more.
+    """Search until the budget is spent, the discoverer has finished, or no new working programs are found any more.
 
     Args:
-        discoverer: selects; fresh, also when the log holds the beginning of this search.
-        proposer: writes programs.
-        evaluate: trains and scores a program with a seed; every failure of the program is an evaluation, not
-            an exception. Called from several threads, or on other machines, when there are several workers.
-        spec: the task, for the proposer.
+        discoverer: a new discoverer, also if the log holds the beginning of this search.
+        proposer: writer of programs.
+        evaluate: function that trains and scores a program with a seed; every failure of the program is an evaluation,
+            not an exception. It is called from several threads or on other machines if there are several workers.
+        spec: specification of the task, for the proposer.
         seed_program: the answer to requests with the operator `seed`.
-        budget: what the search may use up.
-        log: the journal; a search that it holds the beginning of is continued.
-        seed: of the proposals' generators and of the evaluations.
-        bound: the most that one evaluation may use up; needed in the units that the budget limits.
-        workers: evaluations at once; None leaves it to the executor. With one, equal seeds give equal
-            searches; with more, answers are told in the order in which they end, and the journal's replay is
-            what gives an equal search.
-        executor: where programs are evaluated; by default here, in as many processes as there are workers.
-        header: what else identifies the search (method, settings, data), JSON-compatible; equal on resuming.
-        on_event: called after each event took effect, those of an earlier process included.
-        patience: end after this many requests in a row without a new working program. It is there for searches
-            whose budget free repeats would never spend; with `reevaluate` a working repeat is no reason to end.
-        reevaluate: evaluate a program again, with another seed and at a price, whenever it is proposed again;
-            otherwise its first evaluation stands, and is free.
+        budget: budget of the search.
+        log: event log; if it holds the beginning of a search, that search is continued.
+        seed: seed of the proposals' generators and of the evaluations.
+        bound: largest possible spend of one evaluation; needed in the units that the budget limits.
+        workers: number of evaluations at once; None leaves it to the executor. With one, equal seeds give equal
+            searches. With more, answers are told in the order in which they end, and a search can be repeated exactly
+            by replaying its event log.
+        executor: maker of the executor; by default programs are evaluated on this machine.
+        header: further fields that identify the search (method, settings, data), JSON-compatible; they must be equal on
+            resuming, except for the entry `surroundings`.
+        on_event: called after each event took effect, also for the events of an earlier process.
+        patience: number of requests in a row without a new working program after which the search ends. It ends
+            searches that repeat known programs, which are free and therefore never spend the budget. With `reevaluate`
+            a working repeat counts as progress.
+        reevaluate: evaluate a program again, with another seed and charged to the budget, whenever it is proposed
+            again; otherwise its first evaluation is used again for free.
         ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
-        clock: seconds, for the budget's `wall_seconds` alone.
+        clock: function that returns seconds, used for the budget's `wall_seconds` alone.
+        limits: limits of the evaluation of each program, which the proposer may know.
+        keep: called with the calls of a language model for each request, to keep them.
 
     Raises:
+        ProposerUnavailableError: the proposer's surroundings refuse to answer, or did not answer `SILENCE` requests in
+            a row. The log has no end then: resuming the search repeats the open requests and goes on.
         ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
             candidate.
         ValueError: the discoverer broke its contract.
@@ -98,79 +109,32 @@ def run_search(
         "ideas": list(ideas),
     } | ({"reevaluate": True} if reevaluate else {})
     head = begin(log, fields, budget, bound, proposer.bound)
-    history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock)
+    history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock, limits)
     if history.ended is None:
         pool = (executor or default_executor)(evaluate, workers)
         try:
-            loop = _Loop(history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate)
+            loop = _Loop(
+                history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate, keep
+            )
             loop.run(patience)
         finally:
             pool.close()
     return history.outcome()
 
 
-def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
-    """The header of a search: written to an empty journal, else compared with the one that is there.
-
-    Raises:
-        ZfbenchError: the journal holds another search.
-    """
-    wanted = {
-        **fields,
-        "format": FORMAT,
-        "budget": budget.to_json(),
-        "bound": bound.to_json(),
-        "proposal_bound": proposal_bound.to_json(),
-    }
-    head = json.loads(json.dumps(wanted))  # as it is read back: tuples become lists
-    if not log.events:
-        return log.append("run", head)
-    old = log.events[0].body
-    if old.get("format") != FORMAT:
-        raise ZfbenchError(
-            f"{log.path} was written by a zfbench with journals of format {old.get('format')}, not {FORMAT}: resume it "
-            "with that version, or start the search in another folder (it can still be shown and replayed)."
-        )
-    for key in sorted(old.keys() | head.keys()):
-        if old.get(key) != head.get(key):
-            raise ZfbenchError(
-                f"{log.path} holds a search with {key} = {old.get(key)}, not {head.get(key)}; "
-                "resume it with the same, or start the new search in another folder."
-            )
-    return log.events[0]
-
-
 def proposal_rng(seed: int, request: int) -> np.random.Generator:
-    """The generator for the proposal of a request."""
+    """Return the random generator for the proposal of a request."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(request, 0)))
 
 
 def evaluation_seed(seed: int, request: int) -> int:
-    """The training seed for the program of a request, in 0 .. 2^32 - 1."""
+    """Return the training seed for the program of a request, in 0 .. 2^32 - 1."""
     return int(np.random.SeedSequence(seed, spawn_key=(request, 1)).generate_state(1)[0])
-
-
-def check_budget(budget: Budget, bound: Spend) -> None:
-    """Refuse budgets that no search can end by, or that not even one candidate fits into."""
-    limits = budget.to_json()
-    if budget.money is not None and bound.tokens > 0 and bound.money == 0:
-        raise ZfbenchError(
-            f"The budget money={budget.money:g} limits nothing, since the tokens have no price here; give the proposer "
-            "its prices, or limit tokens instead."
-        )
-    if not any(unit == "wall_seconds" or getattr(bound, unit) > 0 for unit in limits if unit != "updates"):
-        raise ZfbenchError("The budget sets no limit that this search can reach; add one, such as evaluations=20.")
-    for unit in ("device_seconds", "wall_seconds", "tokens", "money"):
-        if unit in limits and getattr(bound, unit) > limits[unit]:
-            raise ZfbenchError(
-                f"The budget {unit}={limits[unit]:g} is below the {getattr(bound, unit):g} that one "
-                "candidate may use; raise it, or lower the limit of a candidate."
-            )
 
 
 @dataclass(eq=False)
 class _Loop:
-    """Decides which event comes next, writes it down, and lets it take effect."""
+    """The part of a search that decides on the next event, logs it, and applies it to the state."""
 
     history: History
     log: EventLog
@@ -182,10 +146,12 @@ class _Loop:
     on_event: OnEvent | None
     ideas: tuple[str, ...]
     reevaluate: bool
-    running: dict[ProgramId, list[Ticket]] = field(default_factory=dict)  # who runs, then who waits
+    keep: Keep | None = None
+    silent: int = 0  # latest requests in a row, of this process, that were not answered at all
+    running: dict[ProgramId, list[OpenRequest]] = field(default_factory=dict)  # who runs, then who waits
 
     def run(self, patience: int) -> None:
-        """Go on from the present state to the end of the search."""
+        """Continue from the present state to the end of the search."""
         self._reopen()
         while True:
             stop = self._fill(patience)
@@ -198,20 +164,20 @@ class _Loop:
         self._report(event)
 
     def _reopen(self) -> None:
-        """Take up the requests that an earlier process left, but those that there is no time for.
+        """Continue the requests that an earlier process left open, except those for which there is no time.
 
-        Only time can have run out meanwhile: in every other unit the room they had is still theirs.
+        Only time can have run out meanwhile, because in all other units their reservations still hold.
         """
-        for ticket in list(self.history.pending.values()):
-            if ticket.program is not None or self.history.ledger.in_time(self.history.step):
-                self._dispatch(ticket)
+        for open_request in list(self.history.pending.values()):
+            if open_request.program is not None or self.history.ledger.in_time(self.history.step):
+                self._dispatch(open_request)
             else:
-                self._give_up(ticket)
+                self._give_up(open_request)
 
     def _fill(self, patience: int) -> Reason | None:
-        """Ask until every worker is busy (None), or say why no more is asked for now."""
+        """Ask until every worker is busy and return None, or return the reason why no further request is made now."""
         while len(self.history.pending) < self.pool.workers:
-            if self.history.fruitless >= patience:
+            if self.history.requests_without_progress >= patience:
                 return "stalled"
             reservation = self.history.ledger.reserve(self.history.step)
             if reservation is None:
@@ -221,82 +187,113 @@ class _Loop:
                 self.history.ledger.settle(reservation)
                 return "finished"
             event = self.log.append("ask", request.to_json())
-            ticket = self.history.ask(request, reservation)
+            open_request = self.history.ask(request, reservation)
             self._report(event)
-            self._dispatch(ticket)
+            self._dispatch(open_request)
         return None
 
-    def _dispatch(self, ticket: Ticket) -> None:
-        """Do the next thing for a ticket: propose, evaluate, wait for an equal program, tell, or give it up."""
-        request, program = ticket.request, ticket.program
+    def _dispatch(self, open_request: OpenRequest) -> None:
+        """Take the next step of a request: propose, evaluate, wait for an equal program, tell, or give it up."""
+        request, program = open_request.request, open_request.program
         if program is None and request.operator == "seed":
-            self._proposed(ticket, Proposal(self.seed_program.source, self.seed_program.summary))
+            self._proposed(open_request, Proposal(self.seed_program.source, self.seed_program.summary))
         elif program is None:
-            self.pool.call(request.id, partial(self._propose, request, ticket.context))
-        elif ticket.failure is not None:
-            self._evaluated(ticket, Evaluation(Status.INVALID, feedback=ticket.failure))
+            self.pool.call(request.id, partial(self._propose, request, open_request.context))
+        elif open_request.failure is not None:
+            self._evaluated(open_request, Evaluation(Status.INVALID, feedback=open_request.failure))
         elif program.id in self.history.scored and not self.reevaluate:
-            self._evaluated(ticket, self.history.scored[program.id].evaluation, duplicate=True)
+            self._evaluated(open_request, self.history.scored[program.id].evaluation, duplicate=True)
         elif program.id in self.running:
-            self.running[program.id].append(ticket)
+            self.running[program.id].append(open_request)
         elif not self.history.ledger.in_time(self.bound):  # what it took to write the program is in no bound
-            self._give_up(ticket)
+            self._give_up(open_request)
         else:
             if not self.reevaluate:
-                self.running[program.id] = [ticket]
+                self.running[program.id] = [open_request]
             self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
 
-    def _propose(self, request: Request, context: Context) -> Proposal | ProposalError:
+    def _propose(self, request: Request, context: Context) -> Answer:
         try:
             advised = replace(request, hints=(*self._advice(request, context), *request.hints))
             return self.proposer.propose(advised, context, proposal_rng(self.seed, request.id))
-        except ProposalError as error:
+        except (ProposalError, ProposerUnavailableError) as error:
             return error
 
     def _advice(self, request: Request, context: Context) -> tuple[str, ...]:
-        """Hints that do not depend on the discoverer: whom to blame, and one of the ideas."""
+        """Return the hints that do not depend on the discoverer: shares of the error by group, and one of the ideas."""
         blamed = advice(context.spec.groups, context.parents)
         if not self.ideas:
             return blamed
         drawn = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(request.id, 2)))
         return (*blamed, self.ideas[drawn.integers(len(self.ideas))])
 
-    def _absorb(self, request_id: int, result: Proposal | ProposalError | Evaluation) -> None:
-        """Take a finished job's result."""
-        ticket = self.history.pending[request_id]
+    def _absorb(self, request_id: int, result: Answer | Evaluation) -> None:
+        """Take the result of a job that has ended."""
+        open_request = self.history.pending[request_id]
         if not isinstance(result, Evaluation):
-            self._proposed(ticket, result)
+            self._answered(open_request, result)
             return
-        assert ticket.program is not None
-        first, *waiting = self.running.pop(ticket.program.id, [ticket])
+        assert open_request.program is not None
+        first, *waiting = self.running.pop(open_request.program.id, [open_request])
         self._evaluated(first, replace(result, spend=replace(result.spend, evaluations=1)))
         for other in waiting:
             self._evaluated(other, result, duplicate=True)
 
-    def _proposed(self, ticket: Ticket, answer: Proposal | ProposalError) -> None:
+    def _answered(self, open_request: OpenRequest, answer: Answer) -> None:
+        """Take the answer of the proposer, and stop the run if its surroundings have failed.
+
+        Raises:
+            ProposerUnavailableError: its surroundings have failed; the request stays open.
+        """
+        if self.keep is not None and answer.exchanges:
+            self.keep(open_request.request.id, answer.exchanges)
+        unanswered = isinstance(answer, ProposalError) and not answer.answered
+        self.silent = self.silent + 1 if unanswered else 0
+        if isinstance(answer, ProposerUnavailableError):
+            stop = answer
+        elif isinstance(answer, ProposalError) and self.silent >= SILENCE:
+            message = f"No answer came to {self.silent} requests in a row, the last: {answer}"
+            stop = ProposerUnavailableError(message, answer.spend, answer.critique)
+        else:
+            self._proposed(open_request, answer)
+            return
+        self._interrupt(open_request, stop)
+        raise stop
+
+    def _interrupt(self, open_request: OpenRequest, stop: ProposerUnavailableError) -> None:
+        """Log the reason why the run stops, and the spend of the open request."""
+        body = {"request": open_request.request.id, "failure": str(stop), "spend": stop.spend.to_json()}
+        body |= {"critique": stop.critique} if stop.critique else {}
+        event = self.log.append("interrupted", {**body, "elapsed": self.history.ledger.elapsed()})
+        self.history.interrupt(open_request, str(stop), stop.spend, stop.critique)
+        self._report(event)
+
+    def _proposed(self, open_request: OpenRequest, answer: Proposal | ProposalError) -> None:
         failure = str(answer) if isinstance(answer, ProposalError) else None
         source, summary = ("", "") if isinstance(answer, ProposalError) else (answer.source, answer.summary)
-        program = Program(source, ticket.request.parents, ticket.request.operator, summary)
-        body = {"request": ticket.request.id, "program": program.to_json(), "failure": failure}
+        program = Program(source, open_request.request.parents, open_request.request.operator, summary)
+        body = {"request": open_request.request.id, "program": program.to_json(), "failure": failure}
         body |= {"critique": answer.critique} if answer.critique else {}
+        answered = not isinstance(answer, ProposalError) or answer.answered
+        body |= {} if answered else {"answered": False}
         elapsed = self.history.ledger.elapsed()
         event = self.log.append("proposal", {**body, "spend": answer.spend.to_json(), "elapsed": elapsed})
-        self.history.propose(ticket, program, failure, answer.spend, answer.critique)
+        self.history.propose(open_request, program, failure, answer.spend, answer.critique, answered)
         self._report(event)
-        self._dispatch(ticket)
+        self._dispatch(open_request)
 
-    def _evaluated(self, ticket: Ticket, evaluation: Evaluation, duplicate: bool = False) -> None:
+    def _evaluated(self, open_request: OpenRequest, evaluation: Evaluation, duplicate: bool = False) -> None:
         if duplicate:
             evaluation = replace(evaluation, spend=NOTHING)
-        body = {"request": ticket.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
+        body = {"request": open_request.request.id, "evaluation": evaluation.to_json(), "duplicate": duplicate}
         event = self.log.append("evaluation", {**body, "elapsed": self.history.ledger.elapsed()})
-        self.history.evaluate(ticket, evaluation, duplicate)
+        self.history.evaluate(open_request, evaluation, duplicate)
         self._report(event)
 
-    def _give_up(self, ticket: Ticket) -> None:
-        """End a request untold, since there is no time for it; so there is none for another one either."""
-        event = self.log.append("lost", {"request": ticket.request.id, "elapsed": self.history.ledger.elapsed()})
-        self.history.give_up(ticket)
+    def _give_up(self, open_request: OpenRequest) -> None:
+        """Close a request without telling it, because there is no time for it."""
+        event = self.log.append("lost", {"request": open_request.request.id, "elapsed": self.history.ledger.elapsed()})
+        self.history.give_up(open_request)
         self._report(event)
 
     def _report(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What a search hands back."""
+"""The outcome of a search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zfbench.records.evaluation import Scored
+from zfbench.records.program import ProgramId
 from zfbench.records.spend import Spend
 
 Reason = Literal["budget", "finished", "stalled", "unfinished"]
@@ -13,14 +14,14 @@ Reason = Literal["budget", "finished", "stalled", "unfinished"]
 
 @dataclass(frozen=True)
 class Counts:
-    """How many requests came to what.
+    """The number of requests by their result.
 
     Attributes:
-        asked: requests made.
-        evaluated: programs trained and scored, failures included.
-        failed: of these, the ones whose status is not ok.
-        duplicates: requests answered by a program that was proposed before; free.
-        unanswered: requests that the proposer found no program for; free but for its tokens.
+        asked: number of requests.
+        evaluated: programs trained and scored, including failures.
+        failed: programs among these whose status is not ok.
+        duplicates: requests answered by a program that was proposed before; these are free.
+        unanswered: requests for which the proposer found no program or got no answer; only their tokens are charged.
     """
 
     asked: int
@@ -32,16 +33,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """The end of a search.
+    """The outcome of a search.
 
     Attributes:
         evaluated: every different program with its latest evaluation, in the order of the first.
-        counts: how many requests came to what.
-        spend: what was used up, over all processes of the search.
-        overrun: use beyond what was reserved and left, zero unless a bound was wrong.
-        reason: `budget` when the next step no longer fitted, `finished` when the discoverer had no more
-            wishes, `stalled` when too many requests in a row brought no new working program,
-            `unfinished` when a journal without an end was replayed.
+        counts: number of requests by their result.
+        spend: resources that were used up, over all processes of the search.
+        overrun: spend beyond reservation and budget; zero unless a bound was wrong.
+        last_failure: reason why the latest unanswered request has no program; empty if all were answered.
+        reason: `budget` if the next step no longer fitted, `finished` if the discoverer made no more requests,
+            `stalled` if too many requests in a row brought no new working program, and `unfinished` if an event log
+            without an end was replayed.
     """
 
     evaluated: tuple[Scored, ...]
@@ -49,14 +51,31 @@ class SearchOutcome:
     spend: Spend
     overrun: Spend
     reason: Reason
+    last_failure: str = ""
+
+    def summary(self) -> str:
+        """Return one line with the counts, the spend, and the reason of the end."""
+        counts, spend = self.counts, self.spend
+        parts = [
+            f"{counts.evaluated} evaluations ({counts.failed} failed, {counts.duplicates} duplicates free)",
+            f"{counts.unanswered} unanswered{f', the last: {self.last_failure}' if counts.unanswered else ''}",
+            *([f"{spend.tokens:,.0f} tokens"] if spend.tokens else []),
+            *([f"money {spend.money:,.4f}"] if spend.money else []),
+            f"ended: {self.reason}",
+        ]
+        return "; ".join(part.rstrip(".") for part in parts) + "."
+
+    def found(self, seed: ProgramId) -> bool:
+        """Return True if any program but the seed program was evaluated; if not, the scores are not the method's."""
+        return any(scored.program.id != seed for scored in self.evaluated)
 
     @property
     def best(self) -> Scored | None:
-        """The working program of lowest validation loss, the earlier one of equals; None when none works."""
+        """The working program of lowest validation loss, the earlier one of equals; None if none works."""
         return next(iter(self.top(1)), None)
 
     def top(self, k: int) -> tuple[Scored, ...]:
-        """The k best working programs, best first, for example to rank them anew at full length."""
+        """Return the k best working programs, best first."""
         return tuple(sorted((s for s in self.evaluated if s.evaluation.ok), key=_loss)[:k])
 
 

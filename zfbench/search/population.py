@@ -1,4 +1,4 @@
-"""The weighted population that some methods end with: kept in a run's folder, and shown as a short table."""
+"""The weighted population that some methods end with: a file in the run's folder, and a short table of it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from pathlib import Path
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import write_text
 from zfbench.records.program import ProgramId
+from zfbench.records.reading import POPULATION
 from zfbench.search.tree import Member, best_number, line
 
-FILE = "population.json"  # in a run's folder
+FILE = POPULATION
 SHOWN = 10  # programs in the table
 
 
 def write(population: Sequence[tuple[ProgramId, float]], path: Path) -> None:
-    """Keep programs with their weights; a program may stand there several times."""
+    """Write programs with their weights to a file; a program may occur several times."""
     rows = [{"program": program, "weight": weight} for program, weight in population]
     write_text(path, json.dumps(rows, indent=1) + "\n")
 
 
 def read(path: Path) -> list[tuple[ProgramId, float]]:
-    """What `write` kept.
+    """Read the programs and weights that `write` wrote.
 
     Raises:
-        DamagedFileError: the file is not what `write` made.
+        DamagedFileError: the file was not written by `write`.
     """
     try:
         return [(str(row["program"]), float(row["weight"])) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DamagedFileError(f"{path} holds no population ({error}); `zfbench resume` writes it anew.") from error
+        raise DamagedFileError(f"{path} holds no population ({error}); `zfbench resume` writes it again.") from error
 
 
 def draw_text(population: Sequence[tuple[ProgramId, float]], members: Sequence[Member]) -> str:
-    """A line a program, heaviest first, numbered as in the run's tree; its copies count together.
+    """Return one line for each program, heaviest first and numbered as in the run's tree; copies are counted together.
 
     Raises:
         DamagedFileError: a program is not of this run.
@@ -43,10 +44,10 @@ def draw_text(population: Sequence[tuple[ProgramId, float]], members: Sequence[M
     copies: dict[ProgramId, list[float]] = {}
     for program, weight in population:
         copies.setdefault(program, []).append(weight)
-    if strangers := copies.keys() - by_program.keys():
+    if unknown := copies.keys() - by_program.keys():
         raise DamagedFileError(
-            f"The population holds the program {min(strangers)}, which this run did not evaluate; `zfbench resume` "
-            "writes it anew."
+            f"The population holds the program {min(unknown)}, which this run did not evaluate; `zfbench resume` "
+            "writes it again."
         )
     ranked = sorted(copies, key=lambda program: (-sum(copies[program]), by_program[program].number))
     best = best_number(members)

@@ -1,4 +1,4 @@
-"""An arena over HTTP on the loopback interface, for systems in another process or another language.
+"""HTTP server for systems that own their search loop, in another process or another language.
 
     POST /evaluate   {"source": TEXT, "summary": TEXT, "tokens": NUMBER}   -> an evaluation
     GET  /remaining                                                       -> what is left of the budget
@@ -21,15 +21,15 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.outcome import SearchOutcome
 
-LONGEST = 2**20  # bytes of a request; the contract accepts sources of a sixteenth of that
+LONGEST = 2**20  # largest size of a request in bytes; the contract accepts sources of a sixteenth of that
 
 
-class Door:
-    """A server of one arena; also a context manager.
+class Server:
+    """An HTTP server of one arena on the loopback interface; also a context manager.
 
     Attributes:
-        token: what every call must carry.
-        outcome: of the search, once a call finished it.
+        token: token that every call must send.
+        outcome: outcome of the search, once a call has finished it.
     """
 
     def __init__(self, arena: Arena, port: int = 0) -> None:
@@ -40,42 +40,42 @@ class Door:
         """
         self.token = secrets.token_urlsafe(24)
         self.outcome: SearchOutcome | None = None
-        handler = type("Handler", (_Handler,), {"door": self, "arena": arena})
+        handler = type("Handler", (_Handler,), {"owner": self, "arena": arena})
         try:
-            self._server = _Server(("127.0.0.1", port), handler)
+            self._server = _HttpServer(("127.0.0.1", port), handler)
         except OSError as error:
             raise ZfbenchError(f"Cannot listen on port {port} ({error.strerror}); choose another.") from error
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which the server listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def serve(self) -> None:
-        """Answer until a call finishes the search, or `stop`."""
+        """Answer calls until one of them finishes the search, or until `stop` is called."""
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
-        """Make `serve` return; from another thread."""
+        """Make `serve` return; to be called from another thread."""
         self._server.shutdown()
 
     def close(self) -> None:
-        """Stop listening, and wait for the answers that are under way."""
+        """Stop listening, and wait for the calls that are being answered."""
         self._server.server_close()
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class _Server(ThreadingHTTPServer):
+class _HttpServer(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for the evaluations that are under way
 
 
 class _RefusedError(Exception):
-    """A call that gets no answer but a status and a sentence."""
+    """An error that is answered with a status and a sentence."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -83,16 +83,16 @@ class _RefusedError(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    door: Door
+    owner: Server
     arena: Arena
     timeout = 60  # seconds that a client may take to send its request
 
     def do_GET(self) -> None:
-        """Answer a question."""
+        """Answer a GET request."""
         self._answer({"/remaining": self._remaining})
 
     def do_POST(self) -> None:
-        """Do something."""
+        """Answer a POST request."""
         self._answer({"/evaluate": self._evaluate, "/finish": self._finish})
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -120,12 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-        except ConnectionError:  # the client has gone; its answer is in the journal, and free when it asks again
+        except ConnectionError:  # the client has gone; its answer is in the event log, and free when it asks again
             self.close_connection = True
 
     def _check_token(self) -> None:
         given = self.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, f"Bearer {self.door.token}".encode()):
+        if not hmac.compare_digest(given, f"Bearer {self.owner.token}".encode()):
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "The header 'Authorization: Bearer TOKEN' is missing.")
 
     def _evaluate(self) -> dict[str, Any]:
@@ -145,11 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _finish(self) -> dict[str, Any]:
         try:
-            self.door.outcome = self.arena.finish()
+            self.owner.outcome = self.arena.finish()
         except ZfbenchError as error:
             raise _RefusedError(HTTPStatus.CONFLICT, str(error)) from error
         self.server.shutdown()  # ends the loop of `serve`; this answer is still sent
-        return {"evaluated": self.door.outcome.counts.evaluated}
+        return {"evaluated": self.owner.outcome.counts.evaluated}
 
     def _body(self) -> dict[str, Any]:
         length = self.headers.get("Content-Length", "")

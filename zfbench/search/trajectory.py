@@ -1,4 +1,4 @@
-"""A search's progress against each unit of its budget, read from its journal."""
+"""The progress of a search against each unit of its budget, read from its event log."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Point:
     """The state of a search after one evaluation.
 
     Attributes:
-        spend: everything used up until then, overruns included; a point on the horizontal axis of any plot.
-        program: what was evaluated.
-        operator: how it was made.
-        parents: what it was made from; it started from the last.
-        status: how it went.
-        loss: its validation loss, None unless ok.
-        best: the lowest loss so far, None if no program worked yet.
-        improved: whether this program brought it down.
+        spend: all resources used up until then, overruns included; a point on the horizontal axis of any plot.
+        program: id of the evaluated program.
+        operator: the operator that made it.
+        parents: the programs it was made from; it started from the last.
+        status: status of its evaluation.
+        loss: its validation loss; None unless the status is ok.
+        best: the lowest loss so far; None if no program worked yet.
+        improved: True if this program lowered it.
     """
 
     spend: Spend
@@ -37,31 +37,39 @@ class Point:
 
 
 @dataclass
-class Course:
-    """Where a search has got to, event by event.
+class SearchProgress:
+    """The progress of a search, updated event by event.
 
     Attributes:
-        spend: everything used up so far, overruns included.
-        evaluated: programs that were evaluated; neither duplicates nor missing answers.
-        failed: of these, the ones that did not work.
-        best: the lowest loss so far, None if no program worked yet.
+        spend: all resources used up so far, overruns included.
+        evaluated: number of programs that were evaluated, without duplicates.
+        failed: number of programs among these that did not work.
+        unanswered: number of requests that the proposer had no program for.
+        last_failure: reason of the latest of these, or reason why the run was interrupted.
+        best: the lowest loss so far; None if no program worked yet.
     """
 
     spend: Spend = NOTHING
     evaluated: int = 0
     failed: int = 0
+    unanswered: int = 0
+    last_failure: str = ""
     best: float | None = None
     _programs: dict[int, Program] = field(default_factory=dict)
     _unanswered: set[int] = field(default_factory=set)
 
     def follow(self, event: Event) -> Point | None:
-        """Take the next event of the journal; a point if a program was evaluated."""
+        """Take the next event of the log; return a point if a program was evaluated, and else None."""
         body = event.body
         if event.kind == "proposal":
             self.spend += Spend.from_json(body["spend"])
             self._programs[body["request"]] = Program.from_json(body["program"])
             if body["failure"] is not None:
                 self._unanswered.add(body["request"])
+                self.unanswered, self.last_failure = self.unanswered + 1, body["failure"]
+        elif event.kind == "interrupted":
+            self.spend += Spend.from_json(body["spend"])
+            self.last_failure = body["failure"]
         if "elapsed" in body:
             self.spend = replace(self.spend, wall_seconds=body["elapsed"])
         if event.kind != "evaluation":
@@ -90,6 +98,9 @@ class Course:
 
 
 def trajectory(events: Iterable[Event]) -> tuple[Point, ...]:
-    """One point for each program that was evaluated, in that order; duplicates and missing answers cost no point."""
-    course = Course()
-    return tuple(point for event in events if (point := course.follow(event)) is not None)
+    """Return one point for each program that was evaluated, in that order.
+
+    Duplicates and requests without an answer have no point.
+    """
+    progress = SearchProgress()
+    return tuple(point for event in events if (point := progress.follow(event)) is not None)

@@ -1,4 +1,4 @@
-"""Who came of whom: the programs of a run as a tree, in text and as a picture."""
+"""The ancestry of a run's programs as a tree, in text and as a picture."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from zfbench.records.evaluation import Evaluation, Scored
 from zfbench.records.program import Program, ProgramId
 from zfbench.search.eventlog import Event
 
-LONGEST = 90  # characters of a summary
+LONGEST = 90  # largest number of characters of a summary
 
 
 @dataclass(frozen=True)
 class Member:
-    """An evaluated program: its number (1, 2, ... in order of evaluation), itself, and whom it started from."""
+    """An evaluated program of a tree.
+
+    Its number counts evaluations from 1; its parent is the program that it started from.
+    """
 
     number: int
     scored: Scored
@@ -24,10 +27,10 @@ class Member:
 
 
 def family(events: Sequence[Event]) -> list[Member]:
-    """The different programs of a journal, in order of evaluation.
+    """Return the different programs of an event log, in order of evaluation.
 
     Raises:
-        ZfbenchError: the journal holds no evaluation.
+        ZfbenchError: the event log holds no evaluation.
     """
     programs = {e.body["request"]: Program.from_json(e.body["program"]) for e in events if e.kind == "proposal"}
     members: list[Member] = []
@@ -46,13 +49,13 @@ def family(events: Sequence[Event]) -> list[Member]:
 
 
 def best_number(members: Sequence[Member]) -> int | None:
-    """The number of the program of lowest loss, None when none works."""
+    """Return the number of the program of lowest loss; None if none works."""
     losses = [(m.scored.evaluation.loss, m.number) for m in members if m.scored.evaluation.loss is not None]
     return min(losses)[1] if losses else None
 
 
 def draw_text(members: Sequence[Member]) -> str:
-    """The tree, one line a program, children below the parent they started from; the best has a star."""
+    """Draw the tree in text, with children below their parent and a star at the best program."""
     children: dict[ProgramId | None, list[Member]] = {}
     for member in members:
         children.setdefault(member.parent, []).append(member)
@@ -66,7 +69,7 @@ def draw_text(members: Sequence[Member]) -> str:
 
 
 def draw_picture(members: Sequence[Member], path: Path) -> None:
-    """Loss against evaluation, a line from each program to the one it started from, failures on the upper edge."""
+    """Draw loss against evaluation, with a line from each program to its parent, and failures at the upper edge."""
     import matplotlib.pyplot as plt
 
     from zfbench.base.files import atomic_write
@@ -96,7 +99,7 @@ def draw_picture(members: Sequence[Member], path: Path) -> None:
 
 
 def line(member: Member, best: bool) -> str:
-    """Number, loss or status, operator and summary; a star for the best."""
+    """Return number, loss or status, operator and summary of a program, with a star for the best."""
     evaluation = member.scored.evaluation
     score = f"{evaluation.loss:.4f}" if evaluation.loss is not None else str(evaluation.status)
     summary = " ".join(member.scored.program.summary.split())[:LONGEST]

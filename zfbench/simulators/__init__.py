@@ -1,1 +1,1 @@
-"""The second kind of task: simulators with parameters, scored by their marginal likelihood."""
+"""The kind of task whose programs are stochastic simulators, which are scored by their marginal likelihood."""

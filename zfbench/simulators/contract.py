@@ -1,4 +1,4 @@
-"""What a simulator program is: the contract of tasks whose programs are scored by their marginal likelihood."""
+"""The contract of a simulator program: the functions that its source must define."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARGUMENTS = {
 
 
 def check_simulator_source(source: str) -> None:
-    """Check what can be seen without running the source.
+    """Check everything about a source that can be checked without running it.
 
     Raises:
         CandidateError: invalid; the source is too long, does not parse, or lacks a function or one of its arguments.

@@ -1,13 +1,13 @@
-"""Densities estimated from simulations: neural likelihoods, neural posteriors, and their TabPFN forms, all of sbi.
+"""Densities estimated from simulations: neural likelihoods, neural posteriors and their TabPFN forms, all from sbi.
 
 Neural likelihood estimation (NLE; Papamakarios, Sterratt & Murray 2019, arXiv 1805.07226) trains a masked
 autoregressive flow on p(x | theta, c); neural posterior estimation (NPE; Greenberg, Nonnenmacher & Macke 2019, arXiv
-1905.07488) one on p(theta | x, c). NPE-PFN and NLE-PFN (Vetter, Gloeckler, Gedon & Macke 2025, arXiv 2504.17660) train
-nothing: a TabPFN regressor reads the simulations as context and predicts one dimension after the other.
+1905.07488) trains one on p(theta | x, c). NPE-PFN and NLE-PFN (Vetter, Gloeckler, Gedon & Macke 2025, arXiv 2504.17660)
+train nothing: a TabPFN regressor reads the simulations as its context and predicts one dimension after the other.
 
-All seeds are explicit: torch's own generator is forked and put back. One thread, since these matrices are small and
-results must not depend on the number of cores. That generator belongs to the whole process, so threads that evaluate
-at once take turns here.
+All seeds are explicit: torch's own generator is forked, and its state is restored afterwards. Torch uses one thread,
+because these matrices are small and results must not depend on the number of cores. The generator belongs to the whole
+process, so threads that call these functions at the same time wait for one another.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ from zfbench.scoring.arrays import finite
 
 Array = NDArray[np.float64]
 
-VERSION = 2  # of how densities are trained; rises when estimates can change, and is part of the hash of a task's data
-ROWS = 8_192  # pairs (x, theta) in one pass through a network: its layers stay in the processor's cache
-PFN_ROWS = 2_000  # likewise through TabPFN
-VALIDATION = 0.1  # share of the simulations that tells when training has converged
-LEAST_EPOCHS = 2  # sbi trains one epoch more than it is told, and refuses to be told none
-PFN_CONTEXT = 10_000  # simulations that TabPFN can read
+VERSION = 2  # of the training; increased when estimates can change, and part of the hash of a task's data
+ROWS = 8_192  # pairs (x, theta) in one pass through a network, so that its layers stay in the processor's cache
+PFN_ROWS = 2_000  # pairs in one pass through TabPFN
+VALIDATION = 0.1  # share of the simulations on which the end of training is decided; sbi's default
+LEAST_EPOCHS = 2  # sbi trains one epoch more than its setting, and refuses a setting of zero
+PFN_CONTEXT = 10_000  # largest number of simulations that TabPFN can read
 
-_TURN = threading.RLock()  # torch's generator and number of threads, standard output and warnings are the process's
+# Torch's generator and number of threads, standard output and warnings belong to the whole process.
+_TORCH_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long a flow is trained, and how large it is; the rest are sbi's defaults.
+    """Limits of the training of a flow, and its size; all other settings are sbi's defaults.
 
     Attributes:
-        epochs: at most so many, and two at least (the paper's 500).
-        patience: end after so many epochs without a better validation loss.
-        batch: simulations in a step.
-        learning_rate: Adam's.
+        epochs: largest number of epochs, at least two; the default is that of Wahl et al. (2026).
+        patience: training ends after this number of epochs without a better validation loss.
+        batch: simulations in one optimiser step.
+        learning_rate: learning rate of Adam.
         hidden: units of each hidden layer.
-        transforms: autoregressive layers.
+        transforms: number of autoregressive layers.
     """
 
     epochs: int = 500
@@ -61,37 +62,52 @@ class Training:
     transforms: int = 5
 
     def steps(self, simulations: int) -> int:
-        """Optimiser steps of an epoch: sbi sets a tenth of the simulations aside, and drops the last, smaller batch."""
+        """Return the number of optimiser steps in an epoch of training on so many simulations.
+
+        sbi sets a tenth of the simulations aside for validation and drops the last, smaller batch.
+        """
         trained_on = simulations - int(VALIDATION * simulations)
         return trained_on // min(self.batch, trained_on)
 
     def within(self, updates: int, simulations: int, networks: int = 1) -> Training:
-        """As many epochs as a limit of updates allows, and two at least; see `LEAST_EPOCHS`.
+        """Return a copy whose epochs keep to a limit of updates, with two epochs at least (`LEAST_EPOCHS`).
 
         Args:
             updates: optimiser steps of all networks together.
-            simulations: that each learns from.
-            networks: how many are trained.
+            simulations: number of simulations that each network learns from.
+            networks: number of networks that are trained.
         """
         epochs = updates // (networks * self.steps(simulations))
         return replace(self, epochs=min(max(epochs, LEAST_EPOCHS), self.epochs))
 
 
 class LikelihoodEstimator:
-    """An estimate of p(x | theta, c); see `zfbench.scoring.likelihood.Likelihood`."""
+    """An estimate of p(x | theta, c) that implements `zfbench.scoring.likelihood.Likelihood`."""
 
     def __init__(self, density: Any, size: tuple[int, int], rows: int = ROWS) -> None:
         """Wrap one of sbi's conditional density estimators.
 
         Args:
-            density: sbi's, of x given theta and c side by side.
-            size: (K, P + C).
-            rows: pairs in one pass.
+            density: sbi's density of x given theta and c side by side.
+            size: (K, P + C), the numbers of columns of x and of theta with c.
+            rows: number of pairs in one pass through the network.
         """
         self._density, self._size, self._rows = density, size, rows
 
     def log_prob(self, x: ArrayLike, theta: ArrayLike, context: ArrayLike | None = None) -> Array:
-        """See `zfbench.scoring.likelihood.Likelihood.log_prob`."""
+        """Return the log density of every observation under every parameter.
+
+        Args:
+            x: [M, K], observations.
+            theta: [B, P], parameters.
+            context: [M, C], the context of each observation; None where there is none.
+
+        Returns:
+            [M, B].
+
+        Raises:
+            ZfbenchError: a shape is not that of the fit, or a number is not finite.
+        """
         import torch
 
         x = finite(x, "observation", ("observation", "statistic"))
@@ -115,25 +131,32 @@ class LikelihoodEstimator:
         return log_density
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The state of a flow, to be kept; see `restore_likelihood`."""
+        """Return the state of a flow as arrays, from which `restore_likelihood` makes the estimator again."""
         state = {name: value.numpy() for name, value in self._density.state_dict().items()}
         return {"size": np.array(self._size), **state}
 
 
 class PosteriorEstimator:
-    """An estimate of p(theta | x, c); see `zfbench.scoring.likelihood.Posterior`."""
+    """An estimate of p(theta | x, c) that implements `zfbench.scoring.likelihood.Posterior`."""
 
     def __init__(self, density: Any, size: tuple[int, int]) -> None:
         """Wrap one of sbi's conditional density estimators.
 
         Args:
-            density: sbi's, of theta given x and c side by side; not cut off at the prior's support.
-            size: (P, K + C).
+            density: sbi's density of theta given x and c side by side, not truncated to the prior's support.
+            size: (P, K + C), the numbers of columns of theta and of x with c.
         """
         self._density, self._size = density, size
 
     def sample(self, x: ArrayLike, n: int, seed: int, context: ArrayLike | None = None) -> Array:
-        """See `zfbench.scoring.likelihood.Posterior.sample`."""
+        """Draw n parameters [n, P] given one observation.
+
+        Args:
+            x: [K], the observation.
+            n: number of draws.
+            seed: seed of the draws.
+            context: [C], the context of the observation; None where there is none.
+        """
         import torch
 
         with _quiet_torch(seed), torch.no_grad():
@@ -141,7 +164,13 @@ class PosteriorEstimator:
         return drawn[:, 0].double().numpy()
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike, context: ArrayLike | None = None) -> Array:
-        """See `zfbench.scoring.likelihood.Posterior.log_prob`."""
+        """Return the log density [n] of parameters given one observation.
+
+        Args:
+            theta: [n, P], parameters.
+            x: [K], the observation.
+            context: [C], the context of the observation; None where there is none.
+        """
         import torch
 
         theta = finite(theta, "parameter", ("draw", "parameter"))
@@ -161,17 +190,20 @@ class PosteriorEstimator:
 def fit_likelihood(
     theta: ArrayLike, x: ArrayLike, seed: int, *, context: ArrayLike | None = None, training: Training | None = None
 ) -> LikelihoodEstimator:
-    """NLE: train a flow on p(x | theta, c).
+    """Train a flow on p(x | theta, c): neural likelihood estimation (NLE).
 
     Args:
-        theta: simulated parameters, [n, P].
-        x: what was simulated with them, [n, K].
-        seed: of the first weights, the permutations and the batches.
-        context: [n, C], of each simulation.
-        training: limits and sizes; by default the paper's.
+        theta: [n, P], parameters of the simulations.
+        x: [n, K], results of the simulations.
+        seed: seed of the initial weights, the permutations and the batches.
+        context: [n, C], the context of each simulation; None where there is none.
+        training: limits and sizes; by default those of `Training`.
+
+    Returns:
+        The trained estimator.
 
     Raises:
-        DensityError: nothing can be learned from these numbers; they are too large, say.
+        DensityError: no density can be learned from these numbers, for example because they are too large.
         ZfbenchError: sbi is not installed, shapes disagree, or a simulation is not finite.
     """
     theta, x, context = _simulations(theta, x, context)
@@ -182,14 +214,33 @@ def fit_likelihood(
 def fit_posterior(
     theta: ArrayLike, x: ArrayLike, seed: int, *, context: ArrayLike | None = None, training: Training | None = None
 ) -> PosteriorEstimator:
-    """NPE: train a flow on p(theta | x, c); arguments and errors as of `fit_likelihood`."""
+    """Train a flow on p(theta | x, c): neural posterior estimation (NPE).
+
+    Args:
+        theta: [n, P], parameters of the simulations.
+        x: [n, K], results of the simulations.
+        seed: seed of the initial weights, the permutations and the batches.
+        context: [n, C], the context of each simulation; None where there is none.
+        training: limits and sizes; by default those of `Training`.
+
+    Returns:
+        The trained estimator.
+
+    Raises:
+        DensityError: no density can be learned from these numbers, for example because they are too large.
+        ZfbenchError: sbi is not installed, shapes disagree, or a simulation is not finite.
+    """
     theta, x, context = _simulations(theta, x, context)
     given = x if context is None else np.concatenate([x, context], axis=1)
     return PosteriorEstimator(_train("NPE", theta, given, seed, training), (theta.shape[1], given.shape[1]))
 
 
 def restore_likelihood(arrays: Mapping[str, NDArray[Any]], training: Training) -> LikelihoodEstimator:
-    """The estimator whose `arrays` were kept, given how it was trained.
+    """Rebuild an estimator from the arrays that it returned.
+
+    Args:
+        arrays: the result of `LikelihoodEstimator.arrays`.
+        training: the settings that it was trained with.
 
     Raises:
         ZfbenchError: sbi is not installed.
@@ -207,11 +258,16 @@ def restore_likelihood(arrays: Mapping[str, NDArray[Any]], training: Training) -
 
 
 def pfn_likelihood(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None = None) -> LikelihoodEstimator:
-    """NLE-PFN: p(x | theta, c) read off the simulations by TabPFN, at most 10,000 of them.
+    """Predict p(x | theta, c) from the simulations with TabPFN (NLE-PFN), without training.
+
+    Args:
+        theta: [n, P], parameters of the simulations, n at most 10,000.
+        x: [n, K], results of the simulations.
+        context: [n, C], the context of each simulation; None where there is none.
 
     Raises:
         DensityError: TabPFN refuses the simulations.
-        ZfbenchError: sbi, tabpfn or its weights are missing, or shapes disagree.
+        ZfbenchError: sbi, tabpfn or its weights are missing, there are too many simulations, or shapes disagree.
     """
     theta, x, context = _simulations(theta, x, context)
     given = theta if context is None else np.concatenate([theta, context], axis=1)
@@ -219,14 +275,24 @@ def pfn_likelihood(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None 
 
 
 def pfn_posterior(theta: ArrayLike, x: ArrayLike, *, context: ArrayLike | None = None) -> PosteriorEstimator:
-    """NPE-PFN: p(theta | x, c) read off the simulations by TabPFN; as `pfn_likelihood`."""
+    """Predict p(theta | x, c) from the simulations with TabPFN (NPE-PFN), without training.
+
+    Args:
+        theta: [n, P], parameters of the simulations, n at most 10,000.
+        x: [n, K], results of the simulations.
+        context: [n, C], the context of each simulation; None where there is none.
+
+    Raises:
+        DensityError: TabPFN refuses the simulations.
+        ZfbenchError: sbi, tabpfn or its weights are missing, there are too many simulations, or shapes disagree.
+    """
     theta, x, context = _simulations(theta, x, context)
     given = x if context is None else np.concatenate([x, context], axis=1)
     return PosteriorEstimator(_pfn(theta, given), (theta.shape[1], given.shape[1]))
 
 
 def _train(method: str, theta: Array, x: Array, seed: int, training: Training | None) -> Any:
-    """Train sbi's NLE or NPE on parameters and observations, as sbi calls them."""
+    """Train sbi's NLE or NPE; `theta` and `x` are the parameters and observations in sbi's sense."""
     limits = training or Training()
     with _sbi():
         from sbi import inference, neural_nets
@@ -252,7 +318,7 @@ def _train(method: str, theta: Array, x: Array, seed: int, training: Training | 
 
 
 def _pfn(inputs: Array, given: Array) -> Any:
-    """The TabPFN density of inputs [n, K] given [n, P], with the simulations as its context."""
+    """Return the TabPFN density of inputs [n, K] given [n, P], with the simulations as its context."""
     with _sbi():
         from sbi.neural_nets.estimators.tabpfn_flow import TabPFNFlow
     if importlib.util.find_spec("tabpfn") is None:
@@ -277,7 +343,7 @@ def _pfn(inputs: Array, given: Array) -> Any:
 
 
 def _tabpfn_failures() -> tuple[type[Exception], ...]:
-    """What it raises where it is torn, or its weights are gated, out of reach or damaged."""
+    """Return the errors that TabPFN raises where it, or its weights, are missing, restricted or damaged."""
     failures: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError)
     with contextlib.suppress(ImportError):
         from tabpfn.errors import TabPFNError
@@ -287,12 +353,12 @@ def _tabpfn_failures() -> tuple[type[Exception], ...]:
 
 
 class _NoTracker:
-    """Keeps sbi from writing logs into the working directory."""
+    """A tracker that writes nothing, so that sbi leaves no logs in the working directory."""
 
     log_dir = None
 
     def log_metric(self, *_: Any, **__: Any) -> None:
-        """Nothing."""
+        """Ignore the metric."""
 
     log_metrics = log_params = add_figure = flush = log_metric
 
@@ -309,16 +375,19 @@ def _sbi() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_torch(seed: int | None = None) -> Iterator[None]:
-    """One thread, nothing printed, and, with a seed, torch's generator forked and seeded; one caller at a time."""
+    """Use one torch thread and print nothing; admit one caller at a time.
+
+    With a seed, torch's generator is forked and seeded.
+    """
     import torch
 
     with contextlib.ExitStack() as held:
-        held.enter_context(_TURN)
+        held.enter_context(_TORCH_LOCK)
         held.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
         held.enter_context(contextlib.redirect_stdout(io.StringIO()))  # sbi prints when training converged
         held.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # the limit of epochs is a choice, not a surprise
+        warnings.simplefilter("ignore")  # sbi warns when training reaches the limit of epochs, which is intended here
         if seed is not None:
             held.enter_context(torch.random.fork_rng(devices=[]))
             torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The evaluator of searches on simulator tasks: simulate a candidate, learn its likelihood, weigh the observations."""
+"""The evaluator of searches on simulator tasks: it simulates a candidate, learns its likelihood and scores the data."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from zfbench.scoring.likelihood import MarginalLikelihood
 from zfbench.simulators.model import SimulatorModel
 from zfbench.simulators.problem import Observed, SimulatorTask
 
-OUTSIDE = 0.01  # an observation beyond this share of the simulations is surprising
-SHOWN = 5  # of the worst statistics
+OUTSIDE = 0.01  # quantile of the simulations below which, or above its complement, an observation is surprising
+SHOWN = 5  # number of the worst statistics that the feedback names
 
 
 class SimulatorEvaluator(SandboxUser, Evaluator):
     """Scores simulator programs by the marginal likelihood of the observations to select on.
 
     Args:
-        task: what the candidates attempt.
-        limits: of each candidate.
-        sandbox: runs the candidates; without one, each opens its own.
-        fitted: measure `FITTED` too, by a posterior that shares the limit of updates.
+        task: the task that the candidates solve.
+        limits: limits of each candidate.
+        sandbox: runs the candidates; without one, each candidate opens its own.
+        fitted: also measure the metric `FITTED`, by a posterior that shares the limit of updates.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
         self._fitted = fitted
 
     def with_fitted(self) -> SimulatorEvaluator:
-        """An evaluator that measures the likelihood at fitted parameters too, the metric `FITTED`.
+        """Return an evaluator that also measures the likelihood at fitted parameters, the metric `FITTED`.
 
         Raises:
             ZfbenchError: the task has no parameters, or simulates nothing that a posterior could be learned from.
@@ -54,11 +54,11 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
         return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=True)
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
-        """Simulate and score with that seed; every failure of the program becomes an evaluation with its status."""
+        """Simulate and score a program with a seed; every failure becomes an evaluation with its status."""
         if self._sandbox is not None and self._task.likelihood == "surrogate":
-            self._sandbox.start()  # at no candidate's expense
+            self._sandbox.start()  # before the clock starts, so that no candidate pays for it
         began = time.monotonic()
-        model = SimulatorModel(program.source, self._task, seed, self._sandbox, invert=self._fitted)
+        model = SimulatorModel(program.source, self._task, seed, self._sandbox, learn_posterior=self._fitted)
         updates = 0
         try:
             model.fit(self._limits)
@@ -85,13 +85,15 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
 def feedback(
     marginal: MarginalLikelihood, simulated: NDArray[np.float64], observed: Observed, names: tuple[str, ...]
 ) -> str:
-    """What a person would want to know of a simulator's fit, as text: a function of the program's scores alone.
+    """Describe a simulator's fit in words, as feedback to the author of the program.
+
+    The text is a function of the program's scores alone, so that equal evaluations give equal feedback.
 
     Args:
-        marginal: of the observations.
+        marginal: marginal likelihood of the observations.
         simulated: [n, K], statistics of simulations with parameters from the prior.
         observed: the observations.
-        names: of the K statistics.
+        names: names of the K statistics.
     """
     M, least = len(observed), marginal.log_evidence.min()
     lines = [
@@ -115,10 +117,11 @@ def feedback(
 
 
 def _squared_error(simulated: NDArray[np.float64], observed: Observed) -> dict[str, float]:
-    """Mean square of observed minus simulated statistics [n, K], each in units of its variance over observations.
+    """Return the mean squared difference of simulated statistics and observations as a metric.
 
-    The mean is over all pairs, so simulations under other parameters and contexts count too: what a search weighs by
-    that ignores the likelihood. Empty without simulations, and where no statistic varies.
+    Each statistic [n, K] is in units of its variance over observations. The mean is over all pairs, so simulations with
+    other parameters and contexts count too: this is the score of a search that ignores the likelihood. The result is
+    empty without simulations, and where no statistic varies.
     """
     x = observed.statistics
     varies = x.std(axis=0) > 0
@@ -130,5 +133,5 @@ def _squared_error(simulated: NDArray[np.float64], observed: Observed) -> dict[s
 
 
 def _spend(began: float, updates: int) -> Spend:
-    """One evaluation, and the seconds that it held a worker."""
+    """Return the cost of one evaluation, including the seconds that it occupied a worker."""
     return Spend(evaluations=1, updates=updates, device_seconds=time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""The functions of every family of simulator tasks, which its author states as a `Problem`; docs/tasks.md is the guide."""
+"""The functions of every family of simulator tasks; its author states each as a `Problem` (see docs/tasks.md)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from zfbench.simulators.problem import Problem, SealedSimulator, SimulatorTask
 
 
 class SimulatorFamily:
-    """A family of simulator tasks, as the entry-point group `zfbench.tasks` holds it.
+    """A family of simulator tasks, as registered in the entry-point group `zfbench.tasks`.
 
     Args:
-        problems: what makes each task's problem, by the task's name; called when the task is first loaded.
-        variants: makes problems of names that are not listed (such as `name@folder:...`); None where there is no such
-            task.
+        problems: for each task's name, a function that makes its problem; called when the task is first loaded.
+        variants: function that makes the problems of names that are not listed (such as `name@folder:...`); it returns
+            None where there is no such task.
     """
 
     def __init__(
@@ -34,47 +34,78 @@ class SimulatorFamily:
         self._problem = lru_cache(self._make)
 
     def names(self) -> tuple[str, ...]:
-        """The canonical task names."""
+        """Return the canonical names of the tasks."""
         return tuple(self._problems)
 
     def load(self, name: str) -> SimulatorTask:
-        """The task of that full name, as methods may see it."""
+        """Return the task of that full name, without anything that only the judge may see.
+
+        Raises:
+            UnknownNameError: there is no such task.
+        """
         return self._problem(name).task
 
     def seal(self, name: str) -> SealedSimulator:
-        """The sealed test of the task of that name; for the judge alone."""
+        """Return the sealed test of the task of that name, which only the judge may load."""
         return SealedSimulator(self._problem(name), tier="tiny" if "-tiny" in name else "standard")
 
     def judge(self, name: str) -> SimulatorJudge:
-        """The judge of the task of that name."""
+        """Return the judge of the task of that name."""
         return SimulatorJudge(self.seal(name))
 
     def evaluator(self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None) -> SimulatorEvaluator:
-        """What scores the programs of a search by their marginal likelihood."""
+        """Return an evaluator, which scores the programs of a search by their marginal likelihood.
+
+        Args:
+            task: the task that the programs solve.
+            limits: limits of each program.
+            sandbox: runs the programs; without one, each program opens its own.
+        """
         return SimulatorEvaluator(task, limits, sandbox)
 
     def candidate(self, task: SimulatorTask, source: str, seed: int, sandbox: Sandbox | None) -> SimulatorModel:
-        """A program that is to be judged."""
+        """Return a program that is to be judged, not run yet.
+
+        Args:
+            task: the task that the program solves.
+            source: its source.
+            seed: seed of all draws and fits.
+            sandbox: runs the program; without one, it opens its own.
+        """
         return SimulatorModel(source, task, seed, sandbox)
 
     def baseline(self, task: SimulatorTask, name: str, seed: int) -> Any:  # noqa: ARG002
-        """There is none.
+        """Refuse: baselines forecast recordings, and simulator tasks have none.
+
+        Args:
+            task: the task.
+            name: name of the baseline.
+            seed: ignored.
 
         Raises:
-            ZfbenchError: always; baselines forecast recordings.
+            ZfbenchError: always.
         """
         raise no_recordings(task.spec.name)
 
     def future_drive(self, task: SimulatorTask, baseline: str | None) -> bool | None:  # noqa: ARG002
-        """None: there is no drive."""
+        """Return None, because simulator tasks have no drive."""
         return None
 
     def fit(self, task: SimulatorTask, model: SimulatorModel, limits: Limits) -> None:  # noqa: ARG002
-        """Simulate the program, and learn its likelihood."""
+        """Simulate a program and learn its likelihood.
+
+        Args:
+            task: the task that the program solves.
+            model: the program.
+            limits: limits of simulating and learning.
+
+        Raises:
+            CandidateError: the program failed.
+        """
         model.fit(limits)
 
     def selection_loss(self, task: SimulatorTask, model: SimulatorModel) -> float | None:
-        """Minus the log marginal likelihood of the observations to select on."""
+        """Return minus the log marginal likelihood of the observations to select on, in nats."""
         return -model.log_marginal(task.observed).total
 
     def _make(self, name: str) -> Problem:
@@ -87,5 +118,5 @@ class SimulatorFamily:
 
 
 def no_recordings(task: str) -> ZfbenchError:
-    """The error of asking for a baseline on a task without recordings."""
+    """Return the error of asking for a baseline on a task without recordings."""
     return ZfbenchError(f"The task '{task}' has no recordings that a baseline could forecast; search programs on it.")

@@ -1,28 +1,17 @@
-"""Inside the sandbox: a simulator program is executed, and answers parameters and contexts with trajectories."""
+"""Inside the sandbox: a simulator program is executed once, and its functions are handed out as data."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from zfbench.engine.serialise import to_bytes
 from zfbench.records.frame import Frame
-from zfbench.sandbox.worker import Answer, execute
+from zfbench.sandbox.worker import execute
+from zfbench.simulators.functions import trace_simulator
 
 
-def prepare(job: Frame, _: float) -> tuple[Frame, Answer]:
-    """Execute a simulator; how it answers parameters and contexts with trajectories."""
-    import jax
-
-    from zfbench.simulators.vectorise import batch_simulator
-
-    names = {kind: job.fields[kind] for kind in ("parameters", "context", "observations")}
-    simulate = batch_simulator(
-        execute(job.fields["source"]), **names, steps=job.fields["steps"], every=job.fields["every"]
-    )
-    key = jax.random.key(job.fields["seed"])
-
-    def answer(frame: Frame) -> Frame:
-        rows = frame.fields["first"] + np.arange(len(frame.arrays["parameters"]))
-        path = simulate(key, rows, frame.arrays["parameters"], frame.arrays["contexts"])
-        return Frame("trajectories", arrays={"path": np.asarray(path)})
-
-    return Frame("ready"), answer
+def trace(job: Frame) -> Frame:
+    """Execute and trace a simulator: its bytes."""
+    parameters, context, observations = (job.fields[kind] for kind in ("parameters", "context", "observations"))
+    traced = trace_simulator(execute(job.fields["source"]), parameters, context, len(observations))
+    return Frame("traced", arrays={"step": np.frombuffer(to_bytes(traced), np.uint8)})

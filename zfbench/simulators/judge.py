@@ -14,16 +14,16 @@ from zfbench.scoring.likelihood import MarginalLikelihood, log_marginal_prior
 from zfbench.simulators.model import SimulatorModel
 from zfbench.simulators.problem import SealedSimulator
 
-REPEATS = 3  # of the whole evaluation, with fresh seeds
-EXACT_OBSERVATIONS = 10  # held-out observations on which the surrogate is compared with an exact likelihood,
-EXACT_DRAWS = 5_000  # averaged over so many draws from the prior
+REPEATS = 3  # number of whole evaluations, each with fresh seeds
+EXACT_OBSERVATIONS = 10  # number of held-out observations on which the surrogate is compared with an exact likelihood
+EXACT_DRAWS = 5_000  # number of draws from the prior over which that exact likelihood is averaged
 
 
 class SimulatorJudge:
-    """Scores any number of programs on held-out observations; see `zfbench.protocols.task.TaskJudge`.
+    """Scores programs on held-out observations; implements `zfbench.protocols.task.TaskJudge`.
 
     A program is simulated and its likelihood learned `REPEATS` times; scores are means over them. Their spread is the
-    noise of an evaluation, which a search that keeps the best of many has selected on.
+    noise of one evaluation. A search that keeps the best of many evaluations selects partly on that noise.
     """
 
     selection_score = "likelihood/selection_loss"
@@ -33,11 +33,16 @@ class SimulatorJudge:
 
     @property
     def controls(self) -> Mapping[str, str]:
-        """See `TaskJudge.controls`."""
+        """Source of the control programs, by name."""
         return self.sealed.problem.controls
 
     def score(self, model: SimulatorModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
-        """All scores of a program that the task has fitted."""
+        """Return all scores of a program that the task has fitted.
+
+        Args:
+            model: the fitted program.
+            progress: called with the name of each stage as it begins.
+        """
         scores = Scores(metric_versions={"likelihood": scoring.VERSIONS["likelihood"]})  # of the loss too, if alone
         held_out, selection = self._repeat(model, scores, progress)
         if not held_out:
@@ -63,12 +68,12 @@ class SimulatorJudge:
     def _repeat(
         self, model: SimulatorModel, scores: Scores, progress: Callable[[str], None]
     ) -> tuple[list[MarginalLikelihood], list[MarginalLikelihood]]:
-        """The evaluations that worked, on the held-out observations and on those to select on; others are noted."""
+        """Evaluate repeatedly, on held-out observations and on those to select on; failures become notes."""
         held_out, selection = [], []
         for k in range(REPEATS):
             progress(f"likelihood, evaluation {k + 1} of {REPEATS}")
             try:
-                evaluated = model if k == 0 else model.again(k)
+                evaluated = model if k == 0 else model.refitted(k)
                 own = [evaluated.log_marginal(x) for x in (self.sealed.problem.held_out, self.sealed.problem.selection)]
             except CandidateError as error:
                 scores.notes.append(f"evaluation {k + 1} of {REPEATS} failed: {error}")
@@ -84,7 +89,7 @@ class SimulatorJudge:
         scores: Scores,
         progress: Callable[[str], None],
     ) -> None:
-        """What the surrogate is off by, where the program's likelihood is known."""
+        """Score the error of the learned likelihood where the program's exact likelihood is known."""
         problem = self.sealed.problem
         exact = problem.exact.get(normalise(model.source))
         if exact is None:
@@ -99,5 +104,5 @@ class SimulatorJudge:
         scores.add("likelihood/surrogate_error_per_observation", (learned - truth.total) / len(some))
 
     def score_generations(self, generations: Sequence[Generation]) -> Scores:  # noqa: ARG002
-        """None: how a population moved has no score here."""
+        """Return no scores: simulator tasks do not score how a population moved."""
         return Scores()

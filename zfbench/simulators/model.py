@@ -1,4 +1,4 @@
-"""A simulator program as a likelihood: simulated in a process of its own, its likelihood learned here."""
+"""A simulator program as a likelihood: simulated in a separate process, with its likelihood learned in this one."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ from zfbench.simulators.density import Training, fit_likelihood, fit_posterior, 
 from zfbench.simulators.problem import Observed, SimulatorTask
 from zfbench.simulators.simulate import simulate_program
 
-BATCH = 200  # simulations of one update of the density estimator
-FITTED_DRAWS = 10_000  # from the posterior of each observation, the best of which are its fitted parameters
-AGAIN = 2**31  # apart from the numbers of all other streams
+BATCH = 200  # simulations in one update of the density estimator; sbi's default
+FITTED_DRAWS = 10_000  # draws from the posterior of each observation, the best of which is fitted (Wahl et al. 2026)
+AGAIN = 2**31  # number of the stream of repeated evaluations, apart from the numbers of all other streams
 
 
 @dataclass(frozen=True)
 class SimulationReport:
-    """How a program's likelihood was learned.
+    """The cost of learning a program's likelihood.
 
     Attributes:
-        simulations: trajectories of the program.
-        updates: most optimiser steps that the density estimators may have taken; 0 where the likelihood is exact.
-        seconds: wall-clock time.
+        simulations: number of trajectories of the program.
+        updates: largest number of optimiser steps that the density estimators may have taken; 0 where the likelihood is
+            exact.
+        seconds: wall-clock time in s.
     """
 
     simulations: int
@@ -47,18 +48,18 @@ class SimulationReport:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         return asdict(self)
 
 
 class SimulatorModel:
-    """A program of a simulator task, from source to marginal likelihoods.
+    """A program of a simulator task, from its source to marginal likelihoods.
 
     Attributes:
         source: the program.
-        report: how its likelihood was learned, once it is.
-        simulated: [n, K], the statistics it was learned from; empty where the likelihood is exact.
-        posterior: of the parameters, once it is learned.
+        report: the cost of learning its likelihood; None before `fit`.
+        simulated: [n, K], the statistics that the likelihood was learned from; empty where it is exact.
+        posterior: the posterior of the parameters; None before it is learned, and where it is not asked for.
     """
 
     report: SimulationReport | None = None
@@ -66,19 +67,19 @@ class SimulatorModel:
     posterior: Posterior | None = None
 
     def __init__(
-        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, invert: bool = False
+        self, source: str, task: SimulatorTask, seed: int, sandbox: Sandbox | None = None, learn_posterior: bool = False
     ) -> None:
-        """A program that is not run yet.
+        """Hold a program that has not been run yet.
 
         Args:
             source: the program.
-            task: what it is for.
-            seed: of all draws and fits.
-            sandbox: runs it; without one, it opens its own.
-            invert: learn the posterior of its parameters too, for `log_fitted`.
+            task: the task that it solves.
+            seed: seed of all draws and fits.
+            sandbox: runs the program; without one, it opens its own.
+            learn_posterior: also learn the posterior of the parameters, for `log_fitted`.
         """
         self.source = source
-        self._invert = invert
+        self._learn_posterior = learn_posterior
         self._task = task
         self._seed = seed
         self._sandbox = sandbox
@@ -86,15 +87,15 @@ class SimulatorModel:
         self._likelihood: Likelihood | None = None
 
     def fit(self, limits: Limits) -> None:
-        """Simulate from the priors, and learn the likelihood of the statistics.
+        """Simulate with parameters from the priors, and learn the likelihood of the statistics.
 
         Args:
-            limits: seconds of simulating; updates of all density estimators, in whole passes over the simulations, of
-                which there are two at least.
+            limits: seconds of simulating, and updates of all density estimators, in whole passes over the simulations,
+                of which there are two at least.
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
-            ZfbenchError: the extra `inference` is not installed, or the task's `statistics` are misshapen.
+            ZfbenchError: the extra `inference` is not installed, or the task's `statistics` have the wrong shape.
         """
         began = time.monotonic()
         self._limits = limits
@@ -105,23 +106,23 @@ class SimulatorModel:
             return
         theta, contexts, x = self._simulate(limits)
         n = len(theta)
-        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._inverts
+        networks = 0 if self._task.estimator == "nle-pfn" else 1 + self._learns_posterior
         training = Training(batch=BATCH).within(limits.updates, n, max(networks, 1))
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             self._learn(theta, contexts, x, training)
         self.simulated = x
         updates = networks * training.epochs * training.steps(n)
         self.report = SimulationReport(n, updates, time.monotonic() - began)
 
     def log_marginal(self, observed: Observed) -> MarginalLikelihood:
-        """Log marginal likelihood of each observation, averaged over draws from the prior or from its posterior.
+        """Return the log marginal likelihood of each observation, by draws from the prior or from its posterior.
 
         Raises:
             CandidateError: non_finite; the likelihood is zero or undefined for an observation.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
         spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             if self._task.evidence == "importance" and self.posterior is not None:
                 marginal = log_marginal_importance(
                     self._likelihood, x, self.posterior, spec.log_prior, self._prior_draws(), self._stream(6), contexts
@@ -133,16 +134,16 @@ class SimulatorModel:
         return marginal
 
     def log_fitted(self, observed: Observed) -> float:
-        """Log likelihood of the observations, each at the parameters that its posterior fits to it.
+        """Return the log likelihood of the observations in nats, each at the parameters that its posterior fits to it.
 
         Raises:
             CandidateError: non_finite; an observation is impossible under its fitted parameters.
         """
         assert self._likelihood is not None, "fit the program before it is scored"
-        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `invert`"
+        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `learn_posterior`"
         spec, x, contexts = self._task.spec, observed.statistics, observed.contexts
         prior = self._prior_draws()
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             total = log_fitted(
                 self._likelihood, x, self.posterior, spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
             ).sum()
@@ -150,11 +151,11 @@ class SimulatorModel:
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
         return float(total)
 
-    def again(self, number: int) -> SimulatorModel:
-        """The same program simulated and learned anew, with the fresh seeds of that number.
+    def refitted(self, number: int) -> SimulatorModel:
+        """Return the same program, simulated and learned anew with the seeds of that number.
 
         Raises:
-            CandidateError: see `fit`.
+            CandidateError: the program failed.
         """
         assert self._limits is not None, "fit the program before it is fitted again"
         seed = int(np.random.SeedSequence(self._seed, spawn_key=(AGAIN, number)).generate_state(1)[0])
@@ -163,10 +164,10 @@ class SimulatorModel:
         return model
 
     def close(self) -> None:
-        """Nothing is held: the program's process ended with its last simulation."""
+        """Do nothing: the program's process ended with its last simulation."""
 
     def _simulate(self, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Parameters [n, P], contexts [n, C] and the statistics [n, K] of trajectories under them."""
+        """Return parameters [n, P], contexts [n, C] and the statistics [n, K] of trajectories under them."""
         task, rng = self._task, np.random.default_rng(self._stream(0))
         theta = task.spec.draw_parameters(rng, task.simulations)
         contexts = task.contexts(rng, task.simulations)
@@ -184,9 +185,9 @@ class SimulatorModel:
         return theta, contexts, x
 
     @property
-    def _inverts(self) -> bool:
-        """Whether the posterior is learned too."""
-        return self._invert or self._task.evidence == "importance"
+    def _learns_posterior(self) -> bool:
+        """True if the posterior is learned too."""
+        return self._learn_posterior or self._task.evidence == "importance"
 
     def _learn(
         self,
@@ -195,27 +196,33 @@ class SimulatorModel:
         x: NDArray[np.float64],
         training: Training,
     ) -> None:
-        """The densities that are asked for, by the task's kind of estimator."""
+        """Learn the densities that are asked for, with the task's kind of estimator."""
         if self._task.estimator == "nle-pfn":
             self._likelihood = pfn_likelihood(theta, x, context=contexts)
-            self.posterior = pfn_posterior(theta, x, context=contexts) if self._inverts else None
+            self.posterior = pfn_posterior(theta, x, context=contexts) if self._learns_posterior else None
             return
         self._likelihood = fit_likelihood(theta, x, self._stream(2), context=contexts, training=training)
-        if self._inverts:
+        if self._learns_posterior:
             self.posterior = fit_posterior(theta, x, self._stream(4), context=contexts, training=training)
 
     def _prior_draws(self) -> NDArray[np.float64]:
-        """Parameters [B, P] from their priors."""
+        """Draw parameters [B, P] from their priors."""
         return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
 
     def _stream(self, number: int) -> int:
-        """A seed of its own, by what is drawn: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4-6 posterior."""
+        """Return the seed of one purpose: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4-6 posterior."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
 
 
 @contextmanager
-def blaming_the_program() -> Iterator[None]:
-    """A density that its simulations make unlearnable or undefined is the program's failure, not the run's."""
+def density_errors_fail_the_program() -> Iterator[None]:
+    """Turn a density error into a failure of the program.
+
+    Simulations from which no density can be learned, or an undefined one, are the program's fault; the run goes on.
+
+    Raises:
+        CandidateError: non_finite; the code inside raised a `DensityError`.
+    """
     try:
         yield
     except DensityError as error:
@@ -223,10 +230,10 @@ def blaming_the_program() -> Iterator[None]:
 
 
 def exact_likelihood(task: SimulatorTask, source: str) -> Likelihood:
-    """The likelihood that the task knows of a program.
+    """Return the exact likelihood that the task knows for a program.
 
     Raises:
-        CandidateError: invalid; it knows none.
+        CandidateError: invalid; the task knows none for this program.
     """
     known = task.exact.get(normalise(source))
     if known is None:

@@ -1,14 +1,14 @@
 """Tasks whose programs are simulators with parameters, scored by their marginal likelihood.
 
-After Wahl et al. 2026 (arXiv 2602.18266): with observations x_1 .. x_M, each under a known context c_j, a program m is
-worth
+After Wahl et al. (2026, arXiv 2602.18266): with observations x_1 .. x_M, each under a known context c_j, a program m
+has the score
 
     log p(x | m) = sum_j log E_{theta ~ p(theta)} [ p(x_j | m, theta, c_j) ],
 
 where the likelihood of the observations' summary statistics is learned from simulations of the program, or stated
 exactly where the task can. A program sees parameters and contexts, never an observation.
 
-Whoever adds a task writes a `Problem` and registers a `SimulatorFamily` of it; docs/tasks.md is the guide.
+The author of a task writes a `Problem` and registers a `SimulatorFamily` of it; docs/tasks.md is the guide.
 """
 
 from __future__ import annotations
@@ -28,19 +28,24 @@ from zfbench.simulators import density
 from zfbench.simulators.contract import CONTRACT, check_simulator_source
 
 Statistics = Callable[[NDArray[np.floating], NDArray[np.floating], np.random.Generator], NDArray[np.float64]]
+"""A function from trajectories [n, T', Y] under contexts [n, C] to summary statistics [n, K].
 
-
-"""Trajectories [n, T', Y] under contexts [n, C] to summary statistics [n, K]; observation noise is drawn here."""
-
+Its third argument is the source of the observation noise, if there is any.
+"""
 
 Contexts = Callable[[np.random.Generator, int], NDArray[np.float64]]
-
-
-"""Contexts [n, C] to simulate under, like those of the observations."""
+"""A function that draws n contexts [n, C] to simulate under, like those of the observations."""
 
 
 class Parameter(NamedTuple):
-    """A parameter with a uniform prior."""
+    """A parameter with a uniform prior.
+
+    Attributes:
+        name: its name, as programs read it.
+        low: lower bound of the prior.
+        high: upper bound of the prior.
+        meaning: explanation and unit, for people.
+    """
 
     name: str
     low: float
@@ -53,18 +58,21 @@ class Parameter(NamedTuple):
 
 @dataclass(frozen=True)
 class SimulatorSpec:
-    """What a simulator program and its author may know; see `zfbench.protocols.task.Spec`.
+    """Everything that a simulator program and its author may know; implements `zfbench.protocols.task.Spec`.
 
     Attributes:
-        name: of the task.
+        name: name of the task.
         description: the system and the question.
-        parameters: P of them, with their priors.
-        context: C names of what is known of each trajectory before it begins.
-        observations: Y names of what `observe` returns.
+        parameters: P parameters with their priors.
+        context: C names of the quantities of each trajectory that are known before it begins.
+        observations: Y names of the entries that `observe` returns.
         statistics: K names of the summary statistics that are scored.
-        steps: T, steps of a trajectory.
-        every: steps from one observation to the next; T is a multiple of it.
-        contract: what a program's source must define.
+        steps: T, the number of steps of a trajectory.
+        every: number of steps from one observation to the next; T is a multiple of it.
+        contract: text that says what a program's source must define.
+
+    Raises:
+        ValueError: T is not a multiple of `every`, or a prior's bounds are not in order.
     """
 
     name: str
@@ -85,63 +93,76 @@ class SimulatorSpec:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """There are no groups to blame."""
+        """The groups of neurons that errors could be attributed to: none."""
         return ()
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Programs are not listed."""
+        """The programs that the task lists: none."""
         return ()
 
     @property
     def times(self) -> int:
-        """T', observations of a trajectory, that of the initial state included."""
+        """T', the number of observations of a trajectory, that of the initial state included."""
         return self.steps // self.every + 1
 
     def facts(self) -> dict[str, str]:
-        """See `Spec.facts`."""
+        """Return the facts that a proposer is told beside the description, by heading."""
         return {
             "Parameters": "; ".join(map(str, self.parameters)),
             "Context": ", ".join(self.context) or "none",
             "Observed": f"{', '.join(self.observations)}, every {self.every} of {self.steps} steps",
             "Statistics": ", ".join(self.statistics),
+            "Validation error": "minus the log marginal likelihood of the observations, in nats; lower is better",
         }
 
     def check(self, source: str) -> None:
-        """See `Spec.check`."""
+        """Check everything about a source that can be checked without running it.
+
+        Raises:
+            CandidateError: the source breaks the contract.
+        """
         check_simulator_source(source)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return fields | {"parameters": [p._asdict() for p in self.parameters]}
 
     def draw_parameters(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        """Parameters [n, P] from their priors."""
+        """Draw n parameters [n, P] from their priors."""
         low, high = self._bounds
         return rng.uniform(low, high, (n, len(low)))
 
     def supports(self, theta: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether parameters [n, P] are possible under their priors: [n]."""
+        """Return which of the parameters [n, P] are possible under their priors: bool [n]."""
         low, high = self._bounds
         inside: NDArray[np.bool_] = np.logical_and(theta >= low, theta <= high)  # [n, P]
         return np.logical_and.reduce(inside, axis=1)
 
     def log_prior(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log density [n] of parameters [n, P] under their priors; -inf outside."""
+        """Return the log density [n] of parameters [n, P] under their priors; -inf outside their support."""
         low, high = self._bounds
         return np.where(self.supports(theta), -np.log(high - low).sum(), -np.inf)
 
     @property
     def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lowest and highest parameters, [P] each."""
+        """The lowest and highest parameters, [P] each."""
         bounds = np.array([(p.low, p.high) for p in self.parameters], float).reshape(-1, 2)
         return bounds[:, 0], bounds[:, 1]
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Observations: contexts [M, C], and summary statistics [M, K] of the trajectories seen under them."""
+    """Observations: the summary statistics of trajectories, and the contexts under which they were seen.
+
+    Attributes:
+        contexts: [M, C].
+        statistics: [M, K].
+
+    Raises:
+        ValueError: the numbers of rows differ, or a number is not finite.
+    """
 
     contexts: NDArray[np.float64]
     statistics: NDArray[np.float64]
@@ -156,27 +177,28 @@ class Observed:
         return len(self.contexts)
 
     def take(self, count: int) -> Observed:
-        """The first `count` of the observations."""
+        """Return the first `count` observations."""
         return Observed(self.contexts[:count], self.statistics[:count])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scoring:
-    """How the programs of a task are simulated and scored; what methods and judge have in common.
+    """Settings of the simulation and scoring of a task's programs, which methods and judge share.
 
     Attributes:
-        spec: what programs may know.
-        statistics: of simulated trajectories.
-        contexts: to simulate under.
+        spec: everything that programs may know.
+        statistics: function that reduces simulated trajectories to summary statistics.
+        contexts: function that draws contexts to simulate under.
         seed_program: source that searches start from.
-        simulations: of each program, to learn its likelihood from.
-        draws: B, parameters from the prior over which the likelihood is averaged.
+        simulations: number of simulations from which a program's likelihood is learned.
+        draws: B, number of parameters from the prior over which the likelihood is averaged.
         exact: the likelihood of programs for which it is known, by normalised source.
-        likelihood: `surrogate`, learned from simulations, or `exact`; then other programs than those of `exact` are
-            invalid.
-        estimator: of the surrogate: `nle`, a flow trained on the simulations, or `nle-pfn`, TabPFN, which reads them.
-        evidence: how parameters are integrated out: `prior`, by draws from the prior, or `importance`, by draws from
-            each observation's posterior, which is learned too, by the same kind of estimator.
+        likelihood: `surrogate`, learned from simulations, or `exact`; with `exact`, programs that are not in the
+            attribute of that name are invalid.
+        estimator: estimator of the surrogate: `nle`, a flow trained on the simulations, or `nle-pfn`, TabPFN, which
+            reads them.
+        evidence: `prior` averages over draws from the prior; `importance` averages over draws from each observation's
+            posterior, which is then learned too, with the same kind of estimator.
     """
 
     spec: SimulatorSpec
@@ -193,7 +215,7 @@ class Scoring:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SimulatorTask(Scoring):
-    """What a search may use of a simulator task; see `zfbench.protocols.task.SearchTask`.
+    """The part of a simulator task that a search may use; implements `zfbench.protocols.task.SearchTask`.
 
     Attributes:
         observed: the observations to select on.
@@ -208,12 +230,15 @@ class SimulatorTask(Scoring):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem(Scoring):
-    """All of a simulator task, as its author states it; the family gives methods and judge their parts.
+    """A whole simulator task, as its author states it; the family gives methods and judge their parts of it.
 
     Attributes:
         selection: the observations to select on.
-        held_out: those that the judge alone scores on.
-        controls: programs that show what scores mean, by name: `oracle` is the truth, where it is known.
+        held_out: the observations that the judge alone scores on.
+        controls: source of control programs, by name: `oracle` is the truth, where it is known.
+
+    Raises:
+        ValueError: the settings contradict each other, or the observations do not fit the specification.
     """
 
     selection: Observed
@@ -231,7 +256,7 @@ class Problem(Scoring):
 
     @cached_property
     def data_sha256(self) -> str:
-        """Hash of the observations, the specification, how much is simulated, and how it is scored."""
+        """Hash of the observations, the specification, the number of simulations, and the way of scoring."""
         settings = [self.spec.to_json(), self.simulations, self.draws]
         if self.likelihood == "surrogate":
             settings.append(density.VERSION)
@@ -246,18 +271,21 @@ class Problem(Scoring):
 
     @property
     def task(self) -> SimulatorTask:
-        """What methods receive."""
+        """The part that methods receive."""
         shared = {f.name: getattr(self, f.name) for f in fields(Scoring)}
         return SimulatorTask(**shared, observed=self.selection, data_sha256=self.data_sha256)
 
 
 @dataclass(frozen=True, eq=False)
 class SealedSimulator:
-    """What the judge of a simulator task alone loads; see `zfbench.protocols.task.Sealed`.
+    """The part of a simulator task that only its judge loads; implements `zfbench.protocols.task.Sealed`.
 
     Attributes:
-        problem: all of the task.
-        tier: how much of it.
+        problem: the whole task.
+        tier: size of the data set, `tiny` or `standard`.
+        track: `simulator`.
+        circuit: empty; there is no circuit.
+        holdout: empty; no condition is held out.
     """
 
     problem: Problem

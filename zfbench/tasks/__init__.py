@@ -1,1 +1,1 @@
-"""Tasks: what a method is asked, what it is given, and what it is never shown."""
+"""The tasks that zfbench ships, one folder for each family of tasks."""

@@ -1,7 +1,8 @@
-"""From a table of the left side to a whole circuit: units are written once and mirrored across the midline.
+"""Builds a whole circuit from a table of its left half: every unit is written once and mirrored across the midline.
 
-Names end in `_L` or `_R`, followed by a number where a cell type has several units per side. The side is that
-of the eye for AF and PT (`RPT_L0`: right pretectum, driven by the left eye), that of the body elsewhere.
+Names end in `_L` or `_R`, followed by a number where a cell type has several units on each side. The letter gives the
+side of the eye for AF and PT (`RPT_L0` is in the right pretectum and is driven by the left eye), and the side of the
+body for all other cell types.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 
 from zfbench.testbed.circuit import DRIVE_MATRICES, MATRICES, VECTORS, Circuit, Gate, Modulation
 
+# 16 channels: 4 directions x 2 eyes, the adaptation of each eye, the state of the bout (`zfbench.testbed.drive`)
 RETINA = tuple(f"retina_{eye}{direction}" for eye in "LR" for direction in range(4))
 DRIVE = (*RETINA, "gain_L", "gain_R", "bout", "swim", "turn_L", "turn_R", "phase_sin", "phase_cos")
 DRIVE_GROUPS = (*["retina"] * 8, "gain", "gain", "bout", "swim", "turn", "turn", "phase", "phase")
-# Mirroring a larva shifts its tail beat by half a cycle.
+# Mirroring a larva shifts its tail beat by half a cycle, which negates the sine and cosine of its phase.
 ANTIPHASE = frozenset({"phase_sin", "phase_cos"})
 
 Inputs = Mapping[str, float]
@@ -25,11 +27,13 @@ Inputs = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Unit:
-    """One neuron's row: constants and inputs by name; the fields are those of `Circuit`.
+    """One neuron of the table: its constants, and its inputs by the name of their source.
+
+    All fields but those below have the meaning that they have in `Circuit`.
 
     Attributes:
-        gates: (p, q, gain, kind).
-        modulations: (source, channel, coefficient).
+        gates: nonlinear inputs, each as (first source, second source, gain, kind); see `Gate`.
+        modulations: inputs that drive scales, each as (source, drive channel, coefficient); see `Modulation`.
     """
 
     name: str
@@ -48,7 +52,10 @@ class Unit:
     modulations: tuple[tuple[str, str, float], ...] = ()
 
     def mirrored(self) -> Unit:
-        """The same unit on the other side."""
+        """Return the mirror image of this unit on the other side of the body.
+
+        All names are mirrored. Weights of the tail-beat phase change sign, because a mirrored larva beats in antiphase.
+        """
         swapped = {
             name: {mirror_name(source): _sign(source) * value for source, value in getattr(self, name).items()}
             for name in MATRICES + DRIVE_MATRICES
@@ -70,7 +77,7 @@ class Unit:
 
 
 def mirror_name(name: str) -> str:
-    """The name of the mirror image of a neuron or channel: itself on the midline."""
+    """Return the name of the mirror image of a neuron or drive channel; names on the midline map to themselves."""
     prefix, underscore, side = name.rpartition("_")
     if not underscore or side[0] not in "LR":
         return name
@@ -83,7 +90,10 @@ def _sign(channel: str) -> float:
 
 
 def assemble(name: str, left_and_midline: list[Unit]) -> Circuit:
-    """The mirror-symmetric circuit of a table; within each run of one group, the left side comes first."""
+    """Build the mirror-symmetric circuit of a table that holds the left side and the midline.
+
+    Within each run of units of one group the left side comes first.
+    """
     units: list[Unit] = []
     for _, run in groupby(left_and_midline, key=lambda unit: unit.group):
         rows = list(run)
@@ -92,7 +102,14 @@ def assemble(name: str, left_and_midline: list[Unit]) -> Circuit:
 
 
 def from_units(name: str, units: list[Unit]) -> Circuit:
-    """The circuit of a complete table, in the table's order.
+    """Build the circuit of a complete table, with its neurons in the order of the table.
+
+    Args:
+        name: name of the circuit.
+        units: one unit for each neuron, both sides included.
+
+    Returns:
+        The circuit, with the drive channels of `DRIVE`.
 
     Raises:
         ValueError: a unit reads from a neuron or channel that does not exist.

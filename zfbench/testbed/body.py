@@ -1,16 +1,18 @@
 """The larva's body in water: a planar chain of a head and six tail segments that swims by bending its tail.
 
-The tail is prescribed: each joint follows its target angle as a critically damped servo, and water does not
-bend it. What water decides is the motion of the head. With the impulse ``P`` (linear) and ``L`` (angular,
-about the head's centre) of body and displaced water, in the head's own axes, Kirchhoff's equations read
+The shape of the tail is prescribed: each joint follows its target angle as a critically damped servo, and the water
+does not bend it. The water determines the motion of the head. With the impulse ``P`` (linear) and ``L`` (angular, about
+the head's centre) of the body together with the displaced water, expressed in the head's own axes, Kirchhoff's
+equations read
 
     P' = F - omega x P,        L' = tau - v x P,        (P, L) = M(bend) (v, omega) + m(bend, bend rates)
 
-where ``F`` and ``tau`` are the drag of the water and the last relation is solved for the head's velocity
-(Kanso et al. 2005, J. Nonlinear Sci. 15, 255). In these axes nothing depends on where the larva is or where
-it heads. One millisecond is two steps of the midpoint rule (second order); the servo is solved exactly.
+where ``F`` and ``tau`` are the drag of the water, and the last relation is solved for the head's velocity (Kanso,
+Marsden, Rowley and Melli-Huber 2005, J. Nonlinear Sci. 15, 255-289, for articulated bodies in a perfect fluid; the drag
+is added here). In these axes the equations do not depend on where the larva is or where it heads. One millisecond is
+two steps of the midpoint rule (second order); the servo is solved exactly.
 
-Units: mm, mg, s; so forces are in mg mm / s^2 (nN) and water has density 1 and dynamic viscosity 1.
+Units: mm, mg and s, so forces are in mg mm / s^2 (1 nN), and water has density 1 and dynamic viscosity 1.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ Triple = tuple[float, float, float]  # forward (x), leftward (y), turning, in th
 
 TAIL_SEGMENTS = 6
 STATE_SIZE = 6 + 2 * TAIL_SEGMENTS
-"""Layout of a state, float64 [STATE_SIZE].
+"""Number of entries of a body state, float64 [STATE_SIZE], whose layout is
 
 [0:3]    pose of the head's centre: x (mm), y (mm), heading (rad, counter-clockwise positive, unwrapped)
 [3:6]    impulse in the head's axes: forward, leftward (mg mm / s), angular about the centre (mg mm^2 / s)
@@ -35,24 +37,27 @@ STATE_SIZE = 6 + 2 * TAIL_SEGMENTS
 """
 
 # --- The larva and the water: every number of the model ---------------------------------------------------
-# A larva of 5-7 days is 4 mm long. Ellipsoids, head first; the fin fold makes the tail higher than wide.
+# Dimensions are our choice, for a larva of 5-7 days, which is 4 mm long: ellipsoids, head first; the fin fold makes the
+# tail higher than wide.
 LENGTH = np.array([1.30, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45])  # mm
 WIDTH = np.array([0.62, 0.42, 0.34, 0.27, 0.21, 0.15, 0.10])  # mm
 HEIGHT = np.array([0.65, 0.52, 0.46, 0.44, 0.44, 0.42, 0.36])  # mm
-NECK = 0.46 * LENGTH[0]  # mm from the head's centre back to the first joint
+NECK = 0.46 * LENGTH[0]  # mm from the head's centre back to the first joint, just inside the head; our choice
 BODY_LENGTH = 4.0  # mm, the L of the slender-body formulas
-BODY_DENSITY = 1.05  # mg / mm^3
+BODY_DENSITY = 1.05  # mg / mm^3, our choice: slightly denser than water
 WATER_DENSITY = 1.0  # mg / mm^3
 VISCOSITY = 1.0  # mg / (mm s), i.e. 1 mPa s: water at 20 degrees C
-NORMAL_DRAG = np.array([0.8, 1.6, 1.6, 1.6, 1.6, 1.6, 1.6])  # quadratic drag coefficients across head, tail
-TANGENTIAL_FACTOR = 1.7  # slender-body theory says 1; fitted so that a larva coasts to 1/e in 34 ms
-SERVO_RATE = 2 * math.pi * 60.0  # rad / s: 60 Hz, fast against the tail beat of 25 Hz
-SUBSTEPS = 2  # midpoint steps per millisecond
+# Coefficients of the form drag across the head and the tail segments; our choice.
+NORMAL_DRAG = np.array([0.8, 1.6, 1.6, 1.6, 1.6, 1.6, 1.6])
+# Slender-body theory says 1. Fitted so that the speed of a coasting larva falls to 1/e in 34 ms.
+TANGENTIAL_FACTOR = 1.7
+SERVO_RATE = 2 * math.pi * 60.0  # rad / s; our choice: 60 Hz is fast against the tail beat of 25 Hz
+SUBSTEPS = 2  # midpoint steps per millisecond; our choice
 MILLISECOND = 1e-3  # s
 
 
 class BodyParameters(NamedTuple):
-    """What the equations of motion need of each segment; arrays are float64 [7], head first."""
+    """The coefficients of the equations of motion for each segment; arrays are float64 [7], head first."""
 
     front_to_centre: NDArray[np.float64]  # mm, from the joint in front (of the head: from its own centre)
     front_to_rear: NDArray[np.float64]  # mm, to the joint behind
@@ -67,11 +72,16 @@ class BodyParameters(NamedTuple):
 
 
 def larva() -> BodyParameters:
-    """Return the larva's body, from the dimensions above.
+    """Return the coefficients of the larva's body, computed from the dimensions above.
 
-    Viscous drag is the resistive-force theory of slender bodies (Gray and Hancock 1955; Cox 1970) with
-    ``r = sqrt(w h) / 2``; the quadratic term is the form drag of a bluff section. Added mass is Lighthill's
-    (1960) ``pi/4 rho h^2`` per unit length, times 2/3 for the taper of an ellipsoid.
+    The viscous drag per unit length follows the resistive-force theory of slender bodies (Gray and Hancock 1955,
+    doi:10.1242/jeb.32.4.802), with the constants for a whole slender body of length L (Cox 1970, J. Fluid Mech. 44,
+    791-810) and ``r = sqrt(w h) / 2``:
+
+        normal 4 pi mu / (ln(2 L / r) + 1/2),        tangential 2 pi mu / (ln(2 L / r) - 1/2).
+
+    The quadratic term is the form drag of a bluff section. The added mass is ``pi/4 rho h^2`` per unit length
+    (Lighthill 1960, doi:10.1017/S0022112060001110), times 2/3 for the taper of an ellipsoid.
     """
     mass = math.pi / 6 * BODY_DENSITY * LENGTH * WIDTH * HEIGHT
     added_mass = 2 / 3 * math.pi / 4 * WATER_DENSITY * HEIGHT**2 * LENGTH
@@ -103,8 +113,8 @@ def advance(state: NDArray[np.float64], target_angles: NDArray[np.float64]) -> N
     """Advance the larva by 1 ms, in place.
 
     Args:
-        state: float64 [STATE_SIZE], see its layout above.
-        target_angles: float64 [6] rad, neck to tip, held over the millisecond; negative bends to the left.
+        state: float64 [STATE_SIZE], in the layout described at `STATE_SIZE`.
+        target_angles: float64 [6], rad, neck to tip, held constant over the millisecond; negative bends to the left.
     """
     integrate(state, target_angles, LARVA, MILLISECOND, SUBSTEPS)
 
@@ -117,7 +127,15 @@ def integrate(
     duration: float,
     steps: int,
 ) -> None:
-    """Advance any body by ``duration`` seconds in ``steps`` steps of the midpoint rule, in place."""
+    """Advance a body of any parameters by ``duration`` in ``steps`` steps of the midpoint rule, in place.
+
+    Args:
+        state: float64 [STATE_SIZE], in the layout described at `STATE_SIZE`.
+        target_angles: float64 [6], rad, neck to tip, held constant throughout; negative bends to the left.
+        body: the body's coefficients.
+        duration: s.
+        steps: number of steps; the error falls with its square.
+    """
     step = duration / steps
     half = 0.5 * step
     decay = math.exp(-body.servo_rate * half)
@@ -137,14 +155,6 @@ def integrate(
         state[4] += step * force[1]
         state[5] += step * force[2]
         _bend(state, target_angles, body.servo_rate, half, decay)
-
-
-@njit(cache=True, nogil=True)
-def head_velocity(state: NDArray[np.float64], body: BodyParameters) -> Triple:
-    """Return the head's velocity in its own axes: forward, leftward (mm / s) and turning (rad / s)."""
-    segments = np.empty((TAIL_SEGMENTS + 1, 7))
-    _place_segments(state, body, segments)
-    return _velocity(segments, (state[3], state[4], state[5]), body)
 
 
 @njit(cache=True, nogil=True)
@@ -178,7 +188,11 @@ def _motion(
 
 @njit(cache=True, nogil=True)
 def _place_segments(state: NDArray[np.float64], body: BodyParameters, segments: NDArray[np.float64]) -> None:
-    """Fill ``segments`` [7, 7]: cosine, sine, x, y of each segment, and its shape velocity x', y', angle'."""
+    """Compute each segment's pose and shape velocity in the head's axes, into ``segments`` [7, 7].
+
+    The columns are cosine and sine of the segment's angle, x and y of its centre (mm), and the rates x', y' (mm / s)
+    and angle' (rad / s) that bending alone causes.
+    """
     angle, rate, x, y, u, v = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0  # x, y and u, v: joint in front, and its velocity
     for k in range(TAIL_SEGMENTS + 1):
         if k > 0:
@@ -199,7 +213,7 @@ def _place_segments(state: NDArray[np.float64], body: BodyParameters, segments: 
 
 @njit(cache=True, nogil=True)
 def _velocity(segments: NDArray[np.float64], impulse: Triple, body: BodyParameters) -> Triple:
-    """Solve ``M (v, omega) = impulse - m`` for the head's velocity; m is the impulse of bending alone."""
+    """Solve ``M (v, omega) = P - m`` for the head's velocity, where m is the impulse that bending alone causes."""
     m_xx, m_xy, m_yy, m_xw, m_yw, m_ww = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     p_x, p_y, p_w = impulse
     for k in range(TAIL_SEGMENTS + 1):

@@ -1,4 +1,4 @@
-"""A circuit as pure data: one generic unit that every neuron of the larva is an instance of.
+"""A circuit as plain data: one general unit, of which every neuron of the larva is an instance.
 
 With activity a (N neurons) and drive x (D channels), neuron i obeys
 
@@ -6,9 +6,10 @@ With activity a (N neurons) and drive x (D channels), neuron i obeys
     target  = sigma(omega_i(x) (u_i - bias_i(x)))   for a sigmoid unit,   u_i - bias_i(x)   for a linear one
     a_i(t)  = (1 - reset_i(x)) ((1 - leak_i(x)) a_i + leak_i(x) target)
 
-where a gate is `min` or `product`, and omega, bias, leak and reset may depend linearly on the drive (gain
-control, visual suppression during a bout, the bout integrator's reset). A perfect integrator is the linear
-unit with leak 1 and weight 1 onto itself. Everything on the right is a(t-1) and x(t); `transition` steps it.
+where sigma is the logistic function and a gate is `min` or `product`. Slope, bias, leak and reset may depend linearly
+on the drive: this gives gain control, visual suppression during a bout, and the reset of the bout integrator. A perfect
+integrator is a linear unit with leak 1 and weight 1 onto itself. Everything on the right-hand side is a(t-1) and x(t).
+`zfbench.testbed.transition` computes the step; `zfbench.testbed.published` holds the constants.
 """
 
 from __future__ import annotations
@@ -36,7 +37,15 @@ DRIVE_MATRICES = ("drive_weights", "omega_drive", "bias_drive", "leak_drive", "r
 
 @dataclass(frozen=True)
 class Gate:
-    """A nonlinear input `gain * min(a_p, a_q)` or `gain * a_p * a_q` of the target; indices of neurons."""
+    """A nonlinear input `gain * min(a_p, a_q)` or `gain * a_p * a_q` of a neuron.
+
+    Attributes:
+        target: index of the neuron that receives the input.
+        p: index of the first source neuron.
+        q: index of the second source neuron.
+        gain: factor of the gate; its sign is the sign of both edges.
+        kind: `min` or `product`.
+    """
 
     target: int
     p: int
@@ -47,7 +56,14 @@ class Gate:
 
 @dataclass(frozen=True)
 class Modulation:
-    """An input `coefficient * a_source * x_channel` of the target: drive that scales a synapse."""
+    """An input `coefficient * a_source * x_channel` of a neuron: a synapse whose strength the drive scales.
+
+    Attributes:
+        target: index of the neuron that receives the input.
+        source: index of the source neuron.
+        channel: index of the drive channel.
+        coefficient: factor of the product.
+    """
 
     target: int
     source: int
@@ -57,29 +73,33 @@ class Modulation:
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
-    """N neurons, D drive channels and every constant of their dynamics; arrays are float64 and read-only.
+    """N neurons, D drive channels and all constants of their dynamics; arrays are float64 and read-only.
 
     Attributes:
         name: for example `published`.
         neurons: N names, all different.
         groups: the cell type of each neuron, N entries.
-        drive: D channel names.
+        drive: D channel names, all different.
         drive_groups: the group of each channel, D entries.
         kinds: `sigmoid` or `linear` for each neuron.
         alpha: [N], leak per step: the fraction of the way to its target that a neuron goes in 1 ms.
         omega: [N], slope of the sigmoid; unused by linear units.
         bias: [N], subtracted from the input.
         weights: [N, N], `weights[post, pre]`; the diagonal is a unit's input from itself.
-        drive_weights: [N, D].
+        drive_weights: [N, D], weights of the drive channels.
         omega_drive: [N, D], `omega(x) = omega + omega_drive @ x`.
         bias_drive: [N, D], `bias(x) = bias + bias_drive @ x`.
         leak_drive: [N, D], `leak(x) = alpha * (1 + leak_drive @ x)`.
         reset_drive: [N, D], `reset(x) = reset_drive @ x`.
-        gates: nonlinear inputs.
-        modulations: inputs scaled by drive.
-        mirror: [N], the neuron that mirrors each neuron; midline neurons mirror themselves.
-        drive_mirror: [D], likewise for channels.
-        drive_mirror_sign: [D], +1 or -1, the sign a channel's value takes in the mirror.
+        gates: nonlinear inputs of pairs of neurons.
+        modulations: inputs that drive scales.
+        mirror: [N], index of each neuron's mirror image; neurons on the midline are their own.
+        drive_mirror: [D], index of each channel's mirror image.
+        drive_mirror_sign: [D], +1 or -1, the sign that a channel's value takes in the mirror.
+
+    Raises:
+        ValueError: an array has the wrong shape or is not finite, a name occurs twice, a kind is unknown, an index is
+            out of range, a mirror is not a pairing, or an edge has two signs.
     """
 
     name: str
@@ -139,16 +159,16 @@ class Circuit:
 
     @property
     def size(self) -> tuple[int, int]:
-        """N and D."""
+        """The numbers of neurons N and of drive channels D."""
         return len(self.neurons), len(self.drive)
 
     @cached_property
     def wiring(self) -> NDArray[np.int8]:
-        """Sign of every edge, int8 [N, N] (post, pre), zero on the diagonal.
+        """The sign of every edge between different neurons: int8 [N, N], `wiring[post, pre]`, zero on the diagonal.
 
-        A gate is an edge from both its inputs, with the sign of its gain. An edge with a weight has the
-        weight's sign, also where drive modulates it; one that exists through modulation alone has its
-        coefficient's sign.
+        A gate is an edge from both of its sources, with the sign of its gain. An edge with a weight has the sign of the
+        weight, also where drive modulates it; an edge that exists through modulation alone has the sign of its
+        coefficient.
 
         Raises:
             ValueError: a weight and a gate give one edge opposite signs.
@@ -172,7 +192,7 @@ class Circuit:
 
     @cached_property
     def drive_wiring(self) -> NDArray[np.bool_]:
-        """Whether a channel acts on a neuron within one step, in any way: bool [N, D]."""
+        """True where a drive channel acts on a neuron within one step in any way: bool [N, D]."""
         acts = np.any([getattr(self, field) != 0 for field in DRIVE_MATRICES], axis=0)
         for m in self.modulations:
             acts[m.target, m.channel] |= m.coefficient != 0
@@ -180,9 +200,10 @@ class Circuit:
         return acts
 
     def group_mask(self) -> NDArray[np.bool_]:
-        """Edges allowed when only the connected groups are known: bool [N, N], diagonal included.
+        """Return the edges allowed when only the connections between groups are known: bool [N, N], diagonal included.
 
-        `mask[i, j]` holds if any neuron of j's group projects to any of i's, or both share a group.
+        `mask[i, j]` is true if any neuron of the group of j projects to any neuron of the group of i, or if both share
+        a group.
         """
         membership = _membership(self.groups)  # [N, G]
         connected = (membership.T @ (self.wiring != 0) @ membership) > 0  # [G, G]
@@ -190,21 +211,21 @@ class Circuit:
         return membership @ connected @ membership.T > 0
 
     def drive_group_mask(self) -> NDArray[np.bool_]:
-        """Drive inputs allowed when only the connected groups are known: bool [N, D]."""
+        """Return the drive inputs allowed when only the connections between groups are known: bool [N, D]."""
         membership, channels = _membership(self.groups), _membership(self.drive_groups)  # [N, G], [D, K]
         connected = (membership.T @ self.drive_wiring @ channels) > 0  # [G, K]
         return membership @ connected @ channels.T > 0
 
     def mirror_activity(self, activity: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The activity of the mirrored larva, [..., N]."""
+        """Return the activity of the mirrored larva, [..., N]."""
         return activity[..., self.mirror]
 
     def mirror_drive(self, drive: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The drive of the mirrored larva, [..., D]."""
+        """Return the drive of the mirrored larva, [..., D]."""
         return drive[..., self.drive_mirror] * self.drive_mirror_sign
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form with its content hash; matrices as `[post, pre, value]` by name."""
+        """Return a JSON-compatible form with its content hash; matrices are lists of `[post, pre, value]` by name."""
         fields: dict[str, Any] = {"name": self.name}
         for field in ("neurons", "groups", "drive", "drive_groups", "kinds"):
             fields[field] = list(getattr(self, field))
@@ -227,12 +248,12 @@ class Circuit:
 
     @cached_property
     def sha256(self) -> str:
-        """Content hash: two circuits share it only if every name and constant agrees."""
+        """Hash of the content: two circuits have the same one only if every name and every constant agrees."""
         return self.to_json()["sha256"]
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Circuit:
-        """The inverse of `to_json`.
+        """Build a circuit from the form that `to_json` returns.
 
         Raises:
             DamagedFileError: a field is missing or malformed, or the content does not match its hash.
@@ -248,7 +269,7 @@ class Circuit:
 
 
 def _from_names(fields: dict[str, Any]) -> dict[str, Any]:
-    """Constructor arguments from the JSON form, where neurons and channels go by name."""
+    """Turn the JSON form, in which neurons and channels go by name, into the arguments of the constructor."""
     arguments = dict(fields)
     for field in ("neurons", "groups", "drive", "drive_groups", "kinds"):
         arguments[field] = tuple(fields[field])
@@ -277,7 +298,7 @@ def _content_hash(fields: dict[str, Any]) -> str:
 
 
 def _membership(groups: tuple[str, ...]) -> NDArray[np.int64]:
-    """One-hot [items, groups]."""
+    """Return which item belongs to which group, one-hot: int64 [items, groups]."""
     return (np.asarray(groups)[:, None] == np.unique(groups)[None, :]).astype(np.int64)
 
 

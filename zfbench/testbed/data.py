@@ -1,8 +1,10 @@
-"""The data sets: activity derived from the shipped drive, cut into fixed splits, cached with a manifest.
+"""The data sets: activity derived from the shipped drive, cut into fixed splits and cached with a manifest.
 
-Within a condition, in time order: training, validation (81-90 %), test (91-100 %); a held-out condition is used whole.
-The gaps of 1 % hold the context of the first windows. Tier `tiny` trains on the first 12 s of what `standard` trains
-on (80 s) and shares its validation and test, so that few training data do not mean noisy scores.
+Within a condition, in time order: training (at most 0-80 s), validation (81-90 s) and test (91-100 s); a condition that
+is held out is used whole. The gaps of 1 s hold the context of the first windows. Tier `tiny` trains on the first 12 s
+of the stretch that `standard` trains on (80 s) and has the same validation and test stretches, so that scores are no
+noisier where training data are few. The lengths are our choice; the order follows ZAPBench (Lueckmann et al. 2025,
+arXiv 2503.02618).
 """
 
 from __future__ import annotations
@@ -22,20 +24,20 @@ from numpy.typing import NDArray
 
 from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.base.files import atomic_write, sha256, write_text
-from zfbench.records.result import library_versions
+from zfbench.base.machine import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
 from zfbench.testbed.published import load as load_circuit
-from zfbench.testbed.recording import PROBE_STEPS, STEPS, TOLERANCE, canon, sha256_of, shipped
+from zfbench.testbed.recording import PROBE_STEPS, STEPS, TOLERANCE, committed_checks, sha256_of, shipped
 from zfbench.testbed.stimulus import CONDITIONS
 from zfbench.testbed.transition import rollout
 
-DATA_VERSION = 1  # rises when splits or storage change
+DATA_VERSION = 1  # increased when splits or storage change
 
-Stretch = tuple[int, int]  # ms, end excluded
+Stretch = tuple[int, int]  # first and last ms, the last excluded
 VALIDATION: Stretch = (81_000, 90_000)
 TEST: Stretch = (91_000, 100_000)
-# tier: the training stretch, and the stretches of a held-out condition
+# By tier: the training stretch, and the stretches of a held-out condition.
 TIERS: dict[str, tuple[Stretch, tuple[Stretch, ...]]] = {
     "tiny": ((0, 12_000), ((0, 12_000), (80_000, 100_000))),
     "standard": ((0, 80_000), ((0, 100_000),)),
@@ -45,19 +47,19 @@ Progress = Callable[[int, int, str], None]
 
 
 def _silent(done: int, total: int, stage: str) -> None:
-    """Report progress to nobody."""
+    """Ignore a report of progress."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """One tier of one circuit, in memory.
+    """The recordings of one tier of one circuit, in memory.
 
     Attributes:
         tier: `tiny` or `standard`.
-        sha256: identifies drive, circuit and splits; equal on every machine.
-        folder: where it is cached.
-        arrays: float32, `activity` [T, N] and `drive` [T, D] of every kept stretch, by
-            `{condition}/{first ms}/{what}`.
+        sha256: hash that identifies drive, circuit and splits; equal on every machine.
+        folder: folder in which the arrays are cached.
+        arrays: float32, `activity` [T, N] and `drive` [T, D] of every stretch that the tier keeps, under the key
+            `{condition}/{first ms}/{activity or drive}`.
     """
 
     tier: str
@@ -66,14 +68,21 @@ class Dataset:
     arrays: dict[str, NDArray[np.float32]] = field(repr=False)
 
     def stretch(self, condition: str, split: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Activity [T, N] and drive [T, D] of a split that is one stretch: train, validation or test."""
+        """Return activity [T, N] and drive [T, D] of a split that is one stretch: train, validation or test."""
         (only,) = self.stretches(condition, split, lead=0)
         return only
 
     def stretches(self, condition: str, split: str, lead: int) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Activity and drive of a split's stretches, each begun `lead` steps before its first target.
+        """Return activity and drive of each stretch of a split, starting `lead` steps before its first target.
 
-        Where a stretch begins with the recording, its first `lead` steps are context instead of targets.
+        Args:
+            condition: stimulus condition.
+            split: `train`, `validation`, `test` or `ood` (a condition that is held out).
+            lead: number of steps of context before the first target. Where a stretch begins with the recording, its own
+                first `lead` steps are context instead of targets.
+
+        Returns:
+            A list of pairs: activity [T, N] and drive [T, D].
         """
         found = []
         for begin, end in _splits(self.tier)[split]:
@@ -91,7 +100,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `verify`."""
+    """The outcome of one check of `verify`.
+
+    Attributes:
+        what: the thing that was checked.
+        passed: True if it is as it should be.
+        detail: the hash or difference that was found.
+    """
 
     what: str
     passed: bool
@@ -100,14 +115,22 @@ class Check:
 
 @dataclass(frozen=True)
 class Regeneration:
-    """What `regenerate` found."""
+    """The outcome of `regenerate`.
+
+    Attributes:
+        identical: True if the new recordings equal the shipped ones bit for bit.
+        lines: one sentence for each condition.
+    """
 
     identical: bool
     lines: tuple[str, ...]
 
 
 def data_sha256(tier: str, circuit: str = "published") -> str:
-    """What a result names as its data: a hash of drive, circuit, splits and versions; no rounding enters."""
+    """Return the hash by which a result names its data: of drive, circuit, splits and versions.
+
+    It is computed from exact data only, so that rounding on another machine cannot change it.
+    """
     content = {
         "data": DATA_VERSION,
         "generator": recording.GENERATOR_VERSION,
@@ -119,30 +142,43 @@ def data_sha256(tier: str, circuit: str = "published") -> str:
 
 
 def cache_folder(tier: str, circuit: str = "published") -> Path:
-    """Where the data set is cached: below $ZFBENCH_CACHE, else the user's cache directory."""
+    """Return the folder in which a data set is cached.
+
+    It is below $ZFBENCH_CACHE if that is set, else in the user's cache directory.
+    """
     root = os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench")
     return Path(root) / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
 
 
 @lru_cache(maxsize=2)
 def load_dataset(tier: str, circuit: str = "published") -> Dataset:
-    """The cached data set; built first if there is none.
+    """Return the cached data set, building it first if there is none.
 
     Raises:
-        UnknownNameError: no such tier or circuit.
-        DamagedFileError: the cached file is not what was written.
+        UnknownNameError: there is no such tier or circuit.
+        DamagedFileError: the cached file is not the one that was written.
     """
     return build(tier, circuit)
 
 
 def build(tier: str, circuit: str = "published", force: bool = False, progress: Progress = _silent) -> Dataset:
-    """Derive the data set and cache it, unless a good copy is there.
+    """Derive the data set and cache it, unless an intact copy is in the cache.
 
-    The manifest is written last and names the arrays' hash: a build that is killed leaves nothing that is believed.
+    The manifest is written last and holds the hash of the arrays, so that a build that was killed is never taken for a
+    complete one.
+
+    Args:
+        tier: `tiny` or `standard`.
+        circuit: name of the circuit.
+        force: build again even if a copy is in the cache.
+        progress: called with (stages done, stages in all, name of the stage).
+
+    Returns:
+        The data set.
 
     Raises:
-        UnknownNameError: no such tier or circuit.
-        DamagedFileError: a cached copy is damaged (and `force` is off).
+        UnknownNameError: there is no such tier or circuit.
+        DamagedFileError: a cached copy is damaged and `force` is off.
         ZfbenchError: the cache cannot be written.
     """
     if tier not in TIERS:
@@ -172,7 +208,16 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
 
 
 def derive(tier: str, circuit: str = "published", progress: Progress = _silent) -> dict[str, NDArray[np.float32]]:
-    """The arrays of a tier (see `Dataset.arrays`), by rolling f* over the shipped drive."""
+    """Compute the arrays of a tier by rolling f* over the shipped drive.
+
+    Args:
+        tier: `tiny` or `standard`.
+        circuit: name of the circuit.
+        progress: called with (stages done, stages in all, name of the stage).
+
+    Returns:
+        The arrays in the form of `Dataset.arrays`.
+    """
     arrays = {}
     for done, condition in enumerate(CONDITIONS):
         progress(done, len(CONDITIONS) + 1, condition)
@@ -184,13 +229,21 @@ def derive(tier: str, circuit: str = "published", progress: Progress = _silent) 
 
 
 def verify(tier: str, circuit: str = "published", progress: Progress = _silent) -> list[Check]:
-    """Check the shipped drive, the cached arrays and this machine's f* against what is committed.
+    """Check the shipped drive, the cached arrays and this machine's f* against the committed values.
+
+    Args:
+        tier: `tiny` or `standard`.
+        circuit: name of the circuit.
+        progress: called with (stages done, stages in all, name of the stage).
+
+    Returns:
+        One outcome for each check.
 
     Raises:
-        UnknownNameError: no such tier or circuit.
+        UnknownNameError: there is no such tier or circuit.
         DamagedFileError: the cached file is damaged.
     """
-    committed, known = canon(circuit), sha256_of(shipped(circuit))
+    committed, known = committed_checks(circuit), sha256_of(shipped(circuit))
     checks = [
         Check("shipped drive", known == committed.recording_sha256, f"sha256 {known[:12]}"),
     ]
@@ -214,7 +267,12 @@ def verify(tier: str, circuit: str = "published", progress: Progress = _silent) 
 
 
 def regenerate(save: Path | None = None, progress: Progress = _silent) -> Regeneration:
-    """Run all larvae from their seeds and compare with the shipped recording; optionally write the fresh one."""
+    """Run all larvae from their seeds and compare them with the shipped recording.
+
+    Args:
+        save: folder to write the new recording to; None writes nothing.
+        progress: called with (stages done, stages in all, name of the stage).
+    """
     fresh = {}
     for done, condition in enumerate(CONDITIONS):
         progress(done, len(CONDITIONS), condition)
@@ -231,7 +289,7 @@ def regenerate(save: Path | None = None, progress: Progress = _silent) -> Regene
 
 
 def describe(tier: str, circuit: str = "published") -> str:
-    """A data set in words: splits, sizes, hashes, bouts."""
+    """Describe a data set in words: its splits, sizes and hashes, and the number of bouts."""
     dataset = build(tier, circuit)
     size = sum(f.stat().st_size for f in dataset.folder.iterdir()) / 1e6
     lines = [f"{circuit}, tier {tier}: {dataset.folder} ({size:.0f} MB)", f"data sha256 {dataset.sha256}"]
@@ -248,7 +306,7 @@ def describe(tier: str, circuit: str = "published") -> str:
 
 
 def _replay(condition: str, circuit: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Drive [T, D] and activity [T, N] of a whole condition."""
+    """Return drive [T, D] and activity [T, N] of a whole condition."""
     known = shipped(circuit)[condition]
     drive = expand(known, STEPS)
     return drive, rollout(load_circuit(circuit), known.initial_activity[None], drive[None])[0]
@@ -260,19 +318,19 @@ def _splits(tier: str) -> dict[str, tuple[Stretch, ...]]:
 
 
 def _kept(tier: str) -> tuple[Stretch, ...]:
-    """The stretches of every condition that a tier stores."""
+    """Return the stretches of every condition that a tier stores."""
     return TIERS[tier][1]
 
 
 def _read_arrays(folder: Path, tier: str) -> dict[str, NDArray[np.float32]]:
-    """The cached arrays, checked against the manifest."""
+    """Read the cached arrays and check them against the manifest."""
     path = folder / "arrays.npz"
-    mend = f"`zfbench data build --tier {tier} --force` rebuilds it"
+    remedy = f"`zfbench data build --tier {tier} --force` rebuilds it"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if sha256(path) != manifest["arrays_sha256"]:
-            raise DamagedFileError(f"{path} is not the file that was built; {mend}.")
+            raise DamagedFileError(f"{path} is not the file that was built; {remedy}.")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {mend}.") from error
+        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {remedy}.") from error

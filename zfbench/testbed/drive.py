@@ -1,8 +1,7 @@
-"""The drive x(t): what reaches the circuit from outside, and the short form in which a recording ships it.
+"""The drive x(t), the circuit's exogenous input, and the short form in which a recording ships it.
 
-Retinal responses and bouts determine the drive; everything else in it (adaptation, countdowns, tail-beat
-phase) is recomputed by the same compiled step that the closed loop runs, so a replay is exact to the last
-bit.
+The retinal responses and the bouts determine the drive. Everything else in it (adaptation, countdowns, tail-beat phase)
+is recomputed by the same compiled step that the closed loop runs, so that a replay is exact to the last bit.
 """
 
 from __future__ import annotations
@@ -21,29 +20,33 @@ from zfbench.testbed.transition import rollout
 
 Floats = NDArray[np.float64]
 
-COUNTS_PER_UNIT = 200.0  # retinal counts in one unit of drive
-GAIN_RATE = 0.005  # per ms, of the adaptation to the mean drive
-GAIN_COUNTS = 80.0  # mean count per half-direction at which the adaptation reads 1
+COUNTS_PER_UNIT = 200.0  # retinal counts in one unit of drive; our choice, so that the drive is of order 1
+GAIN_RATE = 0.005  # per ms, of the adaptation to the mean drive; our choice, a time constant of 200 ms
+# Sum of an eye's counts, divided by 8, at which the adaptation m is 1: the operating point of the controller's gain
+# control.
+GAIN_COUNTS = 80.0
+FULL_AMPLITUDE = 400.0  # countdown at which the swim amplitude is 1 (ZBot controller); a bout starts at 500
+TURN_AMPLITUDE = 0.8  # amplitude of a turn relative to that of swimming (ZBot controller)
 CHANNELS = len(DRIVE)
-RESPONSES = 8
+RESPONSES = 8  # 4 directions x 2 eyes
 
-# state behind the drive, float64 [8]: the bout's six numbers, then the adaptation of each eye
+# State behind the drive, float64 [8]: the bout's six numbers, then the adaptation of each eye.
 STATE_SIZE = bouts.STATE_SIZE + 2
 GAIN = bouts.STATE_SIZE
 
 
 @dataclass(frozen=True, eq=False)
 class DriveRecording:
-    """Everything the drive of one recording is made of; every field is an array, fit for an `.npz` file.
+    """The data from which the drive of one recording is computed; every field is an array of an `.npz` file.
 
     Attributes:
-        responses: uint16 [F, 8], retinal counts times 64, one frame every 5 ms, left eye first.
+        responses: uint16 [F, 8], retinal responses in units of 1/64 count, one frame every 5 ms, left eye first.
         bout_step: int64 [K], the step at which each bout starts.
         bout_direction: int8 [K], +1 left, 0 forward, -1 right.
-        bout_phase: float64 [K, 2], sine and cosine of the phase at which a forward bout starts.
-        bout_strength: float64 [K], scale of the turn.
-        initial_state: float64 [8], behind the drive, before the first step.
-        initial_activity: float64 [N], before the first step.
+        bout_phase: float64 [K, 2], sine and cosine of the tail-beat phase at which a forward bout starts.
+        bout_strength: float64 [K], factor of the turn amplitude.
+        initial_state: float64 [8], the state behind the drive before the first step.
+        initial_activity: float64 [N], the activity before the first step.
     """
 
     responses: NDArray[np.uint16]
@@ -56,14 +59,23 @@ class DriveRecording:
 
     @property
     def steps(self) -> int:
-        """The most steps that the recorded frames can drive."""
+        """The largest number of steps (ms) that the recorded frames can drive."""
         return len(self.responses) * FRAME_MS
 
 
 # Not cached on disk, here and below: numba would not notice a change in the modules that they use.
 @numba.njit(nogil=True)
 def write_drive(state: Floats, responses: NDArray[np.uint16], x: Floats) -> None:
-    """Adapt to the responses [8] of this millisecond, in place, and write the drive `x` [16]."""
+    """Adapt to this millisecond's retinal responses, in place, and write the drive x.
+
+    The gain m of an eye follows the mean count per half-direction: m <- m + 0.005 (sum of the eye's counts / 8 / 80 -
+    m).
+
+    Args:
+        state: float64 [8], the bout's six numbers and the adaptation of each eye; the adaptation is updated.
+        responses: uint16 [8], in units of 1/64 count.
+        x: float64 [16], receives the drive, in the order of `zfbench.testbed.assembly.DRIVE`.
+    """
     for eye in range(2):
         total = 0.0
         for d in range(4):
@@ -73,9 +85,9 @@ def write_drive(state: Floats, responses: NDArray[np.uint16], x: Floats) -> None
         state[GAIN + eye] += GAIN_RATE * (total / 8.0 / GAIN_COUNTS - state[GAIN + eye])
         x[8 + eye] = state[GAIN + eye]
     x[10] = state[bouts.BOUT]
-    x[11] = state[bouts.SWIM] / 400.0
-    x[12] = 0.8 * state[bouts.TURN_LEFT] / 400.0
-    x[13] = 0.8 * state[bouts.TURN_RIGHT] / 400.0
+    x[11] = state[bouts.SWIM] / FULL_AMPLITUDE
+    x[12] = TURN_AMPLITUDE * state[bouts.TURN_LEFT] / FULL_AMPLITUDE
+    x[13] = TURN_AMPLITUDE * state[bouts.TURN_RIGHT] / FULL_AMPLITUDE
     x[14] = state[bouts.PHASE_SIN]
     x[15] = state[bouts.PHASE_COS]
 
@@ -101,14 +113,17 @@ def _expand(
 
 
 def expand(recording: DriveRecording, steps: int | None = None) -> Floats:
-    """The exact drive x(t) of a recording: float64 [T, 16].
+    """Compute the exact drive x(t) of a recording.
 
     Args:
-        recording: what was shipped.
-        steps: T; by default all that the frames can drive.
+        recording: the short form of the drive.
+        steps: number of steps T; by default as many as the frames can drive.
+
+    Returns:
+        float64 [T, 16].
 
     Raises:
-        ValueError: the recording is shorter than that.
+        ValueError: the recording is shorter than `steps`.
     """
     steps = recording.steps if steps is None else steps
     if not 0 <= steps <= recording.steps:
@@ -127,6 +142,18 @@ def expand(recording: DriveRecording, steps: int | None = None) -> Floats:
 
 
 def activity(circuit: Circuit, recording: DriveRecording, steps: int | None = None) -> Floats:
-    """The activity of a recording, by rolling f* over its drive: float64 [T, N], exact."""
+    """Compute the activity of a recording by rolling f* over its drive.
+
+    Args:
+        circuit: the circuit that the larva lived with.
+        recording: the short form of the drive.
+        steps: number of steps T; by default as many as the frames can drive.
+
+    Returns:
+        float64 [T, N]; on one machine equal to the closed loop's to the last bit.
+
+    Raises:
+        ValueError: the recording is shorter than `steps`.
+    """
     x = expand(recording, steps)
     return rollout(circuit, recording.initial_activity[None], x[None])[0]

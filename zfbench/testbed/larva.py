@@ -1,15 +1,13 @@
-"""The larva in its world, in closed loop at 1 ms: it sees, decides, swims, and so changes what it sees.
+"""The larva in its world, in a closed loop with steps of 1 ms: its swimming changes what it sees.
 
-Each millisecond: a retinal frame, if one is due; a bout starts, goes on or ends, on what the circuit was at
-t-1; the drive x(t); the circuit a(t) = f*(a(t-1), x(t)); the tail, the body and the floor beneath it. All
-chance is drawn beforehand, from separate streams, so that a larva's first seconds do not depend on how long
-it lives, and its mirror image can be simulated.
+Each millisecond: a retinal frame, if one is due; a bout starts, goes on or ends, depending on the circuit's activity at
+t-1; the drive x(t); the circuit a(t) = f*(a(t-1), x(t)); the tail, the body, and the floor beneath it. All random
+numbers are drawn beforehand from separate streams, so that the first seconds of a recording do not depend on its
+length, and so that the mirror image of a larva can be simulated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import cos, sin
 from typing import NamedTuple
@@ -24,7 +22,15 @@ from zfbench.testbed.body import initial_state
 from zfbench.testbed.circuit import Circuit
 from zfbench.testbed.drive import CHANNELS, RESPONSES, DriveRecording, write_drive
 from zfbench.testbed.drive import STATE_SIZE as DRIVE_STATE_SIZE
-from zfbench.testbed.retina import FRAME_MS, TEXTURE_PX_MM, TEXTURE_SIZE, Eyes, open_eyes, see, transmit
+from zfbench.testbed.retina import (
+    FRAME_MS,
+    TEXTURE_PX_MM,
+    TEXTURE_SIZE,
+    Eyes,
+    add_noise_and_quantise,
+    new_eyes,
+    process_frame,
+)
 from zfbench.testbed.spinal import SEGMENTS, target_angles
 from zfbench.testbed.stimulus import CONDITIONS, Schedule, draw_schedule, draw_texture
 from zfbench.testbed.transition import Tables, step, tables
@@ -32,53 +38,54 @@ from zfbench.testbed.transition import Tables, step, tables
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-WARM_UP_MS = 500  # dropped: the eyes and the circuit settle
-SHORTEST_BOUT_INTERVAL_MS = 250  # no bout is shorter, so this bounds how many there can be
+WARM_UP_MS = 500  # not recorded, while eyes and circuit settle; our choice
+SHORTEST_BOUT_INTERVAL_MS = 250  # every bout is longer (258 ms), so this bounds the number of bouts
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything a larva meets that is left to chance.
+    """Everything random that a larva meets.
 
     Attributes:
         texture: float32 [512, 512], the floor, seen from each eye's own side.
-        place: float64 [2 eyes, (forward, outward)], mm, where on the texture each eye starts.
+        place: float64 [2 eyes, (forward, outward)], mm, the place on the texture at which each eye starts.
         schedule: the stimulus.
-        noise: float64 [F, 8], retinal noise per frame, N(0, 1).
-        chances: float64 [K, 4], see `bouts.draw_chances`.
+        noise: float64 [F, 8], retinal noise of each frame, standard normal.
+        bout_randomness: float64 [K, 4], the random numbers of the bouts (`bouts.draw_bout_randomness`).
     """
 
     texture: NDArray[np.float32]
     place: Floats
     schedule: Schedule
     noise: Floats
-    chances: Floats
+    bout_randomness: Floats
 
     def mirrored(self) -> World:
-        """The world of the mirror image."""
+        """Return the mirror image of this world."""
         return replace(
             self,
             place=self.place[::-1].copy(),
             schedule=self.schedule.mirrored(),
             noise=np.concatenate([self.noise[:, 4:], self.noise[:, :4]], axis=1),
-            chances=bouts.mirror_chances(self.chances),
+            bout_randomness=bouts.mirror_bout_randomness(self.bout_randomness),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class LarvaRecording:
-    """One larva under one condition; T steps of 1 ms after the warm-up.
+    """The recording of one larva under one condition: T steps of 1 ms after the warm-up.
 
     Attributes:
         condition: the stimulus condition.
-        seed: of all chance.
-        drive: the drive's short form; `drive.expand` gives x(t).
+        seed: seed of all random numbers.
+        drive: the short form of the drive; `drive.expand` computes x(t) from it.
         activity: float64 [T, N].
         pose: float64 [T, 3], x and y in mm and heading in rad, counter-clockwise positive.
         tail: float64 [T, 6], joint angles in rad, neck to tip; negative bends to the left.
-        direction: float64 [T, 2], rad, floor motion under the left and the right eye in the body's frame.
-        speed: float64 [T], mm/s.
-        contrast: float64 [T].
+        direction: float64 [T, 2], rad, direction of the floor's motion under the left and the right eye, in the body's
+            frame.
+        speed: float64 [T], mm/s, of the floor.
+        contrast: float64 [T], of the floor, from 0 to 1.
     """
 
     condition: str
@@ -93,7 +100,7 @@ class LarvaRecording:
 
 
 class Commands(NamedTuple):
-    """Indices of the neurons through which the circuit acts; left before right."""
+    """Indices of the neurons through which the circuit moves the body; left before right."""
 
     integrator: int
     nmlf: Integers  # [2]
@@ -102,7 +109,7 @@ class Commands(NamedTuple):
 
 
 class Traces(NamedTuple):
-    """What the closed loop writes down."""
+    """The arrays that the closed loop writes its results into."""
 
     responses: NDArray[np.uint16]  # [F, 8]
     activity: Floats  # [T, N]
@@ -116,7 +123,12 @@ class Traces(NamedTuple):
 
 
 def draw_world(condition: str, steps: int, seed: int) -> World:
-    """The world of `steps` ms; each source of chance has its own stream.
+    """Draw a world that lasts `steps` ms; every kind of random number has its own stream.
+
+    Args:
+        condition: the stimulus condition.
+        steps: length in ms, the warm-up included.
+        seed: seed of all random numbers.
 
     Raises:
         UnknownNameError: there is no such condition.
@@ -130,32 +142,41 @@ def draw_world(condition: str, steps: int, seed: int) -> World:
         texture=draw_texture(floor_rng),
         place=floor_rng.uniform(0.0, TEXTURE_SIZE * TEXTURE_PX_MM, size=(2, 2)),
         noise=noise_rng.normal(size=(frames, RESPONSES)),
-        chances=bouts.draw_chances(steps // SHORTEST_BOUT_INTERVAL_MS + 1, bout_rng),
+        bout_randomness=bouts.draw_bout_randomness(steps // SHORTEST_BOUT_INTERVAL_MS + 1, bout_rng),
     )
 
 
 def simulate(circuit: Circuit, condition: str, steps: int, seed: int) -> LarvaRecording:
-    """A larva's life of `steps` ms under one condition, after a warm-up of 500 ms.
+    """Simulate a larva under one condition, after a warm-up of 500 ms that is not recorded.
 
-    The result depends on nothing but the arguments; a shorter life is the beginning of a longer one.
+    The result depends on the arguments alone; a shorter recording is the beginning of a longer one.
+
+    Args:
+        circuit: the larva's circuit.
+        condition: the stimulus condition.
+        steps: length of the recording in ms.
+        seed: seed of all random numbers.
 
     Raises:
         UnknownNameError: there is no such condition.
         ValueError: the circuit lacks the neurons that move the larva.
     """
-    return live(circuit, draw_world(condition, steps + WARM_UP_MS, seed), condition, steps, seed)
+    return run_closed_loop(circuit, draw_world(condition, steps + WARM_UP_MS, seed), condition, steps, seed)
 
 
-def simulate_many(
-    circuit: Circuit, lives: Sequence[tuple[str, int]], steps: int, workers: int = 1
-) -> list[LarvaRecording]:
-    """Recordings of several (condition, seed), in their order, on `workers` threads."""
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda life: simulate(circuit, life[0], steps, life[1]), lives))
+def run_closed_loop(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
+    """Simulate a larva in a given world.
 
+    Args:
+        circuit: the larva's circuit.
+        world: its world, which covers the warm-up and `steps`.
+        condition: the stimulus condition, noted in the recording.
+        steps: length of the recording in ms.
+        seed: noted in the recording.
 
-def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) -> LarvaRecording:
-    """A larva's life in a given world that covers warm-up and `steps`."""
+    Raises:
+        ValueError: the circuit lacks the neurons that move the larva.
+    """
     N = len(circuit.neurons)
     traces = Traces(
         responses=np.empty((-(-steps // FRAME_MS), RESPONSES), np.uint16),
@@ -163,8 +184,8 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         pose=np.empty((steps, 3)),
         tail=np.empty((steps, SEGMENTS)),
         epoch=np.empty(steps, np.int64),
-        bout_step=np.full(len(world.chances), -1, np.int64),
-        bout_direction=np.zeros(len(world.chances), np.int8),
+        bout_step=np.full(len(world.bout_randomness), -1, np.int64),
+        bout_direction=np.zeros(len(world.bout_randomness), np.int8),
         initial_state=np.zeros(DRIVE_STATE_SIZE),
         initial_activity=np.zeros(N),
     )
@@ -172,7 +193,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
     _live(
         tables(circuit),
         _commands(circuit),
-        open_eyes(),
+        new_eyes(),
         initial_state(),
         world.texture,
         world.place.copy(),
@@ -180,7 +201,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         schedule.floor_velocity(),
         schedule.contrast,
         world.noise,
-        world.chances,
+        world.bout_randomness,
         traces,
     )
     kept = traces.bout_step >= 0
@@ -188,8 +209,8 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
         responses=traces.responses,
         bout_step=traces.bout_step[kept],
         bout_direction=traces.bout_direction[kept],
-        bout_phase=world.chances[kept][:, [bouts.START_SIN, bouts.START_COS]],
-        bout_strength=world.chances[kept][:, bouts.STRENGTH],
+        bout_phase=world.bout_randomness[kept][:, [bouts.START_SIN, bouts.START_COS]],
+        bout_strength=world.bout_randomness[kept][:, bouts.STRENGTH],
         initial_state=traces.initial_state,
         initial_activity=traces.initial_activity,
     )
@@ -207,7 +228,7 @@ def live(circuit: Circuit, world: World, condition: str, steps: int, seed: int) 
 
 
 def _commands(circuit: Circuit) -> Commands:
-    """The acting neurons, by group; within a group the left side comes first."""
+    """Find the neurons that move the body, by group; within a group the left side comes first."""
 
     def members(group: str, count: int) -> Integers:
         found = np.flatnonzero(np.asarray(circuit.groups) == group)
@@ -236,10 +257,10 @@ def _live(
     floor_velocity: Floats,
     contrast: Floats,
     noise: Floats,
-    chances: Floats,
+    bout_randomness: Floats,
     traces: Traces,
 ) -> None:
-    """The closed loop; `body` and `place` are carried along in place, results go to `traces`."""
+    """Run the closed loop; `body` and `place` are updated in place, and the results go to `traces`."""
     steps, N = traces.activity.shape
     activity, after, scratch = np.zeros(N), np.zeros(N), np.empty((5, N))
     state, x = np.zeros(DRIVE_STATE_SIZE), np.zeros(CHANNELS)
@@ -259,14 +280,14 @@ def _live(
             frame = t // FRAME_MS
             for eye in range(2):
                 side = 1.0 - 2.0 * eye  # the right eye sees the mirrored world
-                see(eyes, eye, frame, texture, place[eye], cosine, side * sine, contrast[epoch], counts)
+                process_frame(eyes, eye, frame, texture, place[eye], cosine, side * sine, contrast[epoch], counts)
                 for d in range(4):
-                    responses[4 * eye + d] = transmit(counts[d], noise[frame, 4 * eye + d])
+                    responses[4 * eye + d] = add_noise_and_quantise(counts[d], noise[frame, 4 * eye + d])
             if recorded >= 0:
                 traces.responses[recorded // FRAME_MS] = responses
 
-        if state[bouts.BOUT] == 0.0 and activity[commands.integrator] >= bouts.TIPPING_POINT:
-            a, chance = activity, chances[bout]
+        if state[bouts.BOUT] == 0.0 and activity[commands.integrator] >= bouts.BOUT_THRESHOLD:
+            a, chance = activity, bout_randomness[bout]
             direction = bouts.choose(a[nmlf[0]], a[nmlf[1]], a[lhb[0]], a[lhb[1]], chance[bouts.CHOICE])
             bouts.start(state, direction, chance[bouts.START_SIN], chance[bouts.START_COS], chance[bouts.STRENGTH])
             traces.bout_step[bout] = recorded

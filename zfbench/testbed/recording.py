@@ -1,8 +1,8 @@
-"""The canonical recording: the drive of five larvae, shipped with the package.
+"""The canonical recording, shipped with the package: the drive of five larvae, one for each condition.
 
-A closed loop with thresholds and choices amplifies rounding, so another processor would record another fish. What is
-fixed everywhere is therefore the drive, retinal responses and bouts, from which f* derives the activity anew: f*
-contracts differences, so activities agree across machines to `TOLERANCE`.
+A closed loop with thresholds and random choices amplifies rounding, so that another processor would record another
+larva. Therefore the drive (retinal responses and bouts) is fixed and shipped, and f* derives the activity from it anew.
+Differences of rounding die out under f*, so that activities agree between machines to `TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from zfbench.testbed.larva import simulate
 from zfbench.testbed.published import load as load_circuit
 from zfbench.testbed.stimulus import CONDITIONS
 
-GENERATOR_VERSION = 1  # rises when the closed loop, the retina or the stimuli change
+GENERATOR_VERSION = 1  # increased when the closed loop, the retina or the stimuli change
 STEPS = 100_000  # ms of each condition, after the larva has settled
 SEEDS = {condition: k for k, condition in enumerate(CONDITIONS)}
-PROBE_STEPS = tuple(range(9_999, STEPS, 10_000))
-TOLERANCE = 1e-6  # of activity, between machines
+PROBE_STEPS = tuple(range(9_999, STEPS, 10_000))  # ms at which the activity is committed, to compare machines
+TOLERANCE = 1e-6  # largest difference of an activity between machines; the full scale is 1
 
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Canon:
-    """What is committed beside the recording, to check machines and files against.
+class CommittedChecks:
+    """The committed values against which machines and files are checked.
 
     Attributes:
-        recording_sha256: of the drive recordings' content.
+        recording_sha256: hash of the content of the drive recordings.
         probes: activity [P, N] of each condition at `PROBE_STEPS`.
     """
 
@@ -50,17 +50,17 @@ class Canon:
 
 
 def record(condition: str, circuit: str = "published") -> DriveRecording:
-    """Run the larva of a condition from its seed."""
+    """Simulate the larva of a condition from its seed, and return its drive."""
     return simulate(load_circuit(circuit), condition, STEPS, SEEDS[condition]).drive
 
 
 @lru_cache(maxsize=2)
 def shipped(circuit: str = "published") -> Mapping[str, DriveRecording]:
-    """The shipped recordings by condition.
+    """Return the shipped recordings by condition.
 
     Raises:
         UnknownNameError: no recording of that circuit is shipped.
-        DamagedFileError: the package's file is not what was shipped.
+        DamagedFileError: the package's file is not the one that was shipped.
     """
     resource = files("zfbench.testbed") / "recordings" / f"{circuit}.npz"
     if not resource.is_file():
@@ -77,22 +77,22 @@ def shipped(circuit: str = "published") -> Mapping[str, DriveRecording]:
         ) from error
 
 
-def canon(circuit: str = "published") -> Canon:
-    """The committed hash and probes.
+def committed_checks(circuit: str = "published") -> CommittedChecks:
+    """Return the committed hash and the committed activity at `PROBE_STEPS`.
 
     Raises:
-        DamagedFileError: the package's file is not what was shipped.
+        DamagedFileError: the package's file is not the one that was shipped.
     """
     resource = files("zfbench.testbed") / "recordings" / f"{circuit}.json"
     try:
         content = json.loads(resource.read_text(encoding="utf-8"))
-        return Canon(content["recording_sha256"], {c: np.array(content["probes"][c]) for c in CONDITIONS})
+        return CommittedChecks(content["recording_sha256"], {c: np.array(content["probes"][c]) for c in CONDITIONS})
     except (OSError, ValueError, KeyError) as error:
         raise DamagedFileError(f"The shipped {circuit}.json is damaged ({error}); install zfbench again.") from error
 
 
 def sha256_of(recordings: Mapping[str, DriveRecording]) -> str:
-    """Content hash of recordings: names, types, shapes and bytes, independent of any file format."""
+    """Return the hash of the content of recordings: names, types, shapes and bytes, independent of any file format."""
     digest = hashlib.sha256()
     for condition in sorted(recordings):
         for f in fields(DriveRecording):
@@ -103,14 +103,20 @@ def sha256_of(recordings: Mapping[str, DriveRecording]) -> str:
 
 
 def differences(fresh: DriveRecording, known: DriveRecording) -> list[str]:
-    """The fields in which two recordings differ, bit for bit."""
+    """Return the names of the fields in which two recordings differ in any bit."""
     return [
         f.name for f in fields(DriveRecording) if not np.array_equal(getattr(fresh, f.name), getattr(known, f.name))
     ]
 
 
 def save(recordings: Mapping[str, DriveRecording], folder: Path, circuit: str = "published") -> None:
-    """Write the files that the package ships: the recordings, their hash and probes of the activity."""
+    """Write the files that the package ships: the recordings, their hash, and the activity at `PROBE_STEPS`.
+
+    Args:
+        recordings: recordings by condition.
+        folder: folder to write to; it exists.
+        circuit: name of the circuit.
+    """
     arrays: dict[str, Any] = {
         f"{condition}/{f.name}": getattr(recording, f.name)
         for condition, recording in recordings.items()

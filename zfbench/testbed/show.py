@@ -1,4 +1,4 @@
-"""Pictures of a recording: where the larva swam, what it saw, how its tail moved and what its neurons did."""
+"""Pictures of a recording: the larva's path, the stimulus, the movement of its tail and the activity of its neurons."""
 
 from __future__ import annotations
 
@@ -37,7 +37,14 @@ STYLE: dict[Any, Any] = {  # matplotlib types its keys as one long literal
 
 
 class Bout(NamedTuple):
-    """One bout as it is drawn; steps are milliseconds of the recording."""
+    """One bout in a picture; steps are milliseconds of the recording.
+
+    Attributes:
+        start: step at which the tail begins to beat.
+        end: step at which the tail stops beating.
+        settled: end of the glide, where the next bout begins or the recording ends.
+        direction: +1 left, 0 forward, -1 right.
+    """
 
     start: int
     end: int  # of the tail beat
@@ -46,26 +53,26 @@ class Bout(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the picture calls it."""
+        """The name of the direction in the picture."""
         return BOUTS[self.direction][0]
 
     @property
     def color(self) -> str:
-        """What the picture draws it in."""
+        """The colour of the bout in the picture."""
         return BOUTS[self.direction][1]
 
 
 def draw_recording(recording: LarvaRecording, path: Path, circuit: Circuit | None = None, seconds: float = 6.0) -> None:
-    """Save one picture of a recording as a PNG.
+    """Save one picture of a recording as a PNG file.
 
-    The left half shows the behaviour of the whole recording, the right half the stimulus, the movement and
-    the activity of every neuron during its first ``seconds``.
+    The left half shows the behaviour during the whole recording. The right half shows stimulus, movement and the
+    activity of every neuron during the first ``seconds``.
 
     Args:
         recording: one larva under one condition.
         path: the file to write; its folder exists.
-        circuit: the circuit it lived with, which names its neurons; by default the published one.
-        seconds: how much of the recording the right half shows, at most.
+        circuit: the circuit that it lived with, which names its neurons; by default the published one.
+        seconds: duration of the right half, at most.
 
     Raises:
         ValueError: the recording is not of that circuit.
@@ -140,7 +147,7 @@ def _outline(pose: Floats, tail_angles: Floats) -> Floats:
 
 
 def _draw_turns(axes: Axes, recording: LarvaRecording, bouts: list[Bout]) -> None:
-    """Draw how far each bout, with its glide, turned the larva; the last may be cut short and is left out."""
+    """Draw the turn of each bout with its glide; the last bout may be cut short and is left out."""
     heading = np.degrees(recording.pose[:, 2])
     complete = bouts[:-1]
     turns = [heading[bout.settled] - heading[bout.start] for bout in complete]
@@ -194,7 +201,7 @@ def _draw_time_course(
 
 
 def _draw_activity(axes: Axes, activity: Floats, circuit: Circuit, time: Floats) -> None:
-    """Draw every neuron, one lane a cell type, scaled to the largest activity of its lane.
+    """Draw every neuron, with one lane for each cell type, scaled to the largest activity of its lane.
 
     Cell types of more than two neurons have one lane for each side of the brain.
     """

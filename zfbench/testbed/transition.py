@@ -1,7 +1,7 @@
-"""f*, the true one-step map a(t) = f*(a(t-1), x(t)): written once, for closed loop, replay and oracle.
+"""The true one-step map f*, a(t) = f*(a(t-1), x(t)), written once for the closed loop, the replay and the oracle.
 
-The sums run over sparse tables in an order that is itself mirrored, so that a mirrored larva rounds alike and
-mirror symmetry holds to the last bit.
+`zfbench.testbed.circuit` states the equations. The sums run over sparse tables in an order that is itself mirrored, so
+that a mirrored larva rounds alike and the mirror symmetry holds to the last bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Indices = NDArray[np.uint32]  # unsigned, so that compiled code need not test fo
 
 
 class Tables(NamedTuple):
-    """A circuit as flat arrays; each list of terms is (target, sources..., value) column by column."""
+    """A circuit as flat arrays; each list of terms is stored column by column, as (target, sources..., value)."""
 
     sigmoid: NDArray[np.bool_]
     alpha: Floats
@@ -56,7 +56,7 @@ class Tables(NamedTuple):
 
 @lru_cache(maxsize=64)
 def tables(circuit: Circuit) -> Tables:
-    """The circuit's sparse form, in mirror-symmetric order."""
+    """Return the sparse form of a circuit, in mirror-symmetric order."""
     edges = _terms(circuit.weights, circuit.mirror, circuit.mirror)
     edge_start = np.searchsorted(edges[0], np.arange(len(circuit.neurons) + 1)).astype(np.uint32)
     across = circuit.drive_mirror
@@ -112,7 +112,15 @@ def _terms(
 
 @numba.njit(cache=True, nogil=True)
 def step(c: Tables, activity: Floats, drive: Floats, out: Floats, scratch: Floats) -> None:
-    """One millisecond of one larva, into `out` [N]; `scratch` [5, N] holds nothing between calls."""
+    """Advance the activity of one larva by 1 ms.
+
+    Args:
+        c: the circuit's tables.
+        activity: float64 [N], a(t-1).
+        drive: float64 [D], x(t).
+        out: float64 [N], receives a(t).
+        scratch: float64 [5, N], working memory without meaning between calls.
+    """
     N = activity.shape[0]
     u, omega, bias, leak, keep = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for i in range(N):
@@ -164,7 +172,7 @@ def _rollout(c: Tables, activity: Floats, drive: Floats, held: NDArray[np.bool_]
 
 
 def transition(circuit: Circuit, activity: Floats, drive: Floats) -> Floats:
-    """f*: the activity one step later.
+    """Compute the activity one step later, a(t) = f*(a(t-1), x(t)).
 
     Args:
         circuit: N neurons, D channels.
@@ -191,20 +199,20 @@ def rollout(
     clamp_mask: NDArray[np.bool_] | None = None,
     clamp_value: Floats | None = None,
 ) -> Floats:
-    """Roll f* over a drive, holding the clamped neurons after every step.
+    """Roll f* over a drive, holding the clamped neurons at their values after every step.
 
     Args:
         circuit: N neurons, D channels.
         activity: [B, N], before the first step.
         drive: [B, H, D].
-        clamp_mask: bool [B, N], the neurons held; None: none is.
-        clamp_value: [B, N], what they are held at, or [B, H, N], the course they follow.
+        clamp_mask: bool [B, N], the clamped neurons; None clamps none.
+        clamp_value: the values that they are held at: [B, N], constant in time, or [B, H, N], one for each step.
 
     Returns:
         float64 [B, H, N].
 
     Raises:
-        ValueError: the arrays do not fit the circuit or each other, or only one of the two clamps is given.
+        ValueError: the arrays do not fit the circuit or each other, or only one of the two clamp arguments is given.
     """
     activity = np.ascontiguousarray(activity, dtype=np.float64)
     drive = np.ascontiguousarray(drive, dtype=np.float64)
@@ -218,7 +226,7 @@ def rollout(
     value = np.zeros((B, N)) if clamp_value is None else np.asarray(clamp_value, dtype=np.float64)
     if held.shape != (B, N) or value.shape not in ((B, N), (B, H, N)):
         raise ValueError(f"the clamp has shapes {held.shape} and {value.shape}, expected {(B, N)} or {(B, H, N)}")
-    course = value if value.ndim == 3 else np.broadcast_to(value[:, None], (B, H, N))
+    values = value if value.ndim == 3 else np.broadcast_to(value[:, None], (B, H, N))
     out = np.empty((B, H, N))
-    _rollout(tables(circuit), activity, drive, held, np.ascontiguousarray(course), out)
+    _rollout(tables(circuit), activity, drive, held, np.ascontiguousarray(values), out)
     return out

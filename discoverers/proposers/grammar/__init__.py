@@ -1,1 +1,1 @@
-"""A typed grammar of per-group neuron models, rendered to plain Flax source."""
+"""A grammar of rate models of neuron groups, and a proposer that varies them without a language model."""

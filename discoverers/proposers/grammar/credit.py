@@ -1,4 +1,4 @@
-"""Which genes are worth changing, by what came of changing them in this search so far."""
+"""An estimate, from the search so far, of how often changing each gene lowers the loss."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from zfbench.records.recordings import TaskSpec
 
 
 def gene_credit(history: Sequence[Scored], spec: TaskSpec) -> dict[str, float]:
-    """Expected rate of success of changing each gene, (1 + successes) / (2 + trials): its posterior mean.
+    """Return the expected success rate of changing each gene, (1 + successes) / (2 + trials), a posterior mean.
 
-    A trial is a program that differs in the gene from the last of its parents; it succeeds when its loss is lower.
-    Parents that the grammar did not write teach nothing, nor do those that failed.
+    A trial is a program that differs in the gene from the last of its parents; it is a success if its loss is lower.
+    Parents that failed, or that the grammar did not write, are not counted.
     """
     scored = {entry.program.id: entry for entry in history}
     trials, successes = dict.fromkeys(BLOCK_GENES, 0), dict.fromkeys(BLOCK_GENES, 0)

@@ -1,8 +1,7 @@
-"""What the grammar varies: one choice per gene for every neuron group, and how the program is trained.
+"""The genotype that the grammar varies: one choice per gene for every neuron group, and the training of the program.
 
-A genotype holds no numbers that could be tuned: constants are trainable parameters of the rendered program.
-Searching over structure and fitting the constants found models ten times better than mutating the constants
-as well.
+A genotype contains no numbers that could be tuned, because constants are trainable parameters of the rendered program.
+Searching over structure while constants are fitted found models ten times better than mutating the constants too.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from zfbench.records.recordings import TaskSpec
 
 Choice = str | int | float
 
-VERSION = 2  # rises when a genotype comes to mean another program, or equal draws to give another genotype
+VERSION = 2  # rises when a genotype begins to mean another program, or equal random draws give another genotype
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,14 @@ BLOCK_GENES: dict[str, tuple[Choice, ...]] = {
     "modulation": ("none", "gain", "gate"),
     "memory": ("none", "adaptation", "gain_control", "gated", "oscillator"),
 }
-INSERTED = ("width", "gate", "modulation", "memory")  # genes whose first choice leaves a part out; parts begin at zero
+OPTIONAL_GENES = ("width", "gate", "modulation", "memory")  # their first choice leaves a part out
 TRAINING_GENES: dict[str, tuple[Choice, ...]] = {"loss": tuple(LOSSES), "learning_rate": LEARNING_RATES}
 ROLLOUT_RATE = TrainingChoice(loss="rollout").resolve(recurrent=True, updates=0)[1]
 
 
 @dataclass(frozen=True)
 class Genotype:
-    """A point of the grammar.
+    """A program of the grammar, as a block for each neuron group and the choices of its training.
 
     Attributes:
         blocks: (group, block) in the task's order of groups.
@@ -86,39 +85,45 @@ class Genotype:
 
     @property
     def recurrent(self) -> bool:
-        """Whether any neuron remembers more than its activity."""
+        """True if any neuron has memory beyond its activity."""
         return any(block.memory != "none" for _, block in self.blocks)
 
-    def settled(self) -> Genotype:
-        """This genotype, with memory trained by rollouts at no more than their usual rate.
+    def with_suitable_training(self) -> Genotype:
+        """Return this genotype, trained by rollouts at no more than their usual learning rate if it has memory.
 
-        Single steps give memory no signal: see `TrainingChoice.resolve`.
+        Training on single steps gives no gradient to memory, as `TrainingChoice.resolve` explains.
         """
         if not self.recurrent or self.loss == "rollout":
             return self
         return replace(self, loss="rollout", learning_rate=min(self.learning_rate, ROLLOUT_RATE))
 
     def block(self, group: str) -> Block:
-        """The model of a group."""
+        """Return the block of a group."""
         return dict(self.blocks)[group]
 
     def with_gene(self, groups: Iterable[str], gene: str, choice: Choice) -> Genotype:
-        """This genotype with one gene of some groups replaced."""
+        """Return this genotype with one gene of some groups replaced.
+
+        Args:
+            groups: the groups.
+            gene: name of the gene.
+            choice: the new choice.
+        """
         chosen, change = set(groups), cast("dict[str, Any]", {gene: choice})
         blocks = ((g, replace(b, **change) if g in chosen else b) for g, b in self.blocks)
         return replace(self, blocks=tuple(blocks))
 
     def to_json(self) -> str:
-        """One line of canonical JSON."""
+        """Return one line of canonical JSON."""
         blocks = {group: [getattr(block, gene) for gene in BLOCK_GENES] for group, block in self.blocks}
         return json.dumps({"blocks": blocks, "loss": self.loss, "learning_rate": self.learning_rate})
 
     @classmethod
     def from_json(cls, text: str) -> Genotype:
-        """The inverse of `to_json`.
+        """Read the form that `to_json` returns.
 
         Raises:
-            ValueError: not the JSON of a genotype, or a choice that the grammar does not have.
+            ValueError: the text is not the JSON of a genotype, or has a choice that the grammar does not have.
         """
         try:
             content: dict[str, Any] = json.loads(text)
@@ -141,12 +146,12 @@ class Genotype:
 
 
 def default_genotype(spec: TaskSpec) -> Genotype:
-    """Leaky sigmoid units that read all allowed inputs: where a search begins."""
+    """Return the genotype that searches start from: leaky sigmoid units that read all allowed inputs."""
     return Genotype(tuple((group, Block()) for group in dict.fromkeys(spec.groups)))
 
 
 def block_genes(spec: TaskSpec) -> dict[str, tuple[Choice, ...]]:
-    """The genes that mean something in a task: without drive there is nothing to modulate by."""
+    """Return the genes that have an effect in a task: without drive, modulation has none."""
     return {gene: choices for gene, choices in BLOCK_GENES.items() if gene != "modulation" or spec.drive}
 
 

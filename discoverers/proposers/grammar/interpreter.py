@@ -1,9 +1,10 @@
-"""Every program of the grammar at once: one program that reads from its parameters which parts count for whom.
+"""One program that computes any program of the grammar, selected by parameters that say which parts each neuron has.
 
-What is a constant in a rendered program, the groups that make a choice, is here a row of the parameter `genes`, which
-no gradient reaches. The lines of the step are those of all rendered programs, so a rendered program and the
-interpreter with its genes do the same arithmetic; but this source never changes, so that it is compiled once. There
-is one for programs with hidden state, and a smaller one for those without.
+In a rendered program, constants list the groups that make a choice. In the interpreter, rows of the parameter `genes`
+say the same, and no gradient reaches them. The lines of the step are those of all rendered programs, so a rendered
+program and the interpreter with its genes do the same arithmetic. The source of the interpreter never changes, however,
+so that it is compiled only once. There is one interpreter for programs with hidden state, and a smaller one for those
+without.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, Members, step_lines
+from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, GroupSelection, step_lines
 from zfbench.discoverers.proposers.grammar.genotype import Choice, Genotype
 from zfbench.discoverers.proposers.grammar.render import INDENT, write
 from zfbench.records.recordings import TaskSpec
 
-GENES = "genes"  # the parameter
+GENES = "genes"  # name of the parameter
 MEMBERS = '''\
     def members(self, row):
         """Whether each neuron makes the choice of a row of the genes: [N]."""
@@ -24,19 +25,19 @@ MEMBERS = '''\
 '''
 
 
-class Interpreter(Members):
-    """The source of the interpreter, and the genes that make it a given program.
+class Interpreter(GroupSelection):
+    """The source of the interpreter, and the genes that turn it into a given program.
 
     Attributes:
         source: a program of the contract.
     """
 
     def __init__(self, recurrent: bool) -> None:
-        """Leave memory out unless recurrent."""
+        """Write the source, without memory unless `recurrent` is True."""
         super().__init__()
         self._recurrent = recurrent
-        self._rows: list[tuple[str, tuple[Choice, ...]]] = []  # who makes these choices of a gene
-        step_lines(self)  # asks for all of them
+        self._rows: list[tuple[str, tuple[Choice, ...]]] = []  # gene and choices of each row
+        step_lines(self)  # adds a row for every selection of groups
         self.source = self._write(len(self._rows) + 1)
 
     def _write(self, rows: int) -> str:
@@ -53,7 +54,7 @@ class Interpreter(Members):
         )
 
     def find(self, gene: str, choices: tuple[Choice, ...]) -> str:
-        """The row of the genes."""
+        """Return the number of the row of the genes that says which neurons make these choices."""
         if gene == "memory" and not self._recurrent:
             return ""
         if (gene, choices) not in self._rows:
@@ -61,6 +62,9 @@ class Interpreter(Members):
         return str(self._rows.index((gene, choices)))
 
     def genes(self, genotype: Genotype, spec: TaskSpec) -> NDArray[np.float32]:
-        """Who makes which choice in a program: [rows, N]; the last row is everyone."""
+        """Return the genes of a program, [rows, N]: True if the neuron makes the choice of the row.
+
+        The last row is True for every neuron.
+        """
         chosen = [[getattr(genotype.block(g), gene) in choices for g in spec.groups] for gene, choices in self._rows]
         return np.asarray([*chosen, [True] * len(spec.groups)], np.float32)

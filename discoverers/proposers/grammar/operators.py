@@ -1,4 +1,4 @@
-"""How a child genotype comes of its parents: every operator returns the child and a line on what it did."""
+"""Operators that make a child genotype from its parents; each returns the child and a line on the change."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, INSERTED, TRAINING_GENES, Choice, Genotype
+from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, OPTIONAL_GENES, TRAINING_GENES, Choice, Genotype
 
 Genes = Mapping[str, tuple[Choice, ...]]
-Credit = Mapping[str, float]  # relative odds of drawing each gene; 1 where none is given
+Credit = Mapping[str, float]  # relative odds of drawing each gene; 1 if none is given
 Child = tuple[Genotype, str]
 
-ATTENTION = 0.8  # share of the draws that go by blame; the rest are uniform, since blame can be wrong
-KINDS = {"one group": 0.5, "all groups": 0.2, "simplify": 0.15, "training": 0.15}  # how often a mutation is of each
+BLAME_SHARE = 0.8  # share of the draws in proportion to the groups' errors; the rest are uniform
+MUTATION_ODDS = {
+    "one group": 0.5,
+    "all groups": 0.2,
+    "simplify": 0.15,
+    "training": 0.15,
+}  # how often a mutation is of each
 
 
 def mutate(
     genotype: Genotype, genes: Genes, blame: Mapping[str, float], credit: Credit, rng: np.random.Generator
 ) -> Child:
-    """Replace one gene of one group, one gene of all groups, or a choice of the training; or take a part away."""
-    kind = tuple(KINDS)[rng.choice(len(KINDS), p=tuple(KINDS.values()))]
+    """Replace a gene of one group, a gene of all groups, or a choice of the training; or remove an optional part.
+
+    Args:
+        genotype: the parent.
+        genes: choices of each gene.
+        blame: share of the error by group; empty if it is unknown.
+        credit: relative odds of drawing each gene.
+        rng: generator of the draws.
+
+    Returns:
+        The child, and a description of the change.
+    """
+    kind = tuple(MUTATION_ODDS)[rng.choice(len(MUTATION_ODDS), p=tuple(MUTATION_ODDS.values()))]
     if kind == "all groups":
         return replace_everywhere(genotype, genes, credit, rng)
     if kind == "training":
         return change_training(genotype, rng)
-    parts = inserted(genotype)
+    parts = optional_parts(genotype)
     if kind == "simplify" and parts:
         return simplify(genotype, parts, rng)
     return replace_gene(genotype, genes, blame, credit, rng)
@@ -37,7 +53,18 @@ def mutate(
 def replace_gene(
     genotype: Genotype, genes: Genes, blame: Mapping[str, float], credit: Credit, rng: np.random.Generator
 ) -> Child:
-    """Give one group another choice of one gene; groups to blame are drawn more often."""
+    """Give one group another choice of one gene; groups with a larger share of the error are drawn more often.
+
+    Args:
+        genotype: the parent.
+        genes: choices of each gene.
+        blame: share of the error by group; empty if it is unknown.
+        credit: relative odds of drawing each gene.
+        rng: generator of the draws.
+
+    Returns:
+        The child, and a description of the change.
+    """
     group = genotype.groups[rng.choice(len(genotype.groups), p=group_odds(genotype.groups, blame))]
     gene = _draw_gene(genes, credit, rng)
     old = getattr(genotype.block(group), gene)
@@ -46,20 +73,41 @@ def replace_gene(
 
 
 def replace_everywhere(genotype: Genotype, genes: Genes, credit: Credit, rng: np.random.Generator) -> Child:
-    """Give all groups the same choice of one gene, one that at least one group did not have."""
+    """Give all groups the same choice of one gene, one that at least one group did not have.
+
+    Args:
+        genotype: the parent.
+        genes: choices of each gene.
+        credit: relative odds of drawing each gene.
+        rng: generator of the draws.
+
+    Returns:
+        The child, and a description of the change.
+    """
     gene = _draw_gene(genes, credit, rng)
     present = {getattr(block, gene) for _, block in genotype.blocks}
     new = _draw([choice for choice in genes[gene] if present != {choice}], rng)
     return genotype.with_gene(genotype.groups, gene, new), f"all groups: {gene} -> {new}"
 
 
-def inserted(genotype: Genotype) -> list[tuple[str, str]]:
-    """The parts that a program could do without, as (group, gene)."""
-    return [(g, gene) for g, block in genotype.blocks for gene in INSERTED if getattr(block, gene) != _without(gene)]
+def optional_parts(genotype: Genotype) -> list[tuple[str, str]]:
+    """Return the optional parts that a genotype has, as (group, gene)."""
+    return [
+        (g, gene) for g, block in genotype.blocks for gene in OPTIONAL_GENES if getattr(block, gene) != _without(gene)
+    ]
 
 
 def simplify(genotype: Genotype, parts: Sequence[tuple[str, str]], rng: np.random.Generator) -> Child:
-    """Take one of these parts out of its group."""
+    """Remove one of these parts from its group.
+
+    Args:
+        genotype: the parent.
+        parts: optional parts, as (group, gene).
+        rng: generator of the draw.
+
+    Returns:
+        The child, and a description of the change.
+    """
     group, gene = _draw(parts, rng)
     return genotype.with_gene([group], gene, _without(gene)), f"{group}: without {gene}"
 
@@ -76,8 +124,17 @@ def change_training(genotype: Genotype, rng: np.random.Generator) -> Child:
 def crossover(base: Genotype, other: Genotype, blame: Mapping[str, float], rng: np.random.Generator) -> Child:
     """Take each group's block from either parent, and the training of one of them.
 
-    A group comes from `other` with odds of one half; when blame is known, in proportion to the group's share
-    of the error of `base`, so that what works is kept.
+    A group comes from `other` with a probability of one half. If the shares of the error are known, the probability is
+    proportional to the group's share of the error of `base`, so that good blocks are kept.
+
+    Args:
+        base: the parent to start from.
+        other: the other parent.
+        blame: share of the error of `base` by group; empty if it is unknown.
+        rng: generator of the draws.
+
+    Returns:
+        The child, and a description of the change.
     """
     odds = np.clip(0.5 * len(base.groups) * group_odds(base.groups, blame), 0.0, 0.9)
     taken = [group for group, p in zip(base.groups, odds, strict=True) if rng.random() < p]
@@ -90,12 +147,12 @@ def crossover(base: Genotype, other: Genotype, blame: Mapping[str, float], rng: 
 
 
 def group_odds(groups: tuple[str, ...], blame: Mapping[str, float]) -> NDArray[np.float64]:
-    """Odds of drawing each group, summing to one; uniform where no known group is to blame."""
+    """Return the odds of drawing each group, which sum to one; uniform if the shares of the error are unknown."""
     uniform = np.full(len(groups), 1 / len(groups))
     shares = np.array([blame.get(group, 0.0) for group in groups])
     if shares.sum() == 0:
         return uniform
-    return (1 - ATTENTION) * uniform + ATTENTION * shares / shares.sum()
+    return (1 - BLAME_SHARE) * uniform + BLAME_SHARE * shares / shares.sum()
 
 
 def _without(gene: str) -> Choice:

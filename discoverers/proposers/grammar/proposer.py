@@ -1,4 +1,4 @@
-"""The grammar as a proposer: parse the parents, vary them, render the child. Needs no language model."""
+"""A proposer that varies programs of the grammar, without a language model."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from zfbench.records.program import Program
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING
 
-DRAWS = 20  # attempts at a program that was not proposed before
-REWRITES = 3  # genes that a rewrite replaces
+DRAWS = 20  # number of attempts at a program that was not proposed before
+REWRITES = 3  # number of genes that a rewrite replaces
 
 
 class GrammarProposer(Proposer):
-    """Varies per-group blocks of rate models; proposes only valid programs.
+    """A proposer that varies the blocks of rate models group by group; all its programs are valid.
 
-    A parent that the grammar did not write counts as the default genotype. `mutate` and `repair` replace one
-    gene or take a part away, `rewrite` replaces several genes, `recombine` crosses the last two parents group by
-    group. Hints of the form `blame:MN=0.4,nMLF=0.3` turn its attention to these groups of the last parent; genes whose
-    changes helped more often so far are drawn more often.
+    A parent that the grammar did not write is replaced by the default genotype. The operators `mutate` and `repair`
+    replace one gene or remove a part, `rewrite` replaces several genes, and `recombine` takes the block of each group
+    from one of the last two parents. Hints of the form `blame:MN=0.4,nMLF=0.3` give the groups' shares of the error of
+    the last parent, and groups with a larger share are changed more often. Genes whose changes lowered the loss more
+    often so far are drawn more often, too.
 
     Attributes:
-        bound: nothing; the grammar is free.
-        trusted: its blocks are all known.
-        identity: nothing; it has no settings.
-        version: of the grammar.
+        bound: nothing, because the grammar is free.
+        trusted: True, because all its blocks are known.
+        identity: nothing, because it has no settings.
+        version: version of the grammar.
     """
 
     bound = NOTHING
@@ -54,7 +55,7 @@ class GrammarProposer(Proposer):
         self._interpreters = {recurrent: Interpreter(recurrent) for recurrent in (False, True)}
 
     def interpret(self, program: Program) -> Interpretation | None:
-        """The program as genes of the interpreter; None when the grammar did not write it."""
+        """Return the program as genes of the interpreter; None if the grammar did not write it."""
         genotype = parse(program.source, self._spec)
         if genotype is None:
             return None
@@ -67,13 +68,22 @@ class GrammarProposer(Proposer):
         )
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
-        """A child of the parents that was not proposed before, unless none is found in a few draws."""
+        """Return a child of the parents that was not proposed before, or any child if a few draws find no new one.
+
+        Args:
+            request: the request, with hints.
+            context: the parents, the known programs and the history.
+            rng: generator of the draws.
+
+        Returns:
+            The program, with its changes as the summary.
+        """
         default = default_genotype(self._spec)
         parents = [parse(p.program.source, self._spec) or default for p in context.parents] or [default]
         to_blame, credit = blame(request.hints), gene_credit(context.history, self._spec)
         for _ in range(DRAWS):
             child, summary = self._vary(request.operator, parents, to_blame, credit, rng)
-            source = render(child.settled())
+            source = render(child.with_suitable_training())
             if Program(source).id not in context.known:
                 break
         return Proposal(source, summary)

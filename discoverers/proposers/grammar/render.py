@@ -1,8 +1,8 @@
-"""From a genotype to the source of a program, and back.
+"""Rendering of a genotype as the source of a program, and reading of a source as a genotype.
 
-The program computes all neurons at once and gives each group its choice by masks, so that it compiles as fast
-as a program with one block for all. Only the choices that occur are written down, so that equal models have
-equal sources. Numbers of one name start alike in all programs, whichever neurons they count for.
+The program computes all neurons at once and selects the choice of each group with masks, so that it compiles as fast as
+a program with one block for all. Only choices that occur are written, so that equal models have equal sources.
+Parameters of one name have the same initial values in all programs, whichever neurons use them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import re
 
-from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, PATTERNS, Members, Size, step_lines
+from zfbench.discoverers.proposers.grammar.blocks import EVERYONE, PATTERNS, GroupSelection, Size, step_lines
 from zfbench.discoverers.proposers.grammar.genotype import Choice, Genotype
 from zfbench.records.program import normalise
 from zfbench.records.recordings import TaskSpec
@@ -79,10 +79,10 @@ MEMBERS = '''\
 
 
 def render(genotype: Genotype) -> str:
-    """The source of the program, one text for each genotype."""
+    """Return the source of the program, one text for each genotype."""
     training = f"training = dict(loss={json.dumps(genotype.loss)}, learning_rate={genotype.learning_rate})\n"
     return write(
-        Choices(genotype),
+        GenotypeSelection(genotype),
         title="One step of every neuron, by the block of its group.",
         mark=MARK + genotype.to_json(),
         prologue=training,
@@ -91,13 +91,25 @@ def render(genotype: Genotype) -> str:
     )
 
 
-def write(who: Members, title: str, mark: str, prologue: str, members: str, opening: str) -> str:
-    """A whole program, from who makes which choice and from how it tells who does."""
-    step = step_lines(who)
+def write(selection: GroupSelection, title: str, mark: str, prologue: str, members: str, opening: str) -> str:
+    """Return a whole program.
+
+    Args:
+        selection: groups that make each choice.
+        title: docstring of the program.
+        mark: comment below the docstring.
+        prologue: lines before the constants.
+        members: source of the method that tells which neurons belong to groups.
+        opening: first lines of the step.
+
+    Returns:
+        The source.
+    """
+    step = step_lines(selection)
     head = HEAD.format(
         title=title,
         mark=mark,
-        constants=prologue + "".join(f"{name} = {text}\n" for name, text in who.named.items()),
+        constants=prologue + "".join(f"{name} = {text}\n" for name, text in selection.named.items()),
         state=step.initial_state,
         members=members,
         wiring="".join(f"{INDENT}{line}\n" for line in step.wiring),
@@ -108,28 +120,31 @@ def write(who: Members, title: str, mark: str, prologue: str, members: str, open
 
 
 def count_numbers(genotype: Genotype, spec: TaskSpec) -> int:
-    """How many trainable numbers the program has, those of neurons that they do not count for included."""
-    who = Choices(genotype)
-    step_lines(who)
+    """Return the number of trainable numbers of the program, including those of neurons that do not use them."""
+    selection = GenotypeSelection(genotype)
+    step_lines(selection)
     N, D = len(spec.neurons), len(spec.drive)
     sizes = {"M": N + D, "M - N": D}
 
     def length(size: Size) -> int:
         return size if isinstance(size, int) else sizes[size]
 
-    shared = PATTERNS * (N + D) if who("coupling", "low_rank") else 0
-    return shared + N * sum(math.prod(map(length, shape)) for shape in who.shapes.values())
+    shared = PATTERNS * (N + D) if selection("coupling", "low_rank") else 0
+    return shared + N * sum(math.prod(map(length, shape)) for shape in selection.shapes.values())
 
 
-class Choices(Members):
-    """Who makes a choice in a genotype: everyone, a constant that lists the groups, or nobody."""
+class GenotypeSelection(GroupSelection):
+    """The groups that make a choice in a genotype, as constants that list their names."""
 
     def __init__(self, genotype: Genotype) -> None:
         super().__init__()
         self._blocks = genotype.blocks
 
     def find(self, gene: str, choices: tuple[Choice, ...]) -> str:
-        """See `Members.find`."""
+        """Return the text of a tuple with the names of the groups.
+
+        It is `EVERYONE` for all groups, and empty for none.
+        """
         groups = [group for group, block in self._blocks if getattr(block, gene) in choices]
         if len(groups) == len(self._blocks):
             return EVERYONE
@@ -137,9 +152,10 @@ class Choices(Members):
 
 
 def parse(source: str, spec: TaskSpec) -> Genotype | None:
-    """The genotype that a source was rendered from; None when it was written otherwise or for other groups.
+    """Return the genotype that a source was rendered from; None if it was written otherwise or for other groups.
 
-    The comment alone is not believed: an edited program may carry the genotype of what it was before.
+    The comment in the source is not trusted alone, because an edited program may carry the genotype of its earlier
+    form.
     """
     line = re.search(f"^{re.escape(MARK)}(.*)$", source, re.MULTILINE)
     if line is None:

@@ -1,181 +1,213 @@
-"""Chat with an OpenAI-compatible endpoint: retries with back-off, and every token accounted for.
+"""Chat with an OpenAI-compatible endpoint: retries with growing waits, and a plain word where retrying is useless.
 
-Before a call its worst case is compared with what is left; a call that does not fit is not made. An answer is
-charged what the endpoint says it used, and its worst case when the endpoint does not say, or when the answer was
-lost on the way: it may have been paid for. With prices, money is reserved and charged in the same way.
+What an endpoint refuses is of three kinds. What may pass (429, 5xx, lost answers) is tried again. What concerns one
+prompt (too long, filtered) ends the proposal. What will not change (key, model, quota, a field that it does not know)
+ends the run, see `ProposerUnavailableError`.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.protocols.proposer import ProposalError
+from zfbench.discoverers.proposers.llm.account import Account, Message, most_read, used
+from zfbench.discoverers.proposers.llm.endpoint import Endpoint, key_of_environment
+from zfbench.discoverers.proposers.llm.reply import NoCompletionError, Reply, quote, read_error, read_reply
+from zfbench.records.evaluation import Exchange
 from zfbench.records.spend import NOTHING, Spend
 
-KEYS = ("ZFBENCH_LLM_API_KEY", "OPENAI_API_KEY")  # environment variables, the first that is set counts
-OVERHEAD = 64  # tokens of a message beside its text, at most
-MILLION = 1_000_000  # tokens that a price is for
 LONGEST_WAIT = 60.0  # seconds between two attempts
+PASSING = (408, 409, 425, 429)  # refusals below 500 that may pass
+LIMIT, NEWER_LIMIT = "max_tokens", "max_completion_tokens"  # names of the most tokens of an answer
+OF_ONE_PROMPT = ("context_length", "content_filter", "content_policy", "string_above_max_length", "too_large")
+FINAL = (
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_request",
+    "model_not_found",
+    "authentication",
+    "permission",
+    "billing",
+)
+UNKNOWN = ("unsupported", "not supported", "unrecognized", "unknown", "not permitted")
+OPTIONAL = ("temperature", "seed", "top_p")  # fields that an endpoint may not know
 
-Message = dict[str, str]
 
-
-def most_read(messages: list[Message]) -> int:
-    """The most tokens that a prompt can have: a token is at least one byte."""
-    return sum(len(m["content"].encode(errors="replace")) + OVERHEAD for m in messages)
-
-
-@dataclass
-class Endpoint:
-    """Where a model is and how it is asked.
+@dataclass(frozen=True)
+class _Trouble:
+    """Why an attempt brought no answer.
 
     Attributes:
-        model: its name.
-        base_url: of the endpoint; None: the SDK's default.
-        temperature: None leaves it to the endpoint.
-        answer_tokens: most tokens of an answer.
-        timeout: seconds of one attempt, from its first byte to its last.
-        attempts: at most so many of each call.
-        input_price, output_price: of a million tokens read and written; None: unknown, and no money is counted.
-        extra: further fields of every request; None as a value leaves a default field out.
-        sleep: waits so many seconds.
+        problem: what the endpoint did, as a predicate.
+        wait: seconds that it asked for before the next attempt; None if it did not.
+        final: whether it will refuse for ever.
+        prompt: whether it refuses this prompt alone.
+        advice: what to do about a final refusal.
     """
 
-    model: str
-    base_url: str | None = None
-    temperature: float | None = 1.0
-    answer_tokens: int = 8_000
-    timeout: float = 300.0
-    attempts: int = 4
-    input_price: float | None = None
-    output_price: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    sleep: Callable[[float], None] = time.sleep
+    problem: str
+    wait: float | None = None
+    final: bool = False
+    prompt: bool = False
+    advice: str = ""
 
-    def __post_init__(self) -> None:
-        if self.base_url is not None and urlsplit(self.base_url).username is not None:
-            raise ZfbenchError(f"Leave the key out of base_url and set {KEYS[0]} in the environment.")
-        self._check_prices()
-        key = next((key for name in KEYS if (key := os.environ.get(name, "").strip())), None)
-        if key is None:
-            raise ZfbenchError(f"The proposer 'llm' needs a key in {' or '.join(KEYS)}; any word for a local server.")
-        if not (key.isascii() and key.isprintable()):  # the error of an unfit header would quote it
-            raise ZfbenchError("The key of the proposer 'llm' holds characters that no HTTP header can; copy it anew.")
+
+class Client:
+    """An endpoint with the key that it is asked with; may be used from several threads.
+
+    Raises:
+        ZfbenchError: there is no key, the package openai is missing, or proxy or certificates cannot be used.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._key = key_of_environment()
         try:
             import openai
+
+            from zfbench.discoverers.proposers.llm.attempt import LostAnswerError, check_environment, complete
         except ImportError as error:
             raise ZfbenchError("The proposer 'llm' needs the openai package; pip install 'zfbench[llm]'.") from error
-        self._openai, self._key = openai, key
+        check_environment()
+        self._refusal, self._lost, self._complete = openai.APIStatusError, LostAnswerError, complete
+        self._limit = LIMIT
 
-    def _check_prices(self) -> None:
-        prices = (self.input_price, self.output_price)
-        if prices == (None, None):
-            return
-        for name, price in zip(("input_price", "output_price"), prices, strict=True):
-            if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
-                raise ZfbenchError(
-                    f"The setting {name} is {price}; give both prices, as numbers of at least 0 per million tokens."
-                )
-
-    def cost(self, read: int, written: int) -> Spend:
-        """What so many tokens of prompts and of answers are charged."""
-        money = (read * (self.input_price or 0.0) + written * (self.output_price or 0.0)) / MILLION
-        return Spend(tokens=read + written, money=money)
-
-    def ask(self, messages: list[Message], seed: int, account: Account) -> str:
+    def ask(self, messages: list[Message], seed: int, account: Account) -> Reply:
         """One answer.
 
         Raises:
-            ProposalError: the endpoint refused for good, gave no answer in so many attempts, or the next attempt
-                might exceed the account.
+            ProposalError: the endpoint gave no answer in so many attempts, or the next attempt might exceed the
+                account.
+            ProposerUnavailableError: the endpoint refused, and will refuse again.
         """
-        from zfbench.discoverers.proposers.llm.attempt import LostAnswerError, complete
+        worst = self._endpoint.cost(most_read(messages), self._endpoint.answer_tokens)
+        told = ""
+        for attempt in range(self._endpoint.attempts):
+            if unit := account.missing(worst):
+                begin = f"{told}; another" if told else "Another"
+                message = f"{begin} call to the language model might exceed the {unit} reserved for this proposal."
+                raise account.failure(message, answered=not told)
+            result = self._attempt(messages, seed, worst, account)
+            if isinstance(result, Reply):
+                return result
+            told = f"The endpoint {self._endpoint.url} {result.problem}"
+            if result.final:
+                raise account.unavailable(f"{told}. {result.advice}")
+            if result.prompt:
+                raise account.failure(f"{told}.", answered=False)
+            if attempt + 1 < self._endpoint.attempts:
+                self._endpoint.sleep(min(2.0**attempt if result.wait is None else result.wait, LONGEST_WAIT))
+        raise account.failure(f"{told}, {self._endpoint.attempts} times.", answered=False)
 
-        worst = self.cost(most_read(messages), self.answer_tokens)
-        fields = {"temperature": self.temperature, "max_tokens": self.answer_tokens, "seed": seed, **self.extra}
-        body = {name: value for name, value in fields.items() if value is not None}
-        request = {"model": self.model, "messages": messages, "extra_body": body}
-        problem = "was not asked"
-        for attempt in range(self.attempts):
-            account.require(worst)
-            try:
-                completion = complete(self._key, self.base_url, self.timeout, request)
-            except self._openai.APIStatusError as error:
-                problem = f"answered {error.status_code}"
-                if error.status_code not in (408, 409, 429) and error.status_code < 500:
-                    raise account.failure(f"The endpoint {problem}: {self._brief(error)}.") from error
-                wait = _asked_to_wait(error.response.headers.get("retry-after"))
-            except (LostAnswerError, self._openai.APIResponseValidationError, ValueError) as error:
-                # Late, endless and cut answers, and bodies that are no JSON: they may have been written and billed.
-                # A refused connection was not, but cannot be told apart from one that broke later.
-                account.charge(worst)
-                problem, wait = f"gave no whole answer ({self._brief(error)})", None
-            else:
-                return self._content(completion, worst, account)
-            if attempt + 1 < self.attempts:
-                self.sleep(min(2.0**attempt if wait is None else wait, LONGEST_WAIT))
-        raise account.failure(f"The endpoint {problem}, {self.attempts} times.")
+    def _attempt(self, messages: list[Message], seed: int, worst: Spend, account: Account) -> Reply | _Trouble:
+        """A reply, or why there is none; what it used up is charged, and the call is noted down."""
+        before = account.spent
+        result = self._try(messages, seed, worst, account)
+        if isinstance(result, Reply):
+            answer, ending = result.text, "cut at the limit of tokens" if result.cut else "whole"
+        else:
+            answer, ending = "", result.problem
+        note = f"{ending}; {account.spent.tokens - before.tokens:,} tokens charged"
+        sent = tuple((message["role"], message["content"]) for message in messages)
+        account.exchanges.append(Exchange(sent, answer, note))
+        return result
 
-    def _brief(self, error: Exception) -> str:
-        """What an error says, without the key: endpoints, and libraries too, quote the header that holds it."""
-        return " ".join(str(error).replace(self._key, "[key]").split())[:200] or type(error).__name__
+    def _try(self, messages: list[Message], seed: int, worst: Spend, account: Account) -> Reply | _Trouble:
+        """A reply, or why there is none; what it used up is charged."""
+        try:
+            reply = read_reply(self._post(messages, seed))
+        except self._refusal as error:
+            return self._refused(error)
+        except NoCompletionError as error:
+            free = error.refused and error.usage is None  # an error is no answer; any other body may have been billed
+            account.charge(NOTHING if free else used(self._endpoint, error.usage, worst, 0))
+            problem = f"answered {error}"
+            return self._judged(problem, f"{error.code} {problem}", error.refused and _is_final(error.code))
+        except self._lost as error:
+            account.charge(worst if error.sent else NOTHING)
+            return _Trouble(f"gave no whole answer ({quote(self._hidden(str(error)))})")
+        account.charge(used(self._endpoint, reply.usage, worst, reply.size))
+        return reply
 
-    def _content(self, completion: Any, worst: Spend, account: Account) -> str:
-        """The text of an answer, its tokens charged; a body that is JSON but no completion has none."""
-        account.charge(self._used(getattr(completion, "usage", None), worst))
-        choices = getattr(completion, "choices", None) or []
-        content = getattr(getattr(choices[0], "message", None), "content", None) if choices else None
-        return content if isinstance(content, str) else ""
+    def _post(self, messages: list[Message], seed: int) -> bytes:
+        """The body of an answer; an endpoint that knows the limit of tokens by its newer name alone is asked again."""
+        fields = self._endpoint.fields(seed, self._limit)
+        request = {"model": self._endpoint.model, "messages": messages, "extra_body": fields}
+        try:
+            body = self._complete(self._key, self._endpoint.url, self._endpoint.timeout, request)
+            return body.replace(self._key.encode(), b"[key]")
+        except self._refusal as error:
+            if self._limit in fields and self._limit == LIMIT and self._wants_newer_limit(error):
+                self._limit = NEWER_LIMIT
+                return self._post(messages, seed)
+            raise
 
-    def _used(self, usage: Any, worst: Spend) -> Spend:
-        """What the endpoint says a call used; what it leaves open is taken at its worst."""
-        total, read = getattr(usage, "total_tokens", None), getattr(usage, "prompt_tokens", None)
-        if not isinstance(total, int) or total <= 0:
-            return worst
-        if not isinstance(read, int) or not 0 <= read <= total:
-            return Spend(tokens=total, money=worst.money)
-        return self.cost(read, total - read)  # some endpoints count hidden reasoning in the total alone
+    def _refused(self, error: Any) -> _Trouble:
+        """What follows from a status that is an error."""
+        status, (message, code) = error.status_code, self._said(error)
+        problem = f"answered {status}: {message}"
+        spent = status == 429 and _mentions(f"{code} {message}", ("insufficient_quota", "billing"))
+        if spent or not (status in PASSING or status >= 500):
+            return self._judged(problem, f"{status} {code} {message}", True)
+        return _Trouble(problem, wait=asked_to_wait(error.response.headers))
+
+    def _judged(self, problem: str, words: str, final: bool) -> _Trouble:
+        """A refusal: of this prompt, for ever, or for now."""
+        of_prompt = _mentions(words, OF_ONE_PROMPT)
+        sent = self._endpoint.fields(0, LIMIT)
+        unknown = next((name for name in OPTIONAL if name in sent and re.search(rf"\b{name}\b", words)), None)
+        advice = "Correct it and resume the run."
+        if unknown is not None:
+            advice = f'If it does not know the field {unknown}, leave that out with extra={{"{unknown}": null}}.'
+        return _Trouble(problem, final=final and not of_prompt, prompt=of_prompt, advice=advice)
+
+    def _hidden(self, text: str) -> str:
+        """A text without the key: endpoints, and libraries too, quote the header that holds it."""
+        return text.replace(self._key, "[key]")
+
+    def _said(self, error: Any) -> tuple[str, str]:
+        """Message and code in the body of a refusal; the key is hidden before anything is cut."""
+        body = error.response.content.replace(self._key.encode(), b"[key]")
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            return quote(body.decode(errors="replace")), ""
+        return read_error(content.get("error") or content if isinstance(content, dict) else content)
+
+    def _wants_newer_limit(self, error: Any) -> bool:
+        """Whether a refusal is of the field `max_tokens`, and not of its value."""
+        words = " ".join(self._said(error)).lower()
+        return error.status_code in (400, 422) and LIMIT in words and _mentions(words, (NEWER_LIMIT, *UNKNOWN))
 
 
-@dataclass
-class Account:
-    """Tokens and money of one proposal.
+def _mentions(text: str, words: tuple[str, ...]) -> bool:
+    text = text.lower()
+    return any(word in text for word in words)
 
-    Attributes:
-        limit: what the search has reserved for it.
-        spent: used so far.
+
+def _is_final(code: str) -> bool:
+    """Whether an error inside an answer is of those that will not change."""
+    statuses = [int(word) for word in code.split() if word.isdecimal() and len(word) == 3]
+    return _mentions(code, FINAL) or any(400 <= status < 500 and status not in PASSING for status in statuses)
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an endpoint asks to wait, from `Retry-After` as seconds or as a date; None if it does not.
+
+    A date is taken from the answer's own `Date`, so that no clock of this machine matters.
     """
-
-    limit: Spend
-    spent: Spend = NOTHING
-
-    def require(self, worst: Spend) -> None:
-        """Raise `ProposalError` unless so much is left of both."""
-        then = self.spent + worst
-        for unit in ("tokens", "money"):
-            if getattr(then, unit) > getattr(self.limit, unit):
-                raise self.failure(
-                    f"Another call to the language model might exceed the {unit} reserved for this proposal."
-                )
-
-    def charge(self, used: Spend) -> None:
-        """Book what was used."""
-        self.spent += used
-
-    def failure(self, message: str) -> ProposalError:
-        """The error that ends the proposal, with what it used up."""
-        return ProposalError(message, self.spent)
-
-
-def _asked_to_wait(header: str | None) -> float | None:
+    text = headers.get("retry-after", "")
     try:
-        return None if header is None else max(float(header), 0.0)
-    except ValueError:  # a date: wait as long as by default
-        return None
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else max(seconds, 0.0)

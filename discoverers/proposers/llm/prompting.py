@@ -1,11 +1,10 @@
-"""Prompts from text files, and programs from answers."""
+"""Prompts from text files: what a language model is told of the task, of earlier programs, and of its own task."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,19 +12,13 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Request, Scored
-from zfbench.records.hints import BLAME, CRITIQUE, blame
-from zfbench.records.program import CandidateError
-from zfbench.records.source import SOURCE_LIMIT, check_source
+from zfbench.records.hints import ANEW, BLAME, BLIND, CRITIQUE, blame
+from zfbench.records.limits import Limits
 
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
-ANSWER_LIMIT = 4 * SOURCE_LIMIT  # bytes; what is longer is not read
-FENCE = "```"
-LANGUAGE = re.compile(r"[\w+-]*")
-PYTHON = ("", "python", "py")
-
-
-class AnswerError(ZfbenchError):
-    """An answer that holds no usable program; the sentence is sent back to the model."""
+FEEDBACK = ("all", "critique", "scores")  # what is shown of a parent beside its source; see `Prompts`
+BEST, LATEST = 8, 8  # programs that the list of what was tried names
+WORDS = 160  # characters of what is said about each of them
 
 
 @dataclass(frozen=True)
@@ -35,73 +28,115 @@ class Prompts:
     Attributes:
         texts: by name, see `NAMES`.
         sha256: of all of them; it goes to the run's header, so that results name their prompts.
+        feedback: what is shown of a parent: `all`; `critique` alone, without any number, as ModelSMC does (Wahl et al.
+            2026); or `scores` and what was measured, without the critique.
     """
 
     texts: dict[str, str]
     sha256: str
+    feedback: str = "all"
 
     @classmethod
-    def load(cls, folder: str | None = None) -> Prompts:
+    def load(cls, folder: str | None = None, feedback: str = "all") -> Prompts:
         """The shipped prompts, or those of a folder with the same file names.
 
         Raises:
-            ZfbenchError: a file is missing or names an unknown place.
+            ZfbenchError: a file is missing, is no text or names an unknown place, or there is no such feedback.
         """
+        if feedback not in FEEDBACK:
+            raise ZfbenchError(f"There is no feedback {feedback!r:.80}; choose {', '.join(FEEDBACK)}.")
         base = files("zfbench.discoverers.proposers.llm") / "prompts" if folder is None else Path(folder)
         try:
-            texts = {name: (base / f"{name}.txt").read_text(encoding="utf-8") for name in NAMES}
-        except OSError as error:
+            texts = {name: (base / f"{name}.txt").read_text(encoding="utf-8-sig") for name in NAMES}
+        except (OSError, UnicodeDecodeError) as error:
             raise ZfbenchError(f"Cannot read the prompts in {folder}: {error}; it needs {', '.join(NAMES)}.") from error
-        return cls(texts, hashlib.sha256("\0".join(texts.values()).encode()).hexdigest())
+        return cls(texts, hashlib.sha256("\0".join(texts.values()).encode()).hexdigest(), feedback)
 
-    def proposal(self, request: Request, context: Context, count: int) -> str:
-        """The prompt for a new program that shows the last `count` parents, each with its feedback and critique.
+    def proposal(self, request: Request, context: Context, count: int, tried: bool = True) -> str:
+        """The prompt for a new program.
 
         The task's name is never in it; its description is, which an anonymous task keeps free of names.
+
+        Args:
+            request: which parents, and how.
+            context: parents, task, and what was tried before.
+            count: how many of the last parents are shown, each with its feedback and critique.
+            tried: whether what was tried before is listed.
         """
-        spec = context.spec
-        hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint != CRITIQUE]
-        if shares := blame(request.hints):
+        hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint not in NO_IDEAS]
+        if (shares := blame(request.hints)) and self.feedback != "critique":
             worst = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:5])
             hints.append(f"Most of the error is these groups' own: {worst}.")
         return self._fill(
             "propose",
-            description=spec.description,
-            facts="\n".join(f"{heading}: {text}" for heading, text in spec.facts().items()),
-            contract=spec.contract,
+            **self._task(context),
+            tried=self._tried(context) if tried else "See the programs below.",
             parents=self._parents(context.parents[len(context.parents) - count :]),
             instruction=self._instruction(request.operator),
             hints="\n".join(hints),
         )
 
     def critique(self, context: Context) -> str:
-        """The prompt for a review of the last parent."""
-        return self._fill("critique", description=context.spec.description, parents=self._parents(context.parents[-1:]))
+        """The prompt for a review of the last parent; the reviewer sees all that was measured."""
+        parents = self._parents(context.parents[-1:], feedback="all")
+        return self._fill("critique", **self._task(context), parents=parents)
 
     def repair(self, problem: str) -> str:
         """The prompt that asks for a usable answer."""
         return self._fill("repair", problem=problem)
 
-    def _parents(self, parents: Sequence[Scored]) -> str:
+    def _task(self, context: Context) -> dict[str, str]:
+        """What holds for every program of the task, by place."""
+        spec = context.spec
+        return {
+            "description": spec.description,
+            "facts": "\n".join(f"{heading}: {text}" for heading, text in spec.facts().items()),
+            "contract": spec.contract,
+            "limits": _limits(context.limits),
+        }
+
+    def _parents(self, parents: Sequence[Scored], feedback: str | None = None) -> str:
+        feedback = feedback or self.feedback
         shown = []
         for number, scored in enumerate(parents, start=1):
-            loss = scored.evaluation.loss
-            score = f"Status: {scored.evaluation.status}." if loss is None else f"Validation error {loss:.5f}."
+            evaluation = scored.evaluation
+            measured = evaluation.feedback or "none"
+            told = []
+            if feedback != "critique" or not (evaluation.ok or scored.critique):
+                told.append(measured)
+            if scored.critique and feedback != "scores":
+                told.append(f"Review:\n{scored.critique}")
             role = ", the one to start from" if number == len(parents) > 1 else ""
-            review = f"\n\nReview:\n{scored.critique}" if scored.critique else ""
             shown.append(
                 self._fill(
                     "parent",
                     number=str(number),
                     count=str(len(parents)),
                     role=role,
-                    score=score,
+                    score=_score(scored, hidden=feedback == "critique"),
                     summary=scored.program.summary or "none",
                     source=scored.program.source.strip(),
-                    feedback=(scored.evaluation.feedback or "none") + review,
+                    feedback="\n\n".join(told) or "none",
                 )
             )
         return "\n".join(shown) or "none yet"
+
+    def _tried(self, context: Context) -> str:
+        """The best and the latest programs of the search, a line each; the parents are shown in full elsewhere."""
+        parents = {parent.program.id for parent in context.parents}
+        others = [scored for scored in context.history if scored.program.id not in parents]
+        if not others:
+            return "Nothing beside the programs below."
+        working = [scored for scored in others if scored.evaluation.loss is not None]
+        best = sorted(working, key=lambda scored: scored.evaluation.loss or 0.0)[:BEST]
+        latest = [scored for scored in others[-LATEST:] if scored not in best]
+        failed = sum(not scored.evaluation.ok for scored in context.history)
+        hidden = self.feedback == "critique"
+        lines = [f"{len(context.history)} programs so far, {failed} of them failed. The best of the others:"]
+        lines += [_line(scored, hidden) for scored in best] or ["- none works"]
+        if latest:
+            lines += ["The latest of the others:", *(_line(scored, hidden) for scored in latest)]
+        return "\n".join(lines)
 
     def _instruction(self, operator: str) -> str:
         for line in self.texts["instructions"].splitlines():
@@ -121,57 +156,29 @@ class Prompts:
         return re.sub(r"\{(\w+)\}", value, self.texts[name])
 
 
-def read_answer(text: str, check: Callable[[str], None] = check_source) -> tuple[str, str]:
-    """The program and the summary of an answer.
-
-    Args:
-        text: the answer.
-        check: raises `CandidateError` for a program that breaks the task's contract.
-
-    Raises:
-        AnswerError: it is empty or too long, has no code block or several, or its program breaks the contract.
-    """
-    if not text.strip():
-        raise AnswerError("it was empty.")
-    if len(text.encode(errors="replace")) > ANSWER_LIMIT:
-        raise AnswerError(f"it was longer than {ANSWER_LIMIT:,} bytes.")
-    lines = text.split("\n")
-    blocks = [(first, last) for language, first, last in code_blocks(lines) if language.lower() in PYTHON]
-    if len(blocks) != 1:
-        raise AnswerError(f"it has {len(blocks) or 'no'} complete code blocks instead of one.")
-    first, last = blocks[0]
-    source = "".join(f"{line}\n" for line in lines[first + 1 : last])
-    try:
-        check(source)
-    except CandidateError as error:
-        raise AnswerError(error.message) from error
-    return source, _summary("\n".join(lines[:first])) or _first_line(source)
+def _score(scored: Scored, hidden: bool) -> str:
+    """How a program did, in a sentence."""
+    loss = scored.evaluation.loss
+    if loss is None or hidden:
+        return f"Status: {scored.evaluation.status}."
+    return f"Validation error {loss:.5f}."
 
 
-def code_blocks(lines: Iterable[str]) -> Iterator[tuple[str, int, int]]:
-    """Language, number of the opening and of the closing fence of each complete code block.
-
-    Each line is looked at once: an answer of nothing but opening fences takes no longer than another one.
-
-    Args:
-        lines: of an answer, without line ends.
-    """
-    opened: tuple[str, int] | None = None
-    for number, line in enumerate(lines):
-        if not line.startswith(FENCE):
-            continue
-        language = line.removeprefix(FENCE).strip(" \t")
-        if opened is None and LANGUAGE.fullmatch(language):
-            opened = language, number
-        elif opened is not None and not language:
-            yield *opened, number
-            opened = None
+def _line(scored: Scored, hidden: bool) -> str:
+    """One line of the list of what was tried."""
+    evaluation, program = scored.evaluation, scored.program
+    result = str(evaluation.status) if evaluation.loss is None or hidden else f"{evaluation.loss:.5f}"
+    said = program.summary
+    if not evaluation.ok and not hidden:
+        said = f"{said} -> {evaluation.feedback}" if said else evaluation.feedback
+    return f"- {result} ({program.operator}): {' '.join(said.split())[:WORDS] or 'no summary'}"
 
 
-def _summary(prose: str) -> str:
-    lines = [line.strip(" -*#\t") for line in prose.splitlines()]
-    return "; ".join(line for line in lines if line and line.rstrip(":").upper() != "SUMMARY")[:1_000]
-
-
-def _first_line(source: str) -> str:
-    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+def _limits(limits: Limits | None) -> str:
+    """What the evaluation of a program may spend, in a sentence; empty where nobody says."""
+    if limits is None:
+        return ""
+    return (
+        f"Each program is fitted with at most {limits.updates:,} updates of the optimiser, {limits.seconds:g} s "
+        f"(compilation included) and {limits.memory_bytes / 2**30:g} GiB of memory."
+    )

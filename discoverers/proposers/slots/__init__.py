@@ -1,1 +1,1 @@
-"""Grammars of simulator programs: a frame with slots, each filled from a list of alternatives."""
+"""Grammars of simulator programs: a frame with slots, each of which is filled from a list of alternatives."""

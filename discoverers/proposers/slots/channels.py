@@ -1,6 +1,8 @@
-"""Neurons with two further channels: which family, how many gates, and how the gate's time constant depends on voltage.
+"""The grammar of neurons with two further ion channels, which vary in family, gates and time constant.
 
-The M-current that is hidden in the stand-in of the task `hodgkin_huxley` is one of the choices, in either slot.
+For each channel the grammar chooses the family, the power of its gate, and the dependence of the gate's time constant
+on voltage. The M-current, which is hidden in the stand-in data of the task `hodgkin_huxley`, is one of the choices for
+either slot.
 """
 
 from __future__ import annotations
@@ -38,7 +40,17 @@ TIME = {1: 'parameters["p_i"]', 2: 'parameters["p_j"]'}
 
 
 def slot(k: int, family: str, power: str, form: str) -> str:
-    """The body of `slot_1` or `slot_2`."""
+    """Return the body of the function `slot_1` or `slot_2`.
+
+    Args:
+        k: number of the slot, 1 or 2.
+        family: channel family, one of `FAMILIES`.
+        power: exponent of the gate.
+        form: form of the time constant, one of `FORMS`.
+
+    Returns:
+        Lines of source.
+    """
     if family == "none":
         return EMPTY
     half, slope, reversal, largest, inactivation = CHANNELS[family]
@@ -52,13 +64,13 @@ def slot(k: int, family: str, power: str, form: str) -> str:
 
 
 def write(choice: Mapping[str, str]) -> str:
-    """The program below its first line."""
+    """Return the program below its first line."""
     bodies = [slot(k, choice[f"channel_{k}"], choice[f"power_{k}"], choice[f"tau_{k}"]) for k in (1, 2)]
     return neuron("", *bodies).partition("\n\n")[2]
 
 
 def canonical(choices: Choices) -> Choices:
-    """An empty slot has no gates."""
+    """Return the choices with the first alternatives for a slot without a channel, which has no gates."""
     plain = [alternatives[0] for alternatives in SLOTS.values()]
     first = plain[:3] if choices[0] == "none" else list(choices[:3])
     second = plain[3:] if choices[3] == "none" else list(choices[3:])
@@ -69,7 +81,10 @@ GRAMMAR = Grammar(SLOTS, write, canonical)
 
 
 def families(source: str) -> frozenset[str] | None:
-    """The channel families that a program of this grammar has, none for the base model; None for other programs."""
+    """Return the channel families of a program of this grammar; None for other programs.
+
+    The base model has none, so that the set is empty.
+    """
     if normalise(source) == normalise(SEED_PROGRAM):
         return frozenset()
     choices = GRAMMAR.parse(source)

@@ -1,6 +1,7 @@
-"""Compartment models: how people fall ill, how they recover, what follows, and whether by chance.
+"""The grammar of compartment models: infection, recovery, incubation, waning of immunity, and chance.
 
-156 models; the chain that made the data of the task `sir` is one of them (frequency, rate, none, none, binomial).
+It has 156 models. The chain that made the data of the task `sir` is one of them (frequency, rate, none, none,
+binomial).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from zfbench.tasks.sir.compartments import SLOTS, Compartments
 
 
 def canonical(choices: Choices) -> Choices:
-    """Where nobody falls ill there is no incubation."""
+    """Return the choices without incubation if nobody is infected."""
     infection, recovery, incubation, waning, chance = choices
     return infection, recovery, "none" if infection == "none" else incubation, waning, chance
 

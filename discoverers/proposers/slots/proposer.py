@@ -1,4 +1,4 @@
-"""Proposers that vary the choices of a grammar with slots; they need no language model."""
+"""Proposers that vary the choices of a grammar with slots, without a language model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from zfbench.records.evaluation import Proposal, Request
 from zfbench.records.program import Program
 from zfbench.records.spend import NOTHING
 
-DRAWS = 50  # attempts at a program that was not proposed before
-REWRITES = 3  # slots that a rewrite changes
+DRAWS = 50  # number of attempts at a program that was not proposed before
+REWRITES = 3  # number of slots that a rewrite changes
 
 
 class SlotProposer(Proposer):
-    """Varies programs of a grammar: `mutate` and `repair` change a slot, `rewrite` three, `recombine` crosses parents.
+    """A proposer that varies the programs of a grammar with slots.
 
-    A parent that the grammar did not write counts as its plainest program.
+    The operators `mutate` and `repair` change one slot, `rewrite` changes three, and `recombine` takes each slot from
+    one of two parents. A parent that the grammar did not write is replaced by its simplest program.
 
     Attributes:
-        bound: nothing; the grammar is free.
-        trusted: all its programs are known.
-        identity: the slots.
+        bound: nothing, because the grammar is free.
+        trusted: True, because all its programs are known.
+        identity: the slots and their alternatives.
     """
 
     bound = NOTHING
@@ -39,9 +40,18 @@ class SlotProposer(Proposer):
         self.identity: Mapping[str, Any] = {"slots": {slot: list(a) for slot, a in grammar.slots.items()}}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
-        """A child of the parents that was not proposed before, unless none is found in a few draws."""
+        """Return a child of the parents that was not proposed before, or any child if a few draws find no new one.
+
+        Args:
+            request: the request.
+            context: the parents, and the known programs.
+            rng: generator of the draws.
+
+        Returns:
+            The program, with its changes as the summary.
+        """
         grammar = self._grammar
-        parents = [grammar.parse(p.program.source) or grammar.plainest for p in context.parents] or [grammar.plainest]
+        parents = [grammar.parse(p.program.source) or grammar.simplest for p in context.parents] or [grammar.simplest]
         for _ in range(DRAWS):
             child = self._vary(request.operator, parents, rng)
             source = grammar.render(child)
@@ -59,21 +69,23 @@ class SlotProposer(Proposer):
 
 
 def epidemic_proposer(spec: Spec) -> SlotProposer:
-    """Compartment models for the task `sir`."""
+    """Make the proposer of compartment models for the task `sir`."""
     return SlotProposer(_for(spec, "sir", epidemics.GRAMMAR))
 
 
 def channel_proposer(spec: Spec) -> SlotProposer:
-    """Neurons with two further ion channels, for the task `hodgkin_huxley`."""
+    """Make the proposer of neurons with two further ion channels for the task `hodgkin_huxley`."""
     return SlotProposer(_for(spec, "hodgkin_huxley", channels.GRAMMAR))
 
 
 def _for(spec: Spec, family: str, grammar: Grammar) -> Grammar:
-    """The grammar, if it was made for the task.
+    """Return the grammar if it was made for the task.
 
     Raises:
-        ZfbenchError: it was not.
+        ZfbenchError: it was made for another task.
     """
     if not spec.name.startswith(family):
-        raise ZfbenchError(f"This proposer writes programs for the task '{family}', not '{spec.name}'; take another.")
+        raise ZfbenchError(
+            f"This proposer writes programs for the task '{family}', not '{spec.name}'; choose another proposer."
+        )
     return grammar

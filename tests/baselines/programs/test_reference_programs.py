@@ -7,13 +7,14 @@ import pytest
 import zfbench.baselines.programs
 from zfbench.base.errors import UnknownNameError
 from zfbench.forecasting.contract import TrainingChoice
-from zfbench.forecasting.flax_step import Dynamics
-from zfbench.forecasting.job import _instantiate
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
+from zfbench.forecasting.job import instantiate
 from zfbench.forecasting.seed import SEED_PROGRAM
 from zfbench.forecasting.training import train_program
 from zfbench.records.recordings import Recording, TaskSpec
 from zfbench.records.source import check_source
-from zfbench.sandbox.worker import _execute
+from zfbench.sandbox.worker import execute
 
 NAMES = ("driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
 # hidden state that all neurons share is forbidden in the masked track
@@ -33,6 +34,10 @@ def spec():
 def recordings():
     rng = np.random.default_rng(1)
     return tuple(Recording(name, rng.random((200, 5), np.float32), rng.random((200, 2), np.float32)) for name in "xy")
+
+
+def dynamics_of(program, spec):
+    return Dynamics.of(trace_model(instantiate(program, spec), spec))
 
 
 def test_names_lists_every_reference_program():
@@ -57,16 +62,16 @@ def test_every_program_takes_a_step_in_every_track(name, track, spec):
         spec = replace(spec, mask=None, drive_mask=None)
     if track == "autonomous":
         spec = replace(spec, drive=())
-    dynamics = Dynamics.of(_instantiate(_execute(zfbench.baselines.programs.source(name)), spec), spec)
+    dynamics = dynamics_of(execute(zfbench.baselines.programs.source(name)), spec)
     assert dynamics.recurrent == (name == "driven_gru")
 
 
 def test_a_program_with_hidden_state_trains_without_drive(spec, recordings):
     spec = replace(spec, drive=(), mask=None, drive_mask=None)
     train = tuple(replace(r, drive=r.drive[:, :0]) for r in recordings)
-    program = _execute(zfbench.baselines.programs.source("driven_gru"))
+    program = execute(zfbench.baselines.programs.source("driven_gru"))
     choice = TrainingChoice.parse(getattr(program, "training", None))
-    dynamics = Dynamics.of(_instantiate(program, spec), spec)
+    dynamics = dynamics_of(program, spec)
     trained = train_program(dynamics, spec, train, choice, 4, math.inf, seed=0)
     path = trained.forecast(trained.params, np.zeros((3, 4, 5)), np.zeros((3, 12, 0)))
     assert path.shape == (3, 8, 5)
@@ -75,8 +80,8 @@ def test_a_program_with_hidden_state_trains_without_drive(spec, recordings):
 def test_the_seed_program_starts_as_the_last_value(spec):
     import jax
 
-    dynamics = Dynamics.of(_instantiate(_execute(SEED_PROGRAM), spec), spec)
-    params = dynamics.initial_parameters(spec, jax.random.key(0))
+    dynamics = dynamics_of(execute(SEED_PROGRAM), spec)
+    params = dynamics.initialiser()(jax.random.key(0))
     context = np.random.default_rng(2).random((3, 4, 5), np.float32)
     path = dynamics.rollout(params, context, np.zeros((3, 12, 2)))
     np.testing.assert_array_equal(path, np.repeat(context[:, -1:], 8, axis=1))

@@ -14,7 +14,8 @@ from zfbench.discoverers.proposers.grammar.genotype import (
 from zfbench.discoverers.proposers.grammar.proposer import GrammarProposer
 from zfbench.discoverers.proposers.grammar.render import count_numbers, render
 from zfbench.forecasting.contract import TrainingChoice
-from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.training import Trainer
 from zfbench.records.program import Program
 from zfbench.records.recordings import Recording, TaskSpec
@@ -55,7 +56,7 @@ def stateless(genotype):
 
 def draws(number):
     """Genotypes with and without memory, and the default with each choice of each gene for one group."""
-    drawn = [random_genotype(seed).settled() for seed in range(number)]
+    drawn = [random_genotype(seed).with_suitable_training() for seed in range(number)]
     single = [default_genotype(SPEC).with_gene("B", gene, c) for gene, choices in BLOCK_GENES.items() for c in choices]
     return [*drawn, *map(stateless, drawn), *single]
 
@@ -102,7 +103,7 @@ def test_program_and_interpreter_train_alike(memory):
     """Twenty updates of every loss by one trainer; the losses on the way agree."""
     rng = np.random.default_rng(0)
     for seed in range(4):
-        genotype = random_genotype(seed).settled()
+        genotype = random_genotype(seed).with_suitable_training()
         genotype = genotype if memory else stateless(genotype)
         program, interpreter, found = both(genotype, MASKED)
         recording = Recording(
@@ -110,18 +111,18 @@ def test_program_and_interpreter_train_alike(memory):
             rng.uniform(0, 1, (400, len(MASKED.neurons))).astype(np.float32),
             rng.uniform(0, 1, (400, len(MASKED.drive))).astype(np.float32),
         )
-        own = Trainer(Dynamics.of(program, MASKED), MASKED, [recording])
-        shared = Trainer(Dynamics.of(interpreter, MASKED), MASKED, [recording])
+        own = Trainer(Dynamics.of(trace_model(program, MASKED)), MASKED, [recording])
+        shared = Trainer(Dynamics.of(trace_model(interpreter, MASKED)), MASKED, [recording])
         choice = TrainingChoice(genotype.loss, genotype.learning_rate)
         a = own.train(choice, 20, np.inf, seed)
-        b = shared.train(found.training, 20, np.inf, seed, found.given)
-        assert found.training == choice
+        assert TrainingChoice(**found.training) == choice
+        b = shared.train(choice, 20, np.inf, seed, found.given)
         assert a.report.parameters == found.numbers
         assert a.report.recurrent == b.report.recurrent == memory
         np.testing.assert_allclose([x for _, x in b.report.loss_curve], [x for _, x in a.report.loss_curve], rtol=1e-3)
         np.testing.assert_array_equal(b.params["genes"], found.given["genes"])
-        for name, tree in a.params.items():
-            np.testing.assert_allclose(b.params[name]["values"], tree["values"], rtol=1e-2, atol=1e-3)
+        for name, values in a.params.items():
+            np.testing.assert_allclose(b.params[name], values, rtol=1e-2, atol=1e-3)
 
 
 @SPECS

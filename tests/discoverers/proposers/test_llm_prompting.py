@@ -1,34 +1,28 @@
 """What is sent to a language model, and how its answers are read."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from llm_cases import GOOD, PARENT, SPEC
+from llm_cases import PARENT, SPEC
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.protocols.proposer import Context
-from zfbench.records.evaluation import Request, Scored
+from zfbench.records.evaluation import Evaluation, Request, Scored
 from zfbench.records.hints import CRITIQUE, advice
 from zfbench.records.limits import Limits
 from zfbench.records.program import OPERATORS, Program, Status
+from zfbench.runs.preview import preview
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.tasks.zfish.name import MAIN_CONDITIONS, ZfishName
 from zfbench.tasks.zfish.task import make_spec
 from zfbench.testbed.published import load
 
 pytest.importorskip("openai")
-from zfbench.discoverers.proposers.llm.prompting import (
-    ANSWER_LIMIT,
-    NAMES,
-    AnswerError,
-    Prompts,
-    code_blocks,
-    read_answer,
-)
+from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
+from zfbench.discoverers.proposers.llm.proposer import LlmProposer
 
 
 def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
@@ -40,46 +34,9 @@ def test_prompts_with_unknown_places_or_missing_files_are_explained(tmp_path):
         Prompts.load(str(tmp_path)).repair("x")
 
 
-def test_summary_falls_back_to_the_docstring():
-    assert read_answer(f"```\n{EXAMPLE}```")[1].startswith("Each neuron leaks")
-
-
 def test_braces_of_programs_survive_the_prompt():
     context = Context(SPEC, (Scored(Program("x = {source}"), PARENT.evaluation),), frozenset())
     assert "x = {source}" in Prompts.load().proposal(Request(1, "mutate"), context, 1)
-
-
-def test_code_block_in_another_language_does_not_count():
-    assert read_answer(f"```text\nnotes\n```\n\n{GOOD}")[0] == EXAMPLE
-    with pytest.raises(AnswerError):
-        read_answer("```bash\nls\n```")
-
-
-FENCED = re.compile(r"^```[ \t]*([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)  # what a block is
-pieces = st.sampled_from(["```", "``", "`", "python", "c++", "x = 1", "é", " ", "\t", "\r", "\n", "\n\n", "\n```"])
-
-
-@given(st.lists(pieces, max_size=30).map("".join))
-@settings(max_examples=500)
-def test_code_blocks_are_those_of_the_definition(text):
-    lines = text.split("\n")
-    found = [(language, "".join(f"{line}\n" for line in lines[a + 1 : b])) for language, a, b in code_blocks(lines)]
-    assert found == [(match[1], match[2]) for match in FENCED.finditer(text)]
-
-
-@pytest.mark.parametrize("line", ["```python", "```", "```python" + " " * 1_000 + "!", "```" + "a" * 1_000 + "!"])
-def test_each_line_of_an_answer_is_looked_at_once(line):
-    class Line(str):
-        looks = 0
-
-        def startswith(self, *args):
-            Line.looks += 1
-            return super().startswith(*args)
-
-    count = ANSWER_LIMIT // (len(line) + 1)
-    blocks = list(code_blocks(Line(line) for _ in range(count)))
-    assert Line.looks == count
-    assert len(blocks) == (count // 2 if line == "```" else 0)
 
 
 def test_prompt_of_a_circuit_that_is_not_the_published_one_names_no_species():
@@ -134,7 +91,7 @@ def test_no_published_name_occurs_in_feedback_and_prompts_of_an_anonymous_task(a
     assert evaluation.status == status, evaluation.feedback
     parents = (Scored(program, evaluation, "good"),)
     context = Context(anonymous.spec, parents, frozenset())
-    hints = (*advice(anonymous.spec, parents), "an idea", CRITIQUE)
+    hints = (*advice(anonymous.spec.groups, parents), "an idea", CRITIQUE)
     prompts = Prompts.load()
     sent = [prompts.critique(context), prompts.texts["system"], prompts.repair("it was empty")]
     sent += [prompts.proposal(Request(1, op, hints=hints), context, 1) for op in OPERATORS if op != "seed"]
@@ -146,3 +103,123 @@ def test_no_published_name_occurs_in_feedback_and_prompts_of_an_anonymous_task(a
 @pytest.fixture(scope="module")
 def anonymous(data_cache):
     return ZFISH.load("zfish-tiny/masked@anonymous")
+
+
+def sent(spec=SPEC, parents=(PARENT,), operator="mutate", hints=(), history=(), limits=None, **settings):
+    """The prompt for a program, and the one for a critique, as one text each."""
+    request = Request(1, operator, tuple(parent.program.id for parent in parents), (*hints, CRITIQUE))
+    context = Context(spec, parents, frozenset(), (*history, *parents), limits)
+    review, proposal = LlmProposer.preview(request, context, **settings).exchanges
+    return proposal.messages[1][1], review.messages[1][1]
+
+
+def test_the_wiring_between_groups_is_spelled_out_for_writer_and_critic(masked):
+    for text in sent(masked.spec):
+        assert "- on PT: groups AF, PT; drive gain_L, gain_R\n" in text
+        assert "- on aHB: groups oB, B, Mm, S, aHB; drive none\n" in text
+        assert "- on MN: groups nMLF, SW, vSPN, MN; drive bout, phase_sin, phase_cos\n" in text
+        assert text.count("- on ") == len(set(masked.spec.groups))
+
+
+def test_wiring_that_differs_inside_a_group_points_to_the_mask():
+    mask = np.array([[True, False, True], [True, True, True], [False, False, True]])
+    spec = replace(
+        SPEC,
+        neurons=("a", "b", "c"),
+        groups=("A", "A", "C"),
+        mask=mask,
+        drive_mask=np.array([[True], [False], [False]]),
+    )
+    facts = spec.facts()["Wiring"]
+    assert "- on A: groups A (some, see the mask), C; drive x (some, see the mask)" in facts
+    assert "- on C: groups C; drive none" in facts
+    assert replace(SPEC, mask=None).facts()["Wiring"] == "unknown"
+
+
+@pytest.mark.parametrize("track", ["driven", "masked", "autonomous"])
+def test_channels_are_explained_where_they_are_shown_and_named(track):
+    circuit = load("published")
+    named = make_spec(ZfishName("tiny", track, "published"), circuit).description
+    assert ("phase of the tail beat" in named) == (track != "autonomous")
+    assert all(name.rstrip("LR_0123") in named for name in circuit.drive) == (track != "autonomous")
+    anonymous = make_spec(ZfishName("tiny", track, "redrawn:1"), circuit).description
+    assert "tail" not in anonymous
+
+
+def test_limits_and_the_direction_of_the_error_are_told(masked):
+    for text in sent(masked.spec, limits=Limits(updates=400, seconds=60.0, memory_bytes=4 * 2**30)):
+        assert "at most 400 updates of the optimiser, 60 s (compilation included) and 4 GiB" in text
+        assert "lower is better" in text
+        assert "mean absolute error of the forecasts of 256 steps" in text
+    assert "updates of the optimiser" not in sent(masked.spec)[0]
+
+
+def test_the_critic_sees_facts_and_contract(masked):
+    _, review = sent(masked.spec)
+    for part in (masked.spec.description, masked.spec.contract, "AF (8), PT (8)", "retina_L0"):
+        assert part in review
+
+
+def tried(loss, number, operator="mutate", status=Status.OK, feedback=""):
+    program = Program(f"program {number}", operator=operator, summary=f"idea {number}")
+    return Scored(program, Evaluation(status, loss, feedback=feedback))
+
+
+def test_what_has_been_tried_is_listed_best_first_then_latest_with_failures():
+    history = [tried(1.0 - k / 100, k) for k in range(20)] + [
+        tried(None, 20, "rewrite", Status.ERROR, "ValueError: no such thing\nat line 3"),
+        tried(0.99, 21),
+    ]
+    text, _ = sent(history=history)
+    assert "23 programs so far, 1 of them failed." in text
+    listed = re.findall(r"- (\S+) \((\w+)\): idea (\d+)", text)
+    assert [int(number) for _, _, number in listed[:8]] == [19, 18, 17, 16, 15, 14, 13, 12]
+    assert [int(number) for _, _, number in listed[8:]] == [20, 21]
+    assert "- error (rewrite): idea 20 -> ValueError: no such thing at line 3" in text
+    assert "- 0.81000 (mutate): idea 19" in text
+    assert "Nothing beside the programs below." in sent()[0]
+
+
+def test_what_has_been_tried_is_left_out_before_parents_are():
+    history = [tried(0.5, k) for k in range(8)]
+    whole = len(sent(history=history)[0].encode())
+    short, _ = sent(history=history, prompt_bytes=whole + len(Prompts.load().texts["system"].encode()) - 1)
+    assert "old = {1: 2}" in short
+    assert "idea 3" not in short
+
+
+@pytest.mark.parametrize(
+    ("feedback", "shown", "hidden"),
+    [
+        ("all", ("0.25000", "A is wrong.", "Too linear."), ()),
+        ("critique", ("Too linear.",), ("0.25000", "A is wrong.", "own: B 70%", "0.12345")),
+        ("scores", ("0.25000", "A is wrong."), ("Too linear.",)),
+    ],
+)
+def test_parents_are_shown_with_what_the_method_shows(feedback, shown, hidden):
+    parent = replace(PARENT, critique="Too linear.")
+    context = Context(SPEC, (parent,), frozenset(), (tried(0.12345, 1), parent))
+    text = Prompts.load(feedback=feedback).proposal(Request(1, "mutate", hints=("blame:B=0.7,A=0.3",)), context, 1)
+    assert all(part in text for part in shown)
+    assert not any(part in text for part in hidden)
+    with pytest.raises(ZfbenchError, match="There is no feedback 'none'"):
+        Prompts.load(feedback="none")
+
+
+def test_a_preview_needs_no_key_and_says_what_a_request_may_cost(monkeypatch, masked):
+    for name in ("ZFBENCH_LLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    prices = {"input_price": 1.0, "output_price": 10.0}
+    shown = preview("zfish-tiny/masked", settings={"model": "m", **prices}, critique=True, ideas=("rebound",))
+    review, proposal = shown.exchanges
+    assert "under review" in review.text()
+    assert "Idea: rebound" in proposal.text()
+    assert masked.seed_program.strip() in proposal.text()
+    assert "=== answer" not in proposal.text()
+    assert 0 < shown.expected.tokens < shown.bound.tokens
+    assert 0 < shown.expected.money < shown.bound.money
+    assert len(preview("zfish-tiny/masked").exchanges) == 1
+    with pytest.raises(ZfbenchError, match="The proposer 'grammar' sends no prompts"):
+        preview("zfish-tiny/masked", "grammar")
+    with pytest.raises(ZfbenchError, match="does not take these settings"):
+        preview("zfish-tiny/masked", settings={"modell": "m"})

@@ -13,7 +13,7 @@ from zfbench.records.recordings import TaskSpec
 from zfbench.records.source import check_source
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 from zfbench.search.loop import run_search
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())
@@ -58,7 +58,7 @@ def test_replayed_search_is_the_recorded_one_with_its_tokens(tmp_path):
     assert recorded.counts.unanswered > 0
     assert recorded.spend.tokens > 0
     assert search(tmp_path / "second", ReplayProposer(SPEC, str(tmp_path / "first"))) == recorded
-    events = [read_journal(tmp_path / name).events[1:] for name in ("first", "second")]
+    events = [read_log(tmp_path / name).events[1:] for name in ("first", "second")]
     assert events[0] == events[1]
 
 
@@ -69,7 +69,7 @@ def test_other_requests_have_no_answer(tmp_path):
         proposer.propose(Request(1, "rewrite", ("stranger",)), Context(SPEC, (), frozenset()), np.random.default_rng())
 
 
-def test_missing_or_empty_journal_is_explained(tmp_path):
+def test_missing_or_empty_event_log_is_explained(tmp_path):
     with pytest.raises(ZfbenchError, match="holds no recorded search"):
         ReplayProposer(SPEC, str(tmp_path / "none"))
 

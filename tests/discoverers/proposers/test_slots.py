@@ -66,13 +66,13 @@ def test_proposals_are_new_as_long_as_new_ones_are_near():
 @pytest.mark.parametrize("grammar", GRAMMARS)
 @given(seed=st.integers(0, 999))
 def test_a_child_differs_from_a_parent_that_the_grammar_did_not_write(grammar, seed):
-    """Such a parent counts as the plainest program; to propose that again would pay twice for one model."""
+    """Such a parent counts as the simplest program; to propose that again would pay twice for one model."""
     parent = Scored(Program(SPEC.contract), Evaluation(Status.OK, 1.0))
     context = Context(SPEC, (parent,), frozenset())
     child = SlotProposer(grammar).propose(
         Request(1, "mutate", (parent.program.id,)), context, np.random.default_rng(seed)
     )
-    assert grammar.parse(child.source) not in (None, grammar.plainest)
+    assert grammar.parse(child.source) not in (None, grammar.simplest)
 
 
 def test_recombination_joins_the_last_two_parents():
@@ -105,7 +105,7 @@ def test_a_grammar_for_another_task_is_refused():
 def test_families_of_a_program_are_those_of_its_slots():
     source = channels.GRAMMAR.render(("M", "1", "bell", "Ih", "2", "constant"))
     assert channels.families(source) == {"M", "Ih"}
-    assert channels.families(channels.GRAMMAR.render(channels.GRAMMAR.plainest)) == frozenset()
+    assert channels.families(channels.GRAMMAR.render(channels.GRAMMAR.simplest)) == frozenset()
     assert channels.families("x = 1") is None
 
 
@@ -117,7 +117,7 @@ def test_the_grammar_holds_the_hidden_current_and_the_base_model():
 
     hidden = channels.GRAMMAR.render(("none", "1", "bell", "M", "1", "bell"))
     assert body(hidden).replace("gate**1", "gate") == body(TRUTH)
-    assert body(channels.GRAMMAR.render(channels.GRAMMAR.plainest)) == body(SEED_PROGRAM)
+    assert body(channels.GRAMMAR.render(channels.GRAMMAR.simplest)) == body(SEED_PROGRAM)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from zfbench.cli.app import _add_commands, app
-
-_add_commands()
+from zfbench.cli.app import app
 
 
 def run(*arguments):
@@ -40,10 +38,11 @@ def test_no_extra_is_imported_before_it_is_needed():
     code = (
         "import sys\n"
         "import zfbench.runs.judge, zfbench.runs.search, zfbench.simulators.density\n"
-        "from zfbench import plugins\n"
+        "from zfbench.base import plugins\n"
         "for kind in plugins.KINDS:\n"
         "    for name in plugins.names(kind): plugins.load(kind, name)\n"
-        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'): zfbench.runs.tasks.load_task(task)\n"
+        "for task in ('sir-tiny', 'hodgkin_huxley-tiny', 'mixtures/exact@target:0'):\n"
+        "    zfbench.runs.tasks.load_task(task)\n"
         "print(sorted({'torch', 'sbi', 'gluonts', 'tabpfn', 'openai', 'ray', 'jinja2'} & set(sys.modules)))"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -115,7 +114,8 @@ def test_a_short_search_runs_judges_and_resumes(tmp_path, data_cache):
     folder = tmp_path / "search"
     result = json.loads((folder / "result.json").read_text())
     assert (result["method"]["name"], result["method"]["proposer"]) == ("random_search", "grammar")
-    assert result["method"]["settings"] == {"budget": {"evaluations": 2, "updates": 20}}
+    assert result["method"]["settings"] == {}
+    assert result["search"]["budget"] == {"evaluations": 2, "updates": 20}
     assert result["finals"] == []  # too few evaluations for a last round
     assert result["program"]["source"] == (folder / "best.py").read_text()
     assert result["spend"]["evaluations"] == 2

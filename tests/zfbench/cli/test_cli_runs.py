@@ -10,20 +10,20 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli import app as cli
-from zfbench.cli import runs as runs_cli
+from zfbench.cli import searches
 from zfbench.records.program import Program
 from zfbench.runs.plan import LOG
 from zfbench.search.eventlog import EventLog
 
 
-@pytest.mark.parametrize("command", [runs_cli.resume, runs_cli.replay])
+@pytest.mark.parametrize("command", [searches.resume, searches.replay])
 def test_folder_without_a_search_says_how_to_begin_one(command, tmp_path):
     with pytest.raises(ZfbenchError, match="holds no search; `zfbench run"):
         command(tmp_path)
 
 
 def write_run(folder, cost):
-    """A journal of four programs, each proposed at that cost; the first and the last are the best so far."""
+    """An event log of four programs, each proposed at that cost; the first and the last are the best so far."""
     with EventLog(folder / LOG) as log:
         log.append("run", {})
         programs = [Program(f"x = {number}") for number in range(4)]

@@ -2,7 +2,8 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli.app import _ideas, app
+from zfbench.cli.app import app
+from zfbench.cli.setup import read_ideas
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.search import population
@@ -25,6 +26,6 @@ def test_show_prints_the_tree_of_a_run_and_draws_it(tmp_path):
 
 def test_hints_are_texts_or_the_lines_of_a_file(tmp_path):
     (tmp_path / "ideas.txt").write_text("rebound\n\n fatigue \n")
-    assert _ideas(["gain", f"@{tmp_path / 'ideas.txt'}"]) == ("gain", "rebound", "fatigue")
+    assert read_ideas(["gain", f"@{tmp_path / 'ideas.txt'}"]) == ("gain", "rebound", "fatigue")
     with pytest.raises(ZfbenchError, match="check the path"):
-        _ideas(["@nowhere"])
+        read_ideas(["@nowhere"])

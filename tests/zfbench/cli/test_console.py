@@ -66,7 +66,7 @@ def test_progress_says_incumbent_failures_and_spend_as_the_outcome_does(bar, tmp
     counts, spend = outcome.counts, outcome.spend
     assert (counts.evaluated, counts.failed, counts.unanswered, counts.duplicates) == (5, 1, 2, 1)
     assert shown(bar) == (
-        f"best {outcome.best.evaluation.loss:.4f}, 1 failed · 5 of 5 evaluations, 7,500 device s, "
+        f"best {outcome.best.evaluation.loss:.4f}, 1 failed, 2 unanswered · 5 of 5 evaluations, 7,500 device s, "
         f"{spend.tokens} tokens, {spend.money:.2f} money",
         5,
         5,

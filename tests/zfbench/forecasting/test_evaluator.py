@@ -108,8 +108,14 @@ def test_failures_are_evaluations_with_a_sentence(driven, source, status):
     assert evaluation.spend.evaluations == 1
 
 
-def test_a_dense_program_violates_the_mask(masked):
+def test_the_example_of_the_contract_obeys_the_mask(masked):
     evaluation = ProgramEvaluator(masked, BRIEF)(Program(EXAMPLE), 0)
+    assert evaluation.status == Status.OK, evaluation.feedback
+
+
+def test_a_dense_program_violates_the_mask(masked):
+    dense = EXAMPLE.replace("if self.spec.mask is not None", "if False")
+    evaluation = ProgramEvaluator(masked, BRIEF)(Program(dense), 0)
     assert evaluation.status == Status.MASK_VIOLATION
     moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
     index = masked.spec.neurons.index

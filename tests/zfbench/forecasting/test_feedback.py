@@ -7,7 +7,7 @@ from zfbench.forecasting.report import TrainingReport
 from zfbench.scoring.forecast import Breakdown
 
 REPORT = TrainingReport("one_step", 0.01, 12, False, 100, 50, 3.0, False, ((50, 2.0), (100, 0.5)), ((0, 1.0),))
-MAE = Breakdown(0.2, tuple(np.linspace(0.1, 0.3, 32)), {}, {"A": 0.1, "B": 0.3, "C": None}, {"left": 0.2})
+MAE = Breakdown(0.2, tuple(np.linspace(0.1, 0.3, 32)), {"A": 0.1, "B": 0.3, "C": None}, {"left": 0.2})
 TARGET = np.random.default_rng(0).random((5, 32, 3), np.float32)
 NEURONS = ("u", "v", "w")
 

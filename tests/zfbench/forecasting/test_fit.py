@@ -11,6 +11,7 @@ import pytest
 
 import zfbench.baselines.programs
 from zfbench.base.errors import ZfbenchError
+from zfbench.engine import processes
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.fit import fit_program
 from zfbench.protocols.models import Forecaster, Simulator
@@ -48,16 +49,15 @@ class Model(nn.Module):
 
 PARENT = """
 import time
-from zfbench.programs.frames import Frame
-from zfbench.forecaster import Limits
-from zfbench.programs.process import ProcessSandbox
-from zfbench.tasks.task import TaskSpec
+from zfbench.forecasting.fit import tracing_job
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import TaskSpec
+from zfbench.sandbox.process import ProcessSandbox
 
 loop = "import itertools, os\\nopen({path!r}, 'w').write(str(os.getpid()) + chr(10))\\n{loop}"
 spec = TaskSpec("t", "", "", 1.0, 8, 4, ("u",), ("g",), ())
 child = ProcessSandbox().spawn(Limits(memory_bytes=2**32))
-fields = dict(spec=spec.to_json(), source=loop, conditions=[], updates=1, seconds=60.0, seed=0)
-child.send(Frame("train", fields), time.monotonic() + 60, "training")
+child.send(tracing_job(loop, spec), time.monotonic() + 60, "tracing")
 time.sleep(60)
 """
 
@@ -232,15 +232,17 @@ def test_a_failing_program_ends_with_its_status_and_leaves_no_process(system, ru
     [
         program(top="while True: pass"),
         program(top="import subprocess\nsubprocess.Popen(['sleep', '98765.4'])\nwhile True: print('x' * 10_000)"),
-        program(step="following += jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.0)"),
+        program(top="jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.0)"),
+        program(step="following = jax.lax.fori_loop(0, 200_000, lambda i, f: jnp.tanh(f + 1e-9 * i), following)"),
     ],
-    ids=["at import", "printing, with a child", "inside jit"],
+    ids=["at import", "printing, with a child", "inside jit", "in the clean process"],
 )
 def test_an_endless_program_is_killed_at_its_deadline_with_its_children(system, running, source):
     error = failure(system, source, Limits(updates=2, seconds=4))
     assert error.status is Status.TIMEOUT
     assert not running("zfbench.sandbox.worker")
     assert not running("98765.4")
+    assert not running("zfbench.engine.worker")
 
 
 @pytest.mark.parametrize(
@@ -326,16 +328,27 @@ def test_recordings_that_cannot_be_trained_on_are_the_callers_error(system):
             fit_program(program(), system.spec, train, Limits(), 0)
 
 
-def test_a_gpu_takes_the_limit_of_memory_away_and_is_asked_of_jax(system):
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_program_is_traced_on_a_cpu_within_its_memory_whatever_the_device(system, device):
     top = "import resource\nprint(os.environ['JAX_PLATFORMS'], resource.getrlimit(resource.RLIMIT_AS)[0])\n1 / 0"
-    said = []
     limits = Limits(updates=1, seconds=60, memory_bytes=4 * GIB)
-    for device in ("cpu", "gpu"):
-        with pytest.raises(CandidateError, match="ZeroDivision") as caught:
-            fit_program(program(top), system.unmasked, system.train, limits, 0, ProcessSandbox(device=device))
-        said.append(caught.value.printed)
-    assert said == [f"cpu {4 * GIB}\n", "cuda -1\n"]
-    assert "memory is not limited" in ProcessSandbox(device="gpu").notice
+    with pytest.raises(CandidateError, match="ZeroDivision") as caught:
+        fit_program(program(top), system.unmasked, system.train, limits, 0, ProcessSandbox(device=device))
+    assert caught.value.printed == f"cpu {4 * GIB}\n"
+
+
+def test_an_equal_step_is_not_compiled_again_and_trains_alike(system, monkeypatch):
+    """The second fit goes to the process that holds the step; a comment makes no other step."""
+    lent = []
+    original = processes.CleanProcesses.lend
+    monkeypatch.setattr(processes.CleanProcesses, "lend", lambda *a: lent.append(original(*a)) or lent[-1])
+    paths = []
+    for source in (program(), program("# another source"), program(step="following = following * 0.5")):
+        with fit_program(source, system.unmasked, system.train, Limits(updates=3, seconds=120), 0) as fitted:
+            paths.append(fitted.forecast(system.context, system.drive))
+    assert lent[0] is lent[1]
+    np.testing.assert_array_equal(paths[0], paths[1])
+    assert np.abs(paths[0] - paths[2]).max() > 0.01
 
 
 def test_a_transcript_keeps_both_ends_and_counts_what_it_drops():

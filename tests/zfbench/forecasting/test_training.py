@@ -10,7 +10,8 @@ import optax
 import pytest
 
 from zfbench.forecasting.contract import LOSSES, WINDOWS_PER_CALL, TrainingChoice
-from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.training import (
     SCHEDULES,
     Material,
@@ -57,7 +58,7 @@ class Memory(nn.Module):
 
 def fit(model, system, updates=20, choice=None, deadline=math.inf, train=None):
     spec = system.unmasked
-    dynamics = Dynamics.of(model(spec), spec)
+    dynamics = Dynamics.of(trace_model(model(spec), spec))
     return train_program(dynamics, spec, train or system.train, choice or TrainingChoice(), updates, deadline, seed=0)
 
 
@@ -83,7 +84,7 @@ def test_a_program_with_memory_learns_through_rollouts_by_default(system):
 
 def test_rollout_follows_the_time_convention_with_warm_up_and_clamp(system):
     spec = system.unmasked
-    dynamics = Dynamics.of(Memory(spec), spec)
+    dynamics = Dynamics.of(trace_model(Memory(spec), spec))
     params = {"weight": jnp.float32(0.5)}
     context = system.context[:2]
     drive = np.random.default_rng(0).random(system.drive[:2].shape, np.float32)  # changes at every step
@@ -155,7 +156,8 @@ class Bystander(Leak):
 
 
 def test_given_parameters_replace_the_programs_own_and_stay_where_no_gradient_reaches(system):
-    trainer = Trainer(Dynamics.of(Bystander(system.unmasked), system.unmasked), system.unmasked, system.train)
+    spec = system.unmasked
+    trainer = Trainer(Dynamics.of(trace_model(Bystander(spec), spec)), spec, system.train)
     ones = np.ones(6, np.float32)
     still = trainer.train(TrainingChoice(), 20, math.inf, 0)
     scaled = trainer.train(TrainingChoice(), 20, math.inf, 0, {"scale": ones})
@@ -167,7 +169,7 @@ def test_given_parameters_replace_the_programs_own_and_stay_where_no_gradient_re
 
 def test_a_second_training_by_the_same_trainer_is_as_by_a_new_one(system):
     def fresh():
-        return Trainer(Dynamics.of(Leak(system.unmasked), system.unmasked), system.unmasked, system.train)
+        return Trainer(Dynamics.of(trace_model(Leak(system.unmasked), system.unmasked)), system.unmasked, system.train)
 
     used, choice = fresh(), TrainingChoice("one_step", 0.003)
     used.train(TrainingChoice("curriculum", 0.03), 70, math.inf, 1)
@@ -217,7 +219,7 @@ def test_training_in_the_masked_spec_needs_state_per_neuron(system):
             return jnp.zeros((batch, 4))
 
     with pytest.raises(CandidateError, match=r"\[B, N, k\].*float32\[3, 4\]"):
-        Dynamics.of(Shared(system.spec), system.spec)
+        Dynamics.of(trace_model(Shared(system.spec), system.spec))
 
 
 def _returning(result):
@@ -251,5 +253,5 @@ def _returning(result):
 )
 def test_a_step_of_the_wrong_shape_is_invalid_and_names_both(system, result, said):
     with pytest.raises(CandidateError, match=said) as caught:
-        Dynamics.of(_returning(result)(system.unmasked), system.unmasked)
+        Dynamics.of(trace_model(_returning(result)(system.unmasked), system.unmasked))
     assert caught.value.status is Status.INVALID

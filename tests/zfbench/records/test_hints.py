@@ -44,11 +44,11 @@ def parent(**metrics):
 
 def test_every_request_is_advised_by_the_last_parents_own_errors_summed_over_neurons():
     parents = (parent(**{"blame/A": 9.0, "blame/B": 0.0}), parent(**{"blame/A": 0.2, "blame/B": 0.3}))
-    assert blame(advice(SPEC, parents)) == {"A": 0.25, "B": 0.75}
+    assert blame(advice(SPEC.groups, parents)) == {"A": 0.25, "B": 0.75}
 
 
 def test_no_advice_without_a_measured_parent():
-    assert advice(SPEC, ()) == ()
-    assert advice(SPEC, (parent(),)) == ()
-    assert advice(SPEC, (parent(**{"blame/A": 0.0}),)) == ()
-    assert advice(SPEC, (Scored(Program("p"), Evaluation(Status.ERROR)),)) == ()
+    assert advice(SPEC.groups, ()) == ()
+    assert advice(SPEC.groups, (parent(),)) == ()
+    assert advice(SPEC.groups, (parent(**{"blame/A": 0.0}),)) == ()
+    assert advice(SPEC.groups, (Scored(Program("p"), Evaluation(Status.ERROR)),)) == ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zfbench.records.recordings import TaskSpec, one_step_pairs
-from zfbench.runs.tasks import load_judge, load_recordings, load_task, task_names
+from zfbench.runs.tasks import load_judge, load_task, task_names
 
 TINY = [n for n in task_names() if "tiny" in n]
 SIMULATED = [n for n in task_names() if not n.startswith(("zfish", "mixtures"))]
@@ -27,7 +27,7 @@ def test_every_task_keeps_the_contract_of_all(name):
 
 @pytest.mark.parametrize("name", [n for n in TINY if n.startswith("zfish")])
 def test_every_task_about_recordings_keeps_its_contract(name):
-    task = load_recordings(name)
+    task = load_task(name)
     spec = task.spec
     N, D, C, H = len(spec.neurons), len(spec.drive), spec.context, spec.horizon
     for recording in task.train:

@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
-from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.base.errors import UnknownNameError
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.records.limits import Limits
-from zfbench.records.result import MethodRecord, Spend
+from zfbench.records.result import MethodRecord
+from zfbench.records.spend import Spend
 from zfbench.runs.judge import judge_baseline, judge_program
-from zfbench.runs.tasks import load_judge, load_task
+from zfbench.runs.tasks import load_task
 
 BRIEF = Limits(updates=20, seconds=120)
 PROGRAM = MethodRecord(name="example", kind="program")
@@ -32,8 +35,7 @@ def test_equal_seeds_give_equal_results_and_others_do_not(loaded_driven):
 
 
 def test_a_program_that_reads_what_the_mask_forbids_is_a_violation(loaded_masked):
-    judge = load_judge("zfish-tiny/masked")
-    result = judge_program(EXAMPLE, PROGRAM, masked, judge, 0, BRIEF)
+    result = judge_program(EXAMPLE, PROGRAM, loaded_masked, 0, BRIEF)
     assert result.status == "mask_violation"
     assert result.metrics == {}
     assert len(result.notes) == 1
@@ -49,28 +51,14 @@ def test_unknown_names_are_refused(loaded_driven):
         load_task("mouse/driven")
 
 
-def test_a_family_without_a_sealed_test_cannot_be_judged(monkeypatch):
-    class Unsealed:
-        def names(self):
-            return ("open/task",)
-
-        def load(self, name):
-            return None
-
-    from zfbench.base import plugins
-
-    monkeypatch.setattr(plugins, "names", lambda _: ("open",))
-    monkeypatch.setattr(plugins, "load", lambda *_: Unsealed())
-    with pytest.raises(ZfbenchError, match="no sealed test"):
-        load_judge("open/task")
-
-
 def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loaded_driven, monkeypatch):
     from zfbench.base import plugins
     from zfbench.records.program import CandidateError, Status
 
     class Explodes:
         kind = "program"
+        source = "x"
+        report = None
         closed = False
 
         def fit(self, train, validation, limits):
@@ -83,7 +71,10 @@ def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loade
             self.closed = True
 
     model = Explodes()
-    monkeypatch.setattr(plugins, "load", lambda *_: lambda task, seed: model)
+    _ = loaded_driven.judge  # before nothing else can be loaded
+    entry = SimpleNamespace(uses_drive=True)
+    monkeypatch.setattr(plugins, "load", lambda *_: entry)
+    monkeypatch.setattr(type(loaded_driven.family), "baseline", lambda *_: model)
     result = judge_baseline("explodes", loaded_driven, 0, BRIEF)
     assert result.status == "non_finite"
     assert result.notes == ("A forecast became non-finite.",)

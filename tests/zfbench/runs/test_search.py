@@ -7,16 +7,24 @@ from typing import ClassVar
 import pytest
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.task import Evaluator as BaseEvaluator
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits, bound
 from zfbench.records.program import Program, Status
-from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.records.reading import load as read
+from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord
+from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
+from zfbench.runs import winner
+from zfbench.runs.plan import Plan
+from zfbench.runs.replay import check, replay, replay_finals
+from zfbench.runs.search import search
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import read_journal
+from zfbench.search.eventlog import read_log
+from zfbench.tasks.zfish.family import ZfishFamily
 
-PLAN = runs.Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
+PLAN = Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
 FULL = 2_000
 
 
@@ -26,16 +34,16 @@ class Judged:
     def __init__(self):
         self.sources, self.records = [], []
 
-    def __call__(self, source, method, task, judge, seed, limits, spend, progress, sandbox):
+    def __call__(self, source, method, loaded, seed, limits, spend, progress, sandbox):
         self.sources.append(source)
         self.records.append(SimpleNamespace(method=method, spend=spend, limits=limits))
         return Result(
-            task=TaskRecord(name="t", track="driven", tier="tiny", circuit="c", holdout="h", data_sha256="ab"),
+            task=TaskRecord(name="t", track="driven", tier="tiny", circuit="c", holdout="h", data_sha256="ab" * 32),
             method=method,
             seed=seed,
             spend=spend,
-            metrics={},
-            metric_versions={},
+            metrics={"forecast/ood/mae": 0.5},
+            metric_versions={"forecast": 1},
             program=ProgramRecord(id=Program(source).id, source=source),
             libraries={},
             machine=Machine.here(),
@@ -46,7 +54,7 @@ class Judged:
 def judged(monkeypatch, driven):
     """No training: the loss is a hash of the program, and full trainings turn the ranking round."""
 
-    class Evaluator:
+    class Evaluator(BaseEvaluator):
         calls: ClassVar = []
 
         def __init__(self, limits, sandbox):
@@ -61,31 +69,33 @@ def judged(monkeypatch, driven):
 
     judged = Judged()
     judged.evaluations = Evaluator.calls
-    monkeypatch.setattr(runs, "load_task", lambda name: driven)
-    monkeypatch.setattr(runs, "load_judge", lambda name: None)
-    monkeypatch.setattr(driven, "evaluator", Evaluator)
+    judged.evaluator = Evaluator
+    monkeypatch.setattr(ZfishFamily, "load", lambda self, name: driven)
+    nothing = SimpleNamespace(score_generations=lambda generations: Scores())
+    monkeypatch.setattr(ZfishFamily, "judge", lambda self, name: nothing)
+    monkeypatch.setattr(ZfishFamily, "evaluator", lambda self, task, limits, sandbox: Evaluator(limits, sandbox))
     monkeypatch.setattr(runs, "open_sandbox", lambda: nullcontext(SimpleNamespace(name="none", confined=True)))
-    monkeypatch.setattr(runs, "judge_program", judged)
+    monkeypatch.setattr(winner, "judge_program", judged)
     return judged
 
 
 def test_the_result_holds_who_came_of_whom_and_what_was_spent_until_then(tmp_path, judged):
-    outcome, result = runs.search(PLAN, tmp_path)
+    outcome, result = search(PLAN, tmp_path)
     evaluated = outcome.evaluated
-    assert [e.program for e in result.search] == [s.program.id[:12] for s in evaluated]
-    assert [e.loss for e in result.search] == pytest.approx([s.evaluation.loss for s in evaluated], rel=1e-5)
-    for entry, scored in zip(result.search, evaluated, strict=True):
+    assert [e.program for e in result.evaluated] == [s.program.id[:12] for s in evaluated]
+    assert [e.loss for e in result.evaluated] == pytest.approx([s.evaluation.loss for s in evaluated], rel=1e-5)
+    for entry, scored in zip(result.evaluated, evaluated, strict=True):
         assert [evaluated[n - 1].program.id for n in entry.parents] == list(scored.program.parents)
-    assert result.search[0].operator == "seed"
-    assert any(entry.parents for entry in result.search)
-    assert [e.spend.evaluations for e in result.search] == list(range(1, 10))
-    assert [e.spend.device_seconds for e in result.search] == [float(i) for i in range(1, 10)]
-    walls = [e.spend.wall_seconds for e in result.search]
+    assert result.evaluated[0].operator == "seed"
+    assert any(entry.parents for entry in result.evaluated)
+    assert [e.spend.evaluations for e in result.evaluated] == list(range(1, 10))
+    assert [e.spend.device_seconds for e in result.evaluated] == [float(i) for i in range(1, 10)]
+    walls = [e.spend.wall_seconds for e in result.evaluated]
     assert walls == sorted(walls)
 
 
 def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
-    outcome, _ = runs.search(PLAN, tmp_path)
+    outcome, _ = search(PLAN, tmp_path)
     finalists = outcome.top(3)
     assert outcome.counts.evaluated == 9
     assert [c[0] for c in judged.evaluations if c[1] == FULL] == [s.program.id for s in finalists]
@@ -94,7 +104,7 @@ def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
 
 
 def test_finals_are_paid_from_the_budget_and_stand_in_the_result(tmp_path, judged):
-    outcome, result = runs.search(PLAN, tmp_path)
+    outcome, result = search(PLAN, tmp_path)
     record = judged.records[0]
     assert record.spend.evaluations == 12
     assert record.spend.updates == 9 * 100 + 3 * FULL
@@ -104,72 +114,72 @@ def test_finals_are_paid_from_the_budget_and_stand_in_the_result(tmp_path, judge
 
 
 def test_finals_are_resumed_like_the_search(tmp_path, judged):
-    runs.search(PLAN, tmp_path)
+    search(PLAN, tmp_path)
     path = tmp_path / "finals.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-4]))  # the last finalist was in training
     (tmp_path / "result.json").unlink()
     judged.evaluations.clear()
-    runs.search(PLAN, tmp_path)
+    search(PLAN, tmp_path)
     assert len(judged.evaluations) == 1
     assert judged.sources[0] == judged.sources[1]
 
 
 def test_finished_run_is_read_and_not_judged_again(tmp_path, judged):
-    _, first = runs.search(PLAN, tmp_path)
+    _, first = search(PLAN, tmp_path)
     judged.evaluations.clear()
-    assert runs.search(PLAN, tmp_path)[1] == first
+    assert search(PLAN, tmp_path)[1] == first
     assert len(judged.sources) == 1
     assert judged.evaluations == []
     with pytest.raises(ZfbenchError, match="holds a search with"):
-        runs.search(replace(PLAN, limits=Limits(FULL + 1)), tmp_path)
+        search(replace(PLAN, limits=Limits(FULL + 1)), tmp_path)
 
 
 def test_without_finals_the_best_of_the_screening_is_judged(tmp_path, judged):
-    outcome, _ = runs.search(replace(PLAN, finalists=0), tmp_path)
+    outcome, _ = search(replace(PLAN, finalists=0), tmp_path)
     assert outcome.counts.evaluated == 12
     assert judged.sources == [outcome.best.program.source]
     assert not (tmp_path / "finals.jsonl").exists()
 
 
 def test_finalists_that_fail_at_full_length_leave_the_best_of_the_screening(tmp_path, judged, driven, monkeypatch):
-    works = driven.evaluator.__call__
+    works = judged.evaluator.__call__
 
     def fail_when_full(self, program, seed):
         if self.limits.updates == FULL:
             return Evaluation(Status.TIMEOUT)
         return works(self, program, seed)
 
-    monkeypatch.setattr(driven.evaluator, "__call__", fail_when_full)
-    outcome, result = runs.search(PLAN, tmp_path)
+    monkeypatch.setattr(judged.evaluator, "__call__", fail_when_full)
+    outcome, result = search(PLAN, tmp_path)
     assert judged.sources == [outcome.best.program.source]
     assert {row["status"] for row in result.finals} == {"timeout"}
 
 
 def test_weighted_population_is_written_where_there_is_one(tmp_path, judged):
-    runs.search(replace(PLAN, discoverer="modelsmc", settings={"particles": 4}), tmp_path / "smc")
+    search(replace(PLAN, discoverer="modelsmc", settings={"particles": 4}), tmp_path / "smc")
     rows = json.loads((tmp_path / "smc" / "population.json").read_text())
     assert len(rows) == 4
     assert sum(row["weight"] for row in rows) == pytest.approx(1)
-    runs.search(PLAN, tmp_path / "puct")
+    search(PLAN, tmp_path / "puct")
     assert not (tmp_path / "puct" / "population.json").exists()
 
 
 def test_proposer_settings_and_ideas_identify_a_run(tmp_path, judged):
-    runs.search(replace(PLAN, ideas=("rebound",)), tmp_path)
-    assert read_journal(tmp_path / "log.jsonl").events[0].body["ideas"] == ["rebound"]
+    search(replace(PLAN, ideas=("rebound",)), tmp_path)
+    assert read_log(tmp_path / "log.jsonl").events[0].body["ideas"] == ["rebound"]
     with pytest.raises(ZfbenchError, match="holds a search with ideas"):
-        runs.search(PLAN, tmp_path)
+        search(PLAN, tmp_path)
 
 
 def test_unknown_settings_are_named(tmp_path, judged):
     with pytest.raises(ZfbenchError, match="discoverer 'puct' does not take these settings"):
-        runs.search(replace(PLAN, settings={"cpuct": 2}), tmp_path)
+        search(replace(PLAN, settings={"cpuct": 2}), tmp_path)
     with pytest.raises(ZfbenchError, match="proposer 'grammar' does not take these settings"):
-        runs.search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
+        search(replace(PLAN, proposer_settings={"x": 2}), tmp_path)
 
 
-def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
+def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
     pytest.importorskip("openai")
     from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
 
@@ -181,34 +191,34 @@ def test_journal_and_result_name_the_prompts_by_their_hash(tmp_path, judged, mon
         (own / f"{name}.txt").write_text(f"{Prompts.load().texts[name]}\n")
     settings = {"model": "toy", "prompts": str(own)}
     plan = replace(PLAN, proposer="llm", proposer_settings=settings, patience=2)
-    _, result = runs.search(plan, tmp_path / "run")
+    _, result = search(plan, tmp_path / "run")
     sha256 = Prompts.load(str(own)).sha256
     assert sha256 != Prompts.load().sha256
-    assert read_journal(tmp_path / "run" / "log.jsonl").events[0].body["proposer_identity"]["prompts_sha256"] == sha256
-    assert result.method.settings["proposer"]["prompts_sha256"] == sha256
+    assert read_log(tmp_path / "run" / "log.jsonl").events[0].body["proposer_identity"]["prompts_sha256"] == sha256
+    assert result.method.proposer_identity["prompts_sha256"] == sha256
     (own / "repair.txt").write_text("again, please")
     with pytest.raises(ZfbenchError, match="holds a search with proposer_identity"):
-        runs.search(plan, tmp_path / "run")
+        search(plan, tmp_path / "run")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("discoverer", ["random_search", "puct", "modelsmc", "n1", "funsearch"])
 def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, discoverer):
     plan = replace(PLAN, discoverer=discoverer, budget=Budget(evaluations=5, updates=40), limits=Limits(40, 300.0))
-    _, result = runs.search(plan, tmp_path)
+    _, result = search(plan, tmp_path)
     assert result.status == "ok"
     assert read(tmp_path / "result.json") == result
 
 
 def test_replay_finds_the_winner_of_the_finals_without_running_a_program(tmp_path, judged):
-    _, result = runs.search(PLAN, tmp_path)
+    _, result = search(PLAN, tmp_path)
     judged.evaluations.clear()
-    outcome = runs.replay(tmp_path)
-    final = runs.replay_finals(tmp_path, outcome)
+    outcome = replay(tmp_path)
+    final = replay_finals(tmp_path, outcome)
     assert judged.evaluations == []
-    assert runs.check(outcome, result, final) is None
-    assert "best program" in runs.check(outcome, result)  # the screening preferred another
-    assert runs.Plan.read(tmp_path) == PLAN
+    assert check(outcome, result, final) is None
+    assert "best program" in check(outcome, result)  # the screening preferred another
+    assert Plan.read(tmp_path) == PLAN
 
 
 def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
@@ -223,8 +233,7 @@ def test_what_is_set_aside_is_what_the_evaluator_keeps_to():
 class Interpreted:
     """An evaluator's fast path: the same scores, and a count."""
 
-    def __init__(self, evaluator, proposer, pool):
-        assert pool == "pool"
+    def __init__(self, evaluator, proposer):
         self.evaluator, self.proposer = evaluator, proposer
 
     def __call__(self, program, seed):
@@ -236,7 +245,7 @@ class Interpreted:
 def fast(judged, monkeypatch, driven):
     """The toy evaluator, counting what took the fast path."""
 
-    class Evaluator(type(driven.evaluator(Limits(), None))):
+    class Evaluator(judged.evaluator):
         fast = 0
         made: ClassVar = []
 
@@ -244,34 +253,32 @@ def fast(judged, monkeypatch, driven):
             super().__init__(limits, sandbox)
             Evaluator.made.append(self)
 
-        def interpreters(self):
-            return nullcontext("pool")
+        def through(self, proposer):
+            return nullcontext(Interpreted(self, proposer))
 
-    monkeypatch.setattr(driven, "evaluator", Evaluator)
-    monkeypatch.setattr(runs, "ProgramEvaluator", Evaluator)
-    monkeypatch.setattr(runs, "InterpretedEvaluator", Interpreted)
+    monkeypatch.setattr(ZfishFamily, "evaluator", lambda self, task, limits, sandbox: Evaluator(limits, sandbox))
     return Evaluator
 
 
 def test_the_fast_path_screens_and_the_finals_train_the_programs_themselves(tmp_path, fast):
     plan = replace(PLAN, fast_path=True)
-    outcome, result = runs.search(plan, tmp_path)
+    outcome, result = search(plan, tmp_path)
     screening, finals = fast.made
     assert screening.fast == outcome.counts.evaluated - 1  # the task's seed program is not the grammar's
     assert finals.fast == 0
-    assert result.method.settings["fast_path"] is True
-    assert runs.Plan.read(tmp_path) == plan
+    assert result.search.fast_path is True
+    assert Plan.read(tmp_path) == plan
 
 
 def test_a_search_without_the_fast_path_is_not_continued_on_it(tmp_path, fast):
-    _, result = runs.search(PLAN, tmp_path)
+    _, result = search(PLAN, tmp_path)
     assert [evaluator.fast for evaluator in fast.made] == [0, 0]
-    assert "fast_path" not in result.method.settings
-    head = read_journal(tmp_path / "log.jsonl").events[0].body
+    assert result.search.fast_path is False
+    head = read_log(tmp_path / "log.jsonl").events[0].body
     assert head["fast_path"] is False
     assert head["proposer_version"] >= 2
     with pytest.raises(ZfbenchError, match="fast_path"):
-        runs.search(replace(PLAN, fast_path=True), tmp_path)
+        search(replace(PLAN, fast_path=True), tmp_path)
 
 
 def test_proposers_without_an_interpreter_have_no_fast_path(tmp_path, fast):
@@ -279,4 +286,4 @@ def test_proposers_without_an_interpreter_have_no_fast_path(tmp_path, fast):
     settings = {"programs": [str(tmp_path / "one.py")]}
     plan = replace(PLAN, proposer="finite", proposer_settings=settings, fast_path=True)
     with pytest.raises(ZfbenchError, match="no fast path"):
-        runs.search(plan, tmp_path / "run")
+        search(plan, tmp_path / "run")

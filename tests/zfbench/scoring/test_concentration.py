@@ -9,7 +9,6 @@ def test_share_is_followed_through_generations_and_jumps():
     found = concentration(populations, [False, True, False, False, True, True], "t")
     assert found.share.tolist() == [0.25, 0.75, 0.5, 0.25, 1.0, 0.75]
     assert found.jumps == (1, 4, 5)
-    assert found.intervals == (3, 1)
     assert found.first == 0.75
     assert found.after_jumps == pytest.approx(2.5 / 3)
     assert found.settled == pytest.approx(2 / 3)

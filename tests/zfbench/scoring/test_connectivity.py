@@ -340,7 +340,7 @@ def test_a_circuit_without_edges_scores_none():
     assert score.wiring.sign_accuracy is score.wiring.weight_spearman is None
 
 
-def test_ill_posed_scores_are_refused():
+def test_ill_posed_scores_are_refused(shapes_unchecked):
     _, signs, truth = wiring(6)
     with pytest.raises(ZfbenchError, match="without a mask"):
         score_connectivity(truth, truth, signs, masked=True)

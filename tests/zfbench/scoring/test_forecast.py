@@ -14,9 +14,8 @@ from zfbench.scoring.forecast import SD_FLOOR, score_forecast
 
 B, H, N = 6, 4, 5
 CONDITIONS = ("inward", "inward", "left", "outward", "left", "inward")
-NEURONS = ("a", "b", "c", "d", "e")
 GROUPS = ("x", "y", "x", "y", "z")
-LABELS = (CONDITIONS, NEURONS, GROUPS)
+LABELS = (CONDITIONS, GROUPS)
 SD = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
 
 seeds = st.integers(0, 10_000)
@@ -32,8 +31,6 @@ def test_mean_absolute_error_agrees_with_scikit_learn_along_every_axis():
     assert mae.overall == pytest.approx(mean_absolute_error(target.ravel(), prediction.ravel()))
     for h in range(H):
         assert mae.per_step[h] == pytest.approx(mean_absolute_error(target[:, h], prediction[:, h]))
-    for i, name in enumerate(NEURONS):
-        assert mae.per_neuron[name] == pytest.approx(mean_absolute_error(target[..., i], prediction[..., i]))
     y = [1, 3]
     assert mae.per_group["y"] == pytest.approx(mean_absolute_error(target[..., y].ravel(), prediction[..., y].ravel()))
     left = [2, 4]
@@ -47,14 +44,15 @@ def test_standardised_error_is_scikit_learns_on_activity_divided_by_sd():
     prediction, target, control = draw(1)
     scored = score_forecast(prediction, target, control, SD, *LABELS).standardised
     assert scored.overall == pytest.approx(mean_absolute_error((target / SD).ravel(), (prediction / SD).ravel()))
-    assert scored.per_neuron["d"] == pytest.approx(np.abs(prediction - target)[..., 3].mean() / 0.4)
+    error = np.abs(prediction - target)[..., [1, 3]] / [0.2, 0.4]
+    assert scored.per_group["y"] == pytest.approx(error.mean())
 
 
 @given(seed=seeds, scale=st.floats(1e-2, 1e2))
 def test_standardised_error_and_skill_do_not_depend_on_the_unit_of_activity(seed, scale):
     prediction, target, control = draw(seed)
     one = score_forecast(prediction, target, control, SD, *LABELS)
-    other = score_forecast(scale * prediction, scale * target, scale * control, scale * SD, *LABELS, sd_floor=0)
+    other = score_forecast(scale * prediction, scale * target, scale * control, scale * SD, *LABELS, sd_floor=0.0)
     assert other.standardised.overall == pytest.approx(one.standardised.overall)
     assert other.skill.per_step == pytest.approx(one.skill.per_step)
     assert other.mae.overall == pytest.approx(scale * one.mae.overall)
@@ -67,13 +65,13 @@ def test_order_of_windows_and_neurons_does_not_matter(seed):
     arrays = draw(seed)
     one = score_forecast(*arrays, SD, *LABELS)
     moved = (a[w][:, :, n] for a in arrays)
-    labels = ([CONDITIONS[i] for i in w], [NEURONS[i] for i in n], [GROUPS[i] for i in n])
+    labels = ([CONDITIONS[i] for i in w], [GROUPS[i] for i in n])
     other = score_forecast(*moved, SD[n], *labels)
     for part in ("mae", "standardised", "skill"):
         a, b = getattr(one, part), getattr(other, part)
         assert b.overall == pytest.approx(a.overall)
         assert b.per_step == pytest.approx(a.per_step)
-        for axis in ("per_neuron", "per_group", "per_condition"):
+        for axis in ("per_group", "per_condition"):
             assert getattr(b, axis) == pytest.approx(getattr(a, axis))
 
 
@@ -85,7 +83,7 @@ def test_perfect_forecast_has_no_error_and_full_skill_and_the_control_has_none(s
     assert set(perfect.skill.per_step) == {1.0}
     floor = score_forecast(control, target, control, SD, *LABELS)
     assert floor.skill.overall == 0
-    assert set(floor.skill.per_neuron.values()) == {0.0}
+    assert set(floor.skill.per_group.values()) == {0.0}
     assert score_forecast(prediction, target, control, SD, *LABELS).skill.overall < 1
 
 
@@ -102,31 +100,28 @@ def test_skill_against_a_perfect_control_is_undefined():
     assert set(scored.skill.per_condition.values()) == {None}
 
 
-def test_flat_neurons_are_named_and_left_out_of_the_standardised_error_only():
+def test_flat_neurons_are_left_out_of_the_standardised_error_only():
     prediction, target, control = draw(3)
     sd = SD.copy()
     sd[4] = SD_FLOOR / 2
     scored = score_forecast(prediction, target, control, sd, *LABELS)
-    assert scored.flat == ("e",)
-    assert scored.standardised.per_neuron["e"] is None
     assert scored.standardised.per_group["z"] is None
     error = np.abs(prediction - target)
     assert scored.standardised.overall == pytest.approx((error[..., :4] / SD[:4]).mean())
     assert scored.standardised.per_step[1] == pytest.approx((error[:, 1, :4] / SD[:4]).mean())
-    assert scored.mae.per_neuron["e"] == pytest.approx(error[..., 4].mean())
+    assert scored.mae.overall == pytest.approx(error.mean())
 
 
 def test_standardised_error_is_undefined_if_every_neuron_is_flat():
     scored = score_forecast(*draw(4), np.zeros(N), *LABELS)
     assert scored.standardised.overall is None
-    assert scored.flat == NEURONS
 
 
 def test_float32_predictions_are_accumulated_in_float64():
     # a float32 mean of 300,000 equal entries is not exact, a float64 mean is to twelve digits
     target = np.zeros((300, 1000, 1), np.float32)
     prediction = np.full_like(target, 0.1)
-    scored = score_forecast(prediction, target, prediction, [1.0], ["c"] * 300, ["n"], ["g"])
+    scored = score_forecast(prediction, target, prediction, np.ones(1), ["c"] * 300, ["g"])
     assert scored.mae.overall == pytest.approx(float(np.float32(0.1)), rel=1e-12)
 
 
@@ -140,15 +135,15 @@ def test_the_first_window_and_step_that_is_not_finite_is_named(value):
         score_forecast(prediction, target, control, SD, *LABELS)
 
 
-def test_a_prediction_of_the_wrong_shape_is_refused():
+def test_a_prediction_of_the_wrong_shape_is_refused(shapes_unchecked):
     prediction, target, control = draw(6)
     with pytest.raises(ZfbenchError, match=r"prediction has shape \(6, 3, 5\).*\(6, 4, 5\)"):
         score_forecast(prediction[:, 1:], target, control, SD, *LABELS)
 
 
 def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ZfbenchError, match="give 6, 5 and 5"):
-        score_forecast(*draw(7), SD, CONDITIONS[1:], NEURONS, GROUPS)
+    with pytest.raises(ZfbenchError, match="give 6 and 5"):
+        score_forecast(*draw(7), SD, CONDITIONS[1:], GROUPS)
 
 
 def test_a_score_is_plain_data():

@@ -152,7 +152,7 @@ def test_one_draw_has_no_error_and_is_refused():
         average(np.zeros((2, 1)), shared=True)
 
 
-def test_misshapen_input_is_explained():
+def test_misshapen_input_is_explained(shapes_unchecked):
     model, x, rng = linear_gaussian()
     with pytest.raises(ZfbenchError, match="one for each"):
         log_marginal_prior(model, x, model.prior(rng, 3), np.zeros((2, 1)))

@@ -35,7 +35,7 @@ def test_the_true_distribution_beats_a_wider_and_a_shifted_one():
     assert crps(draws, y) < min(crps(2 * draws, y), crps(draws + 0.5, y), crps(0.4 * draws, y))
 
 
-def test_one_sample_a_wrong_shape_and_what_is_not_finite_are_refused():
+def test_one_sample_a_wrong_shape_and_what_is_not_finite_are_refused(shapes_unchecked):
     target = np.zeros((2, 3, 1))
     with pytest.raises(ZfbenchError, match="at least two"):
         crps(np.zeros((1, 2, 3, 1)), target)

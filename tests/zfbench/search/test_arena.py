@@ -14,11 +14,14 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
-from zfbench.runs import search as runs
+from zfbench.runs.arena import judge_arena, open_arena
+from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.runs.replay import check, replay
+from zfbench.runs.search import search
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.server import LONGEST, Door
+from zfbench.search.eventlog import EventLog, read_log
+from zfbench.search.server import LONGEST, Server
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 
@@ -37,65 +40,65 @@ class Length:
 
 
 @contextmanager
-def arena(path, evaluate=None, budget=None, **options):
+def new_arena(path, evaluate=None, budget=None, **options):
     with EventLog(path / "log") as log:
         budget = budget or Budget(evaluations=3)
         yield Arena(evaluate or Length(), spec=SPEC, budget=budget, log=log, seed=5, **options)
 
 
 def test_program_is_evaluated_and_paid(tmp_path):
-    with arena(tmp_path) as door:
-        assert int(door.evaluate("four").loss) == 4
-        assert door.evaluate("oh no!").status == Status.ERROR  # a failure costs what a success costs
-        assert door.remaining() == Budget(evaluations=1)
+    with new_arena(tmp_path) as arena:
+        assert int(arena.evaluate("four").loss) == 4
+        assert arena.evaluate("oh no!").status == Status.ERROR  # a failure costs what a success costs
+        assert arena.remaining() == Budget(evaluations=1)
 
 
 def test_equal_program_is_answered_for_free_also_when_the_budget_is_spent(tmp_path):
     evaluate = Length()
-    with arena(tmp_path, evaluate, Budget(evaluations=1)) as door:
-        first = door.evaluate("four")
-        assert door.spent
-        again = door.evaluate("four  \r\n")
+    with new_arena(tmp_path, evaluate, Budget(evaluations=1)) as arena:
+        first = arena.evaluate("four")
+        assert arena.spent
+        again = arena.evaluate("four  \r\n")
         assert (again.loss, again.spend) == (first.loss, NOTHING)
         assert evaluate.calls == ["four"]
-        assert door.finish().counts.duplicates == 1
+        assert arena.finish().counts.duplicates == 1
 
 
 def test_spent_budget_is_a_clear_refusal(tmp_path):
-    with arena(tmp_path, budget=Budget(evaluations=1)) as door:
-        door.evaluate("a")
+    with new_arena(tmp_path, budget=Budget(evaluations=1)) as arena:
+        arena.evaluate("a")
         with pytest.raises(BudgetSpentError, match=r"The budget \(evaluations=1\) has no room"):
-            door.evaluate("b")
-        assert door.remaining() == Budget(evaluations=0)
-        outcome = door.finish()
+            arena.evaluate("b")
+        assert arena.remaining() == Budget(evaluations=0)
+        outcome = arena.finish()
         assert (outcome.reason, outcome.counts.asked) == ("budget", 1)
 
 
 def test_device_seconds_and_reported_tokens_are_never_overdrawn(tmp_path):
     budget = Budget(evaluations=99, device_seconds=3.0, tokens=100)
-    with arena(tmp_path, budget=budget, bound=Spend(device_seconds=1.0)) as door:
+    with new_arena(tmp_path, budget=budget, bound=Spend(device_seconds=1.0)) as arena:
         with pytest.raises(BudgetSpentError):
-            door.evaluate("long story", tokens=101)
+            arena.evaluate("long story", tokens=101)
         for n in range(5):
-            door.evaluate(f"program {n}", tokens=10)
+            arena.evaluate(f"program {n}", tokens=10)
         with pytest.raises(BudgetSpentError):
-            door.evaluate("the sixth could take 1 s, and 0.5 s are left")
-        outcome = door.finish()
+            arena.evaluate("the sixth could take 1 s, and 0.5 s are left")
+        outcome = arena.finish()
         assert (outcome.spend.device_seconds, outcome.spend.tokens) == (2.5, 50)
         assert outcome.overrun == NOTHING
 
 
 def test_finished_search_is_over_for_good(tmp_path):
-    with arena(tmp_path) as door:
-        door.evaluate("a")
-        outcome = door.finish()
+    with new_arena(tmp_path) as arena:
+        arena.evaluate("a")
+        outcome = arena.finish()
         assert outcome.reason == "finished"
         with pytest.raises(BudgetSpentError, match="was finished"):
-            door.evaluate("b")
-        assert door.finish().counts == outcome.counts
-    with arena(tmp_path) as door:
-        assert door.finished
-        assert door.finish().evaluated == outcome.evaluated
+            arena.evaluate("b")
+        assert arena.finish().counts == outcome.counts
+    with new_arena(tmp_path) as arena:
+        assert arena.finished
+        assert arena.finish().evaluated == outcome.evaluated
 
 
 def test_calls_at_once_share_budget_workers_and_equal_programs(tmp_path):
@@ -110,12 +113,12 @@ def test_calls_at_once_share_budget_workers_and_equal_programs(tmp_path):
             busy[0] -= 1
         return Evaluation(Status.OK, 1.0)
 
-    with arena(tmp_path, slow, Budget(evaluations=6), workers=2) as door:
+    with new_arena(tmp_path, slow, Budget(evaluations=6), workers=2) as arena:
         answers, refusals = [], []
 
         def call(number):
             try:
-                answers.append(door.evaluate(f"program {number % 10}"))
+                answers.append(arena.evaluate(f"program {number % 10}"))
             except BudgetSpentError as error:
                 refusals.append(error)
 
@@ -124,46 +127,46 @@ def test_calls_at_once_share_budget_workers_and_equal_programs(tmp_path):
             thread.start()
         for thread in threads:
             thread.join()
-        outcome = door.finish()
+        outcome = arena.finish()
     assert outcome.counts.evaluated == 6 == sum(a.spend.evaluations for a in answers)
     assert len(answers) == 18
     assert len(refusals) == 12
     assert most[0] == 2
-    assert len(read_journal(tmp_path / "log").events) == 1 + 3 * 18 + 1
+    assert len(read_log(tmp_path / "log").events) == 1 + 3 * 18 + 1
 
 
 @pytest.mark.parametrize("cut", range(1, 13))
 def test_arena_cut_at_any_line_goes_on_without_paying_twice(tmp_path, cut):
-    def play(door):
-        return [door.evaluate(source).loss for source in ("a", "bb", "a", "ccc")]
+    def play(arena):
+        return [arena.evaluate(source).loss for source in ("a", "bb", "a", "ccc")]
 
-    with arena(tmp_path) as door:
-        losses = play(door)
-        whole = door.finish()
+    with new_arena(tmp_path) as arena:
+        losses = play(arena)
+        whole = arena.finish()
     lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
     (tmp_path / "log").write_bytes(b"".join(lines[:cut]))
     paid = sum(b'"spend":{"device_seconds"' in line for line in lines[:cut])
     evaluate = Length()
-    with arena(tmp_path, evaluate) as door:
-        assert play(door) == losses
+    with new_arena(tmp_path, evaluate) as arena:
+        assert play(arena) == losses
         assert len(evaluate.calls) == 3 - paid
-        outcome = door.finish()
+        outcome = arena.finish()
     assert outcome.evaluated == whole.evaluated
     assert outcome.spend.evaluations == 3
 
 
 def test_program_lost_in_flight_holds_no_room_however_often_the_search_is_reopened(tmp_path):
-    with arena(tmp_path) as door:
-        door.evaluate("a")
+    with new_arena(tmp_path) as arena:
+        arena.evaluate("a")
     lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
     (tmp_path / "log").write_bytes(b"".join(lines[:3]))  # killed while it evaluated
     for source, left in (("b", 2), ("cc", 1), ("ddd", 0)):
-        with arena(tmp_path) as door:
-            door.evaluate(source)
-            assert door.remaining() == Budget(evaluations=left)
-    with arena(tmp_path) as door:
-        assert door.spent
-        outcome = door.finish()
+        with new_arena(tmp_path) as arena:
+            arena.evaluate(source)
+            assert arena.remaining() == Budget(evaluations=left)
+    with new_arena(tmp_path) as arena:
+        assert arena.spent
+        outcome = arena.finish()
     assert (outcome.spend.evaluations, outcome.overrun) == (3, NOTHING)
 
 
@@ -176,20 +179,20 @@ def test_a_duplicate_in_flight_at_the_end_of_the_budget_is_not_paid_after_reopen
         go.wait(10)
         return Evaluation(Status.OK, 1.0)
 
-    with arena(tmp_path, held, Budget(evaluations=1), workers=2) as door:
-        calls = [threading.Thread(target=door.evaluate, args=("same",)) for _ in range(2)]
+    with new_arena(tmp_path, held, Budget(evaluations=1), workers=2) as arena:
+        calls = [threading.Thread(target=arena.evaluate, args=("same",)) for _ in range(2)]
         calls[0].start()
         going.wait(10)
         calls[1].start()
-        while len(read_journal(tmp_path / "log").events) < 5:  # header, and both asked and proposed
+        while len(read_log(tmp_path / "log").events) < 5:  # header, and both asked and proposed
             time.sleep(0.01)
         go.set()
         for each in calls:
             each.join()
-        assert (door.remaining(), door.spent) == (Budget(evaluations=0), True)
-    with arena(tmp_path, held, Budget(evaluations=1), workers=2) as door:
-        assert (door.remaining(), door.spent) == (Budget(evaluations=0), True)
-        assert door.finish().overrun == NOTHING
+        assert (arena.remaining(), arena.spent) == (Budget(evaluations=0), True)
+    with new_arena(tmp_path, held, Budget(evaluations=1), workers=2) as arena:
+        assert (arena.remaining(), arena.spent) == (Budget(evaluations=0), True)
+        assert arena.finish().overrun == NOTHING
 
 
 def test_a_call_that_waited_until_the_time_was_spent_is_refused_and_known_programs_are_answered(tmp_path):
@@ -201,12 +204,12 @@ def test_a_call_that_waited_until_the_time_was_spent_is_refused_and_known_progra
 
     def call(source):
         try:
-            door.evaluate(source)
+            arena.evaluate(source)
         except BudgetSpentError as error:
             refused.append(str(error))
 
     budget = Budget(wall_seconds=0.6)
-    with arena(tmp_path, slow, budget, bound=Spend(wall_seconds=0.4), workers=1) as door:
+    with new_arena(tmp_path, slow, budget, bound=Spend(wall_seconds=0.4), workers=1) as arena:
         calls = [threading.Thread(target=call, args=(source,)) for source in ("one", "two")]
         for each in calls:
             each.start()
@@ -214,10 +217,10 @@ def test_a_call_that_waited_until_the_time_was_spent_is_refused_and_known_progra
             each.join()
         assert len(refused) == 1
         assert "time is spent" in refused[0]
-        (known,) = door._history.scored.values()
+        (known,) = arena._history.scored.values()
         time.sleep(0.2)
-        assert door.evaluate(known.program.source).loss == 1.0
-        assert door.finish().counts.evaluated == 1
+        assert arena.evaluate(known.program.source).loss == 1.0
+        assert arena.finish().counts.evaluated == 1
 
 
 def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path):
@@ -228,46 +231,46 @@ def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path
             raise failures.pop()
         return Evaluation(Status.OK, 1.0)
 
-    with arena(tmp_path, shaky) as door:
+    with new_arena(tmp_path, shaky) as arena:
         with pytest.raises(OSError, match="no more processes"):
-            door.evaluate("a")
-        assert door.remaining() == Budget(evaluations=3)
-        assert door.evaluate("a").loss == 1.0
-        assert door.finish().spend.evaluations == 1
+            arena.evaluate("a")
+        assert arena.remaining() == Budget(evaluations=3)
+        assert arena.evaluate("a").loss == 1.0
+        assert arena.finish().spend.evaluations == 1
 
 
-def test_guest_is_judged_as_any_search_and_replayed(victim, tmp_path):
-    plan = runs.Plan("toy", "openevolve", runs.GUEST, Budget(evaluations=4), 5)
-    with runs.open_arena(plan, tmp_path) as door:
+def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
+    plan = Plan("toy", "openevolve", EXTERNAL, Budget(evaluations=4), 5)
+    with open_arena(plan, tmp_path) as arena:
         for source in ("70", "78", "78", "90"):
-            door.evaluate(source)
-    outcome, result = runs.judge_arena(plan, tmp_path)
-    assert (result.method.name, result.method.proposer) == ("openevolve", "guest")
+            arena.evaluate(source)
+    outcome, result = judge_arena(plan, tmp_path)
+    assert (result.method.name, result.method.proposer) == ("openevolve", "external")
     assert result.program.source == "78" == outcome.best.program.source
     assert result.spend.evaluations == 3
-    assert runs.Plan.read(tmp_path) == plan
-    assert runs.check(runs.replay(tmp_path), result) is None
+    assert Plan.read(tmp_path) == plan
+    assert check(replay(tmp_path), result) is None
     with pytest.raises(ZfbenchError, match="zfbench serve"):
-        runs.search(plan, tmp_path)
+        search(plan, tmp_path)
 
 
 @contextmanager
 def served(path, evaluate=None, budget=None):
-    with arena(path, evaluate, budget) as inner, Door(inner) as door:
-        thread = threading.Thread(target=door.serve)
+    with new_arena(path, evaluate, budget) as inner, Server(inner) as server:
+        thread = threading.Thread(target=server.serve)
         thread.start()
         try:
-            yield door
+            yield server
         finally:
-            door.stop()
+            server.stop()
             thread.join()
 
 
-def call(door, method, path, body=None, token=None, headers=None):
+def call(server, method, path, body=None, token=None, headers=None):
     """Status and decoded answer."""
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    headers = headers or {"Authorization": f"Bearer {door.token if token is None else token}"}
-    request = urllib.request.Request(door.url + path, data, headers, method=method)
+    headers = headers or {"Authorization": f"Bearer {server.token if token is None else token}"}
+    request = urllib.request.Request(server.url + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, json.load(answer)
@@ -276,27 +279,27 @@ def call(door, method, path, body=None, token=None, headers=None):
 
 
 def test_door_evaluates_counts_and_refuses(tmp_path):
-    with served(tmp_path, budget=Budget(evaluations=2)) as door:
-        status, answer = call(door, "POST", "/evaluate", {"source": "four", "summary": "short"})
+    with served(tmp_path, budget=Budget(evaluations=2)) as server:
+        status, answer = call(server, "POST", "/evaluate", {"source": "four", "summary": "short"})
         assert (status, int(answer["loss"]), answer["status"]) == (200, 4, "ok")
-        assert call(door, "GET", "/remaining") == (200, {"evaluations": 1})
-        assert call(door, "POST", "/evaluate", {"source": "oh!"})[1]["feedback"] == "no !"
-        status, answer = call(door, "POST", "/evaluate", {"source": "one more"})
+        assert call(server, "GET", "/remaining") == (200, {"evaluations": 1})
+        assert call(server, "POST", "/evaluate", {"source": "oh!"})[1]["feedback"] == "no !"
+        status, answer = call(server, "POST", "/evaluate", {"source": "one more"})
         assert status == 403
         assert "has no room for another evaluation" in answer["error"]
-        assert call(door, "POST", "/finish", b"") == (200, {"evaluated": 2})
-    assert door.outcome.best.program.source == "four"
+        assert call(server, "POST", "/finish", b"") == (200, {"evaluated": 2})
+    assert server.outcome.best.program.source == "four"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "é"])
 @pytest.mark.parametrize(("method", "path"), [("POST", "/evaluate"), ("GET", "/remaining"), ("POST", "/finish")])
 def test_door_opens_to_its_token_alone(tmp_path, token, method, path):
     evaluate = Length()
-    with served(tmp_path, evaluate) as door:
+    with served(tmp_path, evaluate) as server:
         headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
-        assert call(door, method, path, b'{"source": "a"}', headers=headers)[0] == 401
+        assert call(server, method, path, b'{"source": "a"}', headers=headers)[0] == 401
     assert evaluate.calls == []
-    assert len(read_journal(tmp_path / "log").events) == 1
+    assert len(read_log(tmp_path / "log").events) == 1
 
 
 @pytest.mark.parametrize(
@@ -314,28 +317,28 @@ def test_door_opens_to_its_token_alone(tmp_path, token, method, path):
     ],
 )
 def test_malformed_call_costs_nothing_and_says_why(tmp_path, path, body, status):
-    with served(tmp_path) as door:
-        found, answer = call(door, "POST", path, body)
+    with served(tmp_path) as server:
+        found, answer = call(server, "POST", path, body)
         assert found == status
         assert answer["error"]
-        assert call(door, "GET", "/remaining") == (200, {"evaluations": 3})
+        assert call(server, "GET", "/remaining") == (200, {"evaluations": 3})
 
 
 def test_door_listens_on_this_machine_alone(tmp_path):
-    with served(tmp_path) as door:
-        assert door._server.server_address[0] == "127.0.0.1"
+    with served(tmp_path) as server:
+        assert server._server.server_address[0] == "127.0.0.1"
 
 
 def test_taken_port_is_one_sentence(tmp_path):
-    with served(tmp_path) as door, pytest.raises(ZfbenchError, match="choose another"):
-        Door(None, int(door.url.rpartition(":")[2]))
+    with served(tmp_path) as server, pytest.raises(ZfbenchError, match="choose another"):
+        Server(None, int(server.url.rpartition(":")[2]))
 
 
 def test_client_in_the_documentation_works(tmp_path):
-    text = (Path(__file__).parents[3] / "docs" / "search.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "running-a-search.md").read_text()
     example = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "urllib" in block)
-    with served(tmp_path, budget=Budget(evaluations=2)) as door:
-        names = {"URL": door.url, "TOKEN": door.token}
+    with served(tmp_path, budget=Budget(evaluations=2)) as server:
+        names = {"URL": server.url, "TOKEN": server.token}
         exec(re.sub(r"^(URL|TOKEN) = .*$", "", example, flags=re.M), names)
         assert names["call"]("/remaining") == {"evaluations": 2}
         assert names["call"]("/evaluate", {"source": "four"})["feedback"] == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 
 
 def write(path, count):
@@ -22,11 +22,11 @@ def write(path, count):
 
 def test_events_are_read_back_in_order(tmp_path):
     lines = write(tmp_path / "log", 4)
-    journal = read_journal(tmp_path / "log")
-    assert [event.seq for event in journal.events] == [0, 1, 2, 3]
-    assert [event.kind for event in journal.events] == ["run", "ask", "ask", "ask"]
-    assert journal.events[2].body == {"number": 2, "text": "line\nbreak \u2028 \ud800", "x": 0.1}
-    assert journal.dropped is None
+    content = read_log(tmp_path / "log")
+    assert [event.seq for event in content.events] == [0, 1, 2, 3]
+    assert [event.kind for event in content.events] == ["run", "ask", "ask", "ask"]
+    assert content.events[2].body == {"number": 2, "text": "line\nbreak \u2028 \ud800", "x": 0.1}
+    assert content.dropped is None
     assert all(json.loads(line)["seq"] == number for number, line in enumerate(lines))
 
 
@@ -35,11 +35,11 @@ def test_reopening_appends(tmp_path):
     with EventLog(tmp_path / "log") as log:
         assert len(log.events) == 2
         assert log.append("end", {}).seq == 2
-    assert len(read_journal(tmp_path / "log").events) == 3
+    assert len(read_log(tmp_path / "log").events) == 3
 
 
-def test_absent_file_is_an_empty_journal(tmp_path):
-    assert read_journal(tmp_path / "log").events == ()
+def test_absent_file_is_an_empty_event_log(tmp_path):
+    assert read_log(tmp_path / "log").events == ()
 
 
 @pytest.mark.parametrize("kept", [1, 30, -1])
@@ -54,11 +54,11 @@ def test_torn_last_line_is_dropped_and_reported(tmp_path, kept):
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_torn_first_line_leaves_an_empty_journal(tmp_path):
+def test_torn_first_line_leaves_an_empty_event_log(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(write(path, 1)[0][:10])
-    assert read_journal(path).events == ()
-    assert read_journal(path).dropped is not None
+    assert read_log(path).events == ()
+    assert read_log(path).dropped is not None
 
 
 def damaged(line):
@@ -78,7 +78,7 @@ def test_damage_before_the_last_line_is_refused_with_its_number(tmp_path, which)
     lines[1] = list(damaged(lines[1]))[which]
     path.write_bytes(b"".join(lines))
     with pytest.raises(DamagedFileError, match="line 2"):
-        read_journal(path)
+        read_log(path)
     with pytest.raises(DamagedFileError, match="line 2"):
         EventLog(path)
 
@@ -89,10 +89,10 @@ def test_missing_and_exchanged_lines_are_refused(tmp_path):
     for lines in ([a, c, d], [a, c, b, d], [b, c, d]):
         path.write_bytes(b"".join(lines))
         with pytest.raises(DamagedFileError):
-            read_journal(path)
+            read_log(path)
 
 
-def test_damaged_journal_is_not_locked_forever(tmp_path):
+def test_damaged_event_log_is_not_locked_forever(tmp_path):
     path = tmp_path / "log"
     lines = write(path, 3)
     path.write_bytes(b"x\n" + lines[1])
@@ -107,7 +107,7 @@ def test_damaged_journal_is_not_locked_forever(tmp_path):
 def test_file_of_somebody_else_is_left_alone(tmp_path, content):
     path = tmp_path / "notes"
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match="not a journal"):
+    with pytest.raises(DamagedFileError, match="not the event log"):
         EventLog(path)
     assert path.read_bytes() == content
 
@@ -140,7 +140,7 @@ def test_body_that_json_cannot_express_is_not_written(tmp_path):
         with pytest.raises(ValueError, match="JSON compliant"):
             log.append("ask", {"x": float("nan")})
         log.append("ask", {})
-    assert [event.seq for event in read_journal(tmp_path / "log").events] == [0, 1]
+    assert [event.seq for event in read_log(tmp_path / "log").events] == [0, 1]
 
 
 def test_unwritable_folder_is_one_sentence(tmp_path):
@@ -178,7 +178,7 @@ def test_full_disk_is_one_sentence_and_leaves_a_log_that_can_be_gone_on_with(tmp
         assert len(again.events) == 1
         assert (again.dropped is None) == (room == 0)
         again.append("ask", body)
-    assert [event.kind for event in read_journal(path).events] == ["run", "ask"]
+    assert [event.kind for event in read_log(path).events] == ["run", "ask"]
 
 
 def test_file_that_the_system_lets_grow_no_further_keeps_its_beginning(tmp_path):
@@ -195,10 +195,10 @@ def test_file_that_the_system_lets_grow_no_further_keeps_its_beginning(tmp_path)
     path = tmp_path / "log"
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert "File too large" in done.stdout
-    journal = read_journal(path)
+    content = read_log(path)
     assert path.stat().st_size == 1_000
-    assert journal.dropped is not None
-    assert len(journal.events) == 1 + (journal.size - len(journal.events[0].line())) // len(journal.events[1].line())
+    assert content.dropped is not None
+    assert len(content.events) == 1 + (content.size - len(content.events[0].line())) // len(content.events[1].line())
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def read_only_folder():
 
 
 def test_read_only_folder_can_be_read_but_not_searched_in(read_only_folder):
-    assert len(read_journal(read_only_folder / "log").events) == 2
+    assert len(read_log(read_only_folder / "log").events) == 2
     for name in ("log", "another"):
         with pytest.raises(ZfbenchError, match=r"Cannot write to .*Permission denied"):
             EventLog(read_only_folder / name)

@@ -3,100 +3,16 @@ import time
 from dataclasses import replace
 
 import pytest
+from loop_cases import DISCOVERERS, SEED_PROGRAM, Distance, Generations, Numbers, search
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.discoverers.random_search import RandomSearch
-from zfbench.protocols.proposer import ProposalError
 from zfbench.records.evaluation import Evaluation, Proposal, Request
 from zfbench.records.program import Program, Status
-from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
-from zfbench.search.loop import evaluation_seed, proposal_rng, run_search
-
-SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
-SEED_PROGRAM = Program("100")
-
-
-class Numbers:
-    """Programs are integers; a child is a parent plus a small step, and at times there is no answer."""
-
-    bound = Spend(tokens=10)
-
-    def __init__(self, failing=0.1, spread=8):
-        self.failing, self.spread = failing, spread
-        self.contexts = {}
-
-    def propose(self, request, context, rng):
-        self.contexts[request.id] = context
-        if rng.random() < self.failing:
-            raise ProposalError("no answer", Spend(tokens=3))
-        step = int(rng.integers(-self.spread, self.spread + 1))
-        return Proposal(str(int(context.parents[-1].program.source) + step), f"step {step}", Spend(tokens=7))
-
-
-class Distance:
-    """Loss is the distance to 80, with a trace of the training seed; sevens fail. Counts its calls."""
-
-    def __init__(self):
-        self.calls = []
-
-    def __call__(self, program, seed):
-        self.calls.append(program.source)
-        number = int(program.source)
-        if number % 7 == 0:
-            return Evaluation(Status.ERROR, feedback="seven", spend=Spend(device_seconds=0.25))
-        return Evaluation(Status.OK, abs(number - 80) + seed / 2**40, spend=Spend(device_seconds=0.5))
-
-
-class Generations(RandomSearch):
-    """Random search from the best so far, in generations of three: each waits until the last is told."""
-
-    def __init__(self, seed, seed_program):
-        super().__init__(seed, seed_program)
-        self.waiting, self.best = 0, (float("inf"), seed_program.id)
-        self.told = []
-
-    def ask(self):
-        if self.waiting and (self._asked - 1) % 3 == 0:
-            return None
-        request = super().ask()
-        if request is not None:
-            self.waiting += 1
-            if request.operator != "seed":
-                request = replace(request, parents=(self.best[1],))
-        return request
-
-    def tell(self, request, program, evaluation):
-        super().tell(request, program, evaluation)
-        self.told.append((request, program, evaluation))
-        self.waiting -= 1
-        if evaluation.ok:
-            self.best = min(self.best, (evaluation.loss, program.id))
-
-
-DISCOVERERS = [
-    lambda: RandomSearch(5, SEED_PROGRAM, restarts=True),
-    lambda: Generations(5, SEED_PROGRAM),
-]
-
-
-def still():
-    return 0.0
-
-
-def search(path, discoverer=None, proposer=None, evaluate=None, budget=None, **options):
-    options = {"seed": 5, "clock": still, "spec": SPEC, "seed_program": SEED_PROGRAM, **options}
-    with EventLog(path) as log:
-        return run_search(
-            discoverer or RandomSearch(5, SEED_PROGRAM, restarts=True),
-            proposer or Numbers(),
-            evaluate or Distance(),
-            budget=budget or Budget(evaluations=12),
-            log=log,
-            **options,
-        )
+from zfbench.search.eventlog import EventLog, read_log
+from zfbench.search.loop import evaluation_seed, proposal_rng
 
 
 def test_equal_seeds_give_equal_searches_to_the_byte(tmp_path):
@@ -158,7 +74,7 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
             losses.setdefault(program, set()).add(evaluation.loss)
     assert max(map(len, losses.values())) > 1  # another seed each time
     assert dict(answers) == {scored.program.id: scored.evaluation for scored in outcome.evaluated}
-    assert read_journal(tmp_path / "log").events[0].body["reevaluate"] is True
+    assert read_log(tmp_path / "log").events[0].body["reevaluate"] is True
     with pytest.raises(ZfbenchError, match="reevaluate"):
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
 
@@ -314,93 +230,11 @@ def test_finished_search_returns_its_outcome_without_work(tmp_path):
     assert (tmp_path / "log").read_bytes() == before
 
 
-def test_wall_time_of_earlier_processes_counts(tmp_path):
-    path, budget = tmp_path / "log", Budget(wall_seconds=50.0)
-    ticks = iter(range(10**6))
-    before = search(path, budget=budget, clock=lambda: float(next(ticks)))
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:-1]))
-    evaluate, ticks = Distance(), iter(range(10**6))
-    outcome = search(path, budget=budget, evaluate=evaluate, clock=lambda: float(next(ticks)))
-    assert before.counts.evaluated > 2 > len(evaluate.calls)  # hardly any time was left
-    assert outcome.reason == "budget"
-    assert outcome.spend.wall_seconds >= 50
-
-
-def test_request_that_there_is_no_time_left_for_is_given_up_for_good(tmp_path):
-    options = {"budget": Budget(wall_seconds=50.0, evaluations=9), "bound": Spend(wall_seconds=10.0)}
-    search(tmp_path / "whole", **options)
-    with EventLog(tmp_path / "late") as log:
-        for event in read_journal(tmp_path / "whole").events[:6]:  # up to the second proposal
-            log.append(event.kind, {**event.body, "elapsed": 45.0} if event.seq == 5 else event.body)
-    evaluate = Distance()
-    outcome = search(tmp_path / "late", evaluate=evaluate, **options)
-    assert evaluate.calls == []
-    assert (outcome.reason, outcome.counts.evaluated, outcome.spend.evaluations) == ("budget", 1, 1)
-    assert [event.kind for event in read_journal(tmp_path / "late").events[6:]] == ["lost", "end"]
-    assert search(tmp_path / "late", **options) == outcome
-
-
-class Slow:
-    """A clock that proposals and evaluations move on; each evaluation that begins is written down."""
-
-    def __init__(self, proposal, evaluation, spread=8):
-        self.now, self.begun = 0.0, []
-        self.proposal, self.evaluation = proposal, evaluation
-        self.numbers, self.distance = Numbers(0.0, spread), Distance()
-        self.bound = self.numbers.bound
-
-    def propose(self, request, context, rng):
-        self.now += self.proposal
-        return self.numbers.propose(request, context, rng)
-
-    def evaluate(self, program, seed):
-        self.begun.append(self.now)
-        self.now += self.evaluation
-        return self.distance(program, seed)
-
-    def search(self, path, limit):
-        budget, bound = Budget(wall_seconds=limit), Spend(wall_seconds=self.evaluation)
-        return search(path, proposer=self, evaluate=self.evaluate, budget=budget, bound=bound, clock=lambda: self.now)
-
-
-@pytest.mark.parametrize("limit", [10.0, 65.0, 70.0, 85.0, 135.0, 300.0])
-def test_no_evaluation_begins_that_could_end_too_late_however_long_its_proposal_took(tmp_path, limit):
-    slow = Slow(proposal=50.0, evaluation=10.0)
-    outcome = slow.search(tmp_path / "log", limit)
-    assert len(slow.begun) == outcome.counts.evaluated == 1 + int((limit - 10.0) // 60.0)
-    assert all(begun + 10.0 <= limit for begun in slow.begun)
-    assert outcome.reason == "budget"
-
-
-def test_program_that_came_too_late_is_journalled_and_stays_unevaluated_when_resumed(tmp_path):
-    whole = tmp_path / "whole"
-    outcome = Slow(50.0, 10.0).search(whole, 85.0)
-    events = read_journal(whole).events
-    assert [event.kind for event in events[-4:]] == ["ask", "proposal", "lost", "end"]
-    assert outcome.spend.wall_seconds == events[-1].body["elapsed"] == 120.0  # what the proposal took is not hidden
-    assert (outcome.counts.evaluated, outcome.counts.asked) == (2, 3)
-    lines = whole.read_bytes().splitlines(keepends=True)
-    for cut in range(len(lines) - 2, len(lines) + 1):
-        path = tmp_path / f"cut{cut}"
-        path.write_bytes(b"".join(lines[:cut]))
-        late = Slow(50.0, 10.0)
-        assert late.search(path, 85.0) == outcome
-        assert late.begun == []
-        assert path.read_bytes() == whole.read_bytes()
-
-
-def test_duplicate_that_came_too_late_is_told_all_the_same(tmp_path):
-    outcome = Slow(50.0, 10.0, spread=0).search(tmp_path / "log", 85.0)
-    assert (outcome.counts.evaluated, outcome.counts.duplicates) == (1, 2)
-    assert read_journal(tmp_path / "log").events[-2].kind == "evaluation"
-
-
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"seed": 6}, "seed"),
-        ({"budget": Budget(evaluations=13)}, "budget"),
+        ({"budget": Budget(evaluations=13)}, "budget.evaluations"),
         ({"header": {"method": "other"}}, "method"),
         ({"seed_program": Program("90")}, "seed_program"),
     ],
@@ -413,12 +247,13 @@ def test_resuming_another_search_names_the_difference(tmp_path, change, named):
         search(tmp_path / "log", **{"header": header, **change})
 
 
-def test_journal_of_another_format_is_refused_with_what_to_do(tmp_path):
+def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
     search(tmp_path / "new")
     with EventLog(tmp_path / "old") as log:
-        for event in read_journal(tmp_path / "new").events:
+        for event in read_log(tmp_path / "new").events:
             log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
-    with pytest.raises(ZfbenchError, match="format 1, not 2: resume it with that version"):
+    sentence = r"event log of format 1, .* writes 2: resume the search with the version that began it"
+    with pytest.raises(ZfbenchError, match=sentence):
         search(tmp_path / "old")
 
 
@@ -430,7 +265,7 @@ def test_discoverer_that_changed_since_is_refused(tmp_path):
 
 def test_event_that_makes_no_sense_is_refused_with_its_line(tmp_path):
     search(tmp_path / "log", budget=Budget(evaluations=1))
-    events = read_journal(tmp_path / "log").events
+    events = read_log(tmp_path / "log").events
     with EventLog(tmp_path / "bad") as log:
         for event in (events[0], events[3]):
             log.append(event.kind, event.body)
@@ -530,16 +365,16 @@ def test_equal_programs_in_flight_are_evaluated_once(tmp_path):
     assert outcome.counts.duplicates == outcome.counts.asked - 2
 
 
-def test_exception_in_a_worker_ends_the_run_and_keeps_the_journal(tmp_path):
+def test_exception_in_a_worker_ends_the_run_and_keeps_the_event_log(tmp_path):
     def broken(program, seed):
         raise OSError("no more processes")
 
     with pytest.raises(OSError, match="no more processes"):
         search(tmp_path / "log", evaluate=broken, workers=2)
-    assert [event.kind for event in read_journal(tmp_path / "log").events] == ["run", "ask", "proposal"]
+    assert [event.kind for event in read_log(tmp_path / "log").events] == ["run", "ask", "proposal"]
 
 
-def test_proposer_is_advised_whatever_the_discoverer_and_the_journal_keeps_the_wish_alone(tmp_path):
+def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the_wish_alone(tmp_path):
     class Listening(Numbers):
         hints = ()
 
@@ -553,7 +388,7 @@ def test_proposer_is_advised_whatever_the_discoverer_and_the_journal_keeps_the_w
     proposer = Listening(failing=0.0)
     search(tmp_path / "log", proposer=proposer, evaluate=blamed, budget=Budget(evaluations=2))
     assert proposer.hints == ("blame:A=0.75,B=0.25",)
-    asked = [event.body for event in read_journal(tmp_path / "log").events if event.kind == "ask"]
+    asked = [event.body for event in read_log(tmp_path / "log").events if event.kind == "ask"]
     assert all(body["hints"] == [] for body in asked)
 
 

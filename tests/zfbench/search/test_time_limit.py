@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zfbench.discoverers.random_search import RandomSearch
+from zfbench.engine.processes import Clean
 from zfbench.forecasting import evaluator
 from zfbench.forecasting import fit as sandbox
-from zfbench.forecasting.contract import EXAMPLE, WINDOWS_PER_CALL
+from zfbench.forecasting.contract import EXAMPLE, WINDOWS_PER_CALL, TrainingChoice
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.evaluation import Proposal
@@ -26,6 +27,7 @@ from zfbench.search.loop import run_search
 N, D, C, H, B = 2, 1, 4, 6, 3
 LIMITS = Limits(updates=7, seconds=10.0)
 SPEC = TaskSpec("toy", "", "", 1.0, H, C, ("a", "b"), ("A", "B"), ("x",), np.eye(N, dtype=bool), np.ones((N, D), bool))
+TRACED = sandbox.TracedProgram(b"", "", TrainingChoice(), "")
 REPORT = TrainingReport("one_step", 0.1, 1, True, 7, 7, 1.0, False, (), ())
 
 
@@ -49,26 +51,29 @@ class Clock:
 
 
 class SlowChild:
-    """A worker that takes so many seconds for each answer, and is ended when it does not keep to its deadline."""
+    """A clean process that takes so many seconds for each answer, and is ended when one comes after its deadline."""
 
     output = ""
 
     def __init__(self, clock, answers, ending):
         self.clock, self.answers, self.ending = clock, iter(answers), ending
-        self.alive, self.horizon = True, 0
+        self.alive = True
 
     def send(self, frame, deadline, doing):
-        if frame.kind != "train":
-            self.horizon = frame.arrays["clamp_value"].shape[1]
+        self.asked = frame
 
     def receive(self, body_limit, deadline, doing):
+        verb = self.asked.kind.partition(":")[2]
+        if verb == "load":
+            return Frame("loaded")
         ready = self.clock.now + next(self.answers, 0.0)
         self.clock.now = max(self.clock.now, min(ready, deadline))
         if ready > deadline:
             raise CandidateError(Status.TIMEOUT, "too slow")
-        if not self.horizon:
+        if verb == "fit":
             return Frame("fitted", REPORT.to_json())
-        return Frame("path", arrays={"path": np.zeros((WINDOWS_PER_CALL, self.horizon, N), np.float32)})
+        horizon = self.asked.arrays["clamp_value"].shape[1]
+        return Frame("path", arrays={"path": np.zeros((WINDOWS_PER_CALL, horizon, N), np.float32)})
 
     def kill(self):
         self.clock.now += self.ending if self.alive else 0.0
@@ -76,9 +81,9 @@ class SlowChild:
 
 
 class SlowSandbox:
-    """Starts in two minutes; each of its workers takes its time as it is told."""
+    """Starts in two minutes; each of the clean processes takes its time as it is told, to answer and to end."""
 
-    name, confined = "slow", True
+    name, confined, device = "slow", True, "cpu"
 
     def __init__(self, clock, lives):
         self.clock, self.lives, self.children = clock, iter(lives), []
@@ -86,9 +91,12 @@ class SlowSandbox:
     def start(self):
         self.clock.now += 120.0 if not self.children else 0.0
 
-    def spawn(self, limits):
+    def lend(self, limits, device, holding):
         self.children.append(SlowChild(self.clock, *next(self.lives, ((), 0.0))))
-        return self.children[-1]
+        return Clean(self.children[-1], ())
+
+    def give_back(self, clean, limits):
+        clean.child.kill()
 
 
 seconds = st.floats(0, 1.2 * LIMITS.seconds) | st.just(0.9 * LIMITS.seconds)
@@ -101,7 +109,18 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(evaluator, "time", clock)
     monkeypatch.setattr(sandbox, "time", clock)
+    monkeypatch.setattr(sandbox, "trace_program", lambda *_: TRACED)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def _processes(monkeypatch):
+    """Clean processes are those of the sandbox that was made last."""
+    made = []
+    original = SlowSandbox.__init__
+    monkeypatch.setattr(SlowSandbox, "__init__", lambda self, *a: (original(self, *a), made.append(self))[0])
+    lent = SimpleNamespace(lend=lambda *a: made[-1].lend(*a), give_back=lambda *a: made[-1].give_back(*a))
+    monkeypatch.setattr(sandbox, "PROCESSES", lent)
 
 
 def evaluate(clock, life):

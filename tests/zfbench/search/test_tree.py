@@ -10,7 +10,7 @@ from zfbench.search.tree import draw_picture, draw_text, family
 
 
 def events(*rows):
-    """A journal of (source, parents, loss), None for a failure; an empty source for a missing answer."""
+    """An event log of (source, parents, loss), None for a failure; an empty source for a missing answer."""
     found = []
     for k, (source, parents, loss) in enumerate(rows):
         program = Program(source, tuple(Program(p).id for p in parents), "mutate", f"makes\n{source}")

@@ -2,7 +2,7 @@
 
     python victim.py FOLDER TRIALS WORKERS SEED
 
-The search is the real `zfbench.runs.search.search` on a toy task with a deterministic evaluator and judge, both of which
+The search is the real `zfbench.search.search` on a toy task with a deterministic evaluator and judge, both of which
 only sleep. One line of JSON per trial on standard output.
 """
 
@@ -13,34 +13,37 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 
 from zfbench.base import plugins
 from zfbench.discoverers.random_search import RandomSearch
-from zfbench.protocols.proposer import ProposalError
+from zfbench.protocols.proposer import ProposalError, Proposer
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
+from zfbench.records.reading import load as read
 from zfbench.records.recordings import TaskSpec
-from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord, read
+from zfbench.records.result import Machine, ProgramRecord, Result, TaskRecord
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
+from zfbench.runs import winner
+from zfbench.runs.plan import LOG, RESULT, Plan
+from zfbench.runs.replay import check, replay
+from zfbench.runs.search import search
 from zfbench.search.budget import Budget
+from zfbench.search.eventlog import read_log
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
-TASK = SimpleNamespace(
-    spec=SPEC, seed_program="100", data_sha256="0" * 64, evaluator=lambda limits, sandbox: Evaluator()
-)
+TASK = SimpleNamespace(spec=SPEC, seed_program="100", data_sha256="0" * 64, reevaluate=False)
 EVALUATIONS, PAUSE = 12, 0.006  # seconds of an evaluation, on average
 BUDGET = Budget(evaluations=EVALUATIONS, tokens=2_000)
-PLAN = runs.Plan("toy", "random", "numbers", BUDGET, 5, settings={"restarts": True}, finalists=0)
+PLAN = Plan("toy", "random", "numbers", BUDGET, 5, settings={"restarts": True}, finalists=0)
 
 
-class Numbers:
+class Numbers(Proposer):
     bound = Spend(tokens=10)
     trusted = True
-    identity = MappingProxyType({})
 
     def propose(self, request, context, rng):
         if rng.random() < 0.1:
@@ -64,15 +67,34 @@ class Evaluator:
         return Evaluation(Status.OK, abs(number - 80) + seed / 2**40)
 
 
-def assess(source, method, task, judge, seed, limits, spend, progress, sandbox):
+class Toy:
+    """The family of the toy task, as a plug-in would register it."""
+
+    def names(self):
+        return ("toy",)
+
+    def load(self, name):
+        return TASK
+
+    def judge(self, name):
+        return None
+
+    def evaluator(self, task, limits, sandbox):
+        return Evaluator()
+
+
+FAMILY = Toy()
+
+
+def assess(source, method, loaded, seed, limits, spend, progress, sandbox):
     time.sleep(5 * PAUSE)
     return Result(
-        task=TaskRecord(name="toy", track="", tier="", circuit="", holdout="", data_sha256=task.data_sha256),
+        task=TaskRecord(name="toy", track="", tier="", circuit="", holdout="", data_sha256=loaded.task.data_sha256),
         method=method,
         seed=seed,
         spend=spend,
         metrics={"forecast/ood/mae": float(source)},
-        metric_versions={},
+        metric_versions={"forecast": 1},
         program=ProgramRecord(id=Program(source).id, source=source),
         libraries={},
         machine=Machine(system="", processor="", cores=1, device="cpu"),
@@ -81,11 +103,11 @@ def assess(source, method, task, judge, seed, limits, spend, progress, sandbox):
 
 def make_toy():
     """Put the toy in place of tasks and judge."""
-    runs.load_task, runs.load_judge = lambda name: TASK, lambda name: None
-    runs.judge_program = assess
+    winner.judge_program = assess
     runs.open_sandbox = lambda: nullcontext(SimpleNamespace(name="none", confined=True))
-    makers = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers()}
-    plugins.load = lambda kind, name: makers[name]
+    registered = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers(), "toy": FAMILY}
+    plugins.load = lambda kind, name: registered[name]
+    plugins.names = lambda kind: ("toy",)
 
 
 def start(folder, workers):
@@ -98,15 +120,15 @@ def start(folder, workers):
     code = 1
     try:
         os.chdir(folder)
-        plan = runs.Plan.read(folder) if (folder / runs.LOG).exists() and _events(folder) else PLAN
-        runs.search(plan, folder, workers)
+        plan = Plan.read(folder) if (folder / LOG).exists() and _events(folder) else PLAN
+        search(plan, folder, workers)
         code = 0
     finally:
         os._exit(code)
 
 
 def _events(folder):
-    return runs.read_journal(folder / runs.LOG).events
+    return read_log(folder / LOG).events
 
 
 def finish(pid):
@@ -118,13 +140,13 @@ def story(folder):
     begun = (folder / "begun").read_text().split()
     bodies = [e.body for e in _events(folder) if e.kind == "evaluation"]
     paid = sum(b["evaluation"]["spend"].get("evaluations", 0) for b in bodies)
-    outcome = runs.replay(folder)
+    outcome = replay(folder)
     return {
         "begun": len(begun),
         "different": len(set(begun)),
         "paid": paid,
-        "agrees": runs.check(outcome, read(folder / runs.RESULT)) is None,
-        "result": read(folder / runs.RESULT).comparable(),
+        "agrees": check(outcome, read(folder / RESULT)) is None,
+        "result": read(folder / RESULT).comparable(),
     }
 
 
@@ -142,7 +164,7 @@ def main(folder, trials, workers, seed):
             time.sleep(float(rng.uniform(0, lasting)))
             os.kill(pid, signal.SIGKILL)
             kills += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-            lines.append(len((run / runs.LOG).read_bytes().splitlines()) if (run / runs.LOG).exists() else 0)
+            lines.append(len((run / LOG).read_bytes().splitlines()) if (run / LOG).exists() else 0)
         finish(start(run, workers))
         sys.stdout.write(json.dumps({**story(run), "kills": kills, "lines": lines}) + "\n")
 

@@ -7,7 +7,7 @@ from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.simulators.contract import CONTRACT, EXAMPLE, check_simulator_source
-from zfbench.simulators.simulate import ROWS_PER_CALL, _ask, _job, simulate_program
+from zfbench.simulators.simulate import ROWS_PER_CALL, _ask, _job, _request, simulate_program
 
 LIMITS = Limits(seconds=60.0, memory_bytes=8 * 2**30)
 
@@ -75,8 +75,8 @@ def test_a_program_that_prints_is_quoted_when_it_fails(sandbox):
 
 
 def test_what_is_sent_to_the_process_holds_no_observation():
-    job = _job(EXAMPLE, SPEC, 0)
-    assert set(job.fields) == {"source", "parameters", "context", "observations", "steps", "every", "seed"}
+    job = _job(EXAMPLE, SPEC)
+    assert set(job.fields) == {"source", "parameters", "context", "observations"}
     assert job.fields["parameters"] == ["rate"]
     assert not job.arrays
 
@@ -84,11 +84,46 @@ def test_what_is_sent_to_the_process_holds_no_observation():
 @pytest.mark.parametrize("path", [np.zeros((ROWS_PER_CALL, 3, 2), np.float32), np.zeros((1, 3, 1), np.float32), None])
 def test_an_answer_of_another_shape_is_refused(path):
     class Forger:
-        def send(self, *_):
-            pass
-
-        def receive(self, *_):
+        def ask(self, *_):
             return Frame("trajectories", arrays={} if path is None else {"path": path})
 
+    given = np.zeros((ROWS_PER_CALL, 1))
     with pytest.raises(CandidateError, match="Trajectories must be float32"):
-        _ask(Forger(), SPEC, np.zeros((ROWS_PER_CALL, 1)), np.zeros((ROWS_PER_CALL, 1)), 0, 0.0)
+        _ask(Forger(), _request(b"", SPEC, 0), SPEC, given, given, 0, 0.0)
+
+
+GROWING = EXAMPLE.replace('return {"size": state["size"] *', 'return {"size": jnp.ones(2) * state["size"].sum() *')
+COUNTING = EXAMPLE.replace("import jax\n", "import jax\ncalls = []\n", 1).replace(
+    "    growth =", "    calls.append(1)\n    growth = len(calls) +"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (GROWING, "a state like the initial one"),
+        (EXAMPLE.replace("    growth =", "    jax.debug.print('{}', t)\n    growth ="), "called back into Python"),
+        (EXAMPLE.replace("jnp.stack([state", "jax.random.normal(jax.random.key(0)) + jnp.stack([state"), "random"),
+        (EXAMPLE.replace("    growth =", "    open('/tmp/x', t)\n    growth ="), "TypeError"),
+    ],
+)
+def test_a_simulator_that_is_no_graph_is_refused(source, said, sandbox):
+    with pytest.raises(CandidateError, match=said):
+        simulate(source, sandbox)
+
+
+def test_a_simulator_steps_alike_at_every_time_whatever_it_counts(sandbox):
+    np.testing.assert_array_equal(simulate(COUNTING, sandbox), simulate(COUNTING, sandbox))
+    path = simulate(COUNTING, sandbox, n=1)[0, :, 0]
+    assert path[1] / path[0] == pytest.approx(path[2] / path[1], rel=0.9)
+
+
+def test_rejection_sampling_draws_what_jax_draws(sandbox):
+    source = EXAMPLE.replace(
+        "0.1 * jax.random.normal(key)", "jax.random.binomial(key, 10.0, 0.5) + jax.random.poisson(key, 2.0)"
+    )
+    path = simulate(source, sandbox, n=200)
+    assert np.isfinite(path).all()
+    grown = np.log(path[:, 1, 0] / path[:, 0, 0])
+    rates = np.random.default_rng(0).uniform(0, 1, (200, 1))[:, 0]
+    assert (grown - 2 * rates).mean() == pytest.approx(14.0, abs=4 * np.sqrt(2 * (2.5 + 2.0) / 200))

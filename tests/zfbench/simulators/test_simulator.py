@@ -12,24 +12,26 @@ from growth import CONSTANT, FAMILY, KnownGrowth, problem
 
 from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
-from zfbench.leaderboard.load import add, load, load_folder
 from zfbench.protocols.task import Sealed, SearchTask, Spec, TaskJudge
 from zfbench.records.evaluation import FITTED
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.reading import add, load, load_folder
 from zfbench.records.result import MethodRecord
 from zfbench.runs.judge import judge_baseline, judge_program
 from zfbench.runs.plan import Plan
 from zfbench.runs.replay import replay
 from zfbench.runs.search import search
-from zfbench.runs.tasks import load_judge, load_recordings
+from zfbench.runs.tasks import LoadedTask
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
 from zfbench.simulators import model as simulator_model
 from zfbench.simulators.contract import EXAMPLE
 from zfbench.simulators.evaluator import SimulatorEvaluator, _squared_error
+from zfbench.simulators.family import SimulatorFamily
+from zfbench.simulators.judge import SimulatorJudge
 from zfbench.simulators.model import SimulatorModel
-from zfbench.simulators.problem import Observed, Parameter, SealedSimulator, SimulatorFamily, SimulatorSpec
+from zfbench.simulators.problem import Observed, Parameter, SimulatorSpec
 from zfbench.tasks.hodgkin_huxley import task as hodgkin_huxley
 
 LIMITS = Limits(updates=60, seconds=60.0)
@@ -67,7 +69,7 @@ class Still:
 def test_it_keeps_the_contracts_of_every_task():
     task: SearchTask = FAMILY.load("growth-tiny")
     sealed: Sealed = FAMILY.seal("growth-tiny")
-    judge: TaskJudge = sealed.judge()
+    judge: TaskJudge = SimulatorJudge(sealed)
     spec: Spec = task.spec
     assert spec == sealed.spec == judge.sealed.spec
     assert task.data_sha256 == sealed.data_sha256
@@ -224,7 +226,7 @@ def test_an_evaluator_travels_to_another_process_without_its_sandbox(sandbox):
 @pytest.mark.torch
 def test_learned_likelihood_prefers_the_truth_and_says_what_does_not_fit(sandbox):
     pytest.importorskip("sbi")
-    evaluate = FAMILY.load("growth-tiny").evaluator(Limits(updates=200), sandbox)
+    evaluate = FAMILY.evaluator(FAMILY.load("growth-tiny"), Limits(updates=200), sandbox)
     truth, still = evaluate(Program(EXAMPLE), 1), evaluate(Program(CONSTANT), 1)
     assert truth.log_likelihood > still.log_likelihood + 10
     assert truth.spend.evaluations == 1
@@ -238,8 +240,8 @@ def test_learned_likelihood_prefers_the_truth_and_says_what_does_not_fit(sandbox
 @pytest.mark.torch
 def test_judge_measures_held_out_evidence_its_noise_and_the_surrogates_error(registered, sandbox):
     pytest.importorskip("sbi")
-    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
-    result = judge_program(EXAMPLE, MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS, sandbox=sandbox)
+    loaded = LoadedTask("growth-tiny", FAMILY)
+    result = judge_program(EXAMPLE, MethodRecord(name="p", kind="program"), loaded, 0, LIMITS, sandbox=sandbox)
     m = result.metrics
     assert result.status == "ok"
     assert m["likelihood/log_marginal"] == pytest.approx(6 * m["likelihood/log_marginal_per_observation"])
@@ -257,8 +259,8 @@ def test_judge_measures_held_out_evidence_its_noise_and_the_surrogates_error(reg
 
 
 def test_judged_program_that_fails_has_its_status(registered):
-    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
-    result = judge_program("x = 1", MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS)
+    loaded = LoadedTask("growth-tiny", FAMILY)
+    result = judge_program("x = 1", MethodRecord(name="p", kind="program"), loaded, 0, LIMITS)
     assert result.status == "invalid"
     assert result.metrics == {}
     assert "initial_state" in result.notes[0]
@@ -269,15 +271,16 @@ def test_judged_program_that_fails_has_its_status(registered):
 def test_simulations_that_no_density_can_be_learned_from_are_the_programs_failure(registered, monkeypatch, x):
     """Not the end of the search, nor of the judging."""
     pytest.importorskip("sbi")
-    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    loaded = LoadedTask("growth-tiny", FAMILY)
+    task = loaded.task
     rng = np.random.default_rng(0)
     simulated = rng.random((300, 1)), rng.random((300, 1)), x
     monkeypatch.setattr(SimulatorModel, "_simulate", lambda self, limits: simulated)
-    evaluation = task.evaluator(LIMITS, None)(Program(EXAMPLE), 0)
+    evaluation = FAMILY.evaluator(task, LIMITS, None)(Program(EXAMPLE), 0)
     assert evaluation.status == Status.NON_FINITE
     assert "No density can be learned" in evaluation.feedback
     assert "\n" not in evaluation.feedback
-    result = judge_program(EXAMPLE, MethodRecord(name="p", kind="program"), task, judge, 0, LIMITS)
+    result = judge_program(EXAMPLE, MethodRecord(name="p", kind="program"), loaded, 0, LIMITS)
     assert (result.status, result.metrics) == ("non_finite", {})
     assert "No density" in result.notes[0]
 
@@ -289,12 +292,11 @@ def fails_when_judged(monkeypatch):
     def fail(self, number):
         raise CandidateError(Status.TIMEOUT, "It took too long.")
 
-    monkeypatch.setattr(SimulatorModel, "again", fail)
+    monkeypatch.setattr(SimulatorModel, "refitted", fail)
     return judge_program(
         EXAMPLE,
         MethodRecord(name="p", kind="program"),
-        exact_problem().task,
-        SealedSimulator(exact_problem(), "tiny").judge(),
+        LoadedTask("exact-growth", SimulatorFamily({"exact-growth": exact_problem})),
         0,
         LIMITS,
     )
@@ -335,13 +337,11 @@ def test_a_misshapen_exact_likelihood_is_the_tasks_fault_and_one_without_a_value
 
 
 def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
-    task, judge = FAMILY.load("growth-tiny"), load_judge("growth-tiny")
+    loaded = LoadedTask("growth-tiny", FAMILY)
     with pytest.raises(ZfbenchError, match="no recordings"):
-        load_recordings("growth-tiny")
-    with pytest.raises(ZfbenchError, match="no wiring"):
-        judge_baseline("mask_only", task, judge, 0, LIMITS)
-    exact = SimulatorFamily({"exact-growth": exact_problem})
-    oracle = judge_baseline("oracle", exact.load("exact-growth"), exact.seal("exact-growth").judge(), 0, LIMITS)
+        judge_baseline("mask_only", loaded, 0, LIMITS)
+    exact = LoadedTask("exact-growth", SimulatorFamily({"exact-growth": exact_problem}))
+    oracle = judge_baseline("oracle", exact, 0, LIMITS)
     assert oracle.method.kind == "program"
     expected = KnownGrowth().log_prob(
         growth.observe(2).statistics, np.linspace(0, 1, 2_001)[:, None], growth.observe(2).contexts
@@ -385,8 +385,8 @@ def test_supports_are_the_boxes_of_the_priors():
 def test_fitted_score_is_the_likelihood_at_fitted_parameters_beside_unchanged_scores(sandbox):
     pytest.importorskip("sbi")
     task = FAMILY.load("growth-tiny")
-    plain = task.evaluator(Limits(updates=200), sandbox)
-    evaluate = task.evaluator(Limits(updates=400), sandbox).with_fitted()  # two networks share the limit
+    plain = FAMILY.evaluator(task, Limits(updates=200), sandbox)
+    evaluate = FAMILY.evaluator(task, Limits(updates=400), sandbox).with_fitted()  # two networks share the limit
     usual, truth = plain(Program(EXAMPLE), 1), evaluate(Program(EXAMPLE), 1)
     fitted = truth.metrics[FITTED]
     assert truth.metrics == {**usual.metrics, FITTED: fitted}
@@ -439,7 +439,7 @@ def test_fitted_score_is_refused_without_parameters():
     task = FAMILY.load("growth-tiny")
     bare = replace(task, spec=replace(task.spec, parameters=()))
     with pytest.raises(ZfbenchError, match="fits no parameters"):
-        bare.evaluator(LIMITS, None).with_fitted()
+        FAMILY.evaluator(bare, LIMITS, None).with_fitted()
 
 
 def test_squared_error_is_that_of_all_pairs_in_units_of_each_statistics_variance():

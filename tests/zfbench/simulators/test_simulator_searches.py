@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zfbench.discoverers.families import table
+from zfbench.leaderboard.analyses.channels import table
 from zfbench.records.limits import Limits
 from zfbench.runs.plan import POPULATION, Plan
 from zfbench.runs.replay import check, replay

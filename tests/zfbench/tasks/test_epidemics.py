@@ -53,7 +53,7 @@ def test_a_models_program_follows_its_transition(model, tiny, sandbox):
     rng = np.random.default_rng(0)
     contexts, beta, gamma = sir.draw_contexts(rng, N), 0.7, 0.15
     rates = np.tile([[beta, gamma]], (N, 1))
-    path = simulate_program(model.titled, tiny.spec, rates, contexts, Limits(seconds=120.0), 0, sandbox)
+    path = simulate_program(model.source_with_title, tiny.spec, rates, contexts, Limits(seconds=120.0), 0, sandbox)
     other = followed(model, contexts, beta, gamma, rng)[..., :3]
     if model.chance == "expected":
         np.testing.assert_allclose(path, other, rtol=1e-4, atol=1e-3)
@@ -77,7 +77,7 @@ def test_the_exact_likelihood_of_every_program_of_the_grammar_is_known(tiny):
     rendered = {GRAMMAR.render(tuple(vars(model).values())) for model in all_models()}
     assert len(rendered) == 180 - 24  # without infection, two incubations mean nothing
     assert rendered <= set(tiny.exact)
-    assert rendered == {normalise(model.titled) for model in all_models()}
+    assert rendered == {normalise(model.source_with_title) for model in all_models()}
 
 
 def test_without_chance_the_likelihood_is_that_of_the_noise_around_the_one_path(tiny):

@@ -54,7 +54,7 @@ def test_both_stand_ins_are_loaded_and_only_one_has_the_current():
     names = hh.HODGKIN_HUXLEY.names()
     assert set(names) == {"hodgkin_huxley", "hodgkin_huxley-without", "hodgkin_huxley-tiny"}
     for name in names:
-        judge = hh.HODGKIN_HUXLEY.seal(name).judge()
+        judge = hh.HODGKIN_HUXLEY.judge(name)
         problem = judge.sealed.problem
         assert len(problem.selection) == len(problem.held_out) == 10
         assert judge.controls["oracle"] == (SEED_PROGRAM if "without" in name else TRUTH)
@@ -128,7 +128,7 @@ def test_every_family_is_finite_all_over_the_prior(task, sandbox, family):
 def test_the_shipped_stand_ins_are_what_their_script_makes(sandbox):
     from zfbench.tasks.hodgkin_huxley.standin import make
 
-    shipped = json.loads((files("zfbench.tasks") / "hodgkin_huxley.json").read_text())
+    shipped = json.loads((files("zfbench.tasks.hodgkin_huxley") / "standin.json").read_text())
     made = make(sandbox)
     for name, parts in shipped.items():
         for use, part in parts.items():
@@ -151,7 +151,7 @@ def test_own_recordings_become_a_task(tmp_path, monkeypatch):
     assert task.observed.contexts.tolist() == [[3.0, -71.0]]
     assert abs(task.observed.statistics[0, 0] - 5) < 2
     assert abs(sealed.problem.held_out.statistics[0, 0] - 9) < 2
-    assert "oracle" not in sealed.judge().controls
+    assert "oracle" not in family.judge("hodgkin_huxley@recordings").controls
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ GOOD = Mixture(np.ones(1), np.zeros((1, 10)), np.eye(10)[None], (0, 1, 2, 3)).so
     ("source", "sentence"),
     [
         ("weights = [", "not Python"),
-        ("import os", "line 1 is no assignment"),
+        ("import os", "line 1 is not an assignment"),
         ("weights = open('x')", "line 1 assigns something else"),
         ("weights = [1.0]", "does not assign `factors`"),
         (GOOD.replace("weights = [1.000]", "weights = [-1.0]"), "at least 0.001"),

@@ -7,13 +7,15 @@ from zfbench.base.errors import DensityError, UnknownNameError
 from zfbench.records.evaluation import Generation
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
-from zfbench.runs import search as runs
+from zfbench.runs.plan import Plan
+from zfbench.runs.search import search
 from zfbench.runs.tasks import load_judge, load_task
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
-from zfbench.tasks.mixtures import task as mixtures
+from zfbench.tasks.mixtures import model as mixtures
+from zfbench.tasks.mixtures.family import MIXTURES, MixtureFamily
 from zfbench.tasks.mixtures.model import MixtureModel
-from zfbench.tasks.mixtures.task import MixtureTask, models, task_name
+from zfbench.tasks.mixtures.task import models, task_name
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,7 @@ def quick(tmp_path, monkeypatch):
 
 
 def plan(mode="exact", discoverer="modelsmc", **changes):
-    return runs.Plan(
+    return Plan(
         **{
             "task": task_name(mode, 0),
             "discoverer": discoverer,
@@ -39,7 +41,7 @@ def plan(mode="exact", discoverer="modelsmc", **changes):
 
 def run(plan, folder):
     with open_sandbox("process") as box:
-        return runs.search(plan, folder, sandbox=box)
+        return search(plan, folder, sandbox=box)
 
 
 def test_task_gives_its_candidates_in_an_order_that_hides_the_target():
@@ -59,7 +61,7 @@ def test_unknown_mode_or_target_is_explained():
 
 def test_target_is_the_most_probable_of_some_candidates():
     task = load_task(task_name("exact", 0))
-    evaluate = task.evaluator(Limits(), None)
+    evaluate = MIXTURES.evaluator(task, Limits(), None)
     target, *others = (evaluate(Program(model.source), 0) for model in models()[:6])
     assert target.log_likelihood == -target.loss
     assert target.log_likelihood > max(other.log_likelihood for other in others) + 500
@@ -67,14 +69,14 @@ def test_target_is_the_most_probable_of_some_candidates():
 
 
 def test_equal_programs_have_equal_evidence_whatever_the_seed_unless_refitted():
-    evaluate = load_task(task_name("exact", 0)).evaluator(Limits(), None)
+    evaluate = MIXTURES.evaluator(load_task(task_name("exact", 0)), Limits(), None)
     source = models()[3].source
     assert evaluate(Program(source), 1).loss == evaluate(Program(source + "\n# again"), 2).loss
 
 
 def test_program_that_defines_no_mixture_is_invalid_and_explained():
     task = load_task(task_name("exact", 0))
-    evaluation = task.evaluator(Limits(), None)(Program("weights = open('/etc/passwd')"), 0)
+    evaluation = MIXTURES.evaluator(task, Limits(), None)(Program("weights = open('/etc/passwd')"), 0)
     assert evaluation.status == "invalid"
     assert "line 1" in evaluation.feedback
     with pytest.raises(CandidateError, match="defines no mixture"):
@@ -83,7 +85,7 @@ def test_program_that_defines_no_mixture_is_invalid_and_explained():
 
 def test_seed_program_works():
     task = load_task(task_name("exact", 0))
-    assert task.evaluator(Limits(), None)(Program(task.seed_program), 0).ok
+    assert MIXTURES.evaluator(task, Limits(), None)(Program(task.seed_program), 0).ok
 
 
 def test_judge_scores_held_out_draws_of_the_target():
@@ -136,10 +138,10 @@ def test_population_jumps_to_the_target_in_the_first_generation(tmp_path):
 
 
 def test_a_winner_that_fails_before_the_judge_has_no_scores_of_its_population_either(tmp_path, monkeypatch):
-    def fail(self, model, limits):
+    def fail(self, task, model, limits):
         raise CandidateError(Status.ERROR, "no fit")
 
-    monkeypatch.setattr(MixtureTask, "fit", fail)
+    monkeypatch.setattr(MixtureFamily, "fit", fail)
     _, result = run(plan(discoverer="modelsmc", budget=Budget(evaluations=3)), tmp_path / "run")
     assert (result.status, result.metrics) == ("error", {})  # as every result that is read back must be
 

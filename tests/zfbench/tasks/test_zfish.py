@@ -68,8 +68,8 @@ def test_the_judge_of_an_anonymous_task_uses_its_names_and_the_same_truth():
 
 
 def test_circuits_that_are_not_the_published_one_are_anonymous():
-    assert ZfishName("tiny", "masked", "redrawn:1").nameless
-    assert not ZfishName("tiny", "masked").nameless
+    assert ZfishName("tiny", "masked", "redrawn:1").uses_neutral_names
+    assert not ZfishName("tiny", "masked").uses_neutral_names
 
 
 def test_holding_out_everything_is_refused():

@@ -15,14 +15,15 @@ from zfbench.testbed.body import (
     LENGTH,
     STATE_SIZE,
     WIDTH,
+    _place_segments,
+    _velocity,
     advance,
-    head_velocity,
     initial_state,
     integrate,
 )
+from zfbench.testbed.spinal import SEGMENT_AMPLITUDE
 
 IDEAL_FLUID = LARVA._replace(viscous_normal=np.zeros(7), viscous_tangential=np.zeros(7), quadratic_normal=np.zeros(7))
-SEGMENT_AMPLITUDE = np.array([0.203, 0.364, 0.481, 0.594, 0.696, 1.0])
 
 
 @njit
@@ -111,6 +112,13 @@ def random_targets(milliseconds, seed=0):
     return 2.0 * np.stack([np.convolve(joint, kernel, "valid")[:milliseconds] for joint in noise.T], axis=1)
 
 
+def head_velocity(state):
+    """Velocity of the head in its own axes: forward and leftward in mm / s, and turning in rad / s."""
+    segments = np.empty((7, 7))
+    _place_segments(state, LARVA, segments)
+    return _velocity(segments, (state[3], state[4], state[5]), LARVA)
+
+
 def moving(forward=0.0, left=0.0, spin=0.0, bend=(0.0,) * 6):
     """A state whose head has the given velocity; the impulse is found by solving the linear relation."""
     state = initial_state()
@@ -119,7 +127,7 @@ def moving(forward=0.0, left=0.0, spin=0.0, bend=(0.0,) * 6):
     for k in range(3):
         probe = state.copy()
         probe[3 + k] = 1.0
-        columns.append(head_velocity(probe, LARVA))
+        columns.append(head_velocity(probe))
     state[3:6] = np.linalg.solve(np.array(columns).T, [forward, left, spin])
     return state
 

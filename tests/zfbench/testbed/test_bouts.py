@@ -15,11 +15,12 @@ def test_directions_are_drawn_in_proportion_to_the_commands():
 
 
 def test_mirrored_chances_choose_the_mirror_image():
-    chances = bouts.draw_chances(2000, np.random.default_rng(0))
+    bout_randomness = bouts.draw_bout_randomness(2000, np.random.default_rng(0))
     nl, nr, ll, lr = COMMANDS
-    for chance, mirrored in zip(chances, bouts.mirror_chances(chances), strict=True):
+    for chance, mirrored in zip(bout_randomness, bouts.mirror_bout_randomness(bout_randomness), strict=True):
         assert bouts.choose(nl, nr, ll, lr, chance[0]) == -bouts.choose(nr, nl, lr, ll, mirrored[0])
-    np.testing.assert_array_equal(bouts.mirror_chances(bouts.mirror_chances(chances)), chances)
+    twice = bouts.mirror_bout_randomness(bouts.mirror_bout_randomness(bout_randomness))
+    np.testing.assert_array_equal(twice, bout_randomness)
 
 
 def run(direction, phase=0.0):
@@ -51,7 +52,7 @@ def test_the_tail_beats_at_25_hz_from_the_right_phase(direction, phase):
 
 
 def test_turn_strength_varies_around_one():
-    strength = bouts.draw_chances(5000, np.random.default_rng(1))[:, bouts.STRENGTH]
+    strength = bouts.draw_bout_randomness(5000, np.random.default_rng(1))[:, bouts.STRENGTH]
     assert strength.mean() == pytest.approx(1, abs=0.01)
     assert strength.min() >= 0.75
     assert strength.max() <= 1.25

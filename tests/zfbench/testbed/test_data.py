@@ -16,7 +16,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def test_the_shipped_recording_is_the_committed_one():
-    assert recording.sha256_of(recording.shipped()) == recording.canon().recording_sha256
+    assert recording.sha256_of(recording.shipped()) == recording.committed_checks().recording_sha256
 
 
 def test_a_built_data_set_verifies(own_cache):
@@ -64,9 +64,9 @@ def test_a_damaged_cache_is_named_with_the_command_that_mends_it(own_cache, vict
 
 def test_verify_notices_a_wrong_constant(own_cache, monkeypatch):
     data.build("tiny")
-    committed = recording.canon()
+    committed = recording.committed_checks()
     wrong = {c: p + 1e-4 for c, p in committed.probes.items()}
-    monkeypatch.setattr(data, "canon", lambda _: replace(committed, probes=wrong))
+    monkeypatch.setattr(data, "committed_checks", lambda _: replace(committed, probes=wrong))
     failed = [check.what for check in data.verify("tiny") if not check.passed]
     assert failed == ["activity probes"]
 
@@ -93,7 +93,7 @@ def test_content_hash_sees_every_field():
 def test_recordings_survive_the_files_they_are_shipped_in(tmp_path, monkeypatch):
     recording.save(recording.shipped(), tmp_path)
     content = json.loads((tmp_path / "published.json").read_text())
-    assert content["recording_sha256"] == recording.canon().recording_sha256
+    assert content["recording_sha256"] == recording.committed_checks().recording_sha256
     with np.load(tmp_path / "published.npz") as arrays:
         assert arrays["left/responses"].tobytes() == recording.shipped()["left"].responses.tobytes()
 

@@ -13,7 +13,7 @@ import pytest
 from zfbench.base.errors import UnknownNameError
 from zfbench.testbed import bouts, published
 from zfbench.testbed.drive import expand
-from zfbench.testbed.larva import draw_world, live, simulate, simulate_many
+from zfbench.testbed.larva import draw_world, run_closed_loop, simulate
 from zfbench.testbed.transition import rollout
 
 CIRCUIT = published.load("published")
@@ -24,8 +24,7 @@ STEPS = 40_000
 
 @pytest.fixture(scope="module")
 def recordings():
-    lives = [(condition, 1) for condition in (*MAIN, "forward")]
-    return {r.condition: r for r in simulate_many(CIRCUIT, lives, STEPS)}
+    return {condition: simulate(CIRCUIT, condition, STEPS, 1) for condition in (*MAIN, "forward")}
 
 
 def digest(recording):
@@ -44,8 +43,8 @@ def shares(recording):
 @pytest.mark.parametrize("condition", ["inward", "left", "forward"])
 def test_the_mirrored_world_makes_the_mirrored_larva_exactly(condition):
     world = draw_world(condition, 12_500, 5)
-    plain = live(CIRCUIT, world, condition, 12_000, 5)
-    mirrored = live(CIRCUIT, world.mirrored(), condition, 12_000, 5)
+    plain = run_closed_loop(CIRCUIT, world, condition, 12_000, 5)
+    mirrored = run_closed_loop(CIRCUIT, world.mirrored(), condition, 12_000, 5)
     assert len(plain.drive.bout_step) > 8
     assert np.array_equal(mirrored.drive.bout_direction, -plain.drive.bout_direction)
     assert np.array_equal(mirrored.activity, CIRCUIT.mirror_activity(plain.activity))
@@ -155,12 +154,6 @@ def test_a_short_life_is_the_beginning_of_a_long_one():
 def test_conditions_of_one_seed_are_different_lives():
     a, b = (simulate(CIRCUIT, condition, 500, 2) for condition in ("left", "right"))
     assert not np.array_equal(a.contrast, b.contrast)
-
-
-def test_threads_change_nothing():
-    lives = [("left", 1), ("outward", 1), ("left", 2)]
-    serial = [digest(r) for r in simulate_many(CIRCUIT, lives, 800)]
-    assert [digest(r) for r in simulate_many(CIRCUIT, lives, 800, workers=3)] == serial
 
 
 def test_recorded_stimulus_is_the_one_seen(recordings):

@@ -14,11 +14,11 @@ def sigma(w, b, u):
 
 def watch(forward_speed, outward_speed, heading=0.0, contrast=1.0, frames=400):
     """Mean counts [4] of the left eye over a floor that drifts at a velocity in mm/s, in the body's frame."""
-    eyes, counts, total = retina.open_eyes(), np.zeros(4), np.zeros(4)
+    eyes, counts, total = retina.new_eyes(), np.zeros(4), np.zeros(4)
     place = np.array([3.0, 7.0])
     c, s = np.cos(heading), np.sin(heading)
     for frame in range(frames):
-        retina.see(eyes, 0, frame, TEXTURE, place, c, s, contrast, counts)
+        retina.process_frame(eyes, 0, frame, TEXTURE, place, c, s, contrast, counts)
         if frame >= 20:
             total += counts
         dt = 0.001 * retina.FRAME_MS
@@ -72,11 +72,11 @@ def test_ganglion_counts_agree_with_the_formula_on_whole_arrays():
 
 
 def test_responses_compare_with_20_ms_ago():
-    eyes, counts = retina.open_eyes(), np.zeros(4)
+    eyes, counts = retina.new_eyes(), np.zeros(4)
     levels = []
     for frame in range(9):  # contrast steps up at frame 4; the same place throughout
         contrast = 1.0 if frame >= 4 else 0.3
-        retina.see(eyes, 0, frame, TEXTURE, np.zeros(2), 1.0, 0.0, contrast, counts)
+        retina.process_frame(eyes, 0, frame, TEXTURE, np.zeros(2), 1.0, 0.0, contrast, counts)
         levels.append(counts[0])
     resting = 2.2 * 18 * 18 * sigma(10, 0.6, 0.0)
     assert min(levels[4:8]) > 5 * resting  # 20 ms earlier it was brighter in places
@@ -89,4 +89,4 @@ def test_responses_compare_with_20_ms_ago():
     [(0.0, 0.0, 0), (3.0, -9.0, 0), (3.0, 1.0, 320), (1.0, 0.0, 64), (0.01, 0.0, 1), (2000.0, 0.0, 65535)],
 )
 def test_counts_travel_as_bounded_integers(count, noise, quanta):
-    assert retina.transmit(count, noise) == quanta
+    assert retina.add_noise_and_quantise(count, noise) == quanta

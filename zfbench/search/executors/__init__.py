@@ -1,1 +1,1 @@
-"""Where the evaluations of a search run."""
+"""Executors, which run the evaluations of a search."""

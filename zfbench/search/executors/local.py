@@ -1,7 +1,7 @@
-"""Where programs are evaluated: in this thread, or in threads that each drive one pinned child process at a time.
+"""Executors of one machine: in this thread, or in threads each of which drives one pinned child process at a time.
 
-A third executor, on a Ray cluster, is in `zfbench.search.executors.ray`. All keep the same order of events for
-one worker; for several, jobs end in any order.
+A third executor, for a Ray cluster, is in `zfbench.search.executors.ray`. With one worker all give the same order of
+events; with several, jobs end in any order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zfbench.records.program import Program
 
 
 class SerialExecutor:
-    """One job at a time, in the order of submission, in the thread that waits for it."""
+    """An executor of one job at a time, in the order of submission, in the thread that waits for it."""
 
     workers = 1
 
@@ -36,11 +36,17 @@ class SerialExecutor:
         self._jobs.append((key, job))
 
     def evaluate(self, key: int, program: Program, seed: int) -> None:
-        """Queue an evaluation."""
+        """Queue an evaluation.
+
+        Args:
+            key: key of the job.
+            program: the program.
+            seed: seed of its training.
+        """
         self.call(key, partial(self._evaluate, program, seed))
 
     def next_done(self) -> tuple[int, Any]:
-        """Run the oldest job."""
+        """Run the oldest job, and return its key and result."""
         key, job = self._jobs.popleft()
         return key, job()
 
@@ -50,11 +56,11 @@ class SerialExecutor:
 
 
 class ProcessExecutor:
-    """Up to `workers` jobs at once, each thread and the programs it asks for pinned to one core.
+    """An executor of up to `workers` jobs at once; each thread and its programs are pinned to one core.
 
-    A program trains in a child process of its own; what happens here is waiting for it, for which threads
-    suffice. A process inherits the pinning of the thread that starts it; the warm pool is told of it. Training
-    gains nothing from a second core, so one core each is what keeps workers out of each other's way.
+    A program trains in a child process of its own, and threads suffice to wait for it. A process inherits the pinning
+    of the thread that starts it; the pool of processes that are started ahead is pinned too. Training gains nothing
+    from a second core, so with one core for each, workers do not slow each other down.
     """
 
     def __init__(self, evaluate: Evaluate, workers: int | None = None) -> None:
@@ -71,26 +77,32 @@ class ProcessExecutor:
         future.add_done_callback(lambda ended: self._done.put((key, ended)))
 
     def evaluate(self, key: int, program: Program, seed: int) -> None:
-        """Start an evaluation as soon as a thread is free."""
+        """Start an evaluation as soon as a thread is free.
+
+        Args:
+            key: key of the job.
+            program: the program.
+            seed: seed of its training.
+        """
         self.call(key, partial(self._evaluate, program, seed))
 
     def next_done(self) -> tuple[int, Any]:
-        """Wait for whichever job ends next."""
+        """Wait for the next job that ends, and return its key and result."""
         key, future = self._done.get()
         return key, future.result()
 
     def close(self) -> None:
-        """Drop jobs that have not begun and wait for those that have."""
+        """Drop the jobs that have not begun, and wait for those that have."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 def default_executor(evaluate: Evaluate, workers: int | None) -> Executor:
-    """Serial for one worker, which makes a run reproducible bit by bit; else processes."""
+    """Make a serial executor for one worker, so that a run is reproducible bit by bit, and else one with processes."""
     return SerialExecutor(evaluate) if workers == 1 else ProcessExecutor(evaluate, workers)
 
 
 def available_cores() -> list[int]:
-    """Cores that this process may use, in order."""
+    """Return the numbers of the cores that this process may use, in order."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

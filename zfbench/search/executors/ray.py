@@ -1,4 +1,4 @@
-"""Evaluations on a Ray cluster (the extra `ray`): the same search on more machines.
+"""An executor on a Ray cluster (the extra `ray`), for searches on several machines.
 
 Every machine needs the same zfbench. The evaluator, with the task's data in it, is put into Ray's object store
 once: a node fetches it for its first candidate, and all workers of the node share the arrays. A candidate takes
@@ -20,19 +20,22 @@ from zfbench.protocols.executor import Evaluate
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program
 
-ATTEMPTS = 4  # of a candidate whose machine or worker was lost; Ray begins it again elsewhere
+ATTEMPTS = 4  # attempts for a candidate whose machine or worker is lost; Ray begins it again elsewhere
 
 
 class RayExecutor:
-    """Up to `workers` candidates at once on a cluster; proposers are asked here, where their keys are.
+    """An executor of up to `workers` candidates at once on a cluster; proposers are called in this process.
+
+    This process is where the keys of the proposers are.
 
     A candidate whose node or worker dies is queued again by Ray, and the ledger sees one evaluation: its
     reservation stays open until there is an answer, and what the lost attempt took is not charged.
 
     Args:
-        evaluate: must be picklable, and is best a large object with the data in it.
-        workers: by default as many as the cluster has CPUs.
-        address: of a running cluster, HOST:PORT; by default the one that RAY_ADDRESS names, else a cluster on
+        evaluate: function that trains and scores a program with a seed; it must be picklable, and should contain the
+            data, so that they are sent once.
+        workers: number of candidates at once; by default as many as the cluster has CPUs.
+        address: address of a running cluster, HOST:PORT; by default the one that RAY_ADDRESS names, else a cluster on
             this machine that ends with this process.
 
     Raises:
@@ -58,12 +61,18 @@ class RayExecutor:
         self._report(key, self._threads.submit(job))
 
     def evaluate(self, key: int, program: Program, seed: int) -> None:
-        """Send a program to the cluster."""
+        """Send a program to the cluster.
+
+        Args:
+            key: key of the job.
+            program: the program.
+            seed: seed of its training.
+        """
         self._running[key] = reference = self._remote.remote(self._evaluator, program, seed)
         self._report(key, reference.future())
 
     def next_done(self) -> tuple[int, Any]:
-        """Wait for whichever job ends next.
+        """Wait for the next job that ends, and return its key and result.
 
         Raises:
             ZfbenchError: a candidate lost its machine or worker in every attempt.
@@ -80,7 +89,7 @@ class RayExecutor:
             ) from e
 
     def close(self) -> None:
-        """Drop what runs on the cluster, wait for the jobs of this process, and leave the cluster."""
+        """Cancel what runs on the cluster, wait for the jobs of this process, and leave the cluster."""
         for reference in self._running.values():
             self._ray.cancel(reference, force=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -95,13 +104,13 @@ def _evaluate(evaluate: Evaluate, program: Program, seed: int) -> Evaluation:
 
 
 def _connect(address: str | None) -> Any:
-    """The module ray, connected to a cluster; quietly, since the command line has its own progress."""
+    """Return the module ray, connected to a cluster; without output, since the command line shows its own progress."""
     try:
         import ray
     except ImportError as error:
         raise ZfbenchError("The executor ray needs the package ray; install zfbench[ray].") from error
     if address is not None:
-        _knock(address)
+        _check_address(address)
     try:
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -110,8 +119,8 @@ def _connect(address: str | None) -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
-    """Refuse an address where nothing listens: Ray itself would wait for minutes."""
+def _check_address(address: str) -> None:
+    """Refuse an address where nothing listens, because Ray itself would wait for minutes."""
     host, _, port = address.rpartition(":")
     if not (host and port.isdigit()):
         raise ZfbenchError(f"The Ray address {address} is not of the form HOST:PORT, such as 10.0.0.5:6379.")

@@ -1,1 +1,1 @@
-"""The task `hodgkin_huxley`: which ion channels a neuron has."""
+"""The task `hodgkin_huxley`: find out which ion channels a neuron has."""

@@ -1,4 +1,8 @@
-"""Programs of the task `hodgkin_huxley`: one frame with two slots for channels, the seed program and the true one."""
+"""Programs of the task `hodgkin_huxley`: a frame with two slots for channels, the seed program and the true program.
+
+Sodium, potassium and leak are those of Pospischil et al. (2008, doi:10.1007/s00422-008-0263-8), as is the slow
+potassium current (M) of the true program.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +76,13 @@ M_CURRENT = """\
 
 
 def neuron(first: str, slot_1: str = EMPTY, slot_2: str = EMPTY) -> str:
-    """The program whose first line says `first` and whose slots hold these function bodies."""
+    """Return a program from its first docstring line and the function bodies of its two slots.
+
+    Args:
+        first: first line of the program's docstring.
+        slot_1: indented body of the function `slot_1`; by default the slot is empty.
+        slot_2: indented body of the function `slot_2`; by default the slot is empty.
+    """
     return f'"""{first}"""\n\n' + FRAME.format(slot_1=slot_1, slot_2=slot_2)
 
 

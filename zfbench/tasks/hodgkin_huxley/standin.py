@@ -1,8 +1,8 @@
-"""How the shipped stand-ins of `hodgkin_huxley` were made: python -m zfbench.tasks.hodgkin_huxley.standin FILE.
+"""Makes the simulated recordings that `hodgkin_huxley` ships: python -m zfbench.tasks.hodgkin_huxley.standin FILE.
 
-20 cells each, with and without an M-current, in a current step of 2 to 6 uA/cm2; parameters scatter log-normally around
-those of a regularly spiking neuron. The first ten cells are selected on, the others judge. Only statistics are shipped,
-so that the task is the same on every machine.
+Each of the two sets has 20 cells, with or without an M-current, in a current step of 2 to 6 uA/cm2. Parameters scatter
+log-normally around those of a regularly spiking neuron. Searches select on the first ten cells and the judge scores on
+the others. Only statistics are shipped, so that the task is the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from zfbench.simulators.simulate import simulate_program
 from zfbench.tasks.hodgkin_huxley.programs import SEED_PROGRAM, TRUTH
 from zfbench.tasks.hodgkin_huxley.task import PROBLEMS, USES, statistics
 
+# Our choices: a regularly spiking neuron, in the order and units of the task's parameters, and standard deviations of
+# the parameters' logarithms over cells.
 CELLS = 20
-TYPICAL = np.array([50, 5, 0.1, 70, 60, 0.05, 5, 17.5, 50, 1_000])  # in the order of the task's parameters
-SCATTER = np.array([0.1, 0.1, 0.1, 0.03, 0.03, 0.1, 0.1, 0.1, 0.1, 0.1])  # sd of the logarithms
-PROGRAMS = {"with_M": (TRUTH, 1), "without": (SEED_PROGRAM, 2)}
+TYPICAL = np.array([50, 5, 0.1, 70, 60, 0.05, 5, 17.5, 50, 1_000])
+SCATTER = np.array([0.1, 0.1, 0.1, 0.03, 0.03, 0.1, 0.1, 0.1, 0.1, 0.1])
+PROGRAMS = {"with_M": (TRUTH, 1), "without": (SEED_PROGRAM, 2)}  # source and seed of each set
 
 
 def make(sandbox: Sandbox) -> dict[str, Any]:
-    """Contexts and statistics of both stand-ins, JSON-compatible."""
+    """Return contexts and statistics of both sets, in a JSON-compatible form."""
     spec = replace(PROBLEMS["hodgkin_huxley"]().spec, name="stand-in")
     made: dict[str, Any] = {}
     for name, (source, seed) in PROGRAMS.items():

@@ -1,14 +1,16 @@
-"""The task `hodgkin_huxley`: which ion channels a cortical neuron has, found from its voltage.
+"""The task `hodgkin_huxley`: find out which ion channels a cortical neuron has, from its membrane potential.
 
-A single compartment after Pospischil et al. 2008 (Biol. Cybern. 99), as used by Wahl et al. 2026 (arXiv 2602.18266):
-C dV/dt = I(t) + noise - sum of g (V - E) over sodium, delayed-rectifier potassium, leak, and two slots that are empty
-in the seed program. 1,450 ms by exponential Euler with dt = 0.05 ms, a current step of I from 100 ms to 1,100 ms; ten
-parameters with uniform priors; the context is (I, V0). Seven statistics of the voltage, see `statistics`.
+A single compartment after Pospischil et al. (2008, doi:10.1007/s00422-008-0263-8), as used by Wahl et al. (2026, arXiv
+2602.18266): C dV/dt = I(t) + noise - sum of g (V - E) over sodium, delayed-rectifier potassium, leak, and two slots
+that are empty in the seed program. It runs for 1,450 ms by exponential Euler with dt = 0.05 ms, with a current step of
+I from 100 ms to 1,100 ms; ten parameters have uniform priors; the context is (I, V0). The data are seven statistics of
+the voltage, see `statistics`.
 
-The recordings of the paper are not redistributable. Two stand-ins are shipped, each of 10 + 10 simulated cells whose
+The recordings of the paper may not be redistributed. Two simulated sets of 10 + 10 cells are shipped instead, whose
 parameters scatter around those of a regularly spiking neuron: `hodgkin_huxley` has a slow M-current in its second slot,
-`hodgkin_huxley-without` has not, so that a method which always finds a channel is caught. Own recordings:
-`hodgkin_huxley@recordings`, see `read_recordings`. `hodgkin_huxley-tiny` is the first with a tenth of the simulations.
+`hodgkin_huxley-without` has none, so that a method which always finds a channel is found out. The user's own recordings
+are read by `hodgkin_huxley@recordings`, see `read_recordings`. `hodgkin_huxley-tiny` is the first with a tenth of the
+simulations.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ from zfbench.simulators.family import SimulatorFamily
 from zfbench.simulators.problem import Observed, Parameter, Problem, SimulatorSpec
 from zfbench.tasks.hodgkin_huxley.programs import SEED_PROGRAM, TRUTH
 
-DT, DURATION = 0.05, 1_450.0  # ms
+DT, DURATION = 0.05, 1_450.0  # ms; the duration is that of Wahl et al. (2026), the step our choice
 EVERY = 4  # steps from one recorded voltage to the next
 SAMPLE = DT * EVERY  # ms
 ONSET, OFFSET = 100.0, 1_100.0  # ms, of the current step
-SPIKE = -10.0  # mV; an upward crossing is a spike
-COUNT_NOISE = 0.3  # spikes; sd of the noise that gives the spike count a density
-TOLERANCE = (0.1, 1.0)  # uA/cm2 and mV; the least width of the contexts' kernels
-FLOOR = 1e-3  # mV; a standard deviation below it counts as this
+SPIKE = -10.0  # mV; an upward crossing is a spike; our choice
+COUNT_NOISE = 0.3  # spikes, standard deviation of the noise that gives the spike count a density; our choice
+TOLERANCE = (0.1, 1.0)  # uA/cm2 and mV, smallest widths of the kernels of the contexts; our choice
+FLOOR = 1e-3  # mV; smaller standard deviations are replaced by it, so that their logarithm stays finite
 
 FOLDER = "ZFBENCH_RECORDINGS"  # environment variable: the folder of the user's recordings
 INDEX = "recordings.csv"
@@ -46,6 +48,7 @@ USES = ("selection", "held_out")
 
 Array = NDArray[np.float64]
 
+# Priors of Wahl et al. (2026).
 PARAMETERS = (
     Parameter("gNa", 0.5, 80.0, "mS/cm2, sodium"),
     Parameter("gK", 1e-4, 15.0, "mS/cm2, delayed-rectifier potassium"),
@@ -76,10 +79,16 @@ DESCRIPTION = (
 
 
 def statistics(path: NDArray[np.floating], contexts: NDArray[np.floating], rng: np.random.Generator) -> Array:  # noqa: ARG001
-    """Seven statistics [n, 7] of voltages [n, 7251, 1], sampled every 0.2 ms.
+    """Compute seven statistics [n, 7] of voltages [n, 7251, 1] in mV, sampled every 0.2 ms.
 
-    Spike count (with noise of sd 0.3, as a whole number has no density), mean and log sd before the step; mean, log
-    variance, skewness and log kurtosis during it. Logarithms keep the few wild simulations from setting the scale.
+    They are the spike count (with noise of standard deviation 0.3, because a whole number has no density), mean and log
+    standard deviation before the step, and mean, log variance, skewness and log kurtosis during it. Logarithms keep a
+    few extreme simulations from setting the scale.
+
+    Args:
+        path: [n, 7251, 1], voltages.
+        contexts: [n, 2], current and initial voltage; not used.
+        rng: source of the noise on the spike count.
     """
     V = path[:, :, 0].astype(float)
     time = SAMPLE * np.arange(V.shape[1])
@@ -102,10 +111,19 @@ def statistics(path: NDArray[np.floating], contexts: NDArray[np.floating], rng: 
 
 
 def like_observed(observed: Array, rng: np.random.Generator, n: int) -> Array:
-    """Contexts [n, 2] to simulate under: a kernel estimate of where those of the observations [M, 2] come from.
+    """Draw contexts to simulate under from a kernel density estimate of the observed ones.
 
-    The bandwidths are Scott's (1992), M^(-1/6) of the standard deviations, so that other cells of the kind, held-out
-    ones too, lie among the simulations; they are at least `TOLERANCE`, for cells recorded under one current.
+    The bandwidths follow Scott's rule (1992, doi:10.1002/9780470316849), M^(-1/6) times the standard deviations, so
+    that other cells of the same kind, held-out ones too, lie among the simulations. They are at least `TOLERANCE`, for
+    cells that were recorded under one current.
+
+    Args:
+        observed: [M, 2], contexts of the observations.
+        rng: source of the random numbers.
+        n: number of contexts.
+
+    Returns:
+        [n, 2].
     """
     chosen = observed[rng.integers(len(observed), size=n)]
     bandwidth = np.maximum(observed.std(axis=0) * len(observed) ** (-1 / 6), TOLERANCE)
@@ -113,23 +131,23 @@ def like_observed(observed: Array, rng: np.random.Generator, n: int) -> Array:
 
 
 def standin(name: str) -> tuple[Observed, Observed]:
-    """Observations to select and to judge on of a shipped stand-in: `with_M` or `without`."""
-    text = (files("zfbench.tasks") / "hodgkin_huxley.json").read_text(encoding="utf-8")
+    """Return the shipped observations to select and to judge on, of the set `with_M` or `without`."""
+    text = (files("zfbench.tasks.hodgkin_huxley") / "standin.json").read_text(encoding="utf-8")
     parts = json.loads(text)[name]
     first, second = (Observed(np.array(parts[use]["contexts"]), np.array(parts[use]["statistics"])) for use in USES)
     return first, second
 
 
 def read_recordings(folder: Path) -> tuple[Observed, Observed]:
-    """The user's recordings, to select and to judge on.
+    """Read the user's recordings, and return the observations to select and to judge on.
 
     The folder holds `recordings.csv` with the columns file, current (uA/cm2) and use (`selection` or `held_out`), and
-    for each row a text file with one voltage in mV a line: 7,251 lines, one every 0.2 ms from 0 to 1,450 ms, with the
-    current on from 100 to 1,100 ms. A recording made otherwise is resampled and cut to that first.
-    No file is in two rows.
+    for each row a text file with one voltage in mV on each line: 7,251 lines, one every 0.2 ms from 0 to 1,450 ms, with
+    the current on from 100 to 1,100 ms. A recording made otherwise must be resampled and cut to that form first. No
+    file may be in two rows.
 
     Raises:
-        ZfbenchError: something is missing or not of that form; says what.
+        ZfbenchError: something is missing or does not have that form; the sentence says what.
     """
     rows = _index(folder)
     rng = np.random.default_rng(0)  # of the noise on spike counts
@@ -167,7 +185,7 @@ def _index(folder: Path) -> list[dict[str, str]]:
 
 
 def _voltage(path: Path) -> Array:
-    """One recording, [T']."""
+    """Read one recording, [T'] in mV."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as error:
@@ -191,7 +209,14 @@ def _number(text: str, path: Path) -> float:
 
 
 def problem(name: str, data: Callable[[], tuple[Observed, Observed]], truth: str | None, simulations: int) -> Problem:
-    """The task on these observations."""
+    """Build the task on given observations.
+
+    Args:
+        name: name of the task.
+        data: function that returns the observations to select and to judge on.
+        truth: source of the true program; None where it is not known.
+        simulations: number of simulations from which a program's likelihood is learned.
+    """
     selection, held_out = data()
     controls = {"seed_program": SEED_PROGRAM} | ({} if truth is None else {"oracle": truth})
     return Problem(

@@ -1,1 +1,1 @@
-"""The task `mixtures`: which of 20 Gaussian mixtures made the data."""
+"""The task `mixtures`: find out which of 20 Gaussian mixtures made the data."""

@@ -1,4 +1,4 @@
-"""The evaluator of searches on mixtures: read a program, and weigh the observations by its likelihood."""
+"""The evaluator of searches on mixtures: it reads a program and computes the likelihood of the observations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from zfbench.tasks.mixtures.task import MixtureTask
 
 
 class MixtureEvaluator(Evaluator):
-    """Scores the programs of a search; they are read here, and none is run."""
+    """Scores the programs of a search; programs are read as data and never run.
+
+    Args:
+        task: the task that the programs solve.
+        limits: limits of each program.
+    """
 
     def __init__(self, task: MixtureTask, limits: Limits) -> None:
         self._task, self._limits = task, limits
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
-        """Score with that seed; every failure of the program becomes an evaluation with its status."""
+        """Score a program with a seed; every failure of the program becomes an evaluation with its status."""
         began = time.monotonic()
         model = MixtureModel(program.source, self._task.mode, seed)
         try:

@@ -1,4 +1,4 @@
-"""The judge of mixtures: their own density on draws that no search saw."""
+"""The judge of mixtures, which scores them by their own density on draws that no search has seen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zfbench.tasks.mixtures.task import SealedMixtures
 
 
 class MixtureJudge:
-    """Scores mixtures by their own density on draws that no search saw; see `zfbench.protocols.task.TaskJudge`."""
+    """Scores mixtures by their own density on held-out draws; implements `zfbench.protocols.task.TaskJudge`."""
 
     selection_score = "likelihood/selection_loss"
 
@@ -24,11 +24,16 @@ class MixtureJudge:
 
     @property
     def controls(self) -> Mapping[str, str]:
-        """The model that the data came from."""
+        """Source of the control program `oracle`, the model that the data came from."""
         return {"oracle": self.sealed.target}
 
     def score(self, model: MixtureModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
-        """Held-out evidence, what a neural likelihood is off by, and whether it is the target."""
+        """Score a program: its held-out evidence, the error of its neural likelihood, and whether it is the target.
+
+        Args:
+            model: the fitted program.
+            progress: called with the name of each stage as it begins.
+        """
         progress("likelihood")
         exact = MixtureModel(model.source, "exact", 0)
         exact.fit(Limits())
@@ -50,7 +55,7 @@ class MixtureJudge:
         return scores
 
     def score_generations(self, generations: Sequence[Generation]) -> Scores:
-        """The target's share of the population."""
+        """Score a search's population by the target's share of it, generation by generation."""
         found = concentration(
             [generation.programs for generation in generations],
             [generation.resampled for generation in generations],

@@ -1,12 +1,13 @@
 """Gaussian mixtures with a free scale and shift: a model space that can be enumerated, with densities in closed form.
 
-The validation without a language model of Wahl et al. 2026 (arXiv 2602.18266). A mixture of C Gaussians in D = 10
-dimensions has fixed weights pi_k, means mu_k and factors F_k, and parameters theta = (s, u) that act on its draws z:
+They are the models of the validation without a language model in Wahl et al. (2026, arXiv 2602.18266). A mixture of C
+Gaussians in D = 10 dimensions has fixed weights pi_k, means mu_k and factors F_k, and parameters theta = (s, u) that
+transform its draws z:
 
     x = s z + u,   z ~ sum_k pi_k N(mu_k, F_k F_k^T),   s ~ U[0.1, 2],   u_i ~ U[-2, 2] in four dimensions, else 0.
 
-Candidates are drawn with C ~ U{1..10}, pi ~ U[0, 1] normalised, mu ~ U[-5, 5] and F F^T = a S S^T, where
-S_ij ~ U[-2, 2] and a ~ U[1, 2].
+Candidates are drawn with C ~ U{1..10}, pi ~ U[0, 1] normalised, mu ~ U[-5, 5] and F F^T = a S S^T, where S_ij ~ U[-2,
+2] and a ~ U[1, 2].
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ Array = NDArray[np.float64]
 
 DIMENSIONS = 10
 SHIFTED = 4
-COMPONENTS = 10  # at most, of a candidate
-MOST_COMPONENTS = 50  # at most, of what anyone else writes
-SCALE, SHIFT = (0.1, 2.0), (-2.0, 2.0)
+COMPONENTS = 10  # largest number of components of a candidate
+MOST_COMPONENTS = 50  # largest number of components of any other program
+SCALE, SHIFT = (0.1, 2.0), (-2.0, 2.0)  # bounds of the uniform priors
 PARAMETERS = ("scale", *(f"shift {i + 1}" for i in range(SHIFTED)))
-LEAST = 1e-3  # weight: the last digit of a source
-NARROWEST = 1e-6  # least singular value of a factor: a density must be bounded
-LARGEST = 1e3  # number in a source
-ROWS = 50  # observations whose densities are computed at once
+MIN_WEIGHT = 1e-3  # smallest weight, which is one unit of the last digit of a source
+MIN_SINGULAR_VALUE = 1e-6  # smallest singular value of a factor, so that densities are bounded
+MAX_NUMBER = 1e3  # largest absolute value of a number in a source
+ROWS = 50  # number of observations whose densities are computed at once
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """One model.
+    """One model: a Gaussian mixture and the dimensions that its shift acts on.
 
     Attributes:
-        weights: [C], positive; the components' shares but for a factor.
+        weights: [C], positive; the components' shares up to a common factor.
         means: [C, D].
-        factors: [C, D, D], of the covariances F F^T.
+        factors: [C, D, D], the factors F of the covariances F F^T.
         shifted: the four dimensions that are shifted.
     """
 
@@ -50,16 +51,24 @@ class Mixture:
     shifted: tuple[int, ...]
 
     def simulate(self, rng: np.random.Generator, theta: Array) -> Array:
-        """One draw [n, D] for each of the parameters [n, 1 + 4]."""
+        """Draw one point [n, D] for each row of parameters [n, 1 + 4]."""
         n = len(theta)
         which = rng.choice(len(self.weights), n, p=self.weights / self.weights.sum())
         z = self.means[which] + np.einsum("nij,nj->ni", self.factors[which], rng.normal(size=(n, DIMENSIONS)))
         return theta[:, :1] * z + self._shift(theta)
 
     def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:  # noqa: ARG002
-        """See `zfbench.scoring.likelihood.Likelihood.log_prob`; there are no contexts.
+        """Return the log density of every observation under every parameter.
 
         With G = F^-1, the squared distance of component k is |G x / s - G (u / s + mu)|^2.
+
+        Args:
+            x: [M, D], observations.
+            theta: [B, 1 + 4], scale and shifts.
+            context: not used; there are no contexts.
+
+        Returns:
+            [M, B].
         """
         blocks = [self._log_prob(x[first : first + ROWS], theta) for first in range(0, len(x), ROWS)]
         return np.concatenate(blocks) if blocks else np.empty((0, len(theta)))
@@ -85,7 +94,7 @@ class Mixture:
 
     @property
     def source(self) -> str:
-        """The mixture as a program: literals, to be read and never run."""
+        """The mixture as a program: literals, which are read and never run."""
         count = len(self.weights)
         factors = ",\n    ".join("[" + ",\n     ".join(map(_row, factor)) + "]" for factor in self.factors)
         return (
@@ -98,14 +107,14 @@ class Mixture:
 
 
 def draw_parameters(rng: np.random.Generator, n: int) -> Array:
-    """Draws [n, 1 + 4] from the prior of scale and shift."""
+    """Draw n parameters [n, 1 + 4] from the prior of scale and shift."""
     return np.hstack([rng.uniform(*SCALE, (n, 1)), rng.uniform(*SHIFT, (n, SHIFTED))])
 
 
 def draw_candidate(rng: np.random.Generator) -> Mixture:
-    """One model of the space, its numbers rounded to what its source says."""
+    """Draw one model of the space, with its numbers rounded to the digits of its source."""
     C = int(rng.integers(1, COMPONENTS + 1))
-    weights, means = rng.uniform(LEAST, 1, C), rng.uniform(-5, 5, (C, DIMENSIONS))
+    weights, means = rng.uniform(MIN_WEIGHT, 1, C), rng.uniform(-5, 5, (C, DIMENSIONS))
     spread, factors = rng.uniform(1, 2, (C, 1, 1)), rng.uniform(-2, 2, (C, DIMENSIONS, DIMENSIONS))
     shifted = tuple(sorted(rng.choice(DIMENSIONS, SHIFTED, replace=False).tolist()))
     drawn = Mixture(weights, means, np.sqrt(spread) * factors, shifted)
@@ -113,10 +122,10 @@ def draw_candidate(rng: np.random.Generator) -> Mixture:
 
 
 def read_mixture(source: str) -> Mixture:
-    """The mixture that a source defines.
+    """Read the mixture that a source defines.
 
     Raises:
-        ValueError: it is no such source; the sentence says why.
+        ValueError: the source defines no mixture; the sentence says why.
     """
     fields = _literals(source)
     missing = {"weights", "means", "factors", "shifted"} - fields.keys()
@@ -124,12 +133,14 @@ def read_mixture(source: str) -> Mixture:
         raise ValueError(f"it does not assign `{min(missing)}`")
     weights = _numbers(fields["weights"], "weights", (None,))
     C = len(weights)
-    if not 1 <= C <= MOST_COMPONENTS or not (weights >= LEAST).all():
-        raise ValueError(f"`weights` must be 1 to {MOST_COMPONENTS} numbers of at least {LEAST:g}")
+    if not 1 <= C <= MOST_COMPONENTS or not (weights >= MIN_WEIGHT).all():
+        raise ValueError(f"`weights` must be 1 to {MOST_COMPONENTS} numbers of at least {MIN_WEIGHT:g}")
     means = _numbers(fields["means"], "means", (C, DIMENSIONS))
     factors = _numbers(fields["factors"], "factors", (C, DIMENSIONS, DIMENSIONS))
-    if np.linalg.svd(factors, compute_uv=False).min() < NARROWEST:
-        raise ValueError(f"a matrix of `factors` has a singular value below {NARROWEST:g}, and its density no bound")
+    if np.linalg.svd(factors, compute_uv=False).min() < MIN_SINGULAR_VALUE:
+        raise ValueError(
+            f"a matrix of `factors` has a singular value below {MIN_SINGULAR_VALUE:g}, and its density no bound"
+        )
     shifted = fields["shifted"]
     known = isinstance(shifted, list) and all(type(d) is int and 0 <= d < DIMENSIONS for d in shifted)
     if not known or not len(shifted) == len(set(shifted)) == SHIFTED:
@@ -138,7 +149,7 @@ def read_mixture(source: str) -> Mixture:
 
 
 def _literals(source: str) -> dict[str, Any]:
-    """The literals that a source assigns, by name; nothing of it is run."""
+    """Return the literals that a source assigns, by name; no part of it is run."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -154,7 +165,7 @@ def _literals(source: str) -> dict[str, Any]:
                 except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
                     raise ValueError(f"line {statement.lineno} assigns something else than a literal") from error
             case _:
-                raise ValueError(f"line {statement.lineno} is no assignment of a literal to a name")
+                raise ValueError(f"line {statement.lineno} is not an assignment of a literal to a name")
     return fields
 
 
@@ -166,8 +177,8 @@ def _numbers(value: Any, name: str, shape: tuple[int | None, ...]) -> Array:
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits:
         raise ValueError(f"`{name}` has shape {array.shape}, expected {shape}")
-    if not (np.abs(array) <= LARGEST).all():
-        raise ValueError(f"`{name}` holds a number that is not finite or beyond {LARGEST:g}")
+    if not (np.abs(array) <= MAX_NUMBER).all():
+        raise ValueError(f"`{name}` holds a number that is not finite or beyond {MAX_NUMBER:g}")
     return array
 
 

@@ -17,7 +17,7 @@ from zfbench.records.program import CandidateError, Program, Status
 from zfbench.scoring.likelihood import Likelihood, MarginalLikelihood, log_marginal_prior
 from zfbench.simulators import density as neural
 from zfbench.simulators.density import LikelihoodEstimator, Training, fit_likelihood, restore_likelihood
-from zfbench.simulators.model import blaming_the_program
+from zfbench.simulators.model import density_errors_fail_the_program
 from zfbench.tasks.mixtures.mixture import (
     Mixture,
     draw_parameters,
@@ -28,34 +28,39 @@ Array = NDArray[np.float64]
 MODES = ("exact", "cached", "refit")
 OBSERVATIONS = 1_000
 SIMULATIONS = 5_000
-DRAWS = {"exact": 2_000, "cached": 500, "refit": 2_000}  # B, of the prior; the paper's 2,000 but for the quick mode
-TRAINING = Training(batch=100, learning_rate=2e-3)  # so that a short fit goes far; the published is of up to 500 epochs
-VERSION = 1  # of candidates and data
+DRAWS = {"exact": 2_000, "cached": 500, "refit": 2_000}  # B, draws from the prior; the paper's 2,000 except in `cached`
+TRAINING = Training(batch=100, learning_rate=2e-3)  # our choice, for short fits; the paper trains up to 500 epochs
+VERSION = 1  # of candidates and data; increased when they change
 
 
 @dataclass(frozen=True)
 class FitReport:
-    """How a likelihood was found.
+    """The cost of finding a likelihood.
 
     Attributes:
-        updates: most optimiser steps that it may have taken; 0 where it is exact.
-        seconds: wall-clock time; close to none where it was fitted before.
+        updates: largest number of optimiser steps that it may have taken; 0 where the likelihood is exact.
+        seconds: wall-clock time in s; close to zero where the likelihood is cached.
     """
 
     updates: int
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-compatible form."""
+        """Return a JSON-compatible form."""
         return asdict(self)
 
 
 class MixtureModel:
-    """A mixture on its way to a marginal likelihood; see `zfbench.protocols.task.Candidate`.
+    """A program of the task `mixtures` with its likelihood; implements `zfbench.protocols.task.Candidate`.
+
+    Args:
+        source: the program.
+        mode: one of `MODES`.
+        seed: seed of all draws and fits.
 
     Attributes:
         source: the program.
-        report: how its likelihood was found, once it is.
+        report: the cost of finding its likelihood; None before `fit`.
     """
 
     report: FitReport | None = None
@@ -68,13 +73,13 @@ class MixtureModel:
         self._fitted: LikelihoodEstimator | None = None
 
     def fit(self, limits: Limits) -> None:
-        """Read the program; where its likelihood is fitted anew, fit it.
+        """Read the program and, in the mode `refit`, fit its likelihood.
 
         Args:
             limits: updates of the density estimator, in whole epochs.
 
         Raises:
-            CandidateError: the program is invalid, or no density can be learned of it.
+            CandidateError: the program is invalid, or no density can be learned from it.
             ZfbenchError: the extra `inference` is not installed.
         """
         began = time.monotonic()
@@ -82,24 +87,24 @@ class MixtureModel:
         training = TRAINING.within(limits.updates, SIMULATIONS)
         self._epochs = 0 if self._mode == "exact" else training.epochs
         if self._mode == "refit":
-            with blaming_the_program():
+            with density_errors_fail_the_program():
                 self._fitted = self._learn(self._seed)
         self.report = FitReport(self._epochs * training.steps(SIMULATIONS), time.monotonic() - began)
 
     def log_marginal(self, x: Array) -> MarginalLikelihood:
-        """Log marginal likelihood of observations [M, D], by the mode's likelihood.
+        """Return the log marginal likelihood of observations [M, D], by the likelihood of the mode.
 
         Raises:
             CandidateError: non_finite; the likelihood is undefined for an observation.
         """
         if self._mode == "refit":
-            with blaming_the_program():
+            with density_errors_fail_the_program():
                 return self._average(self._likelihood(), x, self._seed)
         key = self._key | {
             "x": hashlib.sha256(np.ascontiguousarray(x, "<f8").tobytes()).hexdigest(),
             "draws": DRAWS[self._mode],
         }
-        with blaming_the_program():
+        with density_errors_fail_the_program():
             found = remembered("mixtures", key, lambda: _arrays(self._average(self._likelihood(), x, 0)))
         return MarginalLikelihood(
             found["log_evidence"],
@@ -110,11 +115,11 @@ class MixtureModel:
         )
 
     def close(self) -> None:
-        """There are no processes."""
+        """Do nothing: no process was started."""
 
     @property
     def _key(self) -> dict[str, Any]:
-        """What a likelihood that is kept depends on."""
+        """Everything that a cached likelihood depends on."""
         key: dict[str, Any] = {"version": [VERSION, neural.VERSION], "mode": self._mode, "program": self._id}
         if self._mode == "cached":
             key |= {"epochs": self._epochs, "libraries": {name: _version(name) for name in ("sbi", "torch")}}
@@ -133,7 +138,7 @@ class MixtureModel:
         return replace(TRAINING, epochs=self._epochs)
 
     def _learn(self, seed: int) -> LikelihoodEstimator:
-        """A neural likelihood from fresh simulations."""
+        """Learn a neural likelihood from new simulations."""
         rng = np.random.default_rng(seed)
         theta = draw_parameters(rng, SIMULATIONS)
         return fit_likelihood(theta, self.mixture.simulate(rng, theta), seed, training=self._training)
@@ -144,10 +149,10 @@ class MixtureModel:
 
 
 def read(source: str) -> Mixture:
-    """The mixture that a program defines.
+    """Read the mixture that a program defines.
 
     Raises:
-        CandidateError: invalid; it defines none.
+        CandidateError: invalid; the program defines none.
     """
     try:
         return read_mixture(source)

@@ -1,15 +1,16 @@
-"""The task `mixtures`: find which of 20 Gaussian mixtures the data came from; the LLM-free validation of a search.
+"""The task `mixtures`: find out which of 20 Gaussian mixtures made the data, without a language model.
 
-After Wahl et al. 2026 (arXiv 2602.18266): 1,000 draws of one of 20 candidate models, its parameters at s = 1 and u = 0,
-and a proposer that draws candidates uniformly. A program is literals that define a mixture
-(`zfbench.tasks.mixtures.mixture`); it is read, never run, so nothing needs a sandbox. Its worth is the log marginal
-likelihood of the draws, averaged over scale and shift. What the likelihood is depends on the mode:
+It is the validation without a language model of Wahl et al. (2026, arXiv 2602.18266): the data are 1,000 draws of one
+of 20 candidate models, with its parameters at s = 1 and u = 0, and the proposer draws candidates uniformly. A program
+consists of literals that define a mixture (`zfbench.tasks.mixtures.mixture`); it is read and never run, so no sandbox
+is needed. Its score is the log marginal likelihood of the draws, averaged over scale and shift. The likelihood depends
+on the mode:
 
     mixtures/exact@target:0    the mixture's own density
     mixtures/cached@target:0   a neural estimate from 5,000 simulations, fitted once for each program
-    mixtures/refit@target:0    a neural estimate fitted anew whenever the program is proposed: the paper's way
+    mixtures/refit@target:0    a neural estimate fitted anew whenever the program is proposed, as in the paper
 
-All five targets have the same candidates. What `exact` and `cached` compute is kept on disk.
+All five targets have the same candidates. Results of `exact` and `cached` are kept on disk.
 """
 
 from __future__ import annotations
@@ -55,11 +56,13 @@ u ~ U[{SHIFT[0]:g}, {SHIFT[1]:g}] in the dimensions `shifted`, zero elsewhere.""
 
 @dataclass(frozen=True)
 class MixtureSpec:
-    """What an author of mixtures may know; see `zfbench.protocols.task.Spec`.
+    """Everything that an author of mixtures may know; implements `zfbench.protocols.task.Spec`.
 
     Attributes:
-        name: of the task.
-        candidates: source of the models that the data may have come from, in an order that tells nothing.
+        name: name of the task.
+        candidates: source of the models that the data may have come from, in an order that carries no information.
+        contract: text that says what a program's source must define.
+        groups: empty; errors are not attributed to groups.
     """
 
     name: str
@@ -69,37 +72,42 @@ class MixtureSpec:
 
     @property
     def description(self) -> str:
-        """See `Spec.description`."""
+        """The system and the question, in words."""
         return (
             f"{OBSERVATIONS:,} points in {DIMENSIONS} dimensions were drawn from a Gaussian mixture. Find a mixture "
             "under which they are probable when its scale and shift are integrated out, for each point by itself."
         )
 
     def facts(self) -> dict[str, str]:
-        """See `Spec.facts`."""
+        """Return the facts that a proposer is told beside the description, by heading."""
         return {
             "Parameters": ", ".join(PARAMETERS),
             "Candidates": f"{len(self.candidates)}, one of them the source",
         }
 
     def check(self, source: str) -> None:
-        """See `Spec.check`."""
+        """Check that a source defines a mixture.
+
+        Raises:
+            CandidateError: invalid; it defines none.
+        """
         read(source)
 
     def to_json(self) -> dict[str, Any]:
-        """See `Spec.to_json`."""
+        """Return a JSON-compatible form."""
         return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureTask:
-    """What a search receives; see `zfbench.protocols.task.SearchTask`.
+    """The part of the task that a search receives; implements `zfbench.protocols.task.SearchTask`.
 
     Attributes:
-        spec: what programs may know.
-        mode: what the likelihood is, one of `MODES`.
+        spec: everything that programs may know.
+        mode: kind of the likelihood, one of `MODES`.
         observed: [M, D], the observations to select on.
         data_sha256: hash of the candidates and of all observations.
+        seed_program: source that searches start from.
     """
 
     spec: MixtureSpec
@@ -110,21 +118,24 @@ class MixtureTask:
 
     @property
     def reevaluate(self) -> bool:
-        """In `refit`, a program that is proposed again is evaluated again."""
+        """True in the mode `refit`, in which a program that is proposed again is evaluated again."""
         return self.mode == "refit"
 
 
 @dataclass(frozen=True, eq=False)
 class SealedMixtures:
-    """What the judge alone loads; see `zfbench.protocols.task.Sealed`.
+    """The part of the task that only its judge loads; implements `zfbench.protocols.task.Sealed`.
 
     Attributes:
-        spec: the task's.
+        spec: the task's specification.
         track: the mode.
-        circuit: the target's number.
+        circuit: the target's number, as `target:N`.
+        data_sha256: hash of the candidates and of all observations.
         target: source of the model that the data came from.
         selection: [M, D], the observations that searches select on.
         held_out: [M, D], further draws of the target.
+        tier: `standard`; there is one size only.
+        holdout: empty; no condition is held out.
     """
 
     spec: MixtureSpec
@@ -139,19 +150,25 @@ class SealedMixtures:
 
 
 def task_name(mode: str, target: int) -> str:
-    """The full name of a task."""
+    """Return the full name of the task of a mode and a target."""
     return f"mixtures/{mode}@target:{target}"
 
 
 @lru_cache
 def models() -> tuple[Mixture, ...]:
-    """The candidates, in the order of their numbers; the first five are the targets."""
+    """Return the candidates in the order of their numbers; the first five are the targets."""
     return tuple(draw_candidate(np.random.default_rng([VERSION, k])) for k in range(CANDIDATES))
 
 
 @lru_cache
 def seal(name: str, mode: str, target: int) -> SealedMixtures:
-    """The sealed test of a target in a mode; the same candidates for all."""
+    """Return the sealed test of a target in a mode.
+
+    Args:
+        name: full name of the task.
+        mode: one of `MODES`.
+        target: number of the target.
+    """
     candidates = models()
     rng = np.random.default_rng([VERSION, CANDIDATES, target])
     rest = np.tile([1.0, *[0.0] * SHIFTED], (OBSERVATIONS, 1))

@@ -1,1 +1,1 @@
-"""The task `sir`: which epidemic model made the data."""
+"""The task `sir`: find out which epidemic model made the data."""

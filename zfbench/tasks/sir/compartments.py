@@ -1,10 +1,11 @@
-"""Compartment models of an epidemic, each as a program and as the same transition of arrays.
+"""Compartment models of an epidemic, each as a program and as the same transition on arrays.
 
-The models of the proposer `epidemics`: how people fall ill, how they recover, what follows, and whether by chance. The
-text is what a search evaluates; the transition is what a particle filter needs to state the model's likelihood, which
-tells what an estimate from simulations is off by.
+They are the models of the proposer `epidemics`, which differ in how people fall ill, how they recover, what follows,
+and whether chance is involved. The text is evaluated by a search. The transition serves a particle filter that computes
+the model's likelihood, with which the error of an estimate from simulations is measured.
 
-The state is S, I, R and E: susceptible, ill, recovered, and infected but not yet infectious.
+The state is S, I, R and E: the numbers of people who are susceptible, ill, recovered, and infected but not yet
+infectious.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Array = NDArray[np.float64]
 Hazard = Callable[[Array, Array, Array], Array]
 Leaving = Callable[[Array, Array], Array]
 
-# Of one susceptible person, in one step: as text, and as a function of beta, the ill and all people.
+# Hazard of infection of one susceptible person in one step: as text, and as a function of beta, the ill and all people.
+# All constants in the alternatives below are our choice.
 HAZARD: dict[str, tuple[str, Hazard]] = {
     "none": ("0.0", lambda _beta, ill, _people: 0.0 * ill),
     "frequency": ('parameters["beta"] * I / N', lambda beta, ill, people: beta * ill / people),
@@ -77,10 +79,14 @@ def observe(state):
 
 @dataclass(frozen=True)
 class Compartments:
-    """A model: an alternative for each slot.
+    """A model: one alternative for each slot of `SLOTS`.
 
     Attributes:
-        infection, recovery, incubation, waning, chance: see `SLOTS`.
+        infection: hazard of infection, a key of `HAZARD`.
+        recovery: probability of recovery, a key of `LEAVING`.
+        incubation: `none`, or a key of `ONSET`.
+        waning: `none`, or a key of `LOSS`.
+        chance: a key of `DRAW`.
     """
 
     infection: str = "frequency"
@@ -91,7 +97,7 @@ class Compartments:
 
     @property
     def program(self) -> str:
-        """Its source."""
+        """Source of the model as a program."""
         return FRAME.format(
             draw=DRAW[self.chance],
             hazard=HAZARD[self.infection][0],
@@ -101,13 +107,23 @@ class Compartments:
         )
 
     @property
-    def titled(self) -> str:
-        """The source below a line that names the alternatives, as the proposer `epidemics` writes it."""
+    def source_with_title(self) -> str:
+        """Source of the model below a line that names the alternatives, as the proposer `epidemics` writes it."""
         named = ", ".join(f"{slot}={alternative}" for slot, alternative in asdict(self).items())
         return f'"""{named}"""\n\n{self.program}'
 
     def step(self, state: Array, beta: Array, gamma: Array, rng: np.random.Generator) -> Array:
-        """States [..., 4] one step later; rates broadcast against [...]."""
+        """Advance states by one step.
+
+        Args:
+            state: [..., 4], numbers of people in S, I, R and E.
+            beta: rate of infection, broadcast against [...].
+            gamma: rate of recovery, broadcast against [...].
+            rng: source of the random numbers.
+
+        Returns:
+            [..., 4].
+        """
         S, I, R, E = np.moveaxis(state, -1, 0)  # noqa: E741
         infected = self._leave(S, 1 - np.exp(-HAZARD[self.infection][1](beta, I, S + I + R + E)), rng)
         recovered = self._leave(I, LEAVING[self.recovery][1](gamma, I), rng)
@@ -124,7 +140,7 @@ class Compartments:
 
 
 def all_models() -> Iterator[Compartments]:
-    """Every choice; those without infection have no incubation."""
+    """Return every combination of alternatives; models without infection have no incubation."""
     for chosen in product(*SLOTS.values()):
         model = Compartments(*chosen)
         if model.infection != "none" or model.incubation == "none":

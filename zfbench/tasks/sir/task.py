@@ -1,14 +1,16 @@
-"""The task `sir`: the epidemic of Wahl et al. 2026 (arXiv 2602.18266), found from noisy counts.
+"""The task `sir`: find the rule of the epidemic of Wahl et al. (2026, arXiv 2602.18266) from noisy counts.
 
-Binomial chain: with N = S + I + R, p_inf = 1 - exp(-beta I / N), each step moves Binomial(S, p_inf) people from S to I
-and Binomial(I, gamma) from I to R. 60 steps from S0 ~ U{50..100}, I0 ~ U{1..5}, R0 = 0, which are the context; priors
-beta ~ U[0, 2], gamma ~ U[0, 1]. Observations were made with beta = 0.5, gamma = 0.1: 100 trajectories to select on, and
-100 others to judge on. Searches start from a program whose populations never change.
+The truth is a binomial chain: with N = S + I + R and p_inf = 1 - exp(-beta I / N), each step moves Binomial(S, p_inf)
+people from S to I and Binomial(I, gamma) from I to R. A trajectory has 60 steps from S0 ~ U{50..100}, I0 ~ U{1..5} and
+R0 = 0; S0 and I0 are the context. The priors are beta ~ U[0, 2] and gamma ~ U[0, 1]. Observations were made with beta =
+0.5 and gamma = 0.1: 100 trajectories to select on, and 100 others to judge on. Searches start from a program whose
+populations never change.
 
-Statistics: S and R at steps 3, 8, 15, 30 and 60, each with added normal noise of sd 1 person. The series themselves
-have no density: S + I + R = N in every step, the first values are the context, and counts are whole numbers. A
-surrogate could raise its likelihood without bound on such columns, and scores would measure how far it went. So I, N
-and step 0 are left out, and the noise is part of the observation model, for data and simulations alike.
+The statistics are S and R at steps 3, 8, 15, 30 and 60, each with added normal noise of standard deviation 1 person.
+The series themselves, which the paper uses, have no density: S + I + R = N in every step, the first values are the
+context, and counts are whole numbers. A learned likelihood could grow without bound on such columns, and scores would
+measure how far it grew. Therefore I, N and step 0 are left out, and the noise is part of the observation model, for
+data and simulations alike.
 
 `sir-tiny` learns from 200 simulations instead of 1,000, with 20 observations of each kind: for tests and first steps.
 """
@@ -28,11 +30,11 @@ from zfbench.simulators.family import SimulatorFamily
 from zfbench.simulators.problem import Observed, Parameter, Problem, SimulatorSpec
 from zfbench.tasks.sir.compartments import Compartments, all_models
 
-STEPS = 60
-TIMES = (3, 8, 15, 30, 60)
-NOISE = 1.0  # people; sd of the noise on every statistic
-BETA, GAMMA = 0.5, 0.1
-PARTICLES = 50
+STEPS = 60  # steps of a trajectory (Wahl et al. 2026)
+TIMES = (3, 8, 15, 30, 60)  # steps at which S and R are observed; our choice, denser where the epidemic rises
+NOISE = 1.0  # people, standard deviation of the noise on every statistic; our choice
+BETA, GAMMA = 0.5, 0.1  # rates of infection and recovery per step, of the truth (Wahl et al. 2026)
+PARTICLES = 50  # particles of a filter for each observation and parameter; our choice
 SELECTION, HELD_OUT = 2018, 2019  # seeds of the observations
 
 Array = NDArray[np.float64]
@@ -92,18 +94,27 @@ TRUE_MODEL = Compartments(infection="frequency", recovery="rate")
 
 
 def draw_contexts(rng: np.random.Generator, n: int) -> Array:
-    """S0 and I0 of n trajectories, [n, 2]."""
+    """Draw S0 and I0 of n trajectories, [n, 2]."""
     return np.stack([rng.integers(50, 101, n), rng.integers(1, 6, n)], axis=1).astype(float)
 
 
 def statistics(path: NDArray[np.floating], contexts: NDArray[np.floating], rng: np.random.Generator) -> Array:  # noqa: ARG001
-    """Noisy S and R at `TIMES`, [n, 10], of trajectories [n, 61, 3]."""
+    """Compute noisy S and R at `TIMES` from trajectories.
+
+    Args:
+        path: [n, 61, 3], numbers of people in S, I and R.
+        contexts: [n, 2]; not used.
+        rng: source of the noise.
+
+    Returns:
+        [n, 10].
+    """
     counts = path[:, TIMES][:, :, [0, 2]].astype(float)  # [n, 5, 2]
     return (counts + NOISE * rng.standard_normal(counts.shape)).reshape(len(path), -1)
 
 
 def simulate(contexts: Array, rng: np.random.Generator) -> Array:
-    """True trajectories [n, 61, 3]."""
+    """Simulate trajectories [n, 61, 3] of the true epidemic from contexts [n, 2]."""
     beta, gamma = np.array(BETA), np.array(GAMMA)
     path = [np.concatenate([contexts, np.zeros((len(contexts), 2))], axis=1)]
     for _ in range(STEPS):
@@ -112,31 +123,46 @@ def simulate(contexts: Array, rng: np.random.Generator) -> Array:
 
 
 def observe(seed: int, n: int) -> Observed:
-    """N observations of the true epidemic."""
+    """Return n observations of the true epidemic."""
     rng = np.random.default_rng(seed)
     contexts = draw_contexts(rng, n)
     return Observed(contexts, statistics(simulate(contexts, rng), contexts, rng))
 
 
 class ParticleFilter:
-    """The likelihood of a chain's statistics, by a bootstrap particle filter (Gordon et al. 1993).
+    """The likelihood of a model's statistics, estimated by a bootstrap particle filter.
 
-    Particles follow the chain to each of `TIMES`, are weighted by the density of the noise there, and are resampled.
-    The product of the mean weights is an unbiased estimate of the likelihood, so that its mean over prior draws is an
-    unbiased estimate of the marginal likelihood too.
+    The filter is that of Gordon, Salmond & Smith (1993, doi:10.1049/ip-f-2.1993.0015). Particles follow the model to
+    each of `TIMES`, are weighted by the density of the noise there, and are resampled. The product of the mean weights
+    is an unbiased estimate of the likelihood, so that its mean over prior draws is an unbiased estimate of the marginal
+    likelihood too.
+
+    Args:
+        model: the model.
+        particles: number of particles.
+        seed: seed of all draws.
     """
 
     def __init__(self, model: Compartments = TRUE_MODEL, particles: int = PARTICLES, seed: int = 0) -> None:
         self._model, self._particles, self._seed = model, particles, seed
 
     def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
-        """See `zfbench.scoring.likelihood.Likelihood.log_prob`: x [M, 10], theta [B, 2], context [M, 2] to [M, B]."""
+        """Estimate the log likelihood of every observation under every parameter.
+
+        Args:
+            x: [M, 10], observations.
+            theta: [B, 2], beta and gamma.
+            context: [M, 2], S0 and I0.
+
+        Returns:
+            [M, B].
+        """
         assert context is not None
         rng = np.random.default_rng(self._seed)
         return np.stack([self._one(x[j], theta, context[j], rng) for j in range(len(x))])
 
     def _one(self, x: Array, theta: Array, context: Array, rng: np.random.Generator) -> Array:
-        """Log-likelihoods [B] of one observation."""
+        """Return the log likelihoods [B] of one observation."""
         seen = dict(zip(TIMES, x.reshape(-1, 2), strict=True))
         B, Q = len(theta), self._particles
         state = np.broadcast_to(np.append(context, (0.0, 0.0)), (B, Q, 4))
@@ -155,7 +181,16 @@ class Constant:
     """The likelihood of the seed program's statistics, in closed form."""
 
     def log_prob(self, x: Array, theta: Array, context: Array | None = None) -> Array:
-        """See `zfbench.scoring.likelihood.Likelihood.log_prob`."""
+        """Return the log likelihood of every observation, which is the same under every parameter.
+
+        Args:
+            x: [M, 10], observations.
+            theta: [B, 2], parameters; only their number is used.
+            context: [M, 2], S0 and I0.
+
+        Returns:
+            [M, B].
+        """
         assert context is not None
         still = np.stack([context[:, 0], np.zeros(len(context))], axis=1)[:, None]  # [M, 1, 2]
         log_density = _log_noise(x.reshape(len(x), -1, 2) - still).sum(axis=1)  # [M]
@@ -163,12 +198,12 @@ class Constant:
 
 
 def _log_noise(error: Array) -> Array:
-    """Log density of observation errors [..., 2], to [...]."""
+    """Return the log density of observation errors, [..., 2] -> [...]."""
     return -0.5 * np.square(error / NOISE).sum(axis=-1) - np.log(2 * np.pi * NOISE**2)
 
 
 def _resample(state: Array, log_weight: Array, rng: np.random.Generator) -> Array:
-    """Systematic resampling in every row of states [B, Q, 4] by weights [B, Q]."""
+    """Resample the states [B, Q, 4] of every row systematically by weights [B, Q]."""
     B, Q = log_weight.shape
     weight = np.exp(log_weight - logsumexp(log_weight, axis=1, keepdims=True))
     edges = weight.cumsum(axis=1)
@@ -178,13 +213,21 @@ def _resample(state: Array, log_weight: Array, rng: np.random.Generator) -> Arra
 
 
 def known_likelihoods() -> dict[str, Likelihood]:
-    """The exact likelihoods of the truth, of the seed program, and of all models of the proposer `epidemics`."""
-    models: dict[str, Likelihood] = {normalise(model.titled): ParticleFilter(model) for model in all_models()}
+    """Return the exact likelihoods of the truth, the seed program, and all models of the proposer `epidemics`."""
+    models: dict[str, Likelihood] = {
+        normalise(model.source_with_title): ParticleFilter(model) for model in all_models()
+    }
     return models | {normalise(TRUTH): ParticleFilter(), normalise(SEED_PROGRAM): Constant()}
 
 
 def problem(name: str, simulations: int, observations: int) -> Problem:
-    """The task with so many simulations of each program, and observations to select and to judge on."""
+    """Build the task.
+
+    Args:
+        name: name of the task.
+        simulations: number of simulations from which a program's likelihood is learned.
+        observations: number of observations to select on, and of those to judge on.
+    """
     return Problem(
         spec=SimulatorSpec(
             name=name,

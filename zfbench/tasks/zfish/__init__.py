@@ -1,1 +1,1 @@
-"""The task `zfish`: forecast the larva, and find how it is wired."""
+"""The task `zfish`: forecast the neurons of the simulated larva, and find how they are wired."""

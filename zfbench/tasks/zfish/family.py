@@ -14,19 +14,27 @@ from zfbench.testbed.published import load as load_circuit
 
 
 class ZfishFamily(ForecastingFamily):
-    """The entry point `zfish` of the group `zfbench.tasks`."""
+    """The family of tasks that is registered as `zfish` in the entry-point group `zfbench.tasks`."""
 
     def names(self) -> tuple[str, ...]:
-        """The tasks on the published circuit with the default held-out condition."""
+        """Return the names of the tasks on the published circuit with the default held-out condition."""
         return canonical_names()
 
     def load(self, name: str) -> ZfishTask:
-        """The task of that full name, as methods may see it."""
+        """Return the task of that full name, without anything that only the judge may see.
+
+        Raises:
+            UnknownNameError: there is no such task.
+        """
         parts = ZfishName.parse(name)
         return ZfishTask(parts, load_circuit(parts.circuit), load_dataset(parts.tier, parts.circuit))
 
     def seal(self, name: str) -> SealedTest:
-        """The sealed test of the task of that name; for the judge alone."""
+        """Return the sealed test of the task of that name, which only the judge may load.
+
+        Raises:
+            UnknownNameError: there is no such task.
+        """
         parts = ZfishName.parse(name)
         circuit = load_circuit(parts.circuit)
         dataset = load_dataset(parts.tier, parts.circuit)

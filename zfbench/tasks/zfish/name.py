@@ -1,14 +1,15 @@
-"""The task `zfish`: forecast the larva's 54 neurons, and find how they are wired.
+"""The names of the tasks of the family `zfish`, and the parts that a name consists of.
 
-A name says everything: `zfish-tiny/masked`, `zfish/driven`, `zfish/driven@holdout:inward`. Tier `tiny` trains on 12 s
-a condition and `standard` (no suffix) on 80 s; both are validated and tested on the same later stretches. Tracks:
-`autonomous` (no drive), `driven` (drive, no wiring) and `masked` (drive and the Boolean wiring between groups).
+A name says everything about a task: `zfish-tiny/masked`, `zfish/driven`, `zfish/driven@holdout:inward`. Tier `tiny`
+trains on 12 s of each condition and `standard` (no suffix) on 80 s; both are validated and tested on the same later
+stretches. The tracks are `autonomous` (no drive), `driven` (drive, no wiring) and `masked` (drive and the Boolean
+wiring between groups).
 
-The held-out condition is `outward`: the mirror image of `left` gives `right` away, while `outward` is its own mirror
-image. `holdout:left+right` adds the `forward` recording to training.
+The held-out condition is `outward`: `right` would be revealed by the mirror image of `left`, while `outward` is its own
+mirror image. `holdout:left+right` adds the `forward` recording to training.
 
 `zfish-tiny/masked@anonymous` is `zfish-tiny/masked` without a word by which the larva, its study or its neurons could
-be recognised; a circuit that is not the published one never has them.
+be recognised; a circuit other than the published one is always anonymous.
 """
 
 from __future__ import annotations
@@ -28,7 +29,15 @@ _NAME = re.compile(r"zfish(?:-(?P<tier>[a-z]+))?/(?P<track>[a-z]+)(?P<modifiers>
 
 @dataclass(frozen=True)
 class ZfishName:
-    """The parts of a task's name."""
+    """The parts of a task's name.
+
+    Attributes:
+        tier: `tiny` or `standard`.
+        track: `autonomous`, `driven` or `masked`.
+        circuit: name of the circuit.
+        holdout: the conditions that are held out.
+        anonymous: True if names are replaced by neutral ones.
+    """
 
     tier: str
     track: str
@@ -48,7 +57,8 @@ class ZfishName:
         """Read a name.
 
         Raises:
-            UnknownNameError: no such task, tier, track or condition; names the nearest known one.
+            UnknownNameError: there is no such task, tier, track or condition; the nearest known one is suggested.
+            ZfbenchError: a part occurs twice, or no condition is left to train on.
         """
         match = _NAME.fullmatch(name)
         if match is None:
@@ -81,20 +91,23 @@ class ZfishName:
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """Conditions to train on; `forward` stands in when both asymmetric ones are held out."""
+        """The conditions to train on; `forward` is added when both asymmetric ones are held out."""
         kept = tuple(c for c in MAIN_CONDITIONS if c not in self.holdout)
         return (*kept, "forward") if {"left", "right"} <= set(self.holdout) else kept
 
     @property
-    def nameless(self) -> bool:
-        """Whether names are neutral: whoever remembers a publication must gain nothing on another circuit."""
+    def uses_neutral_names(self) -> bool:
+        """True if names are replaced by neutral ones.
+
+        On another circuit they always are, so that knowing a publication by heart gives no advantage.
+        """
         return self.anonymous or self.circuit != "published"
 
-    def shown(self, condition: str) -> str:
-        """What a condition is called before methods."""
-        return f"condition{CONDITIONS.index(condition) + 1}" if self.nameless else condition
+    def display_name(self, condition: str) -> str:
+        """Return the name of a condition that methods see."""
+        return f"condition{CONDITIONS.index(condition) + 1}" if self.uses_neutral_names else condition
 
 
 def canonical_names() -> tuple[str, ...]:
-    """The tasks on the published circuit with the default held-out condition."""
+    """Return the names of the tasks on the published circuit with the default held-out condition."""
     return tuple(str(ZfishName(tier, track)) for tier in TIERS for track in TRACKS)

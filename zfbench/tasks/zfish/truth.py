@@ -1,4 +1,4 @@
-"""The true model f* of the larva, as the judge and the oracle roll it out."""
+"""The true model f* of the larva, in the form in which the judge and the oracle roll it out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from zfbench.testbed.transition import rollout
 
 
 class TrueModel:
-    """f* as a `Simulator`, for the track's view of the drive.
+    """The true one-step map f* as a `Simulator`, given the same drive as the methods of a track.
 
-    Without drive it is rolled on `mean_drive`: the best it can do without knowing what the larva sees.
+    In a track without drive it is rolled out on the mean drive, the best that it can do without knowing what the larva
+    sees.
+
+    Args:
+        circuit: the larva's circuit.
+        mean_drive: [D], mean of the drive over the training recordings.
     """
 
     def __init__(self, circuit: Circuit, mean_drive: NDArray[np.float64]) -> None:
@@ -26,7 +31,13 @@ class TrueModel:
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
     ) -> NDArray[np.float32]:
-        """See `zfbench.protocols.models.Simulator.rollout`."""
+        """Roll f* out from the last activity of each context, and return [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, D], or D = 0 in a track without drive.
+            clamp: the neurons to clamp and their values; None clamps none.
+        """
         B, C = context.shape[:2]
         future = drive[:, C:].astype(np.float64)  # [B, H, D]
         if future.shape[2] == 0:
@@ -36,7 +47,7 @@ class TrueModel:
 
 
 def true_model(name: str) -> TrueModel:
-    """f* of the task of that name."""
+    """Return the true model of the task of that name."""
     parts = ZfishName.parse(name)
     dataset = load_dataset(parts.tier, parts.circuit)
     drives = [dataset.stretch(c, "train")[1] for c in parts.trained]

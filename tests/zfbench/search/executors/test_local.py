@@ -7,7 +7,7 @@ import pytest
 
 from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
-from zfbench.cli.app import choose_executor
+from zfbench.cli.setup import choose_executor
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.search.executors.local import ProcessExecutor, SerialExecutor, available_cores

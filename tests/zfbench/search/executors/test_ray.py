@@ -12,7 +12,7 @@ from zfbench.records.program import Program, Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import EventLog, read_journal
+from zfbench.search.eventlog import EventLog, read_log
 from zfbench.search.executors.ray import RayExecutor
 from zfbench.search.history import replay
 from zfbench.search.loop import run_search
@@ -95,7 +95,7 @@ def test_search_uses_both_nodes_and_its_replay_is_its_outcome(cluster, tmp_path)
     assert len(set(nodes_of(outcome))) == 2
     assert {s.evaluation.metrics["sum"] for s in outcome.evaluated} == {500_000.0}
     assert {s.evaluation.metrics["writable"] for s in outcome.evaluated} == {0.0}  # the node's one shared copy
-    events = read_journal(tmp_path / "log").events
+    events = read_log(tmp_path / "log").events
     again = replay(events, tmp_path / "log", RandomSearch(0, SEED_PROGRAM), SPEC, clock=lambda: 0.0).outcome()
     assert again.evaluated == outcome.evaluated
 

@@ -1,0 +1,50 @@
+"""The suites, claims and results that come with zfbench, and their paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zfbench.base.errors import UnknownNameError, ZfbenchError
+
+FOLDER = Path(__file__).resolve().parent  # not by way of a checkout's link
+SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "results"
+
+
+def results_folder(given: Path | None) -> Path:
+    """Return the given folder or file of results, or the folder of the published results.
+
+    Raises:
+        ZfbenchError: none was given, and the published results are not part of this installation.
+    """
+    if given is not None:
+        return given
+    if not RESULTS.is_dir():
+        raise ZfbenchError(
+            "The published results are in the repository and not in the installed package; name a folder of results, "
+            "such as one that `zfbench suite run SUITE --out FOLDER` makes."
+        )
+    return RESULTS
+
+
+def suite_names() -> tuple[str, ...]:
+    """Return the names of the shipped suites."""
+    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
+
+
+def suite_path(name: str) -> Path:
+    """Return the path of a suite, given its path or the name of a shipped one.
+
+    Raises:
+        UnknownNameError: there is no such file and no such suite.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        return path
+    if name not in suite_names():
+        raise UnknownNameError("suite", name, suite_names())
+    return SUITES / f"{name}.toml"
+
+
+def name_of(suite: Path) -> str:
+    """Return the name by which `suite_path` finds a suite: the name of a shipped one, the path of any other."""
+    return suite.stem if suite.parent == SUITES else str(suite)

@@ -1,0 +1,265 @@
+"""The command that measures what a claim misses, read by the command line itself."""
+
+import shlex
+from contextlib import nullcontext
+
+import pytest
+from typer.testing import CliRunner
+
+from zfbench.cli.app import app
+from zfbench.leaderboard.claims import Missing, Side, check, read_claims
+from zfbench.leaderboard.commands import command, describe
+from zfbench.leaderboard.shipped import CLAIMS
+from zfbench.records.reading import run_name
+from zfbench.records.result import MethodRecord, SearchOptions
+from zfbench.runs.grid import Grid, Report
+from zfbench.search.budget import Budget
+from zfbench.search.finals import default_finalists
+from zfbench.search.loop import PATIENCE
+
+TASK = "zfish-tiny/driven"
+SUITE = """
+results = "out"
+limits = {updates = 10, seconds = 60}
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["new", "newer"]
+seeds = [0, 1, 2, 3]
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["fixed"]
+seeds = [0]
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["puct"]
+proposer = "grammar"
+budget = {evaluations = 40}
+settings = {c = 2.0}
+seeds = [0, 1]
+"""
+
+
+@pytest.fixture
+def suites(tmp_path):
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "s.toml").write_text(SUITE)
+    return tmp_path / "suites"
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The names and folders of the runs that a shell command would measure, in order; none is."""
+    names, folders = [], []
+
+    def search(plan, folder, **_):
+        names.append(plan.name)
+        folders.append(folder)
+        return None, None
+
+    def run(self, jobs, *_):
+        names.extend(job.stem for job in jobs)
+        return Report()
+
+    monkeypatch.setattr("zfbench.runs.search.search", search)
+    monkeypatch.setattr(Grid, "run", run)
+    monkeypatch.setattr("zfbench.cli.searches.report_search", lambda *_: None)
+    for module in ("searches", "suites"):
+        monkeypatch.setattr(f"zfbench.cli.{module}.choose_sandbox", lambda *_: nullcontext())
+
+    def execute(line):
+        for words in commands_of(line):
+            assert words[0] == "zfbench"
+            done = CliRunner().invoke(app, words[1:])
+            assert done.exit_code == 0, done.output + str(done.exception)
+        return names, folders
+
+    return execute
+
+
+def commands_of(line):
+    """The words of each command of a line, a loop over seeds unrolled as a shell does."""
+    if not line.startswith("for seed in "):
+        return [shlex.split(line)]
+    head, body = line.removesuffix("; done").split("; do ", 1)
+    return [shlex.split(body.replace("$seed", seed)) for seed in head.removeprefix("for seed in ").split()]
+
+
+def side(**changes):
+    return Side.model_validate({"method": "puct", "proposer": "grammar", "task": TASK} | changes)
+
+
+def missed_name(wanted, seed):
+    """The name of the run that a side misses: what it names, and the command line's defaults for the rest."""
+    budget = Budget.of(wanted.budget or {"evaluations": 20})
+    method = MethodRecord(
+        name=wanted.method,
+        kind="search",
+        proposer=wanted.proposer,
+        settings=wanted.settings or {},
+        proposer_settings=wanted.proposer_settings or {},
+    )
+    options = SearchOptions(
+        budget=budget.to_json(),
+        finalists=default_finalists(budget) if wanted.finalists is None else wanted.finalists,
+        patience=wanted.patience or PATIENCE,
+        ideas=wanted.ideas or (),
+        fast_path=bool(wanted.fast_path),
+    )
+    return run_name(wanted.task, method, options, seed)
+
+
+EVALUATIONS = {"budget": {"evaluations": 40}}
+STRANGE = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 0, "fast_path": "never"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        EVALUATIONS,
+        {"budget": {"tokens": 2_000_001.0, "device_seconds": 12345.5, "updates": 400}},
+        EVALUATIONS | {"settings": {"c": 3.0, "weights": "mse"}},
+        EVALUATIONS | {"settings": {"flag": True, "nothing": None, "list": [1, "a"], "table": {"a b": "c'd"}}},
+        EVALUATIONS | {"settings": {"text": "true", "digits": "12", "empty": "", "quoted": '"a"', "nan": "NaN"}},
+        EVALUATIONS | {"settings": {"equation": "a=b c; d $e"}},
+        EVALUATIONS | {"proposer_settings": {"in_turn": 100, "model": "m"}},
+        EVALUATIONS | {"settings": {"model": "a"}, "proposer_settings": {"model": "b"}},
+        EVALUATIONS | {"settings": STRANGE, "proposer_settings": dict(reversed(STRANGE.items()))},
+        EVALUATIONS | {"settings": STRANGE, "patience": 2000, "finalists": 2, "ideas": ["rebound; fatigue", "it's"]},
+        EVALUATIONS | {"finalists": 0},
+        EVALUATIONS | {"patience": 2000},
+        EVALUATIONS | {"ideas": ["x"]},
+        EVALUATIONS | {"fast_path": True},
+        EVALUATIONS | {"fast_path": False},
+        EVALUATIONS | {"finalists": 0, "patience": 2000, "ideas": ["x", "y"], "fast_path": True},
+    ],
+    ids=str,
+)
+def test_a_search_is_planned_as_the_claim_misses_it(tmp_path, monkeypatch, measured, asked):
+    monkeypatch.chdir(tmp_path)
+    wanted = side(**asked)
+    names, folders = measured(command(Missing(wanted, (0, 3)), tmp_path))
+    assert names == [missed_name(wanted, seed) for seed in (0, 3)]
+    assert len(set(folders)) == 2
+
+
+def test_searches_of_two_sides_never_meet_in_one_folder(tmp_path, measured):
+    sides = (EVALUATIONS, {"budget": {"evaluations": 9}}, EVALUATIONS | {"settings": {"weights": "mse"}})
+    for asked in sides:
+        names, folders = measured(command(Missing(side(**asked), (0, 1)), tmp_path))
+    assert len(set(folders)) == len(names) == 6
+    assert [folder.name for folder in folders] == names
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seeds", "expected"),
+    [
+        (
+            side(method="new", proposer=None),
+            (1, 3),
+            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3",
+        ),
+        (side(method="new", proposer=None), (4,), ""),
+        (side(method="new", proposer=None, task="zfish/driven"), (1,), ""),
+        (
+            side(method="fixed", proposer=None),
+            (0, 1, 2),
+            "zfbench suite run {} --task zfish-tiny/driven --method fixed",
+        ),
+        (side(method="fixed", proposer=None), (1, 2), ""),
+        (side(**EVALUATIONS), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
+        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
+        (
+            side(settings={"c": 2.0}, finalists=3, patience=100, ideas=[], fast_path=False),
+            (1,),
+            "zfbench suite run {} --task zfish-tiny/driven --method puct --seed 1",
+        ),
+    ],
+)
+def test_a_suite_that_plans_the_runs_measures_them(suites, wanted, seeds, expected):
+    assert command(Missing(wanted, seeds), suites) == expected.format(suites / "s.toml")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"settings": {"c": 3.0}}, {"patience": 7}, {"finalists": 0}, {"ideas": ["x"]}, {"fast_path": True}]
+)
+def test_a_suite_whose_search_has_other_settings_or_options_does_not(suites, asked):
+    assert command(Missing(side(**EVALUATIONS, **asked), (0, 1)), suites).startswith("for seed in 0 1; do zfbench run")
+
+
+def test_the_suites_command_measures_what_is_missed_and_nothing_else(suites, measured):
+    names, _ = measured(command(Missing(side(method="new", proposer=None), (1, 3)), suites))
+    assert names == [f"zfish-tiny-driven__new__seed{seed}" for seed in (1, 3)]
+    names.clear()
+    wanted = side(**EVALUATIONS, settings={"c": 2.0})
+    measured(command(Missing(wanted, (1,)), suites))
+    assert names == [missed_name(wanted, 1)]
+
+
+def missing_runs():
+    """Every run that a shipped claim misses without results."""
+    for answer in (check(c, []) for c in read_claims(CLAIMS)):
+        for finding in answer.findings:
+            assert finding.missing
+            yield from ((answer.claim, missing) for missing in finding.missing)
+
+
+def test_a_suite_that_plans_one_seed_of_a_method_with_chance_does_not_stand_for_the_others(suites):
+    (suites / "a.toml").write_text(
+        SUITE.split("[[block]]")[0]
+        + """
+[[block]]
+tasks = ["zfish-tiny/driven"]
+methods = ["new"]
+seeds = [0]
+"""
+    )
+    wanted = side(method="new", proposer=None)
+    assert command(Missing(wanted, (0, 1, 2, 3)), suites).startswith(f"zfbench suite run {suites / 's.toml'} ")
+    assert command(Missing(wanted, (0, 1, 2, 3, 4)), suites) == ""
+
+
+def test_a_suite_of_the_published_results_goes_before_another_with_the_same_runs():
+    """The demo has runs of the tiny suite, which it measures for itself."""
+    for method in ("oracle", "masked_mlp"):
+        wanted = side(method=method, proposer=None, task="zfish-tiny/masked")
+        assert command(Missing(wanted, (0,))).startswith("zfbench suite run tiny ")
+
+
+def test_a_shipped_suite_is_named_and_not_spelled_out_as_a_path():
+    wanted = side(method="masked_mlp", proposer=None, task="zfish-tiny/masked")
+    assert command(Missing(wanted, (0, 1, 2, 3, 4))).startswith("zfbench suite run tiny --task zfish-tiny/masked")
+
+
+def test_every_run_that_a_shipped_claim_misses_has_a_command_that_measures_it(measured, tmp_path, monkeypatch):
+    known = []
+    for claim, missing in missing_runs():
+        line = claim.command or command(missing)
+        if line in known:
+            continue
+        known.append(line)
+        names, _ = measured(line)
+        prefix = f"{missing.side.task}__{missing.side.method}__".replace("/", "-").replace("@", "-").replace(":", "-")
+        seeds = {int(name.rpartition("__seed")[2]) for name in names if name.startswith(prefix)}
+        without_chance = missing.side.proposer is None and seeds == {0}
+        assert without_chance or len(seeds) >= len(missing.seeds), line
+        names.clear()
+    assert known
+
+
+def test_what_no_suite_plans_is_said_to_need_one(suites):
+    lines = describe([Missing(side(method="absent", proposer=None), (0, 1))])
+    assert lines == [
+        f"missing: absent on {TASK}, seeds 0, 1",
+        "  no shipped suite has these runs; add a block for them to a suite, and run it",
+    ]
+
+
+def test_a_claims_own_command_goes_before_all_others(suites):
+    (_, how) = describe([Missing(side(), (0,))], "make mine")
+    assert how == "  make mine"
+
+
+def test_a_side_is_described_with_all_that_it_asks_for():
+    said = side(settings={"patience": 3}, proposer_settings={"model": "m"}, patience=5, fast_path=True).describe()
+    assert said == f"puct + grammar (patience=3, model=m, patience=5, fast_path=True) on {TASK}"

@@ -1,0 +1,175 @@
+"""The public interface: five names, typed, and light until one of them is used."""
+
+import inspect
+import subprocess
+import sys
+from typing import get_type_hints
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import zfbench
+from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.records.reading import add, load
+from zfbench.records.result import Result
+
+NAMES = ("Result", "judge", "load_results", "load_task", "run")
+TASK = "zfish-tiny/masked"
+
+
+def test_the_public_names_are_these_five_and_the_version():
+    assert sorted(zfbench.__all__) == sorted([*NAMES, "__version__"])
+    assert dir(zfbench) == sorted(zfbench.__all__)
+    assert zfbench.Result is Result
+    for name in NAMES:
+        assert inspect.getdoc(getattr(zfbench, name))
+
+
+@pytest.mark.parametrize("name", ["judge", "load_results", "load_task", "run"])
+def test_every_function_says_the_type_of_each_argument_and_of_what_it_returns(name):
+    function = getattr(zfbench, name)
+    hints = get_type_hints(function)
+    assert hints.keys() == {*inspect.signature(function).parameters, "return"}
+    for parameter in list(inspect.signature(function).parameters)[1:]:
+        assert f"{parameter}: " in inspect.getdoc(function)
+
+
+def test_every_field_of_a_result_is_typed():
+    assert Result.model_fields.keys() <= get_type_hints(Result, include_extras=True).keys()
+
+
+def test_a_name_that_is_not_public_is_refused_with_those_that_are():
+    with pytest.raises(AttributeError, match=r"no attribute 'score'; its public names are Result, .*run"):
+        _ = zfbench.score
+
+
+def test_importing_zfbench_imports_nothing_heavy():
+    heavy = {"jax", "flax", "pandas", "torch", "matplotlib", "numpy", "scipy", "numba", "pydantic", "typer"}
+    code = f"import sys, zfbench; dir(zfbench); print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_functions_are_there_without_any_deep_learning_library():
+    code = (
+        "import sys, zfbench\n"
+        "zfbench.run, zfbench.judge, zfbench.load_results, zfbench.load_task, zfbench.Result\n"
+        "print(sorted({'torch', 'matplotlib', 'openai', 'ray'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_task_shows_what_a_method_may_see(data_cache):
+    task = zfbench.load_task(TASK)
+    assert task.spec.name == TASK
+    assert "class Model" in task.seed_program
+    with pytest.raises(UnknownNameError, match="did you mean 'zfish-tiny/masked'"):
+        zfbench.load_task("zfish-tiny/maskd")
+
+
+@pytest.fixture(scope="module")
+def source(masked):
+    return masked.seed_program
+
+
+@pytest.fixture(scope="module")
+def judged(source, data_cache):
+    """The seed program, given as a text."""
+    return zfbench.judge(source, TASK, seed=3, updates=20)
+
+
+def test_a_program_is_judged_as_a_text_or_by_its_path_alike(judged, source, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(source)
+    assert (judged.status, judged.method.name, judged.method.kind) == ("ok", "program", "program")
+    assert (judged.task.name, judged.seed, judged.limits["updates"]) == (TASK, 3, 20)
+    assert judged.program.source == source
+    for given in (path, str(path)):
+        again = zfbench.judge(given, TASK, seed=3, updates=20)
+        assert (again.method.name, again.method.kind) == ("mine", "program")
+        assert again.metrics == judged.metrics
+
+
+def test_a_registered_method_is_judged_by_its_name(data_cache):
+    result = zfbench.judge("last_value", TASK, updates=20)
+    assert (result.status, result.method.name, result.method.kind) == ("ok", "last_value", "baseline")
+    assert result.metrics["forecast/ood/skill_last_value"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [("last_valeu", "did you mean 'last_value'"), ("absent.py", "Cannot read the program absent.py")],
+)
+def test_what_cannot_be_judged_is_refused_in_a_sentence(data_cache, method, sentence):
+    with pytest.raises(ZfbenchError, match=sentence):
+        zfbench.judge(method, TASK)
+
+
+def test_a_broken_program_is_a_result_with_its_status(data_cache):
+    result = zfbench.judge("class Model(:\n", TASK, updates=20)
+    assert result.status == "invalid"
+    assert result.metrics == {}
+    assert result.notes
+
+
+def test_a_search_of_two_evaluations_is_judged_and_goes_on_in_its_folder(data_cache, tmp_path):
+    options = {"budget": {"evaluations": 2, "updates": 20}, "seed": 1, "updates": 20, "folder": tmp_path / "run"}
+    result = zfbench.run(TASK, **options)
+    assert (result.status, result.method.name, result.method.proposer) == ("ok", "random_search", "grammar")
+    assert result.search.budget == {"evaluations": 2, "updates": 20}
+    assert (result.seed, result.spend.evaluations, len(result.evaluated)) == (1, 2, 2)
+    assert load(tmp_path / "run" / "result.json").comparable() == result.comparable()
+    assert zfbench.run(TASK, **options).comparable() == result.comparable()
+    with pytest.raises(ZfbenchError):
+        zfbench.run(TASK, **options | {"seed": 2})
+
+
+def test_the_options_of_a_search_reach_its_plan(monkeypatch, tmp_path):
+    plans = []
+    monkeypatch.setattr("zfbench.api.search", lambda plan, folder, **_: (plans.append((plan, folder)), (None, None))[1])
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "settings": {"c": 2.0},
+        "proposer_settings": {"model": "m"},
+        "ideas": ["rebound"],
+        "finalists": 1,
+        "seed": 4,
+        "budget": {"evaluations": 9},
+        "updates": 7,
+        "seconds": 8.0,
+    }
+    assert zfbench.run(TASK, "puct", "llm", **given) is None
+    ((plan, folder),) = plans
+    assert (plan.task, plan.discoverer, plan.proposer, plan.seed) == (TASK, "puct", "llm", 4)
+    assert (plan.settings, plan.proposer_settings) == ({"c": 2.0}, {"model": "m"})
+    assert (plan.ideas, plan.finalists, plan.budget.to_json()) == (("rebound",), 1, {"evaluations": 9})
+    assert (plan.limits.updates, plan.limits.seconds) == (7, 8.0)
+    assert str(folder) == "runs/zfish-tiny-masked__puct-llm__seed4"
+
+
+def test_results_are_a_table_with_a_row_for_each(make, search_method, tmp_path):
+    add(tmp_path, make())
+    add(tmp_path, make(seed=1, status="timeout"))
+    add(tmp_path, make(**search_method(), metrics={"forecast/ood/mae": 0.5}))
+    table = zfbench.load_results(tmp_path)
+    assert isinstance(table, pd.DataFrame)
+    documented = ["task", "track", "tier", "circuit", "holdout", "method", "kind", "proposer", "seed", "status"]
+    documented.append("future_drive")
+    assert list(table.columns[: len(documented)]) == documented
+    assert set(table.columns) == {*documented, "budget_evaluations", "forecast/id/mae", "forecast/ood/mae"}
+    rows = {(row["method"], row["seed"]): row for row in table.to_dict("records")}
+    assert len(rows) == 3
+    search, failed, baseline = rows["puct", 0], rows["mean", 1], rows["mean", 0]
+    assert (search["proposer"], search["budget_evaluations"], search["forecast/ood/mae"]) == ("grammar", 8, 0.5)
+    assert (failed["status"], np.isnan(failed["forecast/id/mae"])) == ("timeout", True)
+    assert (baseline["forecast/id/mae"], np.isnan(baseline["budget_evaluations"])) == (0.25, True)
+
+
+def test_one_file_is_a_table_of_one_row_and_nothing_to_read_is_an_error(make, tmp_path):
+    path = add(tmp_path / "r", make())
+    assert len(zfbench.load_results(str(path))) == 1
+    with pytest.raises(ZfbenchError, match="no results in"):
+        zfbench.load_results(tmp_path / "none")
+    (tmp_path / "r" / "torn.json").write_text("{")
+    with pytest.raises(DamagedFileError, match="torn"):
+        zfbench.load_results(tmp_path / "r")

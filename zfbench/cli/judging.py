@@ -1,0 +1,90 @@
+"""Commands that judge a program, and that show a result or a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zfbench.base.files import read_source
+from zfbench.cli.console import activity
+from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, SeedOption, TaskOption, UpdatesOption
+from zfbench.cli.report import print_result
+from zfbench.cli.setup import choose_sandbox
+
+
+def judge(
+    program: Annotated[Path, typer.Argument(help="A Python file; see `zfbench contract`.", metavar="PROGRAM.py")],
+    task: TaskOption,
+    seed: SeedOption = 0,
+    updates: UpdatesOption = 2_000,
+    seconds: SecondsOption = 300.0,
+    sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Result file; default PROGRAM.result.json.")] = None,
+) -> None:
+    """Train a program and judge it on the sealed test.
+
+    Example: zfbench judge my_program.py --task zfish-tiny/driven
+
+    `zfbench contract` prints what a program must define.
+    """
+    from zfbench.records.limits import Limits
+    from zfbench.records.result import MethodRecord
+    from zfbench.runs.judge import judge_program
+    from zfbench.runs.tasks import find_task
+
+    source = read_source(program)
+    with choose_sandbox(sandbox, device) as box, activity(f"{program.name} on {task}") as bar:
+        bar.stage("data")
+        method = MethodRecord(name=program.stem, kind="program")
+        limits = Limits(updates=updates, seconds=seconds)
+        result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
+    target = out or program.with_suffix(".result.json")
+    result.write(target)
+    print_result(result)
+    typer.echo(f"\nWritten to {target}")
+    if result.status != "ok":
+        raise typer.Exit(1)
+
+
+def show(
+    path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
+    picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
+) -> None:
+    """Print a result with its program, or the progress, tree and population of a run."""
+    from zfbench.records.reading import load
+    from zfbench.runs.plan import LOG, POPULATION, RESULT
+    from zfbench.runs.replay import progress_of
+
+    if not path.is_dir():
+        print_result(load(path), whole=True)
+        return
+    from zfbench.search import population
+    from zfbench.search.eventlog import read_log
+    from zfbench.search.tree import draw_picture, draw_text, family
+
+    points = progress_of(path)
+    priced = any(point.spend.money for point in points)
+    money = f"{'money':>10}  " if priced else ""
+    typer.echo(f"evaluations  device s    wall s    tokens  {money}validation loss  best so far")
+    for point in points:
+        if point.improved:
+            spend = point.spend
+            money = f"{spend.money:10.4f}  " if priced else ""
+            typer.echo(
+                f"{spend.evaluations:11d}  {spend.device_seconds:8.1f}  {spend.wall_seconds:8.1f}  {spend.tokens:8d}  "
+                f"{money}{point.best:15.4f}  {point.program[:12]}"
+            )
+    typer.echo("")
+    members = family(read_log(path / LOG).events)
+    typer.echo(draw_text(members))
+    if (path / POPULATION).exists():
+        typer.echo(f"\n{population.draw_text(population.read(path / POPULATION), members)}")
+    if picture is not None:
+        draw_picture(members, picture)
+        typer.echo(f"\nDrawn in {picture}.")
+    if (path / RESULT).exists():
+        typer.echo("")
+        print_result(load(path / RESULT))

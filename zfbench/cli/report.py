@@ -1,0 +1,54 @@
+"""Text that commands print about results and searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from zfbench.cli.console import fail
+
+if TYPE_CHECKING:
+    from zfbench.records.result import Result
+    from zfbench.search.outcome import SearchOutcome
+
+
+def report_search(outcome: SearchOutcome, result: Result | None, folder: Path) -> None:
+    """Print how a search ended, and the scores of its best program.
+
+    Args:
+        outcome: outcome of the search.
+        result: result of its best program; None if no program worked.
+        folder: folder of the run.
+    """
+    from zfbench.records.result import NOTHING_FOUND
+    from zfbench.runs.plan import RESULT
+
+    typer.echo(outcome.summary())
+    if result is None:
+        fail(f"No program worked, so there is nothing to judge; the event log in {folder} describes each failure.")
+    if result.status == NOTHING_FOUND:
+        fail(result.notes[0])
+    for row in result.finals:
+        full = row["status"] if row["full_loss"] is None else f"{row['full_loss']:.4f}"
+        typer.echo(f"  finalist {row['program'][:12]}: screened {row['screened_loss']:.4f}, at full length {full}")
+    print_result(result)
+    typer.echo(f"\nWritten to {folder / RESULT}")
+
+
+def print_result(result: Result, whole: bool = False) -> None:
+    """Print the scores of a result, and with `whole` also the scores by group, the spend and the program."""
+    typer.echo(f"{result.method.name} on {result.task.name}, seed {result.seed}: {result.status}")
+    for note in result.notes:
+        typer.echo(f"  note: {note}")
+    shown = result.metrics if whole else {k: v for k, v in result.metrics.items() if "/group/" not in k}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        typer.echo(f"  {name:<{width}}  {value: .4f}")
+    if whole:
+        typer.echo(f"  spend    {result.spend.to_json()}")
+        typer.echo(f"  timings  {result.timings}")
+        typer.echo(f"  data     {result.task.data_sha256}")
+        if result.program is not None:
+            typer.echo(f"\n{result.program.source}")

@@ -1,0 +1,1 @@
+"""The engine: what a candidate computes as data, and the clean processes that evaluate it."""
