@@ -127,7 +127,7 @@ def test_the_real_drive_is_that_of_each_probes_own_window(autonomous):
 
 def test_a_hidden_state_is_warm_before_a_probe(autonomous):
     scores = Judge(autonomous).score(WarmsUp())
-    recovered = np.reshape(scores.curves["connectivity/mean_jacobian"], (N, N))
+    recovered = scores.pictures["connectivity/mean_jacobian"]
     np.testing.assert_allclose(recovered, LEAK + COUPLING, atol=1e-3)
     assert scores.metrics["dynamics/impulse/error"] < 0.01
     assert scores.metrics["intervention/error"] < 0.01

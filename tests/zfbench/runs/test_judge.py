@@ -11,6 +11,7 @@ from zfbench.runs.judge import judge_baseline, judge_program
 from zfbench.runs.tasks import load_task
 
 BRIEF = Limits(updates=20, seconds=120)
+READS_ALL = EXAMPLE.replace("if self.spec.mask is not None:", "if False:")
 PROGRAM = MethodRecord(name="example", kind="program")
 
 
@@ -35,11 +36,12 @@ def test_equal_seeds_give_equal_results_and_others_do_not(loaded_driven):
 
 
 def test_a_program_that_reads_what_the_mask_forbids_is_a_violation(loaded_masked):
-    result = judge_program(EXAMPLE, PROGRAM, loaded_masked, 0, BRIEF)
+    assert READS_ALL != EXAMPLE
+    result = judge_program(READS_ALL, PROGRAM, loaded_masked, 0, BRIEF)
     assert result.status == "mask_violation"
     assert result.metrics == {}
     assert len(result.notes) == 1
-    assert result.program.source == EXAMPLE
+    assert result.program.source == READS_ALL
     assert result.spend.updates == 20  # what failed is paid too
     assert 0 < result.timings["fit"] == result.spend.device_seconds
 
