@@ -18,6 +18,7 @@ from zfbench.records.limits import Limits
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
 FEEDBACK = ("all", "critique", "scores")  # what is shown of a parent beside its source; see `Prompts`
 BEST, LATEST = 8, 8  # programs that the list of what was tried names
+NO_IDEAS = (ANEW, BLIND, CRITIQUE)  # hints that are words of the protocol
 WORDS = 160  # characters of what is said about each of them
 
 

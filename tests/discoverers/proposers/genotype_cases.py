@@ -4,7 +4,8 @@ import jax
 import numpy as np
 
 from zfbench.forecasting.contract import TrainingChoice
-from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.training import train_program
 from zfbench.records.recordings import Recording, TaskSpec
@@ -68,7 +69,7 @@ def sigmoid(x):
 
 def assert_has_the_shapes_of_the_contract(source, spec, recurrent):
     model, _ = load(source, spec)
-    dynamics = Dynamics.of(model, spec)  # checks them
+    dynamics = Dynamics.of(trace_model(model, spec))  # checks them
     assert dynamics.recurrent == recurrent
 
 
@@ -99,7 +100,7 @@ def assert_trains(source, spec, updates=20):
         for name in ("one", "two")
     )
     model, choice = load(source, spec)
-    trained = train_program(Dynamics.of(model, spec), spec, recordings, choice, updates, np.inf, 0)
+    trained = train_program(Dynamics.of(trace_model(model, spec)), spec, recordings, choice, updates, np.inf, 0)
     assert trained.report.updates == updates
     assert all(np.isfinite(loss) for _, loss in trained.report.loss_curve)
     context, drive = rng.random((8, CONTEXT, N)), rng.random((8, CONTEXT + HORIZON, len(spec.drive)))

@@ -184,6 +184,8 @@ def test_rows_of_a_batch_are_independent(k):
     assert_rows_are_independent(render(COVERING[k]), (DRIVEN, MASKED)[k % 2])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("k", range(4))
 def test_programs_with_every_choice_train_and_keep_to_the_wiring(k):
     assert_trains(render(COVERING[k]), MASKED)

@@ -249,6 +249,8 @@ def test_units_of_rates_begin_in_the_middle_of_their_range(unit):
 INSERTIONS = [(gene, choice) for gene in INSERTED for choice in GENES[gene][1:]]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(("gene", "choice"), INSERTIONS)
 def test_insertions_begin_without_effect_and_can_be_trained(gene, choice):
     activity, drive = inputs(DRIVEN)
@@ -281,11 +283,15 @@ def test_rows_of_a_batch_are_independent(spec):
     assert_rows_are_independent(render(drawn(2, spec)), spec)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("k", range(3))
 def test_programs_with_every_choice_train_and_keep_to_the_wiring(k):
     assert_trains(render(COVERING[k]), MASKED)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", ["driven", "autonomous"])
 def test_drawn_programs_train(name):
     assert_trains(render(drawn(1, SPECS[name]).settled()), SPECS[name])

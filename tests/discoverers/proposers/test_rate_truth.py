@@ -13,7 +13,8 @@ from zfbench.discoverers.proposers.rate.genotype import GENES, RateGenotype, sta
 from zfbench.discoverers.proposers.rate.operators import neighbours
 from zfbench.discoverers.proposers.rate.render import parse, render
 from zfbench.discoverers.proposers.rate.truth import path, true_genotype, true_parameters
-from zfbench.forecasting.flax_step import Dynamics
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
@@ -28,7 +29,7 @@ def task(request):
 
 
 def rendered(spec, dtype):
-    """The rendered truth, and the circuit's constants as its parameters."""
+    """The rendered truth as a module, and the circuit's constants as its parameters."""
     source = render(true_genotype(published(), spec))
     namespace = {"__name__": "candidate"}
     exec(compile(source, "candidate", "exec"), namespace)
@@ -38,18 +39,29 @@ def rendered(spec, dtype):
     begun = jax.eval_shape(lambda: model.init(jax.random.key(0), (), *silent))["params"]
     for name, tree in begun.items():
         assert tree["values"].shape == known[name].shape, name
-    return Dynamics(model, recurrent=False), {name: {"values": known[name].astype(dtype)} for name in begun}
+    return model, {name: {"values": known[name].astype(dtype)} for name in begun}
+
+
+def free_run(model, params, activity, drive):
+    """The activity that follows, for each step of the drive [B, H, D]."""
+
+    def step(activity, drive):
+        following = model.apply({"params": params}, (), activity, drive)[1]
+        return following, following
+
+    return np.asarray(jax.jit(lambda a, x: jax.lax.scan(step, a, x)[1])(activity, drive.swapaxes(0, 1))).swapaxes(0, 1)
 
 
 @pytest.mark.parametrize(("dtype", "step", "path"), [(np.float32, 2e-6, 1e-5), (np.float64, 1e-14, 1e-12)])
 def test_with_the_true_constants_the_true_genotype_is_the_true_model(task, dtype, step, path):
     windows = task.validation.inputs
     with jax.enable_x64(dtype == np.float64):
-        dynamics, params = rendered(task.spec, dtype)
+        model, params = rendered(task.spec, dtype)
         before = np.concatenate([r.activity[:-1:7] for r in task.train]).astype(dtype)
         drive = np.concatenate([r.drive[1::7] for r in task.train]).astype(dtype)
-        one = np.asarray(jax.jit(dynamics.step)(params, (), before, drive)[1])
-        free = np.asarray(jax.jit(dynamics.rollout)(params, windows.context.astype(dtype), windows.drive.astype(dtype)))
+        one = np.asarray(jax.jit(model.apply)({"params": params}, (), before, drive)[1])
+        following = windows.drive[:, task.spec.context :].astype(dtype)
+        free = free_run(model, params, windows.context[:, -1].astype(dtype), following)
     assert len(before) > 4_000
     assert one.dtype == free.dtype == dtype
     np.testing.assert_allclose(one, transition(published(), before, drive), rtol=0, atol=step)
@@ -64,15 +76,16 @@ def test_states_that_no_recording_has_agree_as_well(task):
     activity, drive = rng.uniform(-0.5, 1.5, (500, 54)), rng.uniform(-0.5, 1.5, (500, 16))
     drive[:, list(published().drive).index("bout")] = rng.integers(0, 2, 500)
     with jax.enable_x64(True):
-        dynamics, params = rendered(task.spec, np.float64)
-        after = np.asarray(jax.jit(dynamics.step)(params, (), activity, drive)[1])
+        model, params = rendered(task.spec, np.float64)
+        after = np.asarray(jax.jit(model.apply)({"params": params}, (), activity, drive)[1])
     np.testing.assert_allclose(after, transition(published(), activity, drive), rtol=0, atol=1e-13)
 
 
 def test_the_true_program_keeps_to_the_wiring():
     task = ZFISH.load("zfish-tiny/masked")
-    dynamics, params = rendered(task.spec, np.float32)
-    run = jax.jit(dynamics.rollout)
+    model, constants = rendered(task.spec, np.float32)
+    run = jax.jit(Dynamics.of(trace_model(model, task.spec)).rollout)
+    params = {f"{name}/values": tree["values"] for name, tree in constants.items()}
 
     class Model:
         def rollout(self, context, drive, clamp):
