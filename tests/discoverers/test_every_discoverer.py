@@ -11,6 +11,7 @@ from zfbench.search.loop import run_search
 
 NAMES = plugins.names("discoverer")
 SEED = Program("seed")
+SEEDLESS = ("best_of_n", "random_search", "random_walk", "uniform_draws", "n1")  # all randomness is the proposer's
 
 
 def make(name, seed=3):
@@ -18,7 +19,9 @@ def make(name, seed=3):
 
 
 def test_the_published_methods_are_registered():
-    assert {"random_search", "puct", "modelsmc", "n1", "funsearch"} <= set(NAMES)
+    assert {"best_of_n", "random_walk", "uniform_draws", "random_search", "puct", "modelsmc", "n1", "funsearch"} <= set(
+        NAMES
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,7 +40,7 @@ def test_asks_are_a_function_of_seed_and_tells(world, name):
     assert first == second
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("random_search", "n1")])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in SEEDLESS])
 def test_another_seed_is_another_search(world, name):
     assert world(make(name, 1), 1, 0.1).run(60) != world(make(name, 2), 1, 0.1).run(60)
 

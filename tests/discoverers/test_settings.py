@@ -19,6 +19,7 @@ NO_FLAG = [1, "no", None]
 
 REFUSED = {
     "random_search": {"restarts": NO_FLAG},
+    "random_walk": {"parent": ["best", None, 1]},
     "puct": {"c": NO_WEIGHT, "recombine": NO_SHARE, "rewrite": NO_SHARE, "nodes": NO_COUNT},
     "modelsmc": {
         "particles": NO_COUNT,

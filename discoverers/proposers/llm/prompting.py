@@ -12,12 +12,13 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Request, Scored
-from zfbench.records.hints import BLAME, CRITIQUE, blame
+from zfbench.records.hints import ANEW, BLAME, BLIND, CRITIQUE, blame
 from zfbench.records.limits import Limits
 
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
 FEEDBACK = ("all", "critique", "scores")  # what is shown of a parent beside its source; see `Prompts`
 BEST, LATEST = 8, 8  # programs that the list of what was tried names
+NO_IDEAS = (ANEW, BLIND, CRITIQUE)  # hints that are words of the protocol
 WORDS = 160  # characters of what is said about each of them
 
 
@@ -63,7 +64,7 @@ class Prompts:
             count: how many of the last parents are shown, each with its feedback and critique.
             tried: whether what was tried before is listed.
         """
-        hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint != CRITIQUE]
+        hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint not in NO_IDEAS]
         if (shares := blame(request.hints)) and self.feedback != "critique":
             worst = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:5])
             hints.append(f"Most of the error is these groups' own: {worst}.")

@@ -11,7 +11,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Evaluation, Request, Scored
-from zfbench.records.hints import CRITIQUE, advice
+from zfbench.records.hints import ANEW, BLIND, CRITIQUE, advice
 from zfbench.records.limits import Limits
 from zfbench.records.program import OPERATORS, Program, Status
 from zfbench.runs.preview import preview
@@ -178,6 +178,12 @@ def test_what_has_been_tried_is_listed_best_first_then_latest_with_failures():
     assert "- error (rewrite): idea 20 -> ValueError: no such thing at line 3" in text
     assert "- 0.81000 (mutate): idea 19" in text
     assert "Nothing beside the programs below." in sent()[0]
+
+
+def test_hints_that_are_words_of_the_protocol_are_no_ideas():
+    text = sent(hints=(BLIND, ANEW, "rebound"))[0]
+    assert text.count("Idea: ") == 1
+    assert "Idea: rebound" in text
 
 
 def test_what_has_been_tried_is_left_out_before_parents_are():

@@ -1,0 +1,139 @@
+"""The rate family contains the published circuit, exactly, and one change after another leads to it."""
+
+import ast
+from itertools import pairwise
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import zfbench.discoverers.proposers.genotypes.proposer as proposer_module
+from zfbench.discoverers.proposers.rate.genotype import GENES, RateGenotype, start
+from zfbench.discoverers.proposers.rate.operators import neighbours
+from zfbench.discoverers.proposers.rate.render import parse, render
+from zfbench.discoverers.proposers.rate.truth import path, true_genotype, true_parameters
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
+from zfbench.forecasting.mask_check import verify_mask
+from zfbench.tasks.zfish.family import ZFISH
+from zfbench.testbed.published import published
+from zfbench.testbed.transition import rollout, transition
+
+TASKS = ("zfish-tiny/masked", "zfish-tiny/driven", "zfish-tiny/masked@anonymous")
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def task(request):
+    return ZFISH.load(request.param)
+
+
+def rendered(spec, dtype):
+    """The rendered truth as a module, and the circuit's constants as its parameters."""
+    source = render(true_genotype(published(), spec))
+    namespace = {"__name__": "candidate"}
+    exec(compile(source, "candidate", "exec"), namespace)
+    model = namespace["Model"](spec=spec)
+    known = true_parameters(published())
+    silent = np.zeros((1, len(spec.neurons))), np.zeros((1, len(spec.drive)))
+    begun = jax.eval_shape(lambda: model.init(jax.random.key(0), (), *silent))["params"]
+    for name, tree in begun.items():
+        assert tree["values"].shape == known[name].shape, name
+    return model, {name: {"values": known[name].astype(dtype)} for name in begun}
+
+
+def free_run(model, params, activity, drive):
+    """The activity that follows, for each step of the drive [B, H, D]."""
+
+    def step(activity, drive):
+        following = model.apply({"params": params}, (), activity, drive)[1]
+        return following, following
+
+    return np.asarray(jax.jit(lambda a, x: jax.lax.scan(step, a, x)[1])(activity, drive.swapaxes(0, 1))).swapaxes(0, 1)
+
+
+@pytest.mark.parametrize(("dtype", "step", "path"), [(np.float32, 2e-6, 1e-5), (np.float64, 1e-14, 1e-12)])
+def test_with_the_true_constants_the_true_genotype_is_the_true_model(task, dtype, step, path):
+    windows = task.validation.inputs
+    with jax.enable_x64(dtype == np.float64):
+        model, params = rendered(task.spec, dtype)
+        before = np.concatenate([r.activity[:-1:7] for r in task.train]).astype(dtype)
+        drive = np.concatenate([r.drive[1::7] for r in task.train]).astype(dtype)
+        one = np.asarray(jax.jit(model.apply)({"params": params}, (), before, drive)[1])
+        following = windows.drive[:, task.spec.context :].astype(dtype)
+        free = free_run(model, params, windows.context[:, -1].astype(dtype), following)
+    assert len(before) > 4_000
+    assert one.dtype == free.dtype == dtype
+    np.testing.assert_allclose(one, transition(published(), before, drive), rtol=0, atol=step)
+    last, future = windows.context[:, -1].astype(float), windows.drive[:, task.spec.context :].astype(float)
+    assert future.shape[1] == 256
+    np.testing.assert_allclose(free, rollout(published(), last, future), rtol=0, atol=path)
+
+
+def test_states_that_no_recording_has_agree_as_well(task):
+    """But for the drive of leak and reset, which the program keeps to [0, 1]: the bout flag is 0 or 1 there."""
+    rng = np.random.default_rng(0)
+    activity, drive = rng.uniform(-0.5, 1.5, (500, 54)), rng.uniform(-0.5, 1.5, (500, 16))
+    drive[:, list(published().drive).index("bout")] = rng.integers(0, 2, 500)
+    with jax.enable_x64(True):
+        model, params = rendered(task.spec, np.float64)
+        after = np.asarray(jax.jit(model.apply)({"params": params}, (), activity, drive)[1])
+    np.testing.assert_allclose(after, transition(published(), activity, drive), rtol=0, atol=1e-13)
+
+
+def test_the_true_program_keeps_to_the_wiring():
+    task = ZFISH.load("zfish-tiny/masked")
+    model, constants = rendered(task.spec, np.float32)
+    run = jax.jit(Dynamics.of(trace_model(model, task.spec)).rollout)
+    params = {f"{name}/values": tree["values"] for name, tree in constants.items()}
+
+    class Model:
+        def rollout(self, context, drive, clamp):
+            horizon = drive.shape[1] - context.shape[1]
+            return np.asarray(run(params, context, drive, clamp.mask, np.float32(clamp.course(horizon))))
+
+    inputs = task.validation.inputs
+    verify_mask(Model(), task.spec, inputs.context, inputs.drive, np.random.default_rng(0))
+
+
+def test_the_true_genotype_is_read_back_from_its_source(task):
+    truth = true_genotype(published(), task.spec)
+    assert parse(render(truth), task.spec) == truth
+    assert RateGenotype.from_json(truth.to_json()) == truth
+
+
+def test_one_change_after_another_leads_from_the_start_to_the_truth(task):
+    truth = true_genotype(published(), task.spec)
+    way = path(task.spec, truth)
+    assert (way[0], way[-1]) == (start(task.spec), truth)
+    for before, after in pairwise(way):
+        assert any(child == after for child, _ in neighbours(before, task.spec))
+
+
+def test_what_is_true_of_some_group_is_what_the_list_says():
+    truth = true_genotype(published(), ZFISH.load("zfish-tiny/driven").spec)
+    found = {gene: {getattr(block, gene) for _, block in truth.blocks} for gene in GENES}
+    assert found == {
+        "unit": {"sigmoid", "linear"},
+        "form": {"leak", "integrate"},
+        "rate": {"fixed", "drive"},
+        "reset": {"none", "drive"},
+        "slope": {"fixed", "drive"},
+        "synapse": {"plain", "drive"},
+        "gate": {"none", "min"},
+        "memory": {"none"},
+        "hidden": {"none"},
+    }
+
+
+def test_no_proposer_knows_the_truth():
+    folder = Path(proposer_module.__file__).parents[1]
+    for file in folder.rglob("*.py"):
+        imported = [
+            name
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+        ]
+        told = [name for name in imported if name.endswith("rate.truth") or name == "truth" or "testbed" in name]
+        assert not told or file.name == "truth.py", (file, told)
