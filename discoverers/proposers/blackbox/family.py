@@ -7,7 +7,7 @@ import numpy as np
 from zfbench.discoverers.proposers.blackbox import genotype as genotypes
 from zfbench.discoverers.proposers.blackbox import render
 from zfbench.discoverers.proposers.blackbox.genotype import ALL_GENES, BlackBoxGenotype
-from zfbench.discoverers.proposers.genotypes.family import Blame, Credit, Family
+from zfbench.discoverers.proposers.families.family import Blame, Credit, Family
 from zfbench.records.recordings import TaskSpec
 
 

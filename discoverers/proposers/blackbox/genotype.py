@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zfbench.discoverers.proposers.genotypes.training import TRAINING_GENES, Choice, check_training, settled
+from zfbench.discoverers.proposers.families.training import TRAINING_GENES, Choice, check_training, settled
 
 VERSION = 1  # rises when a genotype comes to mean another program, or equal draws to give another genotype
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zfbench.discoverers.proposers.genotypes.family import Family, G
+from zfbench.discoverers.proposers.families.family import Family, G
 from zfbench.records.evaluation import Scored
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.proposers.blackbox import genotype as blackbox
 from zfbench.discoverers.proposers.blackbox.family import BlackBoxFamily
+from zfbench.discoverers.proposers.families.family import Family
 from zfbench.discoverers.proposers.genotypes.credit import gene_credit
-from zfbench.discoverers.proposers.genotypes.family import Family
 from zfbench.discoverers.proposers.rate import genotype as rate
 from zfbench.discoverers.proposers.rate.family import RateFamily
 from zfbench.discoverers.settings import check_choice

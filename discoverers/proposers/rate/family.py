@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zfbench.discoverers.proposers.genotypes.family import Blame, Credit, Family
+from zfbench.discoverers.proposers.families.family import Blame, Credit, Family
 from zfbench.discoverers.proposers.rate import genotype as genotypes
 from zfbench.discoverers.proposers.rate import operators, render
 from zfbench.discoverers.proposers.rate.genotype import GENES, INPUTS, RateGenotype

@@ -29,7 +29,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zfbench.discoverers.proposers.genotypes.training import Choice, check_training, settled
+from zfbench.discoverers.proposers.families.training import Choice, check_training, settled
 from zfbench.records.recordings import TaskSpec
 
 VERSION = 1  # rises when a genotype comes to mean another program, or equal draws to give another genotype

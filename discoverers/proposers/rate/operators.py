@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.discoverers.proposers.genotypes.family import Blame, Credit
-from zfbench.discoverers.proposers.genotypes.training import TRAINING_GENES
+from zfbench.discoverers.proposers.families.family import Blame, Credit
+from zfbench.discoverers.proposers.families.training import TRAINING_GENES
 from zfbench.discoverers.proposers.rate.genotype import (
     GENES,
     INPUTS,

@@ -21,7 +21,7 @@ from genotype_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zfbench.discoverers.proposers.genotypes.training import TRAINING_GENES
+from zfbench.discoverers.proposers.families.training import TRAINING_GENES
 from zfbench.discoverers.proposers.rate.genotype import (
     GENES,
     INPUTS,
