@@ -27,8 +27,8 @@ def check_result(outcome, result, folder):
     assert result.status == "ok"
     assert result.program.source == outcome.best.program.source
     assert {"likelihood/log_marginal", "likelihood/evaluation_sd", "likelihood/optimism"} <= set(result.metrics)
-    assert [evaluated.status for evaluated in result.search].count("ok") >= 1
-    assert len(result.search) == result.spend.evaluations == 2
+    assert [evaluated.status for evaluated in result.evaluated].count("ok") >= 1
+    assert len(result.evaluated) == result.spend.evaluations == 2
     assert check(replay(folder), result) is None
 
 
@@ -53,4 +53,4 @@ def test_a_neuron_is_searched_and_judged_and_its_channels_are_weighed(tmp_path):
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table([tmp_path]).splitlines()[2:]]
     masses = {row[0]: float(row[1]) for row in rows}
     assert 1 <= sum(masses.values()) <= 2  # a program has one channel or two, or counts as `none`
-    assert sum(int(row[2]) for row in rows) >= len(result.search) - 1
+    assert sum(int(row[2]) for row in rows) >= len(result.evaluated) - 1

@@ -181,7 +181,7 @@ def test_cached_fits_once_and_refit_pays_for_every_copy(tmp_path, monkeypatch):
     assert np.isfinite(result.metrics["likelihood/surrogate_error_per_observation"])
     events = (tmp_path / "refit" / "log.jsonl").read_text().splitlines()
     assert json.loads(events[0])["body"]["reevaluate"] is True
-    for number, evaluated in enumerate(result.search, 1):  # copies of one program, each of an evaluation before it
+    for number, evaluated in enumerate(result.evaluated, 1):  # copies of one program, each of an evaluation before it
         assert all(parent < number for parent in evaluated.parents)
 
 
