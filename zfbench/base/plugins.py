@@ -13,6 +13,7 @@ KINDS = {
     "discoverer": "zfbench.discoverers",
     "proposer": "zfbench.proposers",
     "executor": "zfbench.executors",
+    "contenders": "zfbench.contenders",
 }
 
 
