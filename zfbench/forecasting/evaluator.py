@@ -22,12 +22,13 @@ from zfbench.forecasting.interpreter import InterpreterPool
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.task import Task
+from zfbench.protocols.executor import Evaluate
 from zfbench.protocols.models import Simulator
 from zfbench.protocols.proposer import Interpretable
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
 from zfbench.records.clamp import Clamp
-from zfbench.records.evaluation import Evaluation
+from zfbench.records.evaluation import STANDARDISED_MSE, Evaluation
 from zfbench.records.hints import BLAMED
 from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
@@ -110,7 +111,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
         metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
         metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}
-        optional = {"skill_last_value": skill, "standardised_mse": standardised_mse(prediction, target, self._sd)}
+        optional = {"skill_last_value": skill, STANDARDISED_MSE: standardised_mse(prediction, target, self._sd)}
         metrics |= {name: value for name, value in optional.items() if value is not None}
         return Evaluation(
             Status.OK,
@@ -120,6 +121,14 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             feedback=feedback(mae, skill, blame, prediction, target, spec.neurons, report) + _quoted(printed),
             spend=spend,
         )
+
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return this evaluator for the squared error, which it measures anyway: training fits the constants.
+
+        Raises:
+            ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
+        """
+        return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
     @contextmanager
     def through(self, proposer: Interpretable) -> Iterator[InterpretedEvaluator]:

@@ -15,6 +15,7 @@ from zfbench.records.evaluation import Scored
 BLAME = "blame:"
 BLAMED = "blame/"  # prefix of the metrics that say how much of its error is a group's own
 CRITIQUE = "critique"  # asks a language model to criticise the last parent before it writes
+NO_NUMBERS = "no_numbers"  # asks to withhold from the writer every number that was measured of a program
 BLIND = "blind"  # asks a proposer to take no notice of any score: neither of blame nor of what helped before
 ANEW = "anew"  # asks a proposer for a whole program drawn uniformly, whatever the parents
 

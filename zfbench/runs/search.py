@@ -83,8 +83,8 @@ def search(
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
-        if isinstance(discoverer, Fitting) and discoverer.wants_fitted:
-            evaluate = evaluator.with_fitted()
+        if isinstance(discoverer, Fitting) and discoverer.wants_fitted is not None:
+            evaluate = evaluator.with_fitted(discoverer.wants_fitted)
         if plan.fast_path:
             evaluate = held.enter_context(fast_path(evaluator, proposer, plan.proposer))
         outcome = run_search(
