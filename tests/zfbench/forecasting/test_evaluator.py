@@ -74,8 +74,9 @@ class TrueButFor:
 
 
 @pytest.mark.parametrize("group", ["PT", "MN"])
-def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
-    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, group))
+def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group, monkeypatch):
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: TrueButFor(driven, group))
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0)
     blame = {name.removeprefix("blame/"): v for name, v in evaluation.metrics.items() if name.startswith("blame/")}
     assert blame.keys() == set(driven.spec.groups)
     assert blame.pop(group) > 1e-3
@@ -83,8 +84,9 @@ def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
     assert f"follow the recording, worst first: {group} " in evaluation.feedback
 
 
-def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven):
-    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, "PT"))
+def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven, monkeypatch):
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: TrueButFor(driven, "PT"))
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0)
     reached = [g for g in set(driven.spec.groups) - {"PT"} if evaluation.metrics[f"mae/group/{g}"] > 0.01]
     assert reached
     assert all(evaluation.metrics[f"blame/{g}"] < 1e-4 for g in reached)
