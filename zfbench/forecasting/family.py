@@ -12,9 +12,11 @@ from zfbench.forecasting.judge import Judge
 from zfbench.forecasting.model import ProgramModel
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.forecasting.task import Task
+from zfbench.forecasting.validation import validation_score
 from zfbench.protocols.models import Baseline, Forecaster, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
+from zfbench.scoring.objective import selection_loss
 
 
 class ForecastingFamily:
@@ -67,7 +69,7 @@ class ForecastingFamily:
         model.fit(task.train, task.validation, limits)
 
     def selection_loss(self, task: Task, model: Any) -> float | None:
-        """MAE of the validation windows; None for a model without forecasts, or if a forecast is not finite."""
+        """The task's loss on the validation windows; None for a model without forecasts, or if one is not finite."""
         inputs = task.validation.inputs
         if isinstance(model, Forecaster):
             prediction = model.forecast(inputs.context, inputs.drive)
@@ -75,5 +77,6 @@ class ForecastingFamily:
             prediction = model.rollout(inputs.context, inputs.drive)
         else:
             return None
-        error = np.abs(prediction - task.validation.target).mean(dtype=np.float64)
-        return float(error) if np.isfinite(error) else None
+        if not np.isfinite(prediction).all():
+            return None
+        return selection_loss(task.spec.objective, validation_score(task, prediction))

@@ -23,6 +23,7 @@ from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilis
 from zfbench.records.clamp import Clamp
 from zfbench.records.evaluation import Generation
 from zfbench.records.program import CandidateError
+from zfbench.records.recordings import BALANCED, PLAIN
 from zfbench.records.scores import Scores
 from zfbench.scoring.connectivity import (
     Agreement,
@@ -50,6 +51,7 @@ IMPULSE_STATES = 8
 IMPULSE_HORIZON = 64
 IMPULSE_AMPLITUDES = (-0.2, 0.1, 0.2)  # units of activity
 HOLD_WINDOWS = 6
+SELECTION_SCORES = {BALANCED: "forecast/validation/balanced_error", PLAIN: "forecast/validation/mae"}
 MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
 
 
@@ -77,11 +79,15 @@ class ProbeStates:
 class Judge:
     """Scores any number of models on one sealed test; see `zfbench.protocols.task.TaskJudge`."""
 
-    selection_score = "forecast/validation/mae"
     controls: ClassVar[Mapping[str, str]] = {}  # they are baselines
 
     def __init__(self, sealed: SealedTest) -> None:
         self.sealed = sealed
+
+    @property
+    def selection_score(self) -> str:
+        """Name of the score that equals the loss on the validation windows; see `zfbench.scoring.objective`."""
+        return SELECTION_SCORES[self.sealed.spec.objective]
 
     def score(self, model: Forecaster | Simulator, progress: Callable[[str], None] = lambda _: None) -> Scores:
         """All scores of a fitted model.

@@ -34,6 +34,7 @@ from zfbench.search.eventlog import EventLog
 from zfbench.search.history import OnEvent
 from zfbench.search.loop import run_search
 from zfbench.search.outcome import SearchOutcome
+from zfbench.search.replicates import FINALS as FINALS_REPLICATE
 
 
 def search(
@@ -133,7 +134,7 @@ def _run_finals(
     executor: ExecutorFactory | None,
     sandbox: Sandbox,
 ) -> SearchOutcome:
-    """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
+    """Train the best programs at full length with a seed that no search uses; logged and resumed like the search."""
     assert budget.evaluations is not None
     task = loaded.task
     finalists = finals.FinalistReplay(outcome.top(budget.evaluations))
@@ -146,7 +147,8 @@ def _run_finals(
             seed_program=seed_program(task),
             budget=budget,
             log=log,
-            seed=finals.fresh_seed(plan.seed),
+            seed=plan.seed,
+            replicate=FINALS_REPLICATE,
             bound=bound(plan.limits),
             workers=workers,
             executor=executor,
