@@ -144,7 +144,11 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
-        scores = judge.score(model, progress)
+        try:
+            scores = judge.score(model, progress, run.seed)
+        except CandidateError as error:
+            run = _spent(_with_program(run, model, None), model, fitted - began, time.monotonic() - fitted)
+            return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
         scores.add(judge.selection_score, loss)
         run = _with_program(run, model, scores.metrics.get(judge.selection_score))
         scored = time.monotonic()
