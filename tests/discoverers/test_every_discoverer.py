@@ -11,7 +11,14 @@ from zfbench.search.loop import run_search
 
 NAMES = plugins.names("discoverer")
 SEED = Program("seed")
-SEEDLESS = ("best_of_n", "random_search", "random_walk", "uniform_draws", "n1")  # all randomness is the proposer's
+SEEDLESS = (
+    "best_of_n",
+    "random_search",
+    "random_walk",
+    "uniform_draws",
+    "n1",
+    "puct",
+)  # all randomness is the proposer's
 
 
 def make(name, seed=3):
@@ -19,9 +26,9 @@ def make(name, seed=3):
 
 
 def test_the_published_methods_are_registered():
-    assert {"best_of_n", "random_walk", "uniform_draws", "random_search", "puct", "modelsmc", "n1", "funsearch"} <= set(
-        NAMES
-    )
+    published = {"puct", "modelsmc", "n1", "funsearch"}
+    controls = {"best_of_n", "random_walk", "uniform_draws", "random_search"}
+    assert published | controls | {"puct_plus"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
