@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
-from zfbench.cli import analyses, boards, data, judging, listing, prompts, searches, suites
+from zfbench.base.numerics import fix_environment
+from zfbench.cli import analyses, boards, checking, data, judging, listing, prompts, searches, suites
 from zfbench.cli.console import console, report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command("demo", rich_help_panel=START)(suites.demo)
 app.command("list", rich_help_panel=START)(listing.list_names)
 app.command("contract", rich_help_panel=START)(listing.contract)
+app.command("check-plugin", rich_help_panel=START)(checking.check_plugin)
 app.command("run", rich_help_panel=SEARCH)(searches.run)
 app.command("resume", rich_help_panel=SEARCH)(searches.resume)
 app.command("replay", rich_help_panel=SEARCH)(searches.replay)
@@ -137,6 +139,7 @@ def _refusal(reason: str) -> Callable[[], None]:
 
 def main() -> None:
     """Run the command line; errors that a user can act on are printed in one sentence, without a traceback."""
+    fix_environment()  # before a command imports what reads it
     add_plugins(app, list(entry_points(group="zfbench.commands")))
     try:
         app()

@@ -24,7 +24,7 @@ from zfbench.records.limits import bound
 from zfbench.records.result import Result
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
-from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
+from zfbench.runs.methods import check_names, make_discoverer, make_proposer, seed_program
 from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
@@ -73,6 +73,7 @@ def search(
             f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
         )
     check_seed(plan.seed)
+    check_names(plan)  # before the data are loaded
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets
