@@ -14,12 +14,11 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fix_environment
 from zfbench.cli import analyses, boards, checking, data, judging, listing, prompts, searches, suites
-from zfbench.cli.console import console, report_error
+from zfbench.cli.console import report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
 PLUGINS = "Of other packages"
 ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}  # a command takes any arguments
-INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 app = typer.Typer(
     name="zfbench",
@@ -146,7 +145,3 @@ def main() -> None:
     except ZfbenchError as error:
         report_error(str(error))
         sys.exit(1)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            console.print("Stopped. Finished work is kept, and the same command continues from there.", markup=False)
-        raise

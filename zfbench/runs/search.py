@@ -8,7 +8,7 @@ A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from zfbench.sandbox.choose import check_trust, open_sandbox
 from zfbench.search import finals, population
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog
+from zfbench.search.header import check_budget
 from zfbench.search.history import OnEvent
 from zfbench.search.loop import run_search
 from zfbench.search.outcome import SearchOutcome
@@ -80,7 +81,9 @@ def search(
     discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
     with ExitStack() as held:
         box = held.enter_context(opened(sandbox))
-        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)  # before a file is made
+        # Before a file is made:
+        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
+        check_budget(budget, proposer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
@@ -118,7 +121,18 @@ def search(
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
         generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
-        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box, final, proposer, generations)
+        return outcome, judge_winner(
+            plan,
+            loaded,
+            outcome,
+            folder,
+            log,
+            progress=progress,
+            sandbox=box,
+            final=final,
+            proposer=proposer,
+            generations=generations,
+        )
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:

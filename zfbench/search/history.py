@@ -231,6 +231,8 @@ class History:
             self.give_up(self.pending[body["request"]])
         elif event.kind == "end":
             self.end(body["reason"])
+        elif event.kind == "judged":
+            pass  # of the result's file, which is no part of the search
         else:
             raise ValueError(f"unexpected event of kind {event.kind!r}")
 
