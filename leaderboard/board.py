@@ -222,7 +222,7 @@ def method_name(result: Result) -> str:
 
 
 def _options(result: Result) -> dict[str, Any]:
-    """Return the options of a search that differ from the default and change its result, which `fast_path` does not."""
+    """Return the options of a search that differ from the default."""
     options = result.search
     if options is None:
         return {}

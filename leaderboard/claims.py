@@ -59,7 +59,7 @@ class Side(_Strict):
         proposer: proposer of a search; None for any.
         settings: settings of the method that its runs must have; they may have others too.
         proposer_settings: settings of the proposer that its runs must have; they may have others too.
-        budget, finalists, patience, ideas, fast_path: options of a search, as in
+        budget, finalists, patience, ideas: options of a search, as in
             `zfbench.records.result.SearchOptions`; None for any.
         metric: name of the metric, if it is not the test's.
     """
@@ -73,7 +73,6 @@ class Side(_Strict):
     finalists: int | None = None
     patience: int | None = None
     ideas: tuple[str, ...] | None = None
-    fast_path: bool | None = None
     metric: str | None = None
 
     def describe(self) -> str:

@@ -146,12 +146,11 @@ def test_a_side_names_budget_settings_and_options_and_any_others_fit(make, searc
         ({"patience": 3}, {"settings": {"patience": 3}}),
         ({"finalists": 0}, {"options": {"finalists": 1}}),
         ({"ideas": ["rebound"]}, {"options": {"ideas": ("fatigue",)}}),
-        ({"fast_path": True}, {}),
         ({"proposer": "grammar"}, {"proposer": "llm"}),
     ):
         side = Side.model_validate({"method": "puct", "task": TASK} | asked)
         given = {name: value for name, value in asked.items() if name in ("settings", "proposer_settings", "budget")}
-        options = {k: v for k, v in asked.items() if k in ("patience", "finalists", "ideas", "fast_path")}
+        options = {k: v for k, v in asked.items() if k in ("patience", "finalists", "ideas")}
         more = {"settings": {"z": 1, **given.pop("settings", {})}}
         assert side.includes(make(**search_method(**given, **more, options=options)))
         assert not side.includes(make(**search_method(**others)))

@@ -120,7 +120,7 @@ def test_a_searchs_page_tells_its_settings_and_options(site):
     page = html.unescape(next(p for p in site if "puct" in p.name).read_text())
     settings = json.loads(re.search(r"<summary>Settings</summary><pre>(.*?)</pre>", page, re.DOTALL)[1])
     assert settings["discoverer"] == {"c": 2.0}
-    assert (settings["budget"], settings["finalists"], settings["fast_path"]) == ({"evaluations": 8.0}, 2, False)
+    assert (settings["budget"], settings["finalists"]) == ({"evaluations": 8.0}, 2)
     assert "Settings" not in next(p for p in site if "net" in p.name).read_text()
 
 

@@ -137,7 +137,6 @@ def test_the_header_says_what_was_measured(searched):
         ({"options": {"finalists": 0}}, " (finalists=0)"),
         ({"options": {"patience": 7}}, " (patience=7)"),
         ({"options": {"ideas": ("x",)}}, ' (ideas=["x"])'),
-        ({"options": {"fast_path": True}}, ""),  # how fast candidates are screened changes no score
         ({"settings": {"finalists": 3}, "options": {"finalists": 0}}, " (discoverer finalists=3, search finalists=0)"),
         ({"settings": {"patience": 3}}, " (patience=3)"),
     ],

@@ -16,7 +16,6 @@ from zfbench.cli.options import (
     BudgetOption,
     DeviceOption,
     ExecutorOption,
-    FastPathOption,
     RayAddressOption,
     RunArgument,
     SandboxOption,
@@ -59,7 +58,6 @@ def run(
             help="Number of the best programs that are trained again at full length, to choose the one that is judged.",
         ),
     ] = None,
-    fast_path: FastPathOption = False,
     patience: Annotated[
         int,
         typer.Option(
@@ -95,7 +93,6 @@ def run(
         proposer_settings=read_settings(proposer_setting or []),
         ideas=read_ideas(hint or []),
         finalists=finalists,
-        fast_path=fast_path,
         patience=patience,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"

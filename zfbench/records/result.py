@@ -91,14 +91,12 @@ class SearchOptions(_Strict):
         finalists: number of programs trained again at full length before the best of them was judged.
         patience: number of requests in a row without a new working program that would have ended the search.
         ideas: texts of which every request got one.
-        fast_path: True if programs were screened through their proposer's interpreter.
     """
 
     budget: dict[str, Finite]
     finalists: int
     patience: int
     ideas: tuple[str, ...] = ()
-    fast_path: bool = False
 
 
 class ProgramRecord(_Strict):

@@ -19,7 +19,6 @@ from zfbench.protocols.discoverer import Fitting, Generational, WeightedPopulati
 from zfbench.protocols.executor import Evaluate, ExecutorFactory
 from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.sandbox import Sandbox
-from zfbench.protocols.task import fast_path
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
 from zfbench.runs.exchanges import keep_exchanges
@@ -89,8 +88,6 @@ def search(
         evaluate: Evaluate = evaluator
         if isinstance(discoverer, Fitting) and discoverer.wants_fitted:
             evaluate = evaluator.with_fitted()
-        if plan.fast_path:
-            evaluate = held.enter_context(fast_path(evaluator, proposer, plan.proposer))
         outcome = run_search(
             discoverer,
             proposer,

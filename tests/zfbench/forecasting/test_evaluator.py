@@ -1,12 +1,10 @@
-import pickle
 import re
 
 import numpy as np
 import pytest
 
-from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.contract import EXAMPLE
-from zfbench.forecasting.evaluator import InterpretedEvaluator, ProgramEvaluator
+from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.forecasting.fit import fit_program
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.clamp import roll
@@ -120,8 +118,3 @@ def test_a_dense_program_violates_the_mask(masked):
     moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
     index = masked.spec.neurons.index
     assert not masked.spec.mask[index(moved), index(changed)]
-
-
-def test_the_fast_path_is_not_sent_to_other_machines():
-    with pytest.raises(ZfbenchError, match="leave out --fast-path"):
-        pickle.dumps(InterpretedEvaluator(None, None, None))
