@@ -12,11 +12,10 @@ from zfbench.baselines.no_lateral import NoLateral
 from zfbench.baselines.oracle import Oracle
 from zfbench.baselines.own_decay import OwnDecay, decay_of
 from zfbench.forecasting.baseline import missing_packages, suits
-from zfbench.forecasting.model import ProgramModel
-from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.tasks import find_task, load_task
+from zfbench.testing import check_forecaster
 
 BRIEF = Limits(updates=20, seconds=120)
 
@@ -37,45 +36,11 @@ def fitted(name, task, seed=0):
 
 
 @pytest.mark.parametrize("name", registered())
-def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
+def test_every_baseline_keeps_its_interface(name, data_cache):
     factory = plugins.load("baseline", name)
-    task = masked if "mask" in factory.needs else driven
-    model = fitted(name, task)
-    try:
-        assert suits(factory, task.spec)
-        assert factory.kind == model.kind
-        assert model.kind in ("control", "baseline", "program")
-        if not isinstance(model, Forecaster):
-            assert isinstance(model, EdgeRanking)
-            edges = model.edges()
-            assert edges.shape == (len(task.spec.neurons),) * 2
-            assert edges.dtype == np.float64
-            assert np.isfinite(edges).all()
-            assert (edges[~task.spec.mask] == 0).all() if task.spec.mask is not None else True
-            return
-        inputs = task.validation.inputs
-        forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
-        assert forecast.shape == task.validation.target[:3].shape
-        assert forecast.dtype == np.float32
-        assert np.isfinite(forecast).all()
-        np.testing.assert_array_equal(model.forecast(inputs.context[:3], inputs.drive[:3]), forecast)
-        # a forecast of one window does not depend on the windows beside it
-        np.testing.assert_allclose(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1], atol=1e-4)
-        if isinstance(model, Simulator):
-            np.testing.assert_allclose(model.rollout(inputs.context[:3], inputs.drive[:3]), forecast, atol=1e-6)
-        # the future drive changes the forecast exactly where the method says that it is given it
-        other, C = inputs.drive[:3].copy(), inputs.context.shape[1]
-        other[:, C + 1 :] = other[::-1, C + 1 :]
-        changed = not np.array_equal(model.forecast(inputs.context[:3], other), forecast)
-        assert changed == (factory.uses_drive and len(task.spec.drive) > 0)
-        if isinstance(model, Direct):
-            assert model.report.updates == BRIEF.updates
-        if isinstance(model, Probabilistic):
-            median = np.median(model.sample(inputs.context[:3], inputs.drive[:3]), axis=0)
-            np.testing.assert_array_equal(median, forecast)
-    finally:
-        if isinstance(model, ProgramModel):
-            model.close()
+    for package in missing_packages(factory):
+        pytest.skip(f"{package} is not installed")
+    check_forecaster(factory, "zfish-tiny/masked" if "mask" in factory.needs else "zfish-tiny/driven")
 
 
 def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zfbench.base.machine import library_versions
+from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
 from zfbench.protocols.models import Metered
 from zfbench.protocols.sandbox import Sandbox
@@ -28,6 +29,7 @@ def _silent(_: str) -> None:
     """Ignore the progress."""
 
 
+@fixed()
 def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, progress: Progress = _silent) -> Result:
     """Fit and judge a registered baseline, or a control of the task.
 
@@ -57,6 +59,7 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     )
 
 
+@fixed()
 def judge_program(
     source: str,
     method: MethodRecord,
