@@ -47,11 +47,14 @@ def leaderboard(
     readme: Annotated[
         Path | None, typer.Option(help="Write the table between the leaderboard comments of this file.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all columns in tables; CSV, JSON and the page always hold all.")
+    ] = False,
     check: Annotated[
         bool, typer.Option(help="With --readme: change nothing, and fail if the table is out of date.")
     ] = False,
 ) -> None:
-    """Print tables of results with a row for each method: means over seeds, with their uncertainty.
+    """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
 
     Results with other data, limits, budget or benchmark version are shown in a separate table.
 
@@ -61,7 +64,7 @@ def leaderboard(
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.readme import update
     from zfbench.leaderboard.shipped import results_folder
-    from zfbench.leaderboard.tables import FORMATS
+    from zfbench.leaderboard.tables import FORMATS, written
     from zfbench.records.reading import load_folder
 
     if style not in FORMATS:
@@ -82,7 +85,7 @@ def leaderboard(
         pages = build(boards(chosen), html)
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
-    typer.echo(FORMATS[style](boards(chosen)))
+    typer.echo(written(boards(chosen), style, every))
 
 
 @claims_app.command("check")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from zfbench.base.cache import ADVICE, root
 from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.base.files import atomic_write, sha256, write_text
 from zfbench.base.machine import library_versions
@@ -148,8 +147,7 @@ def cache_folder(tier: str, circuit: str = "published") -> Path:
 
     It is below $ZFBENCH_CACHE if that is set, else in the user's cache directory.
     """
-    root = os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench")
-    return Path(root) / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
+    return root() / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
 
 
 @lru_cache(maxsize=2)
@@ -169,7 +167,8 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
     """Derive the data set and cache it, unless an intact copy is in the cache.
 
     The manifest is written last and holds the hash of the arrays, so that a build that was killed is never taken for a
-    complete one.
+    complete one. A copy that is built again is replaced file by file, and equal data give equal bytes, so that others
+    can read it all the while.
 
     Args:
         tier: `tiny` or `standard`.
@@ -191,10 +190,9 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
     arrays_path, manifest_path = folder / "arrays.npz", folder / "manifest.json"
     if manifest_path.exists() and not force:
         return Dataset(tier, data_sha256(tier, circuit), folder, _read_arrays(folder, tier))
-    manifest_path.unlink(missing_ok=True)
     arrays = derive(tier, circuit, progress)
     progress(len(CONDITIONS), len(CONDITIONS) + 1, "compress")
-    with atomic_write(arrays_path) as path, path.open("wb") as file:
+    with atomic_write(arrays_path, advice=ADVICE) as path, path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     manifest = {
         "data_sha256": data_sha256(tier, circuit),
@@ -206,7 +204,7 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
         "splits": _splits(tier),
         "libraries": library_versions(),
     }
-    write_text(manifest_path, json.dumps(manifest, indent=1) + "\n")
+    write_text(manifest_path, json.dumps(manifest, indent=1) + "\n", ADVICE)
     progress(len(CONDITIONS) + 1, len(CONDITIONS) + 1, "done")
     return Dataset(tier, data_sha256(tier, circuit), folder, arrays)
 
