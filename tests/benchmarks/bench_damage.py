@@ -60,7 +60,10 @@ def table(known: dict[str, dict], draws: int) -> str:
             continue
         scores = np.array([[[known[key][name] for name in NAMES] for key in of_dose] for of_dose in keys])
         value, error = scores[..., 0].mean(axis=1), scores[..., 1].mean(axis=1)  # [doses, names]
-        seen = ["never" if not s.any() else f"{doses[int(s.argmax())]:g}" for s in (1 - value > 2 * error).T]
+        seen = [
+            "never" if not s.any() else f"{doses[int(s.argmax())]:g}"
+            for s in (1 - value > np.maximum(2 * error, 1e-6)).T
+        ]
         cells = [damage.__name__.replace("_", " "), ", ".join(f"{dose:g}" for dose in doses)]
         cells += [", ".join(f"{v:.2f}" for v in value[:, 3]), order(np.array(doses), scores[..., 3, 0])]
         rows.append("| " + " | ".join(cells + seen[:3]) + " |")
@@ -85,9 +88,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     known = measure(chosen.task, chosen.draws, chosen.kinds, chosen.out)
-    sys.stdout.write(
-        f"{STATES} probe states, {HORIZON} steps, {chosen.draws} draws of each dose, {chosen.task}\n\n{table(known, chosen.draws)}\n"
-    )
+    setting = f"{STATES} probe states, {HORIZON} steps, {chosen.draws} draws of each dose, {chosen.task}"
+    sys.stdout.write(f"{setting}\n\n{table(known, chosen.draws)}\n")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def judge_wiring(
         for name in ("last", "common", "coarse", "free")
         if len(getattr(mine, name))
     }
-    scores.add_all("connectivity/reading", values)
+    scores.add_all("connectivity/reading", {"median": score.headline.value} | values)
     return _reconciled(score.headline, values, lambda: _predictions(model, whole, context), scores)
 
 

@@ -6,16 +6,16 @@ Each kind of damage takes a circuit, a dose and a generator. Doses ascend; the l
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_wiring
-from zfbench.forecasting.probes import choose_states
+from zfbench.forecasting.probes import Range, choose_states, effects, impulses
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.records.scores import Scores
 from zfbench.scoring import headline
+from zfbench.scoring.blocks import energies, score_cross, together
 from zfbench.scoring.headline import Headline, cross_group
 from zfbench.tasks.zfish.truth import TrueModel
 from zfbench.testbed.circuit import Circuit
@@ -140,34 +140,38 @@ DAMAGES: dict[Damage, tuple[float, ...]] = {  # with their doses
 }
 
 
-@dataclass(frozen=True, eq=False)
 class Ruler:
     """The headline scores of circuits in place of the true one.
 
-    Attributes:
+    Args:
         sealed: the test.
     """
 
-    sealed: SealedTest
-
-    def __post_init__(self) -> None:
-        whole = choose_states(self.sealed, STATES)
-        short = replace(self.sealed, spec=replace(self.sealed.spec, horizon=HORIZON))
-        object.__setattr__(self, "_whole", whole)
-        object.__setattr__(self, "_responses", ResponseJudge(short, whole, context=1))
+    def __init__(self, sealed: SealedTest) -> None:
+        self._sealed, self._whole, self._range = sealed, choose_states(sealed, STATES), Range.of(sealed)
+        self._short = self._whole.cut(1, HORIZON)
+        self._truth = self._answers(sealed.truth)
 
     def score(self, circuit: Circuit, seed: int) -> dict[str, Headline]:
-        """Headline scores by name, their mean included."""
-        model, windows = TrueModel(circuit, np.zeros(0)), self.sealed.ood
-        context, target = windows.inputs.context, windows.target
+        """Headline scores by name, their mean included; the seed draws step sizes."""
+        model, windows = TrueModel(circuit, np.zeros(0)), self._sealed.ood
+        context, target, groups = windows.inputs.context, windows.target, self._sealed.spec.groups
         last = np.broadcast_to(context[:, -1:], target.shape)
-        forecast = model.rollout(context, windows.inputs.drive)
-        scores = Scores()
+        blocks = []
+        for mine, truth in zip(self._answers(model), self._truth, strict=True):
+            blocks.append(score_cross(together([energies(mine[kind], truth[kind]) for kind in truth]), groups))
+        rng = np.random.default_rng(seed)
         found = {
-            "generalisation": headline.generalisation(forecast, target, last, self.sealed.spec.groups),
-            "wiring": judge_wiring(model, self.sealed, self._whole, 1, np.random.default_rng(seed), scores),
-            "responses": headline.responses(
-                self._responses.impulses(model, scores), self._responses.interventions(model, scores)
+            "generalisation": headline.generalisation(
+                model.rollout(context, windows.inputs.drive), target, last, groups
             ),
+            "wiring": judge_wiring(model, self._sealed, self._whole, 1, rng, Scores()),
+            "responses": headline.responses(*blocks),
         }
         return found | {"mean": headline.mean(list(found.values()))}
+
+    def _answers(self, model: TrueModel) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Responses to impulses, and to each kind of intervention."""
+        context, drive = self._short.context, self._short.drive
+        kicked = impulses(model, context, drive, self._range)[0]
+        return {"impulse": kicked}, effects(model, context, drive, self._range)[0]
