@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TELLING = 2  # significant digits from which on a number is not what anybody would write; our choice
-TOLERANCE = 1e-6  # relative difference of equal numbers
+TOLERANCE = 1e-4  # relative difference of equal numbers, so that rounded ones are found
 
 
 def table_share(source: str, constants: Float[NDArray[np.float64], " M"]) -> float | None:
