@@ -194,9 +194,9 @@ def _answer(claim: Claim, findings: tuple[Finding, ...]) -> Answer:
 
 
 def _find(test: Comparison, claim: Claim, results: Sequence[Result]) -> Finding:
-    left, reason = _values(test.left, test, claim, results)
+    left, reason = _values(test.left, test, results, claim.margin_seeds)
     if isinstance(test.right, Side):
-        right, why = _values(test.right, test, claim, results)
+        right, why = _values(test.right, test, results, claim.margin_seeds)
         reason = reason or why or _mixed(test.left, test.right, results)
     else:
         right = _constant(test.right, test)
@@ -223,7 +223,9 @@ def _missing(test: Comparison, claim: Claim, results: Sequence[Result]) -> tuple
     return tuple(Missing(side, seeds, untried) for side, seeds, untried in absent if seeds)
 
 
-def _values(side: Side, test: Comparison, claim: Claim, results: Sequence[Result]) -> tuple[BySeed, str]:
+def _values(
+    side: Side, test: Comparison, results: Sequence[Result], left_out: Sequence[int] = ()
+) -> tuple[BySeed, str]:
     """Return the outcomes by seed, and the reason why there are none that are comparable, or an empty text."""
     runs = [r for r in results if side.includes(r)]
     metric = side.metric or test.metric
@@ -238,7 +240,7 @@ def _values(side: Side, test: Comparison, claim: Claim, results: Sequence[Result
         return {}, f"{len(runs) - len(values)} of {len(runs)} seeds of {side.describe()} have no {metric}"
     if is_without_chance(runs):
         return {ALL_SEEDS: next(iter(values.values()))}, ""
-    return {seed: value for seed, value in values.items() if seed not in claim.margin_seeds}, ""
+    return {seed: value for seed, value in values.items() if seed not in left_out}, ""
 
 
 def _constant(value: float, test: Comparison) -> BySeed:
@@ -256,7 +258,7 @@ def _standing_in(test: Comparison, stand_in: StandIn, results: Sequence[Result])
             found.append(_constant(side, test))
         else:
             run = side if given is None else Side(method=given, task=side.task, metric=side.metric)
-            values, reason = _values(run, test, Claim.model_construct(margin_seeds=()), results)
+            values, reason = _values(run, test, results)
             if reason:
                 raise ValueError(reason)
             found.append(values)

@@ -179,8 +179,17 @@ class TaskJudge(Protocol):
         """Sources of control programs by name, such as the true model as `oracle`."""
         ...
 
-    def score(self, model: Any, progress: Callable[[str], None] = ...) -> Scores:
-        """Compute all scores of a fitted model; `progress` is told the name of each stage as it begins."""
+    def score(self, model: Any, progress: Callable[[str], None] = ..., seed: int = ...) -> Scores:
+        """Compute all scores of a fitted model.
+
+        Args:
+            model: the fitted model.
+            progress: told the name of each stage as it begins.
+            seed: seed of the run, for what a judge draws.
+
+        Raises:
+            CandidateError: the model is refused, and gets no score in any family.
+        """
         ...
 
     def score_generations(self, generations: Sequence[Generation]) -> Scores:

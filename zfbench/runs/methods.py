@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.conduct import check_interface, conduct_of
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.spec import Spec
@@ -15,13 +17,22 @@ from zfbench.records.program import Program
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.search.arena import ExternalDiscoverer
 
-PROPOSER = ("bound", "trusted", "version", "identity", "surroundings", "propose")
-DISCOVERER = ("ask", "tell")
-
 
 def seed_program(task: SearchTask) -> Program:
     """Return the program that searches on a task start from."""
     return Program(task.seed_program, summary="the task's seed program")
+
+
+def check_names(plan: Plan) -> None:
+    """Import the methods of a plan before its data are loaded.
+
+    Raises:
+        UnknownNameError: there is no discoverer or proposer of that name.
+        ZfbenchError: one of them cannot be imported.
+    """
+    if plan.proposer != EXTERNAL:
+        plugins.load("discoverer", plan.discoverer)
+        plugins.load("proposer", plan.proposer)
 
 
 def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
@@ -33,27 +44,53 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
-    made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
+    made: Discoverer = make("discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task))
     return made
 
 
 def make_proposer(plan: Plan, spec: Spec) -> Proposer:
     """Make the proposer of a plan; the errors are those of `make_discoverer`."""
-    made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
+    made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec)
     return made
 
 
-def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[str, ...], *arguments: Any) -> Any:
-    """A registered method with its settings."""
+def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any) -> Any:
+    """Make a registered method with its settings.
+
+    Args:
+        kind: "discoverer" or "proposer".
+        name: registered name.
+        settings: settings of the method.
+        arguments: further arguments of its factory.
+
+    Returns:
+        The method.
+
+    Raises:
+        UnknownNameError: there is no method of that name.
+        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
+    """
     factory = plugins.load(kind, name)
-    try:
+    _check_settings(kind, name, factory, settings, arguments)
+    with conduct_of(kind, factory, "its construction"):
         made = factory(*arguments, **settings)
-    except TypeError as error:
-        raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
-    missing = [attribute for attribute in interface if not hasattr(made, attribute)]
-    if missing:
-        raise ZfbenchError(
-            f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are."
-        )
+    check_interface(kind, made)
     return made
+
+
+def _check_settings(
+    kind: str, name: str, factory: Any, settings: Mapping[str, Any], arguments: tuple[Any, ...]
+) -> None:
+    """Refuse settings that the signature of a factory does not have, and name those that it has."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # a factory without a signature, such as one written in C
+        return
+    try:
+        signature.bind(*arguments, **settings)
+    except TypeError as error:
+        own = [p for p in list(signature.parameters.values())[len(arguments) :] if p.kind is not p.VAR_KEYWORD]
+        known = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in own) or "none"
+        raise ZfbenchError(
+            f"The {kind} '{name}' does not take these settings ({error}); its settings are: {known}."
+        ) from error

@@ -8,7 +8,7 @@ A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from zfbench.records.limits import bound
 from zfbench.records.result import Result
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
-from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
+from zfbench.runs.methods import check_names, make_discoverer, make_proposer, seed_program
 from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
@@ -31,9 +31,11 @@ from zfbench.sandbox.choose import check_trust, open_sandbox
 from zfbench.search import finals, population
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog
+from zfbench.search.header import check_budget
 from zfbench.search.history import OnEvent
 from zfbench.search.loop import run_search
 from zfbench.search.outcome import SearchOutcome
+from zfbench.search.replicates import FINALS as FINALS_REPLICATE
 
 
 def search(
@@ -72,13 +74,16 @@ def search(
             f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
         )
     check_seed(plan.seed)
+    check_names(plan)  # before the data are loaded
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets
     discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
     with ExitStack() as held:
         box = held.enter_context(opened(sandbox))
-        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)  # before a file is made
+        # Before a file is made:
+        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
+        check_budget(budget, proposer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
@@ -114,7 +119,18 @@ def search(
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
         generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
-        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box, final, proposer, generations)
+        return outcome, judge_winner(
+            plan,
+            loaded,
+            outcome,
+            folder,
+            log,
+            progress=progress,
+            sandbox=box,
+            final=final,
+            proposer=proposer,
+            generations=generations,
+        )
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:
@@ -133,7 +149,7 @@ def _run_finals(
     executor: ExecutorFactory | None,
     sandbox: Sandbox,
 ) -> SearchOutcome:
-    """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
+    """Train the best programs at full length with a seed that no search uses; logged and resumed like the search."""
     assert budget.evaluations is not None
     task = loaded.task
     finalists = finals.FinalistReplay(outcome.top(budget.evaluations))
@@ -146,7 +162,8 @@ def _run_finals(
             seed_program=seed_program(task),
             budget=budget,
             log=log,
-            seed=finals.fresh_seed(plan.seed),
+            seed=plan.seed,
+            replicate=FINALS_REPLICATE,
             bound=bound(plan.limits),
             workers=workers,
             executor=executor,
