@@ -90,7 +90,7 @@ driven_mlp = ReferenceMethod("driven_mlp")
 driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
 # a gated recurrent unit with hidden state
 driven_gru = ReferenceMethod("driven_gru")
-# a small network per neuron that reads its allowed inputs only
-masked_mlp = ReferenceMethod("masked_mlp", needs=("mask",))
-# leaky neurons with a sigmoid of a weighted sum of their allowed inputs
-masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("mask",))
+# a small network per neuron that reads its allowed inputs only; in the track `driven`, all of them
+masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
+# leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all
+masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))

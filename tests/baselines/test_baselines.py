@@ -43,12 +43,13 @@ def test_every_baseline_keeps_its_interface(name, data_cache):
     check_forecaster(factory, "zfish-tiny/masked" if "mask" in factory.needs else "zfish-tiny/driven")
 
 
-def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):
+def test_tasks_suit_what_needs_nothing_that_they_lack(driven):
     autonomous = load_task("zfish-tiny/autonomous").spec
     names = {n for n in plugins.names("baseline") if suits(plugins.load("baseline", n), autonomous)}
     assert {"mean", "nlinear-c4", "tsmixer-c256", "oracle"} <= names
     assert not names & {"stimulus", "tide_driven-c4", "tsmixer_driven-c256", "deepar_driven-c256", "masked_mlp"}
-    assert not suits(plugins.load("baseline", "masked_mlp"), driven.spec)
+    assert suits(plugins.load("baseline", "masked_mlp"), driven.spec)  # its mask is all ones there: a matched pair
+    assert not suits(plugins.load("baseline", "mask_only"), driven.spec)
 
 
 def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(loaded_driven):

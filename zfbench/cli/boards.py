@@ -96,16 +96,19 @@ def check_claims(
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--id", help="Check only this claim; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 unless all claims are supported.")] = False,
 ) -> None:
-    """Print for each claim whether the results support it, refute it, or do not decide it.
+    """Print for each claim whether the results support it, refute it, show less than its margin, or do not decide it.
 
     Example: zfbench claims check leaderboard/results
     """
     from zfbench.base.errors import UnknownNameError
-    from zfbench.leaderboard.claims import check, read_claims
+    from zfbench.leaderboard.claim_names import check_names
+    from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.claims_report import as_json as to_json
     from zfbench.leaderboard.claims_report import as_text
     from zfbench.leaderboard.shipped import CLAIMS, results_folder
+    from zfbench.leaderboard.verdicts import check
     from zfbench.records.reading import load_folder
 
     known = {claim.id: claim for claim in read_claims(folder or CLAIMS)}
@@ -113,5 +116,9 @@ def check_claims(
         if name not in known:
             raise UnknownNameError("claim", name, known)
     measured = load_folder(results_folder(results))
-    answers = [check(claim, measured) for name, claim in known.items() if not only or name in only]
+    chosen = [claim for name, claim in known.items() if not only or name in only]
+    check_names(chosen, measured)
+    answers = [check(claim, measured) for claim in chosen]
     typer.echo((to_json if as_json else as_text)(answers))
+    if strict and any(answer.verdict != "supported" for answer in answers):
+        raise typer.Exit(1)
