@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import is_folder
 from zfbench.base.toml import read_toml
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.statistics import Interval, mean_interval, paired_permutation
@@ -197,7 +198,7 @@ def read_claims(folder: Path) -> list[Claim]:
     Raises:
         ZfbenchError: there are none, one is wrong, or two have the same id.
     """
-    claims = [read_claim(path) for path in sorted(folder.glob("*.toml"))]
+    claims = [read_claim(path) for path in (sorted(folder.glob("*.toml")) if is_folder(folder) else ())]
     if not claims:
         raise ZfbenchError(f"There are no claims (*.toml) in {folder}; check the path.")
     ids = [claim.id for claim in claims]

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from zfbench.base.cache import remembered, root
+from zfbench.base.errors import ZfbenchError
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +41,15 @@ def test_damaged_file_is_computed_anew(folder):
     assert len(calls) == 2
     remembered("things", {}, compute)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/x"])
+def test_a_cache_that_cannot_be_written_names_the_variable(monkeypatch, place):
+    monkeypatch.setenv("ZFBENCH_CACHE", place)
+    with pytest.raises(ZfbenchError, match=r"Cannot write to .*set the environment variable ZFBENCH_CACHE to a folder"):
+        remembered("things", {}, counted()[1])
+
+
+def test_a_home_in_the_variable_is_the_users(monkeypatch):
+    monkeypatch.setenv("ZFBENCH_CACHE", "~/somewhere")
+    assert root() == Path.home() / "somewhere"
