@@ -112,8 +112,12 @@ def check_target(path: Path) -> None:
     check_folder(path.parent)
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, advice: str = ADVICE) -> None:
     """Make a folder, and check that files can be written there.
+
+    Args:
+        folder: the folder.
+        advice: text on what to do where it cannot be written.
 
     Raises:
         ZfbenchError: they cannot.
@@ -124,7 +128,7 @@ def check_folder(folder: Path) -> None:
             pass
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ZfbenchError(f"Cannot write to the folder {folder} ({reason}); {ADVICE}.") from error
+        raise ZfbenchError(f"Cannot write to the folder {folder} ({reason}); {advice}.") from error
 
 
 def write_text(path: Path, text: str, advice: str = ADVICE) -> None:

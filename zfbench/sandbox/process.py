@@ -268,7 +268,7 @@ def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds
             stdout=printed,
             stderr=printed,
             pass_fds=(to_child, from_child),
-            env=environment(device) | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=environment(device) | {"PYTHONPATH": module_path()},
             cwd="/",
             start_new_session=True,
         )
@@ -276,6 +276,12 @@ def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds
         for descriptor in (to_child, from_child, printed):
             os.close(descriptor)
     return Child(_ProcessGroup(process), requests, results, output)
+
+
+def module_path() -> str:
+    """Return where a worker finds zfbench, and the libraries that the user's PYTHONPATH leads to."""
+    given = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return os.pathsep.join(map(str, [Path(__file__).parents[2], *given]))
 
 
 class ProcessSandbox:

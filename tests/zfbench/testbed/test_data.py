@@ -67,7 +67,7 @@ def test_readers_are_served_while_a_data_set_is_built_again(own_cache, monkeypat
 def test_a_cache_that_cannot_be_written_names_the_variable(monkeypatch, place, force):
     monkeypatch.setenv("ZFBENCH_CACHE", place)
     monkeypatch.setattr(data, "derive", lambda *_: {"a": np.zeros(1)})
-    with pytest.raises(ZfbenchError, match=r"Cannot write to .*set the environment variable ZFBENCH_CACHE to a folder"):
+    with pytest.raises(ZfbenchError, match=r"Cannot write to the folder .*set the environment variable ZFBENCH_CACHE"):
         data.build("tiny", force=force)
 
 
