@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zfbench.cli.options import ResultsArgument
+from zfbench.cli.options import ResultsArgument, ResultsArguments
 
 claims_app = typer.Typer(no_args_is_help=True, help="Check published claims against results.")
 
@@ -18,7 +18,6 @@ def validate(results: ResultsArgument = None) -> None:
     Example: zfbench validate leaderboard/results
     """
     from zfbench.base.errors import DamagedFileError
-    from zfbench.leaderboard.shipped import results_folder
     from zfbench.records.reading import load, refuse_duplicates, result_files
 
     read, faults = {}, []
@@ -39,7 +38,10 @@ def validate(results: ResultsArgument = None) -> None:
 
 
 def leaderboard(
-    results: ResultsArgument = None,
+    results: ResultsArguments = None,
+    with_published: Annotated[
+        bool, typer.Option("--with-published", help="Show the published results beside the given ones.")
+    ] = False,
     task: Annotated[str | None, typer.Option(help="Show only this task, together with the controls.")] = None,
     track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
@@ -56,25 +58,28 @@ def leaderboard(
 ) -> None:
     """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
 
-    Results with other data, limits, budget or benchmark version are shown in a separate table.
+    Results with other data, limits, budget or benchmark version are shown in a separate table, and a sentence says in
+    what they differ.
 
-    Example: zfbench leaderboard --track masked --format latex
+    Example: zfbench leaderboard my-results --with-published --track masked
     """
     from zfbench.base.errors import UnknownNameError, ZfbenchError
+    from zfbench.leaderboard.apart import differences
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.readme import update
-    from zfbench.leaderboard.shipped import results_folder
+    from zfbench.leaderboard.shipped import results_folders
     from zfbench.leaderboard.tables import FORMATS, written
-    from zfbench.records.reading import load_folder
+    from zfbench.records.reading import load_folders
 
     if style not in FORMATS:
         raise UnknownNameError("format", style, FORMATS)
-    folder = results_folder(results)
-    everything = load_folder(folder)
+    folders = results_folders(results, with_published)
+    everything = load_folders(folders)
     chosen = select(everything, task, track)
     if not chosen:
         known = sorted({r.task.name for r in everything})
-        raise ZfbenchError(f"No result in {folder} is of that task and track; it has {', '.join(known)}.")
+        places = " and ".join(map(str, folders))
+        raise ZfbenchError(f"No result in {places} is of that task and track; there are {', '.join(known)}.")
     if readme is not None:
         changed = update(readme, boards(chosen), check)
         typer.echo(f"{readme} {'now holds the table' if changed else 'is up to date'}")
@@ -85,7 +90,10 @@ def leaderboard(
         pages = build(boards(chosen), html)
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
-    typer.echo(written(boards(chosen), style, every))
+    found = boards(chosen)
+    typer.echo(written(found, style, every))
+    for sentence in differences(found):
+        typer.echo(sentence, err=True)
 
 
 @claims_app.command("check")
@@ -109,7 +117,6 @@ def check_claims(
     from zfbench.leaderboard.claims_report import as_text
     from zfbench.leaderboard.shipped import CLAIMS, results_folder
     from zfbench.leaderboard.verdicts import check
-    from zfbench.records.reading import load_folder
 
     known = {claim.id: claim for claim in read_claims(folder or CLAIMS)}
     for name in only or ():

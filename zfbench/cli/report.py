@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zfbench.base.text import printable
 from zfbench.cli.console import fail
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def note_limits(limits: Limits) -> None:
 
 def print_result(result: Result, whole: bool = False) -> None:
     """Print the scores of a result, and with `whole` also the scores by group, the spend and the program."""
-    typer.echo(f"{result.method.name} on {result.task.name}, seed {result.seed}: {result.status}")
+    typer.echo(f"{printable(result.method.name, kept='')} on {result.task.name}, seed {result.seed}: {result.status}")
     for note in result.notes:
-        typer.echo(f"  note: {note}")
+        typer.echo(f"  note: {printable(note, kept='')}")
     shown = result.metrics if whole else {k: v for k, v in result.metrics.items() if "/group/" not in k}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
@@ -66,4 +67,4 @@ def print_result(result: Result, whole: bool = False) -> None:
         typer.echo(f"  timings  {result.timings}")
         typer.echo(f"  data     {result.task.data_sha256}")
         if result.program is not None:
-            typer.echo(f"\n{result.program.source}")
+            typer.echo(f"\n{printable(result.program.source)}")
