@@ -44,12 +44,6 @@ def leaderboard(
     track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
-    readme: Annotated[
-        Path | None, typer.Option(help="Write the table between the leaderboard comments of this file.")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option(help="With --readme: change nothing, and fail if the table is out of date.")
-    ] = False,
 ) -> None:
     """Print tables of results with a row for each method: means over seeds, with their uncertainty.
 
@@ -59,7 +53,6 @@ def leaderboard(
     """
     from zfbench.base.errors import UnknownNameError, ZfbenchError
     from zfbench.leaderboard.board import boards, select
-    from zfbench.leaderboard.readme import update
     from zfbench.leaderboard.shipped import results_folder
     from zfbench.leaderboard.tables import FORMATS
     from zfbench.records.reading import load_folder
@@ -72,10 +65,6 @@ def leaderboard(
     if not chosen:
         known = sorted({r.task.name for r in everything})
         raise ZfbenchError(f"No result in {folder} is of that task and track; it has {', '.join(known)}.")
-    if readme is not None:
-        changed = update(readme, boards(chosen), check)
-        typer.echo(f"{readme} {'now holds the table' if changed else 'is up to date'}")
-        return
     if html is not None:
         from zfbench.leaderboard.site.build import build
 
@@ -83,6 +72,26 @@ def leaderboard(
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
     typer.echo(FORMATS[style](boards(chosen)))
+
+
+def publish(
+    root: Annotated[Path, typer.Argument(help="Folder of the repository.", metavar="[ROOT]")] = Path(),
+    check: Annotated[bool, typer.Option(help="Change nothing, and fail if something is out of date.")] = False,
+) -> None:
+    """Write what the repository derives from its published results: tables in documents, the picture of the finding.
+
+    Example: zfbench publish
+    """
+    from zfbench.leaderboard.board import boards
+    from zfbench.leaderboard.publish import publish as write
+    from zfbench.leaderboard.shipped import results_folder
+    from zfbench.records.reading import load_folder
+
+    changed = write(root, boards(load_folder(results_folder(None))), check)
+    for path in changed:
+        typer.echo(f"wrote {path}")
+    if not changed:
+        typer.echo("Everything is up to date.")
 
 
 @claims_app.command("check")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ def activity(name: str) -> Iterator[Bar]:
     """Show the line of one job."""
     with activities() as add:
         yield add(name)
+
+
+def show_table(table: Table) -> None:
+    """Print a table on standard output, no wider than the terminal; 80 columns where there is none."""
+    Console(highlight=False).print(table)
 
 
 def report_error(message: str) -> None:

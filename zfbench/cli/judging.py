@@ -9,7 +9,15 @@ import typer
 
 from zfbench.base.files import read_source
 from zfbench.cli.console import activity
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, SeedOption, TaskOption, UpdatesOption
+from zfbench.cli.options import (
+    AllOption,
+    DeviceOption,
+    SandboxOption,
+    SecondsOption,
+    SeedOption,
+    TaskOption,
+    UpdatesOption,
+)
 from zfbench.cli.report import print_result
 from zfbench.cli.setup import choose_sandbox
 
@@ -23,6 +31,7 @@ def judge(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     out: Annotated[Path | None, typer.Option(help="Result file; default PROGRAM.result.json.")] = None,
+    everything: AllOption = False,
 ) -> None:
     """Train a program and judge it on the sealed test.
 
@@ -43,7 +52,7 @@ def judge(
         result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
     target = out or program.with_suffix(".result.json")
     result.write(target)
-    print_result(result)
+    print_result(result, everything=everything)
     typer.echo(f"\nWritten to {target}")
     if result.status != "ok":
         raise typer.Exit(1)
@@ -52,6 +61,7 @@ def judge(
 def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
     picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
+    everything: AllOption = False,
 ) -> None:
     """Print a result with its program, or the progress, tree and population of a run."""
     from zfbench.records.reading import load
@@ -87,4 +97,4 @@ def show(
         typer.echo(f"\nDrawn in {picture}.")
     if (path / RESULT).exists():
         typer.echo("")
-        print_result(load(path / RESULT))
+        print_result(load(path / RESULT), everything=everything)

@@ -11,6 +11,7 @@ import typer
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.console import activity, console
 from zfbench.cli.options import (
+    AllOption,
     BudgetOption,
     DeviceOption,
     ExecutorOption,
@@ -70,6 +71,7 @@ def run(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    everything: AllOption = False,
 ) -> None:
     """Search for a program, then judge the best one found.
 
@@ -106,7 +108,7 @@ def run(
             sandbox=box,
             allow_unsafe=allow_unsafe_programs,
         )
-    report_search(outcome, result, folder)
+    report_search(outcome, result, folder, everything)
 
 
 def resume(

@@ -7,8 +7,8 @@ from typing import Any
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
-from zfbench.protocols.discoverer import Discoverer
-from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
+from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.spec import Spec
 from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
@@ -24,8 +24,13 @@ def seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
+def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:
     """Make the discoverer of a plan.
+
+    Args:
+        plan: plan of the search.
+        task: task of the plan.
+        factory: maker of the discoverer; None for the one that is registered under the plan's name.
 
     Raises:
         UnknownNameError: there is no discoverer of that name.
@@ -33,19 +38,30 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
-    made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
+    factory = factory or plugins.load("discoverer", plan.discoverer)
+    made: Discoverer = _make(
+        "discoverer", plan.discoverer, factory, plan.settings, DISCOVERER, plan.seed, seed_program(task)
+    )
     return made
 
 
-def make_proposer(plan: Plan, spec: Spec) -> Proposer:
-    """Make the proposer of a plan; the errors are those of `make_discoverer`."""
-    made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
+def make_proposer(plan: Plan, spec: Spec, factory: ProposerFactory | None = None) -> Proposer:
+    """Make the proposer of a plan; the errors are those of `make_discoverer`.
+
+    Args:
+        plan: plan of the search.
+        spec: specification of its task.
+        factory: maker of the proposer; None for the one that is registered under the plan's name.
+    """
+    factory = factory or plugins.load("proposer", plan.proposer)
+    made: Proposer = _make("proposer", plan.proposer, factory, plan.proposer_settings, PROPOSER, spec)
     return made
 
 
-def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[str, ...], *arguments: Any) -> Any:
-    """A registered method with its settings."""
-    factory = plugins.load(kind, name)
+def _make(
+    kind: str, name: str, factory: Any, settings: Mapping[str, Any], interface: tuple[str, ...], *arguments: Any
+) -> Any:
+    """A method with its settings."""
     try:
         made = factory(*arguments, **settings)
     except TypeError as error:
