@@ -78,8 +78,6 @@ def _search(side: Side) -> str:
             words += [f"--{name}", str(limit)]
     for idea in side.ideas or ():
         words += ["--hint", idea]
-    if side.fast_path:
-        words.append("--fast-path")
     return shlex.join(words)
 
 

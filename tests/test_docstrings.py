@@ -21,6 +21,7 @@ PACKAGES = (
     "zfbench/api.py",
     "baselines",
     "discoverers/puct.py",
+    "discoverers/puct_plus.py",
     "discoverers/modelsmc.py",
     "discoverers/funsearch.py",
     "discoverers/random_search.py",

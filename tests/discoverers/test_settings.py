@@ -20,7 +20,8 @@ NO_FLAG = [1, "no", None]
 REFUSED = {
     "random_search": {"restarts": NO_FLAG},
     "random_walk": {"parent": ["best", None, 1]},
-    "puct": {"c": NO_WEIGHT, "recombine": NO_SHARE, "rewrite": NO_SHARE, "nodes": NO_COUNT},
+    "puct": {"c": NO_WEIGHT, "nodes": NO_COUNT},
+    "puct_plus": {"c": NO_WEIGHT, "recombine": NO_SHARE, "rewrite": NO_SHARE, "nodes": NO_COUNT},
     "modelsmc": {
         "particles": NO_COUNT,
         "generations": NO_COUNT,

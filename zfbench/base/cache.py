@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from zfbench.base.files import atomic_write
 
 Arrays = dict[str, NDArray[Any]]
+VARIABLE = "ZFBENCH_CACHE"
+ADVICE = f"free some space there, or set the environment variable {VARIABLE} to a folder that can be written"
 
 
 def root() -> Path:
     """Return the folder of the cache: $ZFBENCH_CACHE, or else the user's cache directory."""
-    return Path(os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench"))
+    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("zfbench")).expanduser()
 
 
 def remembered(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
@@ -38,7 +40,7 @@ def remembered(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays])
         The arrays by name.
 
     Raises:
-        ZfbenchError: the cache cannot be written.
+        ZfbenchError: the cache cannot be written; the sentence names the variable that chooses another.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     path = root() / kind / digest[:2] / f"{digest}.npz"
@@ -47,6 +49,6 @@ def remembered(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays])
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         arrays = compute()
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path, advice=ADVICE) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     return arrays

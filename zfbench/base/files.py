@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -12,14 +13,18 @@ from pathlib import Path
 
 from zfbench.base.errors import ZfbenchError
 
+ADVICE = "free some space there or choose another folder"
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EMLINK, errno.EXDEV)
+
 
 @contextmanager
-def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
+def atomic_write(path: Path, overwrite: bool = True, advice: str = ADVICE) -> Iterator[Path]:
     """Yield a temporary path; when the block ends well it becomes `path` in one step, else it is removed.
 
     Args:
         path: the file to write.
         overwrite: True if an existing file may be replaced; if False, exactly one of several writers succeeds.
+        advice: text on what to do where the folder cannot be written.
 
     Raises:
         ZfbenchError: the folder cannot be written, the disk is full, or `path` is there and must not be replaced;
@@ -31,9 +36,7 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
         os.close(handle)
         Path(name).chmod(0o644)  # temporary files are private, results are not
     except OSError as error:
-        raise ZfbenchError(
-            f"Cannot write to {path.parent} ({error.strerror}); free some space there or choose another folder."
-        ) from error
+        raise ZfbenchError(f"Cannot write to {path.parent} ({error.strerror}); {advice}.") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -42,22 +45,48 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[Path]:
         if overwrite:
             temporary.replace(path)
         else:
-            path.hardlink_to(temporary)  # unlike a rename, a link refuses to replace what is there
+            _place(temporary, path)
     except FileExistsError as error:
         raise ZfbenchError(
             f"{path} is already there and results are never overwritten; choose another folder or seed."
         ) from error
     except OSError as error:
-        raise ZfbenchError(
-            f"Cannot write {path} ({error.strerror}); free some space there or choose another folder."
-        ) from error
+        raise ZfbenchError(f"Cannot write {path} ({error.strerror}); {advice}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def _place(temporary: Path, path: Path) -> None:
+    """Give a file its name unless that is taken; on a file system without links, the name is claimed first.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        path.hardlink_to(temporary)  # unlike a rename, a link refuses to replace what is there
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        path.touch(exist_ok=False)  # of several writers, one makes the file
+        temporary.replace(path)
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to replace a file, before the work that would write it.
+
+    Raises:
+        ZfbenchError: the file is there.
+    """
+    if path.exists():
+        raise ZfbenchError(
+            f"{path} is already there and results are never overwritten; choose another seed, name another file with "
+            "--out, or remove it."
+        )
+
+
+def write_text(path: Path, text: str, advice: str = ADVICE) -> None:
     """Write a text file atomically, as `atomic_write` does."""
-    with atomic_write(path) as temporary:
+    with atomic_write(path, advice=advice) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -21,6 +21,18 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in entry_points(group=KINDS[kind])}))
 
 
+def kinds_of(name: str) -> tuple[str, ...]:
+    """Return the kinds that something is registered as under a name, without importing anything.
+
+    Raises:
+        UnknownNameError: nothing is.
+    """
+    found = tuple(kind for kind in KINDS if name in names(kind))
+    if not found:
+        raise UnknownNameError("plug-in", name, {known for kind in KINDS for known in names(kind)})
+    return found
+
+
 def load(kind: str, name: str) -> Any:
     """Return the object that is registered under a name.
 

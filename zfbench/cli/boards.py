@@ -44,8 +44,11 @@ def leaderboard(
     track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show all columns in tables; CSV, JSON and the page always hold all.")
+    ] = False,
 ) -> None:
-    """Print tables of results with a row for each method: means over seeds, with their uncertainty.
+    """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
 
     Results with other data, limits, budget or benchmark version are shown in a separate table.
 
@@ -54,7 +57,7 @@ def leaderboard(
     from zfbench.base.errors import UnknownNameError, ZfbenchError
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.shipped import results_folder
-    from zfbench.leaderboard.tables import FORMATS
+    from zfbench.leaderboard.tables import FORMATS, written
     from zfbench.records.reading import load_folder
 
     if style not in FORMATS:
@@ -71,7 +74,7 @@ def leaderboard(
         pages = build(boards(chosen), html)
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
-    typer.echo(FORMATS[style](boards(chosen)))
+    typer.echo(written(boards(chosen), style, every))
 
 
 def publish(

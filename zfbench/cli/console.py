@@ -121,6 +121,20 @@ def show_table(table: Table) -> None:
     Console(highlight=False).print(table)
 
 
+@contextmanager
+def when_stopped(kept: str) -> Iterator[None]:
+    """Return a context that, stopped by Ctrl-C, says what is kept.
+
+    Args:
+        kept: one sentence.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"Stopped. {kept}", markup=False, highlight=False, soft_wrap=True)
+        raise
+
+
 def report_error(message: str) -> None:
     """Print an error; its text may come from elsewhere, so it is never interpreted as markup."""
     console.print(Text("error: ", style="red") + Text(message), highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zfbench.base.files import read_source
-from zfbench.cli.console import activity
+from zfbench.cli.console import activity, when_stopped
 from zfbench.cli.options import (
     AllOption,
     DeviceOption,
@@ -18,7 +18,7 @@ from zfbench.cli.options import (
     TaskOption,
     UpdatesOption,
 )
-from zfbench.cli.report import print_result
+from zfbench.cli.report import note_limits, print_result
 from zfbench.cli.setup import choose_sandbox
 
 
@@ -30,29 +30,42 @@ def judge(
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Result file; default PROGRAM.result.json.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Result file; default: beside the program, named after task, program and seed."),
+    ] = None,
     everything: AllOption = False,
 ) -> None:
     """Train a program and judge it on the sealed test.
+
+    A result that is there already is never replaced.
 
     Example: zfbench judge my_program.py --task zfish-tiny/driven
 
     `zfbench contract` prints what a program must define.
     """
+    from zfbench.base.files import refuse_existing
     from zfbench.records.limits import Limits
+    from zfbench.records.reading import run_name
     from zfbench.records.result import MethodRecord
     from zfbench.runs.judge import judge_program
     from zfbench.runs.tasks import find_task
 
     source = read_source(program)
-    with choose_sandbox(sandbox, device) as box, activity(f"{program.name} on {task}") as bar:
+    method = MethodRecord(name=program.stem, kind="program")
+    target = out or program.parent / f"{run_name(task, method, None, seed)}.json"
+    refuse_existing(target)  # before minutes of training
+    limits = Limits(updates=updates, seconds=seconds)
+    with (
+        when_stopped("Nothing was written."),
+        choose_sandbox(sandbox, device) as box,
+        activity(f"{program.name} on {task}") as bar,
+    ):
         bar.stage("data")
-        method = MethodRecord(name=program.stem, kind="program")
-        limits = Limits(updates=updates, seconds=seconds)
         result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
-    target = out or program.with_suffix(".result.json")
-    result.write(target)
+    result.write(target, overwrite=False)
     print_result(result, everything=everything)
+    note_limits(limits)
     typer.echo(f"\nWritten to {target}")
     if result.status != "ok":
         raise typer.Exit(1)

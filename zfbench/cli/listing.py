@@ -30,8 +30,9 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
             typer.echo(f"  {name}")
     typer.echo(
         "\nThe name of a zfish task may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, which "
-        "holds out another condition, and in @anonymous, which replaces all names by neutral ones, so that no method "
-        "can recognise the published system."
+        "holds out another condition, in @anonymous, which replaces all names by neutral ones, so that no method "
+        "can recognise the published system, and in @plain_mae, in which searches climb the mean absolute error over "
+        "neurons instead of the group-balanced relative error."
     )
 
 

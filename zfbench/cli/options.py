@@ -54,15 +54,6 @@ UnsafeOption = Annotated[
         "sandbox that does not confine them.",
     ),
 ]
-FastPathOption = Annotated[
-    bool,
-    typer.Option(
-        "--fast-path/--no-fast-path",
-        help="Screen candidates through one program that is compiled once and reads them as data; only for proposers "
-        "that have such an interpreter (grammar). Scores are equal up to rounding; finals and judge train the programs "
-        "themselves.",
-    ),
-]
 AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, and not only the six that sum up.")]
 TierOption = Annotated[
     str, typer.Option("--tier", help="`tiny` (12 s of training data for each condition) or `standard` (80 s).")

@@ -10,17 +10,21 @@ import typer
 from zfbench.cli.console import fail, show_table
 
 if TYPE_CHECKING:
+    from zfbench.records.limits import Limits
     from zfbench.records.result import Result
     from zfbench.search.outcome import SearchOutcome
 
 
-def report_search(outcome: SearchOutcome, result: Result | None, folder: Path, everything: bool = False) -> None:
+def report_search(
+    outcome: SearchOutcome, result: Result | None, folder: Path, limits: Limits, everything: bool = False
+) -> None:
     """Print how a search ended, and the scores of its best program.
 
     Args:
         outcome: outcome of the search.
         result: result of its best program; None if no program worked.
         folder: folder of the run.
+        limits: limits of the training of what was judged.
         everything: print all scores and not only six.
     """
     from zfbench.records.result import NOTHING_FOUND
@@ -35,7 +39,20 @@ def report_search(outcome: SearchOutcome, result: Result | None, folder: Path, e
         full = row["status"] if row["full_loss"] is None else f"{row['full_loss']:.4f}"
         typer.echo(f"  finalist {row['program'][:12]}: screened {row['screened_loss']:.4f}, at full length {full}")
     print_result(result, everything=everything)
+    note_limits(limits)
     typer.echo(f"\nWritten to {folder / RESULT}")
+
+
+def note_limits(limits: Limits) -> None:
+    """Print that a result is not comparable with the published ones, if its limits differ from theirs."""
+    from zfbench.records.limits import Limits
+
+    usual = Limits()
+    if (limits.updates, limits.seconds) != (usual.updates, usual.seconds):
+        typer.echo(
+            f"  note: trained within {limits.updates} updates and {limits.seconds:g} s, but published results within "
+            f"{usual.updates} and {usual.seconds:g} s; tables show it apart from them."
+        )
 
 
 def print_result(result: Result, whole: bool = False, everything: bool = False) -> None:

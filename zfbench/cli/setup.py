@@ -78,7 +78,7 @@ def read_ideas(hints: list[str]) -> tuple[str, ...]:
             ideas.append(hint)
             continue
         try:
-            lines = Path(hint[1:]).read_text(encoding="utf-8-sig").splitlines()
+            lines = Path(hint[1:]).read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ZfbenchError(f"Cannot read the hints in {hint[1:]}: {error}; check the path.") from error
         ideas.extend(line.strip() for line in lines if line.strip())

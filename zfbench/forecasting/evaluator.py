@@ -8,38 +8,34 @@ does, it is ended when its time is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.feedback import feedback
 from zfbench.forecasting.fit import FittedProgram, fit_program
-from zfbench.forecasting.interpreter import InterpreterPool
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.task import Task
+from zfbench.forecasting.validation import validation_score
 from zfbench.protocols.models import Simulator
-from zfbench.protocols.proposer import Interpretable
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
 from zfbench.records.clamp import Clamp
 from zfbench.records.evaluation import Evaluation
-from zfbench.records.hints import BLAMED
+from zfbench.records.hints import BLAMED, SHARES
 from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.recordings import BALANCED, PLAIN, TaskSpec
 from zfbench.records.spend import Spend
-from zfbench.sandbox.choose import SandboxUser, open_sandbox
-from zfbench.scoring.forecast import score_forecast
+from zfbench.sandbox.choose import SandboxUser
+from zfbench.scoring.forecast import ForecastScore
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
+from zfbench.scoring.objective import selection_loss
 
 PRINTED = 1_000  # characters of a program's output that become feedback
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
-Fit = Callable[[Program, int, float], FittedProgram]  # with that seed, until that moment
 
 
 class ProgramEvaluator(SandboxUser, Evaluator):
@@ -57,13 +53,12 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
 
-    def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
+    def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status.
 
         Args:
             program: to evaluate.
             seed: of its training.
-            fit: how to train it otherwise than from its source.
         """
         if self._sandbox is not None:
             self._sandbox.start()  # at no candidate's expense
@@ -71,7 +66,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with (fit or self._fit)(program, seed, began + time_limit(self._limits)) as fitted:
+            with self._fit(program, seed, began + time_limit(self._limits)) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -102,60 +97,38 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         spend: Spend,
     ) -> Evaluation:
         spec, target = self._task.spec, self._task.validation.target
-        inputs = self._task.validation.inputs
-        last_value = np.broadcast_to(inputs.context[:, -1:], prediction.shape)
-        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.groups)
-        mae, skill = score.mae, score.skill.overall
-        assert mae.overall is not None  # windows, steps and neurons are never empty
-        metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
+        score = validation_score(self._task, prediction)
+        mae = score.mae
+        metrics = {"mae": selection_loss(PLAIN, score), "balanced_error": selection_loss(BALANCED, score)}
+        metrics |= {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
         metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
         metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}
-        optional = {"skill_last_value": skill, "standardised_mse": standardised_mse(prediction, target, self._sd)}
+        metrics |= {f"{SHARES}{name}": value for name, value in _shares(blame, score, spec).items()}
+        optional = {
+            "skill_last_value": score.skill.overall,
+            "standardised_mse": standardised_mse(prediction, target, self._sd),
+        }
         metrics |= {name: value for name, value in optional.items() if value is not None}
         return Evaluation(
             Status.OK,
-            loss=mae.overall,
+            loss=selection_loss(spec.objective, score),
             log_likelihood=laplace_log_likelihood(prediction, target, self._sd),
             metrics=metrics,
-            feedback=feedback(mae, skill, blame, prediction, target, spec.neurons, report) + _quoted(printed),
+            feedback=feedback(score, spec.objective, blame, prediction, target, spec.neurons, report)
+            + _quoted(printed),
             spend=spend,
         )
-
-    @contextmanager
-    def through(self, proposer: Interpretable) -> Iterator[InterpretedEvaluator]:
-        """An evaluator that trains programs through their proposer's interpreter, in a pool of processes of its own."""
-        sandbox = self._sandbox or open_sandbox()
-        with InterpreterPool(self._task.spec, self._task.train, self._limits, sandbox) as pool:
-            yield InterpretedEvaluator(self, proposer, pool)
 
     def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
         spec, train = self._task.spec, self._task.train
         return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
 
 
-class InterpretedEvaluator:
-    """Scores programs by an evaluator, but trains them through their interpreter where they have one.
-
-    Args:
-        evaluator: scores, and trains what has no interpreter.
-        proposer: who wrote the programs.
-        pool: of processes that have compiled an interpreter, on this machine.
-    """
-
-    def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
-        self._evaluator, self._proposer, self._pool = evaluator, proposer, pool
-
-    def __getstate__(self) -> NoReturn:
-        raise ZfbenchError(
-            "What the fast path has compiled cannot be sent to other machines; leave out --fast-path or --executor ray."
-        )
-
-    def __call__(self, program: Program, seed: int) -> Evaluation:
-        """See `ProgramEvaluator`."""
-        found = self._proposer.interpret(program)
-        if found is None:
-            return self._evaluator(program, seed)
-        return self._evaluator(program, seed, lambda _, seed, deadline: self._pool.fit(found, seed, deadline))
+def _shares(blame: dict[str, float], score: ForecastScore, spec: TaskSpec) -> dict[str, float]:
+    """What of the loss is each group's own, up to a common factor: relative errors where the loss is of these."""
+    if spec.objective == PLAIN:
+        return {group: error * spec.groups.count(group) for group, error in blame.items()}
+    return {group: error / scale for group, error in blame.items() if (scale := score.control.per_group[group])}
 
 
 def _spend(began: float, updates: int) -> Spend:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from zfbench.base.machine import library_versions
+from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
 from zfbench.protocols.models import Forecaster, Metered, Simulator
 from zfbench.protocols.sandbox import Sandbox
@@ -28,6 +29,7 @@ def _silent(_: str) -> None:
     """Ignore the progress."""
 
 
+@fixed()
 def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, progress: Progress = _silent) -> Result:
     """Fit and judge a registered baseline, or a control of the task.
 
@@ -57,6 +59,7 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     )
 
 
+@fixed()
 def judge_model(
     model: Forecaster | Simulator, method: MethodRecord, loaded: LoadedTask, seed: int, limits: Limits
 ) -> Result:
@@ -79,6 +82,7 @@ def judge_model(
     return _judge(model, _Run(method, seed, limits), loaded, _silent)
 
 
+@fixed()
 def judge_program(
     source: str,
     method: MethodRecord,
@@ -166,7 +170,11 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
-        scores = judge.score(model, progress)
+        try:
+            scores = judge.score(model, progress, run.seed)
+        except CandidateError as error:
+            run = _spent(_with_program(run, model, None), model, fitted - began, time.monotonic() - fitted)
+            return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
         scores.add(judge.selection_score, loss)
         run = _with_program(run, model, scores.metrics.get(judge.selection_score))
         scored = time.monotonic()

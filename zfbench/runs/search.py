@@ -8,7 +8,7 @@ A run's folder holds `log.jsonl` and `finals.jsonl` (the event logs, from which 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,11 @@ from zfbench.protocols.discoverer import DiscovererFactory, Fitting, Generationa
 from zfbench.protocols.executor import Evaluate, ExecutorFactory
 from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.sandbox import Sandbox
-from zfbench.protocols.task import fast_path
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
-from zfbench.runs.methods import make_discoverer, make_proposer, seed_program
+from zfbench.runs.methods import check_names, make_discoverer, make_proposer, seed_program
 from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
@@ -32,9 +31,11 @@ from zfbench.sandbox.choose import check_trust, open_sandbox
 from zfbench.search import finals, population
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog
+from zfbench.search.header import check_budget
 from zfbench.search.history import OnEvent
 from zfbench.search.loop import run_search
 from zfbench.search.outcome import SearchOutcome
+from zfbench.search.replicates import FINALS as FINALS_REPLICATE
 
 
 def search(
@@ -77,20 +78,21 @@ def search(
             f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
         )
     check_seed(plan.seed)
+    check_names(plan, discoverer, proposer)  # before the data are loaded
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets
     searcher, writer = make_discoverer(plan, task, discoverer), make_proposer(plan, task.spec, proposer)
     with ExitStack() as held:
         box = held.enter_context(opened(sandbox))
-        check_trust(box, plan.proposer, writer.trusted, allow_unsafe)  # before a file is made
+        # Before a file is made:
+        check_trust(box, plan.proposer, writer.trusted, allow_unsafe)
+        check_budget(budget, writer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
         if isinstance(searcher, Fitting) and searcher.wants_fitted:
             evaluate = evaluator.with_fitted()
-        if plan.fast_path:
-            evaluate = held.enter_context(fast_path(evaluator, writer, plan.proposer))
         outcome = run_search(
             searcher,
             writer,
@@ -121,7 +123,18 @@ def search(
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
         generations = tuple(searcher.generations) if isinstance(searcher, Generational) else ()
-        return outcome, judge_winner(plan, loaded, outcome, folder, progress, box, final, writer, generations)
+        return outcome, judge_winner(
+            plan,
+            loaded,
+            outcome,
+            folder,
+            log,
+            progress=progress,
+            sandbox=box,
+            final=final,
+            proposer=writer,
+            generations=generations,
+        )
 
 
 def _identity(proposer: Proposer) -> dict[str, Any]:
@@ -140,7 +153,7 @@ def _run_finals(
     executor: ExecutorFactory | None,
     sandbox: Sandbox,
 ) -> SearchOutcome:
-    """Train the best programs at full length with fresh seeds; logged and resumed like the search."""
+    """Train the best programs at full length with a seed that no search uses; logged and resumed like the search."""
     assert budget.evaluations is not None
     task = loaded.task
     finalists = finals.FinalistReplay(outcome.top(budget.evaluations))
@@ -153,7 +166,8 @@ def _run_finals(
             seed_program=seed_program(task),
             budget=budget,
             log=log,
-            seed=finals.fresh_seed(plan.seed),
+            seed=plan.seed,
+            replicate=FINALS_REPLICATE,
             bound=bound(plan.limits),
             workers=workers,
             executor=executor,

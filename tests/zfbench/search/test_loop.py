@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 from loop_cases import DISCOVERERS, SEED_PROGRAM, Distance, Generations, Numbers, search
 
-from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, PluginError, ZfbenchError
 from zfbench.discoverers.random_search import RandomSearch
 from zfbench.records.evaluation import Evaluation, Proposal, Request
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_log
-from zfbench.search.loop import evaluation_seed, proposal_rng
+from zfbench.search.loop import proposal_rng
+from zfbench.search.replicates import FINALS, SCREENING, training_seed
 
 
 def test_equal_seeds_give_equal_searches_to_the_byte(tmp_path):
@@ -77,6 +78,39 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
     assert read_log(tmp_path / "log").events[0].body["reevaluate"] is True
     with pytest.raises(ZfbenchError, match="reevaluate"):
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
+
+
+@pytest.mark.parametrize("replicate", [SCREENING, FINALS])
+def test_every_program_of_every_search_is_trained_with_the_seed_of_the_replicate(tmp_path, replicate):
+    used = set()
+
+    def evaluate(program, seed):
+        used.add(seed)
+        return Distance()(program, seed)
+
+    for seed in (5, 6):
+        search(tmp_path / str(seed), evaluate=evaluate, seed=seed, replicate=replicate)
+        assert read_log(tmp_path / str(seed)).events[0].body["replicate"] == replicate
+    assert used == {training_seed("toy", replicate)}
+
+
+def test_search_with_another_replicate_is_another_search(tmp_path):
+    search(tmp_path / "log")
+    with pytest.raises(ZfbenchError, match="replicate = 0, not 1"):
+        search(tmp_path / "log", replicate=FINALS)
+
+
+def test_evaluations_that_are_repeated_on_purpose_share_no_seed_also_between_runs(tmp_path):
+    used = []
+
+    def evaluate(program, seed):
+        used.append(seed)
+        return Distance()(program, seed)
+
+    for seed in (5, 6):
+        options = {"evaluate": evaluate, "seed": seed, "reevaluate": True}
+        search(tmp_path / str(seed), proposer=Numbers(spread=1), **options)
+    assert len(set(used)) == len(used) == 24
 
 
 @pytest.mark.parametrize(("seven", "reason", "told"), [(False, "budget", 30), (True, "stalled", 9)])
@@ -252,7 +286,7 @@ def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
     with EventLog(tmp_path / "old") as log:
         for event in read_log(tmp_path / "new").events:
             log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
-    sentence = r"event log of format 1, .* writes 2: resume the search with the version that began it"
+    sentence = r"event log of format 1, .* writes 3: resume the search with the version that began it"
     with pytest.raises(ZfbenchError, match=sentence):
         search(tmp_path / "old")
 
@@ -287,23 +321,57 @@ def test_budget_below_one_candidate_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("request_made", "message"),
     [
-        (Request(1, "mutate"), "numbered a request 1, expected 0"),
-        (Request(0, "mutate", ("x",)), "never evaluated"),
+        (Request(1, "mutate"), "Broken numbered a request 1, expected 0"),
+        (Request(0, "mutate", ("x",)), "Broken: request 0 names parents that were never evaluated"),
+        (Request(0, "seed", hints="blame"), "Broken: the hints of request 0 are 'blame'; give a tuple of texts"),
+        (7, "Broken returned int from ask; return a Request, or None"),
     ],
 )
-def test_discoverer_that_breaks_its_contract_is_stopped(tmp_path, request_made, message):
+def test_a_request_against_the_interface_names_the_discoverer_and_is_not_logged(tmp_path, request_made, message):
     class Broken(RandomSearch):
         def ask(self):
             return request_made
 
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(PluginError, match=message):
         search(tmp_path / "log", Broken(0, SEED_PROGRAM))
+    assert [event.kind for event in read_log(tmp_path / "log").events] == ["run"]
+
+
+def test_what_a_discoverer_raises_names_it_and_the_place(tmp_path):
+    class Broken(RandomSearch):
+        def tell(self, request, program, evaluation):
+            raise KeyError(request.id)
+
+    with pytest.raises(PluginError, match=r"Broken failed in tell \(KeyError: 0, test_loop.py line \d+\)"):
+        search(tmp_path / "log", Broken(0, SEED_PROGRAM))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("x = 1", "Broken returned str from propose; return a Proposal"),
+        (Proposal(7, "seven"), "Broken: the source of its proposal is int; give a text"),
+        (Proposal("7", "seven", spend=3), "Broken: the spend of its proposal is int; give a Spend"),
+        (ZeroDivisionError("by zero"), r"Broken failed in propose \(ZeroDivisionError: by zero, test_loop.py line"),
+    ],
+    ids=["no proposal", "no text", "no spend", "exception"],
+)
+def test_an_answer_against_the_interface_names_the_proposer_and_is_not_logged(tmp_path, answer, message):
+    class Broken(Numbers):
+        def propose(self, request, context, rng):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    with pytest.raises(PluginError, match=message):
+        search(tmp_path / "log", proposer=Broken())
+    assert "proposal" in [event.kind for event in read_log(tmp_path / "log").events][:3]  # of the seed program alone
+    assert read_log(tmp_path / "log").events[-1].kind == "ask"
 
 
 def test_every_request_has_randomness_of_its_own():
     draws = {float(proposal_rng(s, k).random()) for s in range(3) for k in range(50)}
-    seeds = {evaluation_seed(s, k) for s in range(3) for k in range(50)}
-    assert len(draws) == len(seeds) == 150
+    assert len(draws) == 150
     assert float(proposal_rng(1, 7).random()) == float(proposal_rng(1, 7).random())
 
 
