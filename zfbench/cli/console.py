@@ -37,8 +37,8 @@ class Bar:
         self._progress = progress
         self._task: TaskID = progress.add_task(name, total=None, stage="")
 
-    def _show(self, stage: str, **lengths: float | None) -> None:
-        self._progress.update(self._task, stage=stage, **lengths)
+    def _show(self, stage: str, done: float | None = None, total: float | None = None) -> None:
+        self._progress.update(self._task, stage=stage, completed=done, total=total)
 
     def stage(self, name: str) -> None:
         """Show the present stage of the job."""
@@ -52,11 +52,11 @@ class Bar:
             total: amount at the end.
             name: name of the present stage.
         """
-        self._show(name, completed=done, total=total)
+        self._show(name, done, total)
 
     def finish(self, note: str) -> None:
         """Fill the bar, and show a note."""
-        self._show(note, completed=1, total=1)
+        self._show(note, 1, 1)
 
     def search_events(self, budget: Budget) -> Callable[[Event], None]:
         """Return a listener to the events of a search, which shows its best loss, failures and spend.
@@ -73,7 +73,7 @@ class Bar:
             best = "none works yet" if progress.best is None else f"best {progress.best:.4f}"
             silent = f", {progress.unanswered} unanswered" if progress.unanswered else ""
             stage = f"{best}, {progress.failed} failed{silent} · {_spent(progress.spend, budget)}"
-            self._show(stage, completed=done, total=total)
+            self._show(stage, done, total)
 
         return listen
 
@@ -85,7 +85,7 @@ class LineBar(Bar):
         self._name = name
         self._last = ""
 
-    def _show(self, stage: str, **_: float | None) -> None:
+    def _show(self, stage: str, done: float | None = None, total: float | None = None) -> None:  # noqa: ARG002
         if stage and stage != self._last:
             self._last = stage
             console.print(f"{self._name}: {stage}", markup=False, highlight=False, soft_wrap=True)
