@@ -18,6 +18,7 @@ def validate(results: ResultsArgument = None) -> None:
     Example: zfbench validate leaderboard/results
     """
     from zfbench.base.errors import DamagedFileError
+    from zfbench.leaderboard.shipped import results_folder
     from zfbench.records.reading import load, refuse_duplicates, result_files
 
     read, faults = {}, []
@@ -46,14 +47,8 @@ def leaderboard(
     track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
-    readme: Annotated[
-        Path | None, typer.Option(help="Write the table between the leaderboard comments of this file.")
-    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show all columns in tables; CSV, JSON and the page always hold all.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option(help="With --readme: change nothing, and fail if the table is out of date.")
     ] = False,
 ) -> None:
     """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
@@ -66,7 +61,6 @@ def leaderboard(
     from zfbench.base.errors import UnknownNameError, ZfbenchError
     from zfbench.leaderboard.apart import differences
     from zfbench.leaderboard.board import boards, select
-    from zfbench.leaderboard.readme import update
     from zfbench.leaderboard.shipped import results_folders
     from zfbench.leaderboard.tables import FORMATS, written
     from zfbench.records.reading import load_folders
@@ -80,10 +74,6 @@ def leaderboard(
         known = sorted({r.task.name for r in everything})
         places = " and ".join(map(str, folders))
         raise ZfbenchError(f"No result in {places} is of that task and track; there are {', '.join(known)}.")
-    if readme is not None:
-        changed = update(readme, boards(chosen), check)
-        typer.echo(f"{readme} {'now holds the table' if changed else 'is up to date'}")
-        return
     if html is not None:
         from zfbench.leaderboard.site.build import build
 
@@ -94,6 +84,26 @@ def leaderboard(
     typer.echo(written(found, style, every))
     for sentence in differences(found):
         typer.echo(sentence, err=True)
+
+
+def publish(
+    root: Annotated[Path, typer.Argument(help="Folder of the repository.", metavar="[ROOT]")] = Path(),
+    check: Annotated[bool, typer.Option(help="Change nothing, and fail if something is out of date.")] = False,
+) -> None:
+    """Write what the repository derives from its published results: tables in documents, the picture of the finding.
+
+    Example: zfbench publish
+    """
+    from zfbench.leaderboard.board import boards
+    from zfbench.leaderboard.publish import publish as write
+    from zfbench.leaderboard.shipped import results_folder
+    from zfbench.records.reading import load_folder
+
+    changed = write(root, boards(load_folder(results_folder(None))), check)
+    for path in changed:
+        typer.echo(f"wrote {path}")
+    if not changed:
+        typer.echo("Everything is up to date.")
 
 
 @claims_app.command("check")
@@ -117,6 +127,7 @@ def check_claims(
     from zfbench.leaderboard.claims_report import as_text
     from zfbench.leaderboard.shipped import CLAIMS, results_folder
     from zfbench.leaderboard.verdicts import check
+    from zfbench.records.reading import load_folder
 
     known = {claim.id: claim for claim in read_claims(folder or CLAIMS)}
     for name in only or ():
