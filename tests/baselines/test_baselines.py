@@ -61,6 +61,11 @@ def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
         np.testing.assert_array_equal(model.forecast(inputs.context[:3], inputs.drive[:3]), forecast)
         # a forecast of one window does not depend on the windows beside it
         np.testing.assert_allclose(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1], atol=1e-4)
+        if isinstance(model, ProgramModel):  # exactly, in whatever order
+            order = [2, 0, 1]
+            mixed = model.forecast(inputs.context[order], inputs.drive[order])
+            np.testing.assert_array_equal(mixed, forecast[order])
+            np.testing.assert_array_equal(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1])
         if isinstance(model, Simulator):
             np.testing.assert_allclose(model.rollout(inputs.context[:3], inputs.drive[:3]), forecast, atol=1e-6)
         # the future drive changes the forecast exactly where the method says that it is given it
