@@ -27,7 +27,6 @@ from zfbench.scoring.readings import (
 )
 
 COUNTED = {"common": "what all step sizes show alike", "free": "a free run"}  # readings beside the median
-DIRECT_SIZES = 3  # step sizes for a forecaster of whole windows, whose every answer is a whole horizon
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,6 @@ class Readings:
         common: [S, N, N], as `lagged`: what all step sizes show alike.
         coarse: [S, N, N], what the coarsest step sizes show alike.
         free: [S', N, N], of a free run, at the states between events.
-        remembers: whether more of the context than its last entry matters.
     """
 
     last: NDArray[np.float64]
@@ -48,7 +46,6 @@ class Readings:
     common: NDArray[np.float64]
     coarse: NDArray[np.float64]
     free: NDArray[np.float64]
-    remembers: bool
 
 
 def read(
@@ -73,13 +70,13 @@ def read(
     free = free_running_map(median_reading(responses)[~states.event])
     if not _remembers(model, context, drive):
         last = median_reading(first)
-        return Readings(last, last, common_reading(first), common_reading(first[-COARSE:]), free, remembers=False)
+        return Readings(last, last, common_reading(first), common_reading(first[-COARSE:]), free)
     one_step = drive[:, : context.shape[1] + 1]
     few = sizes[::2]  # each costs a warm-up for every kick
     lagged = np.stack([kick(model.rollout, context, one_step, h, depth=KICK_STEPS)[:, 0] for h in few])
     _refuse_forbidden(lagged, forbidden)
     common, coarse = common_reading(lagged), common_reading(lagged[-COARSE:])
-    return Readings(median_reading(first), median_reading(lagged), common, coarse, free, remembers=True)
+    return Readings(median_reading(first), median_reading(lagged), common, coarse, free)
 
 
 def judge_wiring(
@@ -103,7 +100,8 @@ def judge_wiring(
     """
     states, sizes = whole.cut(context, KICK_STEPS), draw_step_sizes(rng)
     nothing = np.zeros_like(sealed.allowed)
-    mine = read(model, states, states.drive, sizes, ~sealed.allowed if sealed.spec.masked else nothing)
+    forbidden = nothing if sealed.spec.mask is None else ~sealed.spec.mask
+    mine = read(model, states, states.drive, sizes, forbidden)
     truth = read(sealed.truth, states, states.full_drive, sizes, nothing)
     _add_connectivity(mine.lagged, truth.last, sealed, scores)
     scores.add("connectivity/eigenvalue_distance", eigenvalue_distance(mine.last, truth.last))
@@ -123,7 +121,7 @@ def judge_direct_wiring(
     model: Forecaster, sealed: SealedTest, whole: ProbeStates, rng: np.random.Generator, scores: Scores
 ) -> Headline | None:
     """Score the derivative of the first step of a forecaster of whole windows, asked about one state at a time."""
-    sizes = draw_step_sizes(rng)[:DIRECT_SIZES]
+    sizes = draw_step_sizes(rng)[::2]  # fewer, since every answer is a whole horizon
     windows = list(zip(whole.context, whole.drive, strict=True))
     responses = [[kick(model.forecast, c[None], x[None], h)[0, 0] for c, x in windows] for h in sizes]
     J = median_reading(np.array(responses))
@@ -144,7 +142,7 @@ def judge_edges(ranking: NDArray[np.floating], sealed: SealedTest, scores: Score
 def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Scores) -> WiringScore | None:
     """Add the scores of detection between groups, among all candidates and among those of the mask."""
     groups, wiring = sealed.spec.groups, sealed.wiring
-    score = score_wiring(jacobians, wiring, groups, sealed.allowed if sealed.spec.masked else None)
+    score = score_wiring(jacobians, wiring, groups, sealed.spec.mask)
     if score is not None:
         _add_detection(scores, "connectivity/cross", score.detection)
         scores.add("connectivity/cross/balanced_sign_accuracy", score.balanced_sign_accuracy)
@@ -157,7 +155,7 @@ def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Score
 
 def _relative(mine: NDArray[np.float64], truth: NDArray[np.float64], sealed: SealedTest, control: float) -> float:
     """The wiring score of a reading, relative to that of the same reading of the true model where that is positive."""
-    candidates = cross_group(sealed.spec.groups, sealed.allowed if sealed.spec.masked else None)
+    candidates = cross_group(sealed.spec.groups, sealed.spec.mask)
     value, best = (wiring_value(jacobians, sealed.wiring, candidates, control) for jacobians in (mine, truth))
     return min(value / best, 1.0) if best > 0 else value
 

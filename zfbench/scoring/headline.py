@@ -107,7 +107,7 @@ def cross_group(
 
 @dataclass(frozen=True)
 class WiringScore:
-    """How well a signed ranking of pairs recovers the wiring between groups.
+    """The quality of a signed ranking of pairs as a description of the wiring between groups.
 
     Attributes:
         headline: (lift above the control + 2 balanced sign accuracy - 1) / 2, between -1 and 1.
@@ -207,8 +207,12 @@ def balanced_sign_accuracy(
 ) -> float:
     """Return the mean of the shares of excitatory and of inhibitory edges whose weight has the right sign.
 
-    A weight of zero counts as half right. Where all edges have one sign, it is the share of that sign. At least one
-    edge is needed.
+    A weight of zero counts as half right. Where all edges have one sign, it is the share of that sign.
+
+    Args:
+        weight: [N, N], signed strengths.
+        signs: [N, N] of -1, 0, 1, the true signs.
+        edges: bool [N, N], the true edges that count; at least one.
     """
     right = np.where(weight == 0, 0.5, np.sign(weight) == np.sign(signs))
     shares = [right[edges & (np.sign(signs) == sign)] for sign in (1, -1)]

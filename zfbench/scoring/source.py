@@ -1,4 +1,4 @@
-"""How much of a circuit's published numbers stands in the text of a program.
+"""The share of a circuit's published numbers that stands in the text of a program.
 
 Whoever knows the tables can write them down and be perfect without any data; so can a language model that was trained
 on them. Learned constants are not in a program's text, so numbers there that agree with the tables have come from the
