@@ -1,6 +1,6 @@
 """A blind random walk: the control for what a search owes to scores of any kind.
 
-Its requests carry the hint `blind`: a proposer that heeds it (`genotypes` does) draws its changes without blame and
+Its requests carry the hint `blind`: a proposer that heeds it (`grammar` does) draws its changes without blame and
 without what it could have learnt from the history. Nothing but whether a program works has any influence.
 """
 

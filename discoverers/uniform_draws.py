@@ -1,7 +1,7 @@
 """Uniform draws of whole programs: the control for what a search owes to its seed program and to small changes.
 
 Its requests carry the hint `anew`, which asks for a program whose every part is drawn uniformly. It needs a proposer
-that heeds the hint (`genotypes` does); with another, its requests are rewrites of the seed program.
+that heeds the hint (`grammar` does); with another, its requests are rewrites of the seed program.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def test_what_would_be_refused_is_a_fault(line, fault):
 
 
 def test_what_would_be_accepted_is_none():
-    assert fault_of_command(["run", "--task", "a", "--set", "c=1", "--set", "d=2", "--no-fast-path"]) is None
+    assert fault_of_command(["run", "--task", "a", "--set", "c=1", "--set", "d=2"]) is None
     assert fault_of_command(["--help"]) is None
     assert fault_of_mention(["suite"]) is None
     assert fault_of_mention(["run", "--proposer-set"]) is None

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import read_source
 from zfbench.protocols.proposer import Context, Proposer
 from zfbench.protocols.task import Spec
 from zfbench.records.evaluation import Proposal, Request
@@ -40,7 +41,7 @@ class FiniteProposer(Proposer):
     def __init__(self, spec: Spec, programs: str | Sequence[str] = (), in_turn: int = 0) -> None:
         paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
         given: Sequence[str] = () if paths else spec.candidates
-        self._sources = [(path.name, _read(path)) for path in paths]
+        self._sources = [(path.name, read_source(path)) for path in paths]
         self._sources += [(f"candidate {k}", source) for k, source in enumerate(given)]
         if not self._sources:
             raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")
@@ -62,10 +63,3 @@ class FiniteProposer(Proposer):
         drawn = (request.id - 1) % size if 1 <= request.id <= self._in_turn else rng.integers(size)
         name, source = self._sources[drawn]
         return Proposal(source, name)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ZfbenchError(f"Cannot read the program {path}: {error}; check the path.") from error

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 
 from zfbench.base import plugins
+from zfbench.baselines.lagged_correlation import LaggedCorrelation
+from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.linear import Linear
+from zfbench.baselines.no_effect import NoEffect
+from zfbench.baselines.no_lateral import NoLateral
+from zfbench.baselines.oracle import Oracle
+from zfbench.baselines.own_decay import OwnDecay, decay_of
 from zfbench.forecasting.baseline import missing_packages, suits
-from zfbench.forecasting.model import ProgramModel
-from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.tasks import find_task, load_task
+from zfbench.testing import check_forecaster
 
 BRIEF = Limits(updates=20, seconds=120)
 
@@ -31,51 +36,32 @@ def fitted(name, task, seed=0):
 
 
 @pytest.mark.parametrize("name", registered())
-def test_every_baseline_keeps_its_contract(name, driven, masked, tmp_path):
+def test_every_baseline_keeps_its_interface(name, data_cache):
     factory = plugins.load("baseline", name)
-    task = masked if "mask" in factory.needs else driven
-    model = fitted(name, task)
+    for package in missing_packages(factory):
+        pytest.skip(f"{package} is not installed")
+    check_forecaster(factory, "zfish-tiny/masked" if "mask" in factory.needs else "zfish-tiny/driven")
+
+
+@pytest.mark.parametrize("name", ["driven_gru", "masked_mlp"])
+def test_rows_of_a_program_are_independent_to_the_last_bit(name, driven):
+    model, inputs, order = fitted(name, driven), driven.validation.inputs, [2, 0, 1]
     try:
-        assert suits(factory, task.spec)
-        assert factory.kind == model.kind
-        assert model.kind in ("control", "baseline", "program")
-        if not isinstance(model, Forecaster):
-            assert isinstance(model, EdgeRanking)
-            edges = model.edges()
-            assert edges.shape == (len(task.spec.neurons),) * 2
-            assert edges.dtype == bool
-            return
-        inputs = task.validation.inputs
         forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
-        assert forecast.shape == task.validation.target[:3].shape
-        assert forecast.dtype == np.float32
-        assert np.isfinite(forecast).all()
-        np.testing.assert_array_equal(model.forecast(inputs.context[:3], inputs.drive[:3]), forecast)
-        # a forecast of one window does not depend on the windows beside it
-        np.testing.assert_allclose(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1], atol=1e-4)
-        if isinstance(model, Simulator):
-            np.testing.assert_allclose(model.rollout(inputs.context[:3], inputs.drive[:3]), forecast, atol=1e-6)
-        # the future drive changes the forecast exactly where the method says that it is given it
-        other, C = inputs.drive[:3].copy(), inputs.context.shape[1]
-        other[:, C + 1 :] = other[::-1, C + 1 :]
-        changed = not np.array_equal(model.forecast(inputs.context[:3], other), forecast)
-        assert changed == (factory.uses_drive and len(task.spec.drive) > 0)
-        if isinstance(model, Direct):
-            assert model.report.updates == BRIEF.updates
-        if isinstance(model, Probabilistic):
-            median = np.median(model.sample(inputs.context[:3], inputs.drive[:3]), axis=0)
-            np.testing.assert_array_equal(median, forecast)
+        permuted = model.forecast(inputs.context[order], inputs.drive[order])
+        np.testing.assert_array_equal(permuted, forecast[order])
+        np.testing.assert_array_equal(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1])
     finally:
-        if isinstance(model, ProgramModel):
-            model.close()
+        model.close()
 
 
-def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):
+def test_tasks_suit_what_needs_nothing_that_they_lack(driven):
     autonomous = load_task("zfish-tiny/autonomous").spec
     names = {n for n in plugins.names("baseline") if suits(plugins.load("baseline", n), autonomous)}
     assert {"mean", "nlinear-c4", "tsmixer-c256", "oracle"} <= names
     assert not names & {"stimulus", "tide_driven-c4", "tsmixer_driven-c256", "deepar_driven-c256", "masked_mlp"}
-    assert not suits(plugins.load("baseline", "masked_mlp"), driven.spec)
+    assert suits(plugins.load("baseline", "masked_mlp"), driven.spec)  # its mask is all ones there: a matched pair
+    assert not suits(plugins.load("baseline", "mask_only"), driven.spec)
 
 
 def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(loaded_driven):
@@ -92,12 +78,52 @@ def test_the_oracle_is_at_the_ceiling(loaded_driven):
     m = judge_baseline("oracle", loaded_driven, 0, BRIEF).metrics
     assert m["forecast/id/mae"] < 1e-6
     assert m["forecast/ood/mae"] < 1e-6
-    assert m["forecast/validation/mae"] < 1e-6
+    assert m["forecast/validation/balanced_error"] == pytest.approx(0.01 / 1.01, rel=1e-3)
     assert m["connectivity/wiring/lift"] > 0.999
     assert m["connectivity/wiring/sign_accuracy"] == 1
     assert m["connectivity/excitable"] == 1
     assert m["dynamics/impulse/error"] < 1e-5
     assert m["intervention/error"] < 1e-5
+
+
+@pytest.mark.parametrize("track", ["driven", "masked"])
+def test_the_headline_scores_are_one_at_the_truth_and_zero_at_their_controls(track, loaded_driven, loaded_masked):
+    loaded = loaded_driven if track == "driven" else loaded_masked
+
+    def headlines(model):
+        model.fit(loaded.task.train, loaded.task.validation, BRIEF)
+        m = loaded.judge.score(model).metrics
+        return {name.removeprefix("headline/"): v for name, v in m.items() if name.startswith("headline/")}
+
+    truth = headlines(Oracle(loaded.task, 0))
+    for name in ("generalisation", "wiring", "responses", "mean"):
+        assert truth[name] == pytest.approx(1, abs=1e-6)
+        assert truth[f"{name}_se"] == pytest.approx(0, abs=1e-6)
+    still = headlines(LastValue(loaded.task, 0))  # persistence has neither edges nor responses of others
+    assert still == dict.fromkeys(truth, 0)
+    assert headlines(NoLateral(loaded.task, 0)) == {"wiring": 0, "wiring_se": 0}
+    for control in (NoEffect, OwnDecay):
+        found = headlines(control(loaded.task, 0))
+        assert found["wiring"] == found["responses"] == 0
+        assert found["generalisation"] < 0.5
+
+
+def test_lagged_correlations_find_signs_and_few_edges(loaded_driven):
+    control = LaggedCorrelation(loaded_driven.task, 0)
+    control.fit(loaded_driven.task.train, loaded_driven.task.validation, BRIEF)
+    m = loaded_driven.judge.score(control).metrics
+    assert 0.6 < m["connectivity/cross/balanced_sign_accuracy"] < 0.95
+    assert m["connectivity/cross/lift"] < 0.3
+
+
+def test_own_decay_of_a_leaky_neuron_is_its_leak():
+    a = [1.0]
+    for _ in range(50):
+        a.append(0.9 * a[-1] + 0.02)
+    before, after = np.array(a[:-1])[:, None], np.array(a[1:])[:, None]
+    rate, constant = decay_of(before, after)
+    np.testing.assert_allclose([rate, constant], [[0.9], [0.02]])
+    assert decay_of(np.ones((5, 1)), np.ones((5, 1)))[0] == 0
 
 
 def test_the_no_effect_control_is_at_the_floor(loaded_driven):

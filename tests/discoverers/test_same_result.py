@@ -20,10 +20,9 @@ def timeless(content):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fast_path", [False, True], ids=["programs", "fast path"])
-def test_two_runs_of_one_plan_write_equal_results(tmp_path, fast_path):
+def test_two_runs_of_one_plan_write_equal_results(tmp_path):
     budget, limits = Budget(evaluations=2, updates=20), Limits(updates=20)
-    plan = Plan("zfish-tiny/masked", "puct", "grammar", budget, 0, limits, finalists=0, fast_path=fast_path)
+    plan = Plan("zfish-tiny/masked", "puct", "grammar", budget, 0, limits, finalists=0)
     files = []
     for name in ("once", "again"):
         search(plan, tmp_path / name)

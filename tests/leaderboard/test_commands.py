@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.cli.app import app
-from zfbench.leaderboard.claims import Missing, Side, check, read_claims
+from zfbench.leaderboard.claims import Side, read_claims
 from zfbench.leaderboard.commands import command, describe
 from zfbench.leaderboard.shipped import CLAIMS
+from zfbench.leaderboard.verdicts import Missing, check
 from zfbench.records.reading import run_name
 from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.runs.grid import Grid, Report
@@ -103,13 +104,12 @@ def missed_name(wanted, seed):
         finalists=default_finalists(budget) if wanted.finalists is None else wanted.finalists,
         patience=wanted.patience or PATIENCE,
         ideas=wanted.ideas or (),
-        fast_path=bool(wanted.fast_path),
     )
     return run_name(wanted.task, method, options, seed)
 
 
 EVALUATIONS = {"budget": {"evaluations": 40}}
-STRANGE = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 0, "fast_path": "never"}
+STRANGE = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 0}
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,7 @@ STRANGE = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 0, "fa
         EVALUATIONS | {"finalists": 0},
         EVALUATIONS | {"patience": 2000},
         EVALUATIONS | {"ideas": ["x"]},
-        EVALUATIONS | {"fast_path": True},
-        EVALUATIONS | {"fast_path": False},
-        EVALUATIONS | {"finalists": 0, "patience": 2000, "ideas": ["x", "y"], "fast_path": True},
+        EVALUATIONS | {"finalists": 0, "patience": 2000, "ideas": ["x", "y"]},
     ],
     ids=str,
 )
@@ -170,7 +168,7 @@ def test_searches_of_two_sides_never_meet_in_one_folder(tmp_path, measured):
         (side(**EVALUATIONS), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
         (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
         (
-            side(settings={"c": 2.0}, finalists=3, patience=100, ideas=[], fast_path=False),
+            side(settings={"c": 2.0}, finalists=3, patience=100, ideas=[]),
             (1,),
             "zfbench suite run {} --task zfish-tiny/driven --method puct --seed 1",
         ),
@@ -180,9 +178,14 @@ def test_a_suite_that_plans_the_runs_measures_them(suites, wanted, seeds, expect
     assert command(Missing(wanted, seeds), suites) == expected.format(suites / "s.toml")
 
 
-@pytest.mark.parametrize(
-    "asked", [{"settings": {"c": 3.0}}, {"patience": 7}, {"finalists": 0}, {"ideas": ["x"]}, {"fast_path": True}]
-)
+def test_one_run_of_a_method_without_chance_is_measured_whatever_seeds_a_claim_leaves_out(suites):
+    fixed = side(method="fixed", proposer=None)
+    expected = f"zfbench suite run {suites / 's.toml'} --task zfish-tiny/driven --method fixed"
+    assert command(Missing(fixed, (5, 6), untried=True), suites) == expected
+    assert command(Missing(fixed, (5, 6)), suites) == ""
+
+
+@pytest.mark.parametrize("asked", [{"settings": {"c": 3.0}}, {"patience": 7}, {"finalists": 0}, {"ideas": ["x"]}])
 def test_a_suite_whose_search_has_other_settings_or_options_does_not(suites, asked):
     assert command(Missing(side(**EVALUATIONS, **asked), (0, 1)), suites).startswith("for seed in 0 1; do zfbench run")
 
@@ -261,5 +264,5 @@ def test_a_claims_own_command_goes_before_all_others(suites):
 
 
 def test_a_side_is_described_with_all_that_it_asks_for():
-    said = side(settings={"patience": 3}, proposer_settings={"model": "m"}, patience=5, fast_path=True).describe()
-    assert said == f"puct + grammar (patience=3, model=m, patience=5, fast_path=True) on {TASK}"
+    said = side(settings={"patience": 3}, proposer_settings={"model": "m"}, patience=5).describe()
+    assert said == f"puct + grammar (patience=3, model=m, patience=5) on {TASK}"

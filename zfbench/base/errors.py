@@ -31,5 +31,9 @@ class DamagedFileError(ZfbenchError):
     """An error about a file that zfbench wrote, or should be able to read, and whose content is wrong."""
 
 
+class PluginError(ZfbenchError):
+    """An error of a plug-in, which breaks its interface or raises what its interface does not allow."""
+
+
 class DensityError(ZfbenchError):
     """An error about a density that cannot be learned from simulations, or is undefined where it is evaluated."""

@@ -16,10 +16,33 @@ KINDS = {
     "contenders": "zfbench.contenders",
 }
 
+TASK_NAMES = "zfbench.task_names"  # group of entry points that name the tasks of a family
+
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the registered names of a kind (a key of `KINDS`), sorted, without importing anything."""
     return tuple(sorted({entry.name for entry in entry_points(group=KINDS[kind])}))
+
+
+def declared_task_names(family: str) -> tuple[str, ...]:
+    """Return the names of tasks that a family's package declares, without importing it; none if it declares none.
+
+    A package declares them as entries of the group `zfbench.task_names` that lead to its family.
+    """
+    values = {entry.value for entry in entry_points(group=KINDS["task"], name=family)}
+    return tuple(entry.name for entry in entry_points(group=TASK_NAMES) if entry.value in values)
+
+
+def kinds_of(name: str) -> tuple[str, ...]:
+    """Return the kinds that something is registered as under a name, without importing anything.
+
+    Raises:
+        UnknownNameError: nothing is.
+    """
+    found = tuple(kind for kind in KINDS if name in names(kind))
+    if not found:
+        raise UnknownNameError("plug-in", name, {known for kind in KINDS for known in names(kind)})
+    return found
 
 
 def load(kind: str, name: str) -> Any:

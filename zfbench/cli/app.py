@@ -12,13 +12,13 @@ from rich.markup import escape
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
-from zfbench.cli import analyses, boards, data, judging, listing, prompts, searches, suites
-from zfbench.cli.console import console, report_error
+from zfbench.base.numerics import fix_environment
+from zfbench.cli import analyses, boards, checking, data, doctor, judging, listing, prompts, searches, suites
+from zfbench.cli.console import report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
 PLUGINS = "Of other packages"
 ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}  # a command takes any arguments
-INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 app = typer.Typer(
     name="zfbench",
@@ -39,8 +39,10 @@ app = typer.Typer(
 """,
 )
 app.command("demo", rich_help_panel=START)(suites.demo)
+app.command("doctor", rich_help_panel=START)(doctor.doctor)
 app.command("list", rich_help_panel=START)(listing.list_names)
 app.command("contract", rich_help_panel=START)(listing.contract)
+app.command("check-plugin", rich_help_panel=START)(checking.check_plugin)
 app.command("run", rich_help_panel=SEARCH)(searches.run)
 app.command("resume", rich_help_panel=SEARCH)(searches.resume)
 app.command("replay", rich_help_panel=SEARCH)(searches.replay)
@@ -51,6 +53,7 @@ app.command("show", rich_help_panel=JUDGE)(judging.show)
 app.add_typer(data.data_app, name="data", rich_help_panel=DATA)
 app.add_typer(data.testbed_app, name="testbed", rich_help_panel=DATA)
 app.command("leaderboard", rich_help_panel=BOARD)(boards.leaderboard)
+app.command("publish", rich_help_panel=BOARD)(boards.publish)
 app.command("validate", rich_help_panel=BOARD)(boards.validate)
 app.add_typer(suites.suite_app, name="suite", rich_help_panel=BOARD)
 app.add_typer(boards.claims_app, name="claims", rich_help_panel=BOARD)
@@ -138,13 +141,10 @@ def _refusal(reason: str) -> Callable[[], None]:
 
 def main() -> None:
     """Run the command line; errors that a user can act on are printed in one sentence, without a traceback."""
+    fix_environment()  # before a command imports what reads it
     add_plugins(app, list(entry_points(group="zfbench.commands")))
     try:
         app()
     except ZfbenchError as error:
         report_error(str(error))
         sys.exit(1)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            console.print("Stopped. Finished work is kept, and the same command continues from there.", markup=False)
-        raise

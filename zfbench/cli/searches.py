@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli.console import activity, console
+from zfbench.cli.console import activity, console, when_stopped
 from zfbench.cli.options import (
+    AllOption,
     BudgetOption,
     DeviceOption,
     ExecutorOption,
-    FastPathOption,
     RayAddressOption,
     RunArgument,
     SandboxOption,
@@ -27,6 +29,9 @@ from zfbench.cli.options import (
 )
 from zfbench.cli.report import report_search
 from zfbench.cli.setup import choose_executor, choose_sandbox, read_ideas, read_settings
+
+if TYPE_CHECKING:
+    from zfbench.runs.plan import Plan
 
 
 def run(
@@ -54,7 +59,6 @@ def run(
             help="Number of the best programs that are trained again at full length, to choose the one that is judged.",
         ),
     ] = None,
-    fast_path: FastPathOption = False,
     patience: Annotated[
         int,
         typer.Option(
@@ -70,6 +74,7 @@ def run(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    everything: AllOption = False,
 ) -> None:
     """Search for a program, then judge the best one found.
 
@@ -77,7 +82,6 @@ def run(
     """
     from zfbench.records.limits import Limits
     from zfbench.runs.plan import Plan
-    from zfbench.runs.search import search
     from zfbench.search.budget import Budget
 
     plan = Plan(
@@ -91,22 +95,11 @@ def run(
         proposer_settings=read_settings(proposer_setting or []),
         ideas=read_ideas(hint or []),
         finalists=finalists,
-        fast_path=fast_path,
         patience=patience,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
-    with choose_sandbox(sandbox, device) as box, activity(f"{discoverer} + {proposer} on {task}") as bar:
-        outcome, result = search(
-            plan,
-            folder,
-            workers=workers,
-            on_event=bar.search_events(plan.budgets[0]),
-            progress=bar.stage,
-            executor=choose_executor(executor, workers, ray_address),
-            sandbox=box,
-            allow_unsafe=allow_unsafe_programs,
-        )
-    report_search(outcome, result, folder)
+    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs)
+    _search_and_report(plan, folder, runs_on, everything)
 
 
 def resume(
@@ -127,21 +120,47 @@ def resume(
     Example: zfbench resume runs/zfish-tiny-masked__random_search-grammar__seed0
     """
     from zfbench.runs.plan import Plan
-    from zfbench.runs.search import search
 
     plan = Plan.read(run).elsewhere(read_settings(proposer_setting or []))
-    with choose_sandbox(sandbox, device) as box, activity(f"{plan.discoverer} + {plan.proposer} on {plan.task}") as bar:
+    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs)
+    _search_and_report(plan, run, runs_on)
+
+
+@dataclass(frozen=True)
+class _Machinery:
+    """The options of a search that say where it runs, and change no result."""
+
+    workers: int | None
+    executor: str | None
+    ray_address: str | None
+    sandbox: str | None
+    device: str
+    allow_unsafe: bool
+
+
+def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery, everything: bool = False) -> None:
+    """Run or continue a search, judge its best program, and print both."""
+    from zfbench.runs.search import search
+
+    name = f"{plan.discoverer} + {plan.proposer} on {plan.task}"
+    executor = choose_executor(runs_on.executor, runs_on.workers, runs_on.ray_address)
+    kept = f"The search is kept in {folder}; `zfbench resume {folder}` continues it."
+    with (
+        when_stopped(kept),
+        choose_sandbox(runs_on.sandbox, runs_on.device) as box,
+        activity(name) as bar,
+    ):
         outcome, result = search(
             plan,
-            run,
-            workers=workers,
+            folder,
+            workers=runs_on.workers,
             on_event=bar.search_events(plan.budgets[0]),
             progress=bar.stage,
-            executor=choose_executor(executor, workers, ray_address),
+            executor=executor,
             sandbox=box,
-            allow_unsafe=allow_unsafe_programs,
+            allow_unsafe=runs_on.allow_unsafe,
         )
-    report_search(outcome, result, run)
+    report_search(outcome, result, folder, plan.limits, everything)
 
 
 def replay(run: RunArgument) -> None:
@@ -150,8 +169,8 @@ def replay(run: RunArgument) -> None:
     No program is run.
     """
     from zfbench.records.reading import load
-    from zfbench.runs.plan import RESULT
-    from zfbench.runs.replay import check, replay_finals
+    from zfbench.runs.plan import RESULT, events
+    from zfbench.runs.replay import altered, check, replay_finals
     from zfbench.runs.replay import replay as replay_run
 
     outcome = replay_run(run)
@@ -166,7 +185,7 @@ def replay(run: RunArgument) -> None:
     if not (run / RESULT).exists():
         typer.echo(f"There is no {RESULT} to compare with; `zfbench resume {run}` makes it.")
         return
-    difference = check(outcome, load(run / RESULT), final)
+    difference = altered(run / RESULT, events(run)) or check(outcome, load(run / RESULT), final)
     if difference is not None:
         raise ZfbenchError(f"{difference} Judge the search again with `zfbench resume {run}`.")
     typer.echo(f"{RESULT} agrees.")
@@ -188,13 +207,14 @@ def serve(
 ) -> None:
     """Evaluate programs within a budget, over HTTP on this machine, for a system that owns its search loop.
 
-    Prints a URL and a token. POST /finish ends the search and judges its best program; so does Ctrl-C if the budget is
-    spent. Before that, Ctrl-C stops the server, and the same command continues.
+    Prints a URL and a token. GET /task, /contract and /seed say what is asked for; POST /evaluate evaluates; POST
+    /finish ends the search and answers with the result of its best program. Ctrl-C does so too if the budget is spent.
+    Before that, Ctrl-C stops the server, and the same command continues.
 
     Example: zfbench serve --task zfish-tiny/masked --name openevolve --budget evaluations=100
     """
     from zfbench.records.limits import Limits
-    from zfbench.runs.arena import judge_arena, open_arena
+    from zfbench.runs.arena import open_arena
     from zfbench.runs.plan import EXTERNAL, Plan
     from zfbench.search.budget import Budget
     from zfbench.search.server import Server
@@ -203,17 +223,18 @@ def serve(
     plan = Plan(task, name, EXTERNAL, Budget.parse(budget or ["evaluations=20"]), seed, limits)
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{name}__seed{seed}"
     with choose_sandbox(sandbox, device) as box, activity(f"{name} on {task}") as bar:
-        listener = bar.search_events(plan.budgets[0])
-        with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as arena:
+        listener, report = bar.search_events(plan.budgets[0]), None
+        with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as session:
+            arena, judge = session.arena, partial(session.judge, bar.stage)
             if not arena.finished:
-                with Server(arena, port) as server:
+                with Server(arena, session.task, judge, port) as server:
                     typer.echo(f"url    {server.url}\ntoken  {server.token}")
                     with suppress(KeyboardInterrupt):
                         server.serve()
-            over = arena.finished or arena.spent
-        if over:
-            report = judge_arena(plan, folder, bar.stage, box, allow_unsafe_programs)
-    if over:
-        report_search(*report, folder)
+                report = server.finished
+            if report is None and (arena.finished or arena.spent):
+                report = judge()
+    if report is not None:
+        report_search(*report, folder, plan.limits)
     else:
-        console.print("Stopped. The same command continues the search.")
+        console.print(f"Stopped. The search is kept in {folder}; the same command continues it.", markup=False)

@@ -8,33 +8,29 @@ does, it is ended when its time is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
 from zfbench.forecasting.fit import FittedProgram, fit_program
-from zfbench.forecasting.interpreter import InterpreterPool
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.task import Task
 from zfbench.forecasting.validation import validation_score
+from zfbench.protocols.executor import Evaluate
 from zfbench.protocols.models import Simulator
-from zfbench.protocols.proposer import Interpretable
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
 from zfbench.records.clamp import Clamp
-from zfbench.records.evaluation import Evaluation
+from zfbench.records.evaluation import STANDARDISED_MSE, Evaluation
 from zfbench.records.hints import BLAMED, SHARES
 from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.recordings import BALANCED, PLAIN, TaskSpec
 from zfbench.records.spend import Spend
-from zfbench.sandbox.choose import SandboxUser, open_sandbox
+from zfbench.sandbox.choose import SandboxUser
 from zfbench.scoring.forecast import ForecastScore
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
@@ -42,7 +38,6 @@ from zfbench.scoring.objective import balanced_error, selection_loss
 
 PRINTED = 1_000  # characters of a program's output that become feedback
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
-Fit = Callable[[Program, int, float], FittedProgram]  # with that seed, until that moment
 
 
 class ProgramEvaluator(SandboxUser, Evaluator):
@@ -60,13 +55,12 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
 
-    def __call__(self, program: Program, seed: int, fit: Fit | None = None) -> Evaluation:
+    def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status.
 
         Args:
             program: to evaluate.
             seed: of its training.
-            fit: how to train it otherwise than from its source.
         """
         if self._sandbox is not None:
             self._sandbox.start()  # at no candidate's expense
@@ -74,12 +68,12 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with (fit or self._fit)(program, seed, began + time_limit(self._limits)) as fitted:
+            with self._fit(program, seed, began + time_limit(self._limits)) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
                 if spec.masked:
-                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:
@@ -115,7 +109,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         metrics |= {f"{SHARES}{name}": value for name, value in _shares(blame, score, spec).items()}
         optional = {
             "skill_last_value": score.skill.overall,
-            "standardised_mse": standardised_mse(prediction, target, self._sd),
+            STANDARDISED_MSE: standardised_mse(prediction, target, self._sd),
         }
         metrics |= {name: value for name, value in optional.items() if value is not None}
         return Evaluation(
@@ -128,41 +122,17 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             spend=spend,
         )
 
-    @contextmanager
-    def through(self, proposer: Interpretable) -> Iterator[InterpretedEvaluator]:
-        """An evaluator that trains programs through their proposer's interpreter, in a pool of processes of its own."""
-        sandbox = self._sandbox or open_sandbox()
-        with InterpreterPool(self._task.spec, self._task.train, self._limits, sandbox) as pool:
-            yield InterpretedEvaluator(self, proposer, pool)
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return this evaluator for the squared error, which it measures anyway: training fits the constants.
+
+        Raises:
+            ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
+        """
+        return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
     def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
         spec, train = self._task.spec, self._task.train
         return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
-
-
-class InterpretedEvaluator:
-    """Scores programs by an evaluator, but trains them through their interpreter where they have one.
-
-    Args:
-        evaluator: scores, and trains what has no interpreter.
-        proposer: who wrote the programs.
-        pool: of processes that have compiled an interpreter, on this machine.
-    """
-
-    def __init__(self, evaluator: ProgramEvaluator, proposer: Interpretable, pool: InterpreterPool) -> None:
-        self._evaluator, self._proposer, self._pool = evaluator, proposer, pool
-
-    def __getstate__(self) -> NoReturn:
-        raise ZfbenchError(
-            "What the fast path has compiled cannot be sent to other machines; leave out --fast-path or --executor ray."
-        )
-
-    def __call__(self, program: Program, seed: int) -> Evaluation:
-        """See `ProgramEvaluator`."""
-        found = self._proposer.interpret(program)
-        if found is None:
-            return self._evaluator(program, seed)
-        return self._evaluator(program, seed, lambda _, seed, deadline: self._pool.fit(found, seed, deadline))
 
 
 def _shares(blame: dict[str, float], score: ForecastScore, spec: TaskSpec) -> dict[str, float]:

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from zfbench.base import plugins
+from zfbench.forecasting.conformance import check_fitted, check_forecast
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.forecasting.judge import Judge
 from zfbench.forecasting.model import ProgramModel
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.forecasting.task import Task
 from zfbench.forecasting.validation import validation_score
+from zfbench.protocols.conduct import conduct_of
 from zfbench.protocols.models import Baseline, Forecaster, Simulator
 from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import Candidate
 from zfbench.records.limits import Limits
 from zfbench.scoring.objective import selection_loss
 
@@ -65,18 +68,30 @@ class ForecastingFamily:
         return True if entry is None else entry.uses_drive
 
     def fit(self, task: Task, model: Any, limits: Limits) -> None:
-        """Fit a program or a baseline to the recordings."""
-        model.fit(task.train, task.validation, limits)
+        """Fit a program or a baseline to the recordings.
+
+        Raises:
+            CandidateError: a program failed.
+            PluginError: a baseline breaks its interface, or raises something.
+        """
+        with conduct_of("forecaster", model, "fit"):
+            model.fit(task.train, task.validation, limits)
+        if not isinstance(model, Candidate):  # a program's shapes and clamps are the harness's own
+            check_fitted(model, task)
 
     def selection_loss(self, task: Task, model: Any) -> float | None:
-        """The task's loss on the validation windows; None for a model without forecasts, or if one is not finite."""
-        inputs = task.validation.inputs
-        if isinstance(model, Forecaster):
-            prediction = model.forecast(inputs.context, inputs.drive)
-        elif isinstance(model, Simulator):
-            prediction = model.rollout(inputs.context, inputs.drive)
-        else:
+        """The task's loss on the validation windows; None for a model without forecasts, or if one is not finite.
+
+        Raises:
+            PluginError: the forecast of a baseline has a wrong shape, or it raises something.
+        """
+        if not isinstance(model, Forecaster | Simulator):
             return None
+        inputs = task.validation.inputs
+        method = "forecast" if isinstance(model, Forecaster) else "rollout"
+        with conduct_of("forecaster", model, method):
+            prediction = getattr(model, method)(inputs.context, inputs.drive)
+        check_forecast(model, prediction, task.validation.target.shape, method)
         if not np.isfinite(prediction).all():
             return None
         return selection_loss(task.spec.objective, validation_score(task, prediction))

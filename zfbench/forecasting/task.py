@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from zfbench.protocols.task import SearchTask
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 
+@runtime_checkable
 class Task(SearchTask, Protocol):
     """A task about recordings.
 

@@ -12,9 +12,8 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.spec import Spec
 from zfbench.records.evaluation import Exchange, Proposal, Request, Scored
-from zfbench.records.interpretation import Interpretation
 from zfbench.records.limits import Limits
-from zfbench.records.program import Program, ProgramId
+from zfbench.records.program import ProgramId
 from zfbench.records.spend import NOTHING, Spend
 
 
@@ -180,18 +179,6 @@ class Previewing(Protocol):
 
         Returns:
             The prompts and their possible cost.
-        """
-        ...
-
-
-@runtime_checkable
-class Interpretable(Protocol):
-    """A trusted proposer whose programs can also be written as parameters of one program that is compiled once."""
-
-    def interpret(self, program: Program) -> Interpretation | None:
-        """Return the program as parameters of an interpreter; None if it can only be run itself.
-
-        Interpreter and program must agree: equal initial parameters, steps and training, up to rounding.
         """
         ...
 

@@ -13,12 +13,10 @@ task is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.executor import Evaluate
-from zfbench.protocols.proposer import Interpretable, Proposer
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.spec import Spec
 from zfbench.records.evaluation import Evaluation, Generation
@@ -103,32 +101,27 @@ class Candidate(Protocol):
 class Evaluator:
     """The function that scores programs for a search; a class to inherit from.
 
-    An evaluator is called with a program and a seed. Two further abilities are declared here: measuring the likelihood
-    at fitted parameters, and training through a proposer's interpreter (the fast path). By default it has neither.
+    An evaluator is called with a program and a seed. A further ability is declared here, which by default it does not
+    have: measuring the likelihood at fitted parameters.
     """
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train and score a program with a seed; every failure of the program becomes an evaluation with its status."""
         raise NotImplementedError
 
-    def with_fitted(self) -> Evaluate:
-        """Return an evaluator that also measures the metric `zfbench.records.evaluation.FITTED`.
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return an evaluator that also measures a metric at fitted parameters.
+
+        Args:
+            metric: `FITTED` or `STANDARDISED_MSE` of `zfbench.records.evaluation`.
 
         Raises:
-            ZfbenchError: the programs of this task are not simulators with parameters to fit.
+            ZfbenchError: the programs of this task have no parameters that this metric could be measured at.
         """
         raise ZfbenchError(
-            "The programs of this task have no parameters that are fitted by simulation (constants of programs that "
-            "forecast are trained anyway); leave out score=fitted."
+            f"The programs of this task have no parameters that are fitted by simulation, so that {metric} is not "
+            "measured (constants of programs that forecast are trained anyway); use `funsearch`, or weights=likelihood."
         )
-
-    def through(self, proposer: Interpretable) -> AbstractContextManager[Evaluate]:  # noqa: ARG002
-        """Return a context whose evaluator trains programs through their proposer's interpreter.
-
-        Raises:
-            ZfbenchError: this task trains no programs.
-        """
-        raise ZfbenchError("This task trains no programs, so it has no fast path; leave out --fast-path.")
 
 
 class Sealed(Protocol):
@@ -189,8 +182,17 @@ class TaskJudge(Protocol):
         """Sources of control programs by name, such as the true model as `oracle`."""
         ...
 
-    def score(self, model: Any, progress: Callable[[str], None] = ...) -> Scores:
-        """Compute all scores of a fitted model; `progress` is told the name of each stage as it begins."""
+    def score(self, model: Any, progress: Callable[[str], None] = ..., seed: int = ...) -> Scores:
+        """Compute all scores of a fitted model.
+
+        Args:
+            model: the fitted model.
+            progress: told the name of each stage as it begins.
+            seed: seed of the run, for what a judge draws.
+
+        Raises:
+            CandidateError: the model is refused, and gets no score in any family.
+        """
         ...
 
     def score_generations(self, generations: Sequence[Generation]) -> Scores:
@@ -292,22 +294,3 @@ class TaskFamily(Protocol):
         It is None if the model has no such loss, or if the loss is not finite.
         """
         ...
-
-
-def fast_path(evaluator: Evaluator, proposer: Proposer, name: str) -> AbstractContextManager[Evaluate]:
-    """Return the context of a proposer's fast path through an evaluator.
-
-    Args:
-        evaluator: evaluator of the task.
-        proposer: the proposer.
-        name: name of the proposer, for messages.
-
-    Returns:
-        A context manager that yields the faster evaluator.
-
-    Raises:
-        ZfbenchError: the proposer is not trusted or has no interpreter, or the task trains no programs.
-    """
-    if not (isinstance(proposer, Interpretable) and proposer.trusted):
-        raise ZfbenchError(f"The proposer '{name}' has no fast path; leave out --fast-path.")
-    return evaluator.through(proposer)

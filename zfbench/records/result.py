@@ -30,7 +30,7 @@ from pydantic import (
     field_validator,
 )
 
-from zfbench.base import machine
+from zfbench.base import machine, numerics
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import atomic_write
 from zfbench.records.spend import NOTHING, Spend
@@ -91,14 +91,12 @@ class SearchOptions(_Strict):
         finalists: number of programs trained again at full length before the best of them was judged.
         patience: number of requests in a row without a new working program that would have ended the search.
         ideas: texts of which every request got one.
-        fast_path: True if programs were screened through their proposer's interpreter.
     """
 
     budget: dict[str, Finite]
     finalists: int
     patience: int
     ideas: tuple[str, ...] = ()
-    fast_path: bool = False
 
 
 class ProgramRecord(_Strict):
@@ -136,6 +134,8 @@ class Machine(_Strict):
 
     Attributes:
         features: features of the processor that rounding depends on: family, model and the widest vector instructions.
+        unfixed: environment variables that change rounding and that could not be fixed, with their values; see
+            `zfbench.base.numerics`.
     """
 
     system: str
@@ -143,6 +143,7 @@ class Machine(_Strict):
     features: str = ""
     cores: int
     device: str
+    unfixed: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
     def here(cls, device: str = "cpu") -> Machine:
@@ -153,6 +154,7 @@ class Machine(_Strict):
             features=machine.features(),
             cores=os.cpu_count() or 1,
             device=device,
+            unfixed=numerics.unfixed(),
         )
 
 
@@ -274,7 +276,7 @@ class Result(_Strict):
                 lines.append(f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
-    def write(self, path: Path, overwrite: bool = True) -> None:
+    def write(self, path: Path | str, overwrite: bool = True) -> None:
         """Write the file atomically, and its arrays for pictures beside it.
 
         Args:
@@ -284,6 +286,7 @@ class Result(_Strict):
         Raises:
             ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.
         """
+        path = Path(path)
         with atomic_write(path, overwrite) as temporary:
             temporary.write_text(self.text(), encoding="utf-8")
         beside = path.with_suffix(PICTURES)

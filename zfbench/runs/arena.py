@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import SearchTask
 from zfbench.records.result import Result
 from zfbench.runs.judge import Progress
 from zfbench.runs.plan import LOG, Plan
@@ -20,6 +22,46 @@ from zfbench.search.history import OnEvent
 from zfbench.search.outcome import SearchOutcome
 
 
+@dataclass(frozen=True)
+class Session:
+    """A search of an external system while its folder is open.
+
+    Attributes:
+        arena: evaluates its programs.
+        plan: plan of the search.
+        loaded: the task.
+        folder: folder of the run.
+        log: event log of the run.
+        sandbox: runs all programs.
+    """
+
+    arena: Arena
+    plan: Plan
+    loaded: LoadedTask
+    folder: Path
+    log: EventLog
+    sandbox: Sandbox
+
+    @property
+    def task(self) -> SearchTask:
+        """The part of the task that methods may see."""
+        return self.loaded.task
+
+    def judge(self, progress: Progress | None = None) -> tuple[SearchOutcome, Result | None]:
+        """End the search for good, and judge its best program; the result is None if no program worked.
+
+        Args:
+            progress: told the name of each stage of the judging.
+
+        Raises:
+            ZfbenchError: a program is being evaluated.
+        """
+        outcome = self.arena.finish()
+        return outcome, judge_winner(
+            self.plan, self.loaded, outcome, self.folder, self.log, progress=progress, sandbox=self.sandbox
+        )
+
+
 @contextmanager
 def open_arena(
     plan: Plan,
@@ -28,8 +70,8 @@ def open_arena(
     on_event: OnEvent | None = None,
     sandbox: Sandbox | None = None,
     allow_unsafe: bool = False,
-) -> Iterator[Arena]:
-    """Open an arena for a task, with the ledger, event log and evaluator of any search.
+) -> Iterator[Session]:
+    """Open the search of an external system, with the ledger, event log and evaluator of any search.
 
     Args:
         plan: plan of the search; its proposer is `EXTERNAL`, and its discoverer the name of the external system.
@@ -47,7 +89,8 @@ def open_arena(
     with opened(sandbox) as box:
         check_trust(box, plan.discoverer, False, allow_unsafe)  # before a file is made
         with EventLog(folder / LOG) as log:
-            yield _arena(plan, loaded, log, box, workers, on_event)
+            arena = _arena(plan, loaded, log, box, workers, on_event)
+            yield Session(arena, plan, loaded, folder, log, box)
 
 
 def judge_arena(
@@ -72,16 +115,12 @@ def judge_arena(
     Raises:
         ZfbenchError: as for `open_arena`.
     """
-    loaded = find_task(plan.task)
-    with opened(sandbox) as box:
-        check_trust(box, plan.discoverer, False, allow_unsafe)
-        with EventLog(folder / LOG) as log:
-            outcome = _arena(plan, loaded, log, box).finish()
-            return outcome, judge_winner(plan, loaded, outcome, folder, progress, box)
+    with open_arena(plan, folder, sandbox=sandbox, allow_unsafe=allow_unsafe) as session:
+        return session.judge(progress)
 
 
 def _arena(
-    plan: Plan, loaded: LoadedTask, log: EventLog, sandbox: Sandbox, workers: int = 1, on_event: OnEvent | None = None
+    plan: Plan, loaded: LoadedTask, log: EventLog, sandbox: Sandbox, workers: int, on_event: OnEvent | None
 ) -> Arena:
     task = loaded.task
     return Arena(

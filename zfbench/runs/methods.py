@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
-from zfbench.protocols.discoverer import Discoverer
-from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.conduct import check_interface, conduct_of
+from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
+from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.spec import Spec
 from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.search.arena import ExternalDiscoverer
-
-PROPOSER = ("bound", "trusted", "version", "identity", "surroundings", "propose")
-DISCOVERER = ("ask", "tell")
 
 
 def seed_program(task: SearchTask) -> Program:
@@ -24,8 +23,33 @@ def seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
+def check_names(
+    plan: Plan, discoverer: DiscovererFactory | None = None, proposer: ProposerFactory | None = None
+) -> None:
+    """Import the methods of a plan before its data are loaded.
+
+    Args:
+        plan: plan of the search.
+        discoverer: maker of the discoverer, if it is not registered under the plan's name.
+        proposer: maker of the proposer, if it is not registered under the plan's name.
+
+    Raises:
+        UnknownNameError: there is no discoverer or proposer of that name.
+        ZfbenchError: one of them cannot be imported.
+    """
+    if plan.proposer != EXTERNAL:
+        for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
+            if given is None:
+                plugins.load(kind, name)
+
+
+def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:
     """Make the discoverer of a plan.
+
+    Args:
+        plan: plan of the search.
+        task: task of the plan.
+        factory: maker of the discoverer; None for the one that is registered under the plan's name.
 
     Raises:
         UnknownNameError: there is no discoverer of that name.
@@ -33,27 +57,62 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
-    made: Discoverer = _make("discoverer", plan.discoverer, plan.settings, DISCOVERER, plan.seed, seed_program(task))
+    made: Discoverer = make(
+        "discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task), factory=factory
+    )
     return made
 
 
-def make_proposer(plan: Plan, spec: Spec) -> Proposer:
-    """Make the proposer of a plan; the errors are those of `make_discoverer`."""
-    made: Proposer = _make("proposer", plan.proposer, plan.proposer_settings, PROPOSER, spec)
+def make_proposer(plan: Plan, spec: Spec, factory: ProposerFactory | None = None) -> Proposer:
+    """Make the proposer of a plan; the errors are those of `make_discoverer`.
+
+    Args:
+        plan: plan of the search.
+        spec: specification of its task.
+        factory: maker of the proposer; None for the one that is registered under the plan's name.
+    """
+    made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec, factory=factory)
     return made
 
 
-def _make(kind: str, name: str, settings: Mapping[str, Any], interface: tuple[str, ...], *arguments: Any) -> Any:
-    """A registered method with its settings."""
-    factory = plugins.load(kind, name)
-    try:
+def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any, factory: Any = None) -> Any:
+    """Make a method with its settings.
+
+    Args:
+        kind: "discoverer" or "proposer".
+        name: registered name.
+        settings: settings of the method.
+        arguments: further arguments of its factory.
+        factory: maker of the method; None for the one that is registered under the name.
+
+    Returns:
+        The method.
+
+    Raises:
+        UnknownNameError: there is no method of that name.
+        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
+    """
+    factory = factory or plugins.load(kind, name)
+    _check_settings(kind, name, factory, settings, arguments)
+    with conduct_of(kind, factory, "its construction"):
         made = factory(*arguments, **settings)
-    except TypeError as error:
-        raise ZfbenchError(f"The {kind} '{name}' does not take these settings: {error}.") from error
-    missing = [attribute for attribute in interface if not hasattr(made, attribute)]
-    if missing:
-        raise ZfbenchError(
-            f"The {kind} '{name}' lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are."
-        )
+    check_interface(kind, made)
     return made
+
+
+def _check_settings(
+    kind: str, name: str, factory: Any, settings: Mapping[str, Any], arguments: tuple[Any, ...]
+) -> None:
+    """Refuse settings that the signature of a factory does not have, and name those that it has."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # a factory without a signature, such as one written in C
+        return
+    try:
+        signature.bind(*arguments, **settings)
+    except TypeError as error:
+        own = [p for p in list(signature.parameters.values())[len(arguments) :] if p.kind is not p.VAR_KEYWORD]
+        known = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in own) or "none"
+        raise ZfbenchError(
+            f"The {kind} '{name}' does not take these settings ({error}); its settings are: {known}."
+        ) from error

@@ -39,8 +39,6 @@ class Plan:
         ideas: texts of which every request gets one, with any discoverer.
         finalists: number of the best programs that are trained at full length and ranked again before the best of them
             is judged; None for the default of `zfbench.search.finals.default_finalists`.
-        fast_path: screen programs through their proposer's interpreter where it has one for them
-            (`zfbench.forecasting.interpreter`). Finals and judge train the programs themselves.
         patience: number of requests in a row without a new working program that ends the search.
     """
 
@@ -54,7 +52,6 @@ class Plan:
     proposer_settings: dict[str, Any] = field(default_factory=dict)
     ideas: tuple[str, ...] = ()
     finalists: int | None = None
-    fast_path: bool = False
     patience: int = PATIENCE
 
     @property
@@ -111,7 +108,6 @@ class Plan:
             finalists=self.final_count,
             patience=self.patience,
             ideas=self.ideas,
-            fast_path=self.fast_path,
         )
 
     def method_settings(self, surroundings: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +149,7 @@ class Plan:
             DamagedFileError: the event log is damaged, or was written by another version.
             ZfbenchError: the folder holds no search.
         """
-        head = {"fast_path": False, **events(folder)[0].body}  # event logs of format 1 knew no other path
+        head = events(folder)[0].body
         try:
             plan = {f.name: head[f.name] for f in fields(cls)}
             return cls(

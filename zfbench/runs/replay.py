@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from zfbench.base.files import sha256
 from zfbench.records.evaluation import Scored
 from zfbench.records.result import Result
 from zfbench.records.spend import Spend
@@ -11,7 +13,7 @@ from zfbench.runs.methods import make_discoverer
 from zfbench.runs.plan import FINALS, LOG, Plan, events
 from zfbench.runs.tasks import load_task
 from zfbench.search import finals, history
-from zfbench.search.eventlog import read_log
+from zfbench.search.eventlog import Event, read_log
 from zfbench.search.outcome import SearchOutcome
 from zfbench.search.trajectory import Point, trajectory
 
@@ -66,6 +68,21 @@ def check(outcome: SearchOutcome, result: Result, final: SearchOutcome | None = 
         return f"The best program of the event log is {best}, but the result is of {judged}."
     if spend.evaluations != result.spend.evaluations or spend.tokens != result.spend.tokens:
         return f"The spend of the event log is {spend.to_json()}, but that of the result is {result.spend.to_json()}."
+    return None
+
+
+def altered(path: Path, log: Sequence[Event]) -> str | None:
+    """Return a sentence if a result's file is not the one whose hash the event log holds; None if it is.
+
+    Args:
+        path: the file.
+        log: events of the search.
+    """
+    hashes = [event.body["sha256"] for event in log if event.kind == "judged"]
+    if not hashes:
+        return f"The event log holds no hash of {path}."
+    if hashes[-1] != sha256(path):
+        return f"{path} was changed after it was written: its hash is not the one in the event log."
     return None
 
 

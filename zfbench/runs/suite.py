@@ -18,7 +18,7 @@ proposer = "grammar"
 budget = { evaluations = 40, updates = 400 }
 settings = { c = 1.0 }                   # of the discoverers
 proposer_settings = {}                   # of the proposer
-finalists = 3                            # and patience, ideas, fast_path: the options of `zfbench run`
+finalists = 3                            # and patience, ideas: the options of `zfbench run`
 seeds = [0, 1, 2]
 """
 
@@ -40,7 +40,7 @@ from zfbench.runs.plan import Plan
 from zfbench.search.budget import Budget
 from zfbench.search.loop import PATIENCE
 
-SEARCH_ONLY = ("settings", "proposer_settings", "finalists", "patience", "ideas", "fast_path")
+SEARCH_ONLY = ("settings", "proposer_settings", "finalists", "patience", "ideas")
 
 
 class _Strict(BaseModel):
@@ -62,7 +62,7 @@ class Block(_Strict):
         limits: limits of its trainings, if they differ from the suite's.
         proposer, budget: proposer and budget of searches, whose methods are discoverers; no other run has them.
         settings, proposer_settings: settings of the discoverers and of the proposer.
-        finalists, patience, ideas, fast_path: options of searches, as in `zfbench.runs.plan.Plan`.
+        finalists, patience, ideas: options of searches, as in `zfbench.runs.plan.Plan`.
     """
 
     tasks: tuple[str, ...] = Field(min_length=1)
@@ -76,7 +76,6 @@ class Block(_Strict):
     finalists: int | None = Field(default=None, ge=0)
     patience: int = Field(default=PATIENCE, ge=1)
     ideas: tuple[str, ...] = ()
-    fast_path: bool = False
 
 
 class Suite(_Strict):
@@ -181,6 +180,5 @@ def _plan(block: Block, task: str, method: str, seed: int, limits: Limits) -> Pl
         proposer_settings=block.proposer_settings,
         ideas=block.ideas,
         finalists=block.finalists,
-        fast_path=block.fast_path,
         patience=block.patience,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.base.errors import DamagedFileError
-from zfbench.base.files import write_text
+from zfbench.base.files import sha256, write_text
 from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Generation, Scored
@@ -17,9 +17,10 @@ from zfbench.records.scores import Scores
 from zfbench.runs.judge import Progress, judge_program, unscored
 from zfbench.runs.methods import seed_program
 from zfbench.runs.plan import BEST, RESULT, Plan
-from zfbench.runs.replay import check, progress_of, spend_of, winner_of
+from zfbench.runs.replay import altered, check, progress_of, spend_of, winner_of
 from zfbench.runs.tasks import LoadedTask
 from zfbench.search import finals
+from zfbench.search.eventlog import EventLog
 from zfbench.search.outcome import SearchOutcome
 
 
@@ -28,6 +29,8 @@ def judge_winner(
     loaded: LoadedTask,
     outcome: SearchOutcome,
     folder: Path,
+    log: EventLog,
+    *,
     progress: Progress | None,
     sandbox: Sandbox,
     final: SearchOutcome | None = None,
@@ -41,6 +44,7 @@ def judge_winner(
         loaded: the task.
         outcome: outcome of the search.
         folder: folder of the run.
+        log: event log of the search, which is told the hash of the result.
         progress: told the name of each stage as it begins.
         sandbox: runs the winner.
         final: outcome of the finals; None if there were none.
@@ -53,7 +57,7 @@ def judge_winner(
     winner = winner_of(outcome, final)
     if winner is None:
         return None
-    known = _judged_before(outcome, final, folder)
+    known = _judged_before(outcome, final, folder, log)
     if known is not None:
         return known
     surroundings = {} if proposer is None else dict(proposer.surroundings)
@@ -71,8 +75,7 @@ def judge_winner(
     )
     if not outcome.found(seed_program(loaded.task).id):
         result = nothing_found(winner, method, loaded, plan, outcome).model_copy(update=beside)
-        result.write(folder / RESULT)
-        return result
+        return _written(result, folder, log)
     write_text(folder / BEST, winner.program.source)
     result = judge_program(
         winner.program.source,
@@ -96,7 +99,13 @@ def judge_winner(
             "finals": () if final is None else tuple(finals.table(outcome, final)),
         }
     )
+    return _written(result, folder, log)
+
+
+def _written(result: Result, folder: Path, log: EventLog) -> Result:
+    """Write a result, and then its hash into the event log, by which a file that was changed since is known."""
     result.write(folder / RESULT)
+    log.append("judged", {"sha256": sha256(folder / RESULT)})
     return result
 
 
@@ -150,10 +159,10 @@ def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[s
     return {} if afresh is None or believed is None else {"likelihood/optimism": believed - afresh}
 
 
-def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path) -> Result | None:
-    """Return the folder's result if it is of this benchmark version and agrees with the outcomes; else None."""
+def _judged_before(outcome: SearchOutcome, final: SearchOutcome | None, folder: Path, log: EventLog) -> Result | None:
+    """Return the folder's result if it is unaltered, of this benchmark version, and agrees with the outcomes."""
     path = folder / RESULT
-    if not path.exists():
+    if not path.exists() or altered(path, log.events) is not None:
         return None
     try:
         known = load(path)

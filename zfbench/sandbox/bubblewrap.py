@@ -34,6 +34,7 @@ CONFINEMENT = (
     *("--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"),
     *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--chdir", "/"),
 )
+TRIAL_SECONDS = 30.0  # for a process that does nothing, on a machine that is busy
 START_SECONDS = 120.0  # JAX takes one or two to import
 GONE_SECONDS = 10.0  # for the kernel to end a namespace
 
@@ -44,7 +45,14 @@ def obstacle() -> str | None:
     if shutil.which(BWRAP) is None:
         return "bubblewrap is not installed"
     trial = [BWRAP, *CONFINEMENT, "--ro-bind", "/", "/", "true"]
-    done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            trial, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=TRIAL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"bubblewrap hangs: it did not start a process within {TRIAL_SECONDS:g} s"
+    except OSError as error:
+        return f"bubblewrap cannot be started ({error.strerror})"
     return None if done.returncode == 0 else f"bubblewrap fails, {done.stderr.strip() or done.returncode}"
 
 

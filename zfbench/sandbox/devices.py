@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.base.numerics import CPU, ONE_THREAD
 
-CPU, GPU = "cpu", "gpu"
+GPU = "gpu"
 DEVICES = (CPU, GPU)
 PLATFORMS = {CPU: "cpu", GPU: "cuda"}  # as JAX calls them
 DRIVER = Path("/dev/nvidiactl")  # there wherever NVIDIA's driver serves this machine or container
@@ -18,10 +19,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
     "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
     "PYTHONDONTWRITEBYTECODE": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "NPROC": "1",  # XLA's thread pools
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
+    **ONE_THREAD,
 }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import linecache
 import os
 import select
@@ -80,7 +81,8 @@ def _serve(read_exactly: Callable[[int], bytes], send: Callable[[Frame], None]) 
 
 def execute(source: str) -> ModuleType:
     """Run the source as a module; its lines are kept for tracebacks."""
-    linecache.cache[FILENAME] = (len(source), None, source.splitlines(keepends=True), FILENAME)
+    lines = io.StringIO(source, newline=None).readlines()  # as Python counts them: a form feed ends none
+    linecache.cache[FILENAME] = (len(source), None, lines, FILENAME)
     module = ModuleType(PROGRAM)
     sys.modules[PROGRAM] = module
     exec(compile(source, FILENAME, "exec"), module.__dict__)

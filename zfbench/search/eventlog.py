@@ -7,10 +7,12 @@ search that was resumed after a gap would not be the search that was begun.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +20,8 @@ from typing import IO, Any, Literal
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 
-Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "interrupted", "end"]
+Kind = Literal["run", "ask", "proposal", "evaluation", "lost", "interrupted", "end", "judged"]
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # what a file system without locks answers
 BEGINNING = b'{"seq":0,"kind":"run",'  # distinguishes an event log of one incomplete line from any other file
 
 
@@ -29,7 +32,7 @@ class Event:
     Attributes:
         seq: 0, 1, 2, ..., the number of the line minus one.
         kind: `run` (header, first line), `ask`, `proposal`, `evaluation`, `lost`, `interrupted` (the proposer's
-            surroundings failed; the run can be resumed), `end`.
+            surroundings failed; the run can be resumed), `end`, `judged` (the hash of the result's file).
         body: JSON-compatible content.
     """
 
@@ -165,8 +168,28 @@ class EventLog:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    """Lock a file beside the event log; the system unlocks it when this process ends for any reason."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Lock a file beside the event log; the system unlocks it when this process ends for any reason.
+
+    On a file system without locks, a file in the folder of temporary files is locked instead, which keeps off the other
+    processes of this machine alone.
+    """
+    try:
+        return _lock_file(path.with_name(path.name + ".lock"), path)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    elsewhere = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+    return _lock_file(Path(tempfile.gettempdir()) / f"zfbench-{os.getuid()}-{elsewhere}.lock", path)
+
+
+def _lock_file(place: Path, path: Path) -> IO[bytes]:
+    """Lock the file at a place, for the event log at a path.
+
+    Raises:
+        ZfbenchError: another process holds the lock.
+        OSError: the file cannot be made or locked.
+    """
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     lock = os.fdopen(descriptor, "r+b", buffering=0)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.protocols.conduct import check_request, conduct_of
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.proposer import Context
 from zfbench.protocols.task import Spec
@@ -78,17 +79,21 @@ class History:
     _duplicates: int = 0
     _unanswered: int = 0
 
+    def check(self, request: Request) -> None:
+        """Check a request of the discoverer before it is logged.
+
+        Raises:
+            PluginError: the discoverer broke its interface.
+        """
+        check_request(self.discoverer, request, self._asked, self.scored)
+
     def ask(self, request: Request, reservation: Reservation) -> OpenRequest:
         """Take a request that was made, with its reservation.
 
         Raises:
-            ValueError: the discoverer broke its contract.
+            PluginError: the discoverer broke its interface.
         """
-        if request.id != self._asked:
-            raise ValueError(f"the discoverer numbered a request {request.id}, expected {self._asked}")
-        unknown = [parent for parent in request.parents if parent not in self.scored]
-        if unknown:
-            raise ValueError(f"request {request.id} names parents that were never evaluated: {unknown}")
+        self.check(request)
         parents = tuple(self.scored[parent] for parent in request.parents)
         context = Context(self.spec, parents, frozenset(self._known), tuple(self.scored.values()), self.limits)
         open_request = OpenRequest(request, context, reservation)
@@ -168,7 +173,8 @@ class History:
             self.scored[program.id] = Scored(program, evaluation, known.critique if known else "")
         if open_request.answered:
             self.requests_without_progress = 0 if new and evaluation.ok else self.requests_without_progress + 1
-        self.discoverer.tell(open_request.request, program, evaluation)
+        with conduct_of("discoverer", self.discoverer, "tell"):
+            self.discoverer.tell(open_request.request, program, evaluation)
 
     def give_up(self, open_request: OpenRequest) -> None:
         """Close a request that will not be told, because its process died or time has run out.
@@ -199,7 +205,8 @@ class History:
     def _repeat(self, event: Event, path: Path) -> None:
         body = event.body
         if event.kind == "ask":
-            request = self.discoverer.ask()
+            with conduct_of("discoverer", self.discoverer, "ask"):
+                request = self.discoverer.ask()
             if request is None or request.to_json() != body:
                 raise ZfbenchError(
                     f"{path}, line {event.seq + 1}: the discoverer no longer asks what it asked then; "
@@ -224,6 +231,8 @@ class History:
             self.give_up(self.pending[body["request"]])
         elif event.kind == "end":
             self.end(body["reason"])
+        elif event.kind == "judged":
+            pass  # of the result's file, which is no part of the search
         else:
             raise ValueError(f"unexpected event of kind {event.kind!r}")
 

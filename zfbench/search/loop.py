@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from zfbench.protocols.conduct import check_proposal, conduct_of
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.executor import Evaluate, Executor, ExecutorFactory
 from zfbench.protocols.proposer import Context, ProposalError, Proposer, ProposerUnavailableError
@@ -100,7 +101,7 @@ def run_search(
             a row. The log has no end then: resuming the search repeats the open requests and goes on.
         ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
             candidate.
-        ValueError: the discoverer broke its contract.
+        PluginError: discoverer or proposer broke its interface, or raised what it does not allow.
     """
     bound = replace(bound, evaluations=1)
     check_budget(budget, proposer.bound + bound)
@@ -193,10 +194,13 @@ class _Loop:
             reservation = self.history.ledger.reserve(self.history.step)
             if reservation is None:
                 return "budget"
-            request = self.history.discoverer.ask()
+            discoverer = self.history.discoverer
+            with conduct_of("discoverer", discoverer, "ask"):
+                request = discoverer.ask()
             if request is None:
                 self.history.ledger.settle(reservation)
                 return "finished"
+            self.history.check(request)
             event = self.log.append("ask", request.to_json())
             open_request = self.history.ask(request, reservation)
             self._report(event)
@@ -231,7 +235,10 @@ class _Loop:
     def _propose(self, request: Request, context: Context) -> Answer:
         try:
             advised = replace(request, hints=(*self._advice(request, context), *request.hints))
-            return self.proposer.propose(advised, context, proposal_rng(self.seed, request.id))
+            with conduct_of("proposer", self.proposer, "propose"):
+                answer = self.proposer.propose(advised, context, proposal_rng(self.seed, request.id))
+            check_proposal(self.proposer, answer)
+            return answer
         except (ProposalError, ProposerUnavailableError) as error:
             return error
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from zfbench.base.cache import ADVICE, root
 from zfbench.base.errors import DamagedFileError, UnknownNameError
-from zfbench.base.files import atomic_write, sha256, write_text
+from zfbench.base.files import atomic_write, check_folder, sha256, write_text
 from zfbench.base.machine import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
@@ -42,6 +41,8 @@ TIERS: dict[str, tuple[Stretch, tuple[Stretch, ...]]] = {
     "tiny": ((0, 12_000), ((0, 12_000), (80_000, 100_000))),
     "standard": ((0, 80_000), ((0, 100_000),)),
 }
+
+KINDS = ("activity", "drive")
 
 Progress = Callable[[int, int, str], None]
 
@@ -144,10 +145,9 @@ def data_sha256(tier: str, circuit: str = "published") -> str:
 def cache_folder(tier: str, circuit: str = "published") -> Path:
     """Return the folder in which a data set is cached.
 
-    It is below $ZFBENCH_CACHE if that is set, else in the user's cache directory.
+    It is below the folder of the cache, `zfbench.base.cache.root`.
     """
-    root = os.environ.get("ZFBENCH_CACHE") or platformdirs.user_cache_dir("zfbench")
-    return Path(root) / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
+    return root() / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
 
 
 @lru_cache(maxsize=2)
@@ -156,16 +156,19 @@ def load_dataset(tier: str, circuit: str = "published") -> Dataset:
 
     Raises:
         UnknownNameError: there is no such tier or circuit.
-        DamagedFileError: the cached file is not the one that was written.
+        DamagedFileError: the cached file is not the one that was written, or holds another recording.
     """
-    return build(tier, circuit)
+    dataset = build(tier, circuit)
+    _check_probes(dataset, circuit)
+    return dataset
 
 
 def build(tier: str, circuit: str = "published", force: bool = False, progress: Progress = _silent) -> Dataset:
     """Derive the data set and cache it, unless an intact copy is in the cache.
 
     The manifest is written last and holds the hash of the arrays, so that a build that was killed is never taken for a
-    complete one.
+    complete one. A copy that is built again is replaced file by file, and equal data give equal bytes, so that others
+    can read it all the while.
 
     Args:
         tier: `tiny` or `standard`.
@@ -187,10 +190,10 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
     arrays_path, manifest_path = folder / "arrays.npz", folder / "manifest.json"
     if manifest_path.exists() and not force:
         return Dataset(tier, data_sha256(tier, circuit), folder, _read_arrays(folder, tier))
-    manifest_path.unlink(missing_ok=True)
+    check_folder(folder, ADVICE)
     arrays = derive(tier, circuit, progress)
     progress(len(CONDITIONS), len(CONDITIONS) + 1, "compress")
-    with atomic_write(arrays_path) as path, path.open("wb") as file:
+    with atomic_write(arrays_path, advice=ADVICE) as path, path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     manifest = {
         "data_sha256": data_sha256(tier, circuit),
@@ -202,7 +205,7 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
         "splits": _splits(tier),
         "libraries": library_versions(),
     }
-    write_text(manifest_path, json.dumps(manifest, indent=1) + "\n")
+    write_text(manifest_path, json.dumps(manifest, indent=1) + "\n", ADVICE)
     progress(len(CONDITIONS) + 1, len(CONDITIONS) + 1, "done")
     return Dataset(tier, data_sha256(tier, circuit), folder, arrays)
 
@@ -322,15 +325,43 @@ def _kept(tier: str) -> tuple[Stretch, ...]:
     return TIERS[tier][1]
 
 
+def _check_probes(dataset: Dataset, circuit: str) -> None:
+    """Compare the arrays with the committed activity and the shipped drive at `PROBE_STEPS`.
+
+    The manifest's hash finds what was damaged; this finds arrays that were replaced together with their manifest.
+
+    Raises:
+        DamagedFileError: a probe differs.
+    """
+    committed, known = committed_checks(circuit), shipped(circuit)
+    tolerance = TOLERANCE + np.finfo(np.float32).eps
+    for condition in CONDITIONS:
+        expected_drive = expand(known[condition], STEPS).astype(np.float32)  # [T, D]
+        for begin, end in _kept(dataset.tier):
+            for number, step in enumerate(PROBE_STEPS):
+                if not begin <= step < end:
+                    continue
+                activity, drive = (dataset.arrays[f"{condition}/{begin}/{what}"][step - begin] for what in KINDS)
+                close = np.abs(activity - committed.probes[condition][number]).max() <= tolerance
+                if not close or (drive != expected_drive[step]).any():
+                    raise DamagedFileError(
+                        f"The data cache {dataset.folder} holds another recording: at {step} ms of '{condition}' it "
+                        f"differs from the committed one; {_remedy(dataset.tier)}."
+                    )
+
+
+def _remedy(tier: str) -> str:
+    return f"`zfbench data build --tier {tier} --force` rebuilds it"
+
+
 def _read_arrays(folder: Path, tier: str) -> dict[str, NDArray[np.float32]]:
     """Read the cached arrays and check them against the manifest."""
     path = folder / "arrays.npz"
-    remedy = f"`zfbench data build --tier {tier} --force` rebuilds it"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if sha256(path) != manifest["arrays_sha256"]:
-            raise DamagedFileError(f"{path} is not the file that was built; {remedy}.")
+            raise DamagedFileError(f"{path} is not the file that was built; {_remedy(tier)}.")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {remedy}.") from error
+        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {_remedy(tier)}.") from error

@@ -1,1 +1,1 @@
-"""What a family of programs offers to the proposer `genotypes`, and the genes of training that families share."""
+"""What a family of programs offers to the proposer `grammar`, and the genes of training that families share."""

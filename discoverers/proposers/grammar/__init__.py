@@ -1,1 +1,1 @@
-"""A grammar of rate models of neuron groups, and a proposer that varies them without a language model."""
+"""Families of programs that are written from genotypes, and the proposer that varies them."""

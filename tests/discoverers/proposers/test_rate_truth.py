@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-import zfbench.discoverers.proposers.genotypes.proposer as proposer_module
+import zfbench.discoverers.proposers.grammar.proposer as proposer_module
 from zfbench.discoverers.proposers.rate.genotype import GENES, RateGenotype, start
 from zfbench.discoverers.proposers.rate.operators import neighbours
 from zfbench.discoverers.proposers.rate.render import parse, render

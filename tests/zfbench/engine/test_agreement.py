@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import zfbench.baselines.programs
-from zfbench.discoverers.proposers.grammar.genotype import BLOCK_GENES, TRAINING_GENES, Block, Genotype
-from zfbench.discoverers.proposers.grammar.render import render
+from zfbench.discoverers.proposers.grammar.proposer import FAMILIES
 from zfbench.engine.serialise import to_bytes
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
@@ -83,11 +82,10 @@ def assert_agrees(model, spec):
     np.testing.assert_allclose(got_activity / scale, by_activity / scale, rtol=1e-4, atol=1e-5)
 
 
-def random_genotype(seed):
-    rng = np.random.default_rng(seed)
-    draw = lambda choices: choices[rng.integers(len(choices))]  # noqa: E731
-    rows = [(g, Block(**{gene: draw(c) for gene, c in BLOCK_GENES.items()})) for g in "ABC"]
-    return Genotype(tuple(rows), draw(TRAINING_GENES["loss"]), draw(TRAINING_GENES["learning_rate"]))
+def drawn(seed, spec):
+    """A program of the grammar, of one family and the other in turn."""
+    family = FAMILIES["both"][seed % 2]
+    return family.render(family.settled(family.draw(spec, np.random.default_rng(seed))))
 
 
 def model_of(source, spec):
@@ -104,9 +102,11 @@ def test_the_seed_program_agrees_with_its_trace():
     assert_agrees(model_of(Path(seed_file).read_text(), DRIVEN), DRIVEN)
 
 
-@pytest.mark.parametrize(("seed", "spec"), [(0, DRIVEN), (1, MASKED), (2, AUTONOMOUS), (3, MASKED)])
+@pytest.mark.parametrize(
+    ("seed", "spec"), [(0, DRIVEN), (1, DRIVEN), (2, MASKED), (3, MASKED), (4, AUTONOMOUS), (5, AUTONOMOUS)]
+)
 def test_programs_of_the_grammar_agree_with_their_traces(seed, spec):
-    assert_agrees(model_of(render(random_genotype(seed)), spec), spec)
+    assert_agrees(model_of(drawn(seed, spec), spec), spec)
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_programs_of_the_grammar_agree_with_their_traces(seed, spec):
 def test_three_hundred_programs_of_the_grammar_agree_with_their_traces():
     for seed in range(300):
         spec = (DRIVEN, MASKED, AUTONOMOUS)[seed % 3]
-        assert_agrees(model_of(render(random_genotype(seed)), spec), spec)
+        assert_agrees(model_of(drawn(seed, spec), spec), spec)
 
 
 class Everything(nn.Module):

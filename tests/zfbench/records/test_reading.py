@@ -55,7 +55,6 @@ def test_names_tell_runs_apart(make, search_method):
             make(**search_method(options={"finalists": 0})),
             make(**search_method(options={"patience": 2000})),
             make(**search_method(options={"ideas": ("rebound",)})),
-            make(**search_method(options={"fast_path": True})),
         )
     ]
     assert len(set(names)) == len(names)

@@ -154,7 +154,6 @@ def test_families_of_scores_that_zfbench_does_not_have_make_no_result_stale(know
         {"budget": Budget(evaluations=5)},
         {"ideas": ("rebound",)},
         {"finalists": 0},
-        {"fast_path": True},
         {"patience": 7},
     ],
     ids=str,
@@ -184,7 +183,7 @@ def test_a_search_is_found_again_though_its_proposer_says_more_of_itself_afterwa
 
 
 def test_two_budgets_live_in_one_folder(folder, searches):
-    jobs = [search_job(), search_job(budget=Budget(evaluations=40)), search_job(fast_path=True)]
+    jobs = [search_job(), search_job(budget=Budget(evaluations=40)), search_job(patience=7)]
     assert Grid(folder).run(jobs, 2, quiet).failed == []
     assert len({begun for _, begun in searches}) == 3
     assert {r.search.budget["evaluations"] for r in load_folder(folder)} == {4, 40}

@@ -13,24 +13,24 @@ MODULE = """
 from zfbench.discoverers.proposers.finite import FiniteProposer
 from zfbench.discoverers.random_search import RandomSearch
 
-NAMES = ("patience", "budget", "ideas", "finalists", "fast_path")
+NAMES = ("patience", "budget", "ideas", "finalists")
 given = []
 
 
 class Stubborn(RandomSearch):
     "Random search that notes its settings."
 
-    def __init__(self, seed, seed_program, *, patience, budget, ideas, finalists, fast_path):
+    def __init__(self, seed, seed_program, *, patience, budget, ideas, finalists):
         super().__init__(seed, seed_program)
-        given.append(("discoverer", dict(zip(NAMES, (patience, budget, ideas, finalists, fast_path)))))
+        given.append(("discoverer", dict(zip(NAMES, (patience, budget, ideas, finalists)))))
 
 
 class Picky(FiniteProposer):
     "A finite list whose settings are noted."
 
-    def __init__(self, spec, *, patience, budget, ideas, finalists, fast_path):
+    def __init__(self, spec, *, patience, budget, ideas, finalists):
         super().__init__(spec)
-        given.append(("proposer", dict(zip(NAMES, (patience, budget, ideas, finalists, fast_path)))))
+        given.append(("proposer", dict(zip(NAMES, (patience, budget, ideas, finalists)))))
 """
 SUITE = """
 results = "out"
@@ -43,12 +43,12 @@ budget = {evaluations = 4}
 finalists = 0
 patience = 50
 ideas = ["rebound"]
-settings = {patience = 3, budget = "small", ideas = ["x"], finalists = 7, fast_path = "never"}
-proposer_settings = {patience = 4, budget = {tokens = 1}, ideas = [], finalists = 8, fast_path = true}
+settings = {patience = 3, budget = "small", ideas = ["x"], finalists = 7}
+proposer_settings = {patience = 4, budget = {tokens = 1}, ideas = [], finalists = 8}
 seeds = [5]
 """
-SETTINGS = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 7, "fast_path": "never"}
-PROPOSER_SETTINGS = {"patience": 4, "budget": {"tokens": 1}, "ideas": [], "finalists": 8, "fast_path": True}
+SETTINGS = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 7}
+PROPOSER_SETTINGS = {"patience": 4, "budget": {"tokens": 1}, "ideas": [], "finalists": 8}
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_they_arrive_untouched_in_plan_event_log_method_and_result(stubborn, tmp
     (tmp_path / "s.toml").write_text(SUITE)
     (job,), folder = read_suite(tmp_path / "s.toml")
     assert (job.plan.settings, job.plan.proposer_settings) == (SETTINGS, PROPOSER_SETTINGS)
-    assert (job.plan.patience, job.plan.finalists, job.plan.ideas, job.plan.fast_path) == (50, 0, ("rebound",), False)
+    assert (job.plan.patience, job.plan.finalists, job.plan.ideas) == (50, 0, ("rebound",))
 
     grid = Grid(folder)
     grid.measure(job, lambda stage: None, tmp_path / "run")
@@ -76,7 +76,7 @@ def test_they_arrive_untouched_in_plan_event_log_method_and_result(stubborn, tmp
     assert Plan.read(tmp_path / "run") == job.plan
     head = events(tmp_path / "run")[0].body
     assert (head["settings"], head["proposer_settings"]) == (SETTINGS, PROPOSER_SETTINGS)
-    assert (head["patience"], head["finalists"], head["ideas"], head["fast_path"]) == (50, 0, ["rebound"], False)
+    assert (head["patience"], head["finalists"], head["ideas"]) == (50, 0, ["rebound"])
 
     grid.run([job], 1, lambda job, stage: None)
     result = load(grid.path(job))

@@ -25,7 +25,7 @@ def test_log_holds_the_whole_plan(victim, tmp_path):
     plan = replace(plan, proposer_settings={"programs": "folder"}, ideas=("rebound",), finalists=1, patience=9)
     default = Plan("", "", "", Budget(), 0)
     different = {f.name for f in fields(plan) if getattr(plan, f.name) != getattr(default, f.name)}
-    assert different == {f.name for f in fields(plan)} - {"fast_path"}  # else this proves nothing; that needs a grammar
+    assert different == {f.name for f in fields(plan)}  # else this proves nothing
     search(plan, tmp_path)
     assert Plan.read(tmp_path) == plan
 
@@ -58,11 +58,10 @@ def test_log_of_an_unknown_version_is_refused(tmp_path):
 
 
 def test_event_log_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_path):
-    """It says nothing of the fast path, which there was not."""
     outcome, _ = search(victim.PLAN, tmp_path / "new")
     head, *events = read_log(tmp_path / "new" / LOG).events
     with EventLog(tmp_path / "old" / LOG) as log:
-        log.append("run", {k: v for k, v in head.body.items() if k != "fast_path"} | {"format": 1})
+        log.append("run", head.body | {"format": 1})
         for event in events:
             log.append(event.kind, event.body)
     assert replay(tmp_path / "old").evaluated == outcome.evaluated

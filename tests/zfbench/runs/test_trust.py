@@ -72,8 +72,8 @@ def searched(folder, **consent):
 
 
 def brought(folder, **consent):
-    with open_arena(plan(EXTERNAL, "somebody"), folder, **consent) as arena:
-        arena.evaluate("import shutil")
+    with open_arena(plan(EXTERNAL, "somebody"), folder, **consent) as session:
+        session.arena.evaluate("import shutil")
 
 
 def judged(folder, **consent):

@@ -1,11 +1,13 @@
 import json
 import re
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -249,9 +251,9 @@ def test_failure_of_the_harness_is_not_paid_and_does_not_close_the_door(tmp_path
 
 def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
     plan = Plan("toy", "openevolve", EXTERNAL, Budget(evaluations=4), 5)
-    with open_arena(plan, tmp_path) as arena:
+    with open_arena(plan, tmp_path) as session:
         for source in ("70", "78", "78", "90"):
-            arena.evaluate(source)
+            session.arena.evaluate(source)
     outcome, result = judge_arena(plan, tmp_path)
     assert (result.method.name, result.method.proposer) == ("openevolve", "external")
     assert result.program.source == "78" == outcome.best.program.source
@@ -263,8 +265,9 @@ def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
 
 
 @contextmanager
-def served(path, evaluate=None, budget=None):
-    with new_arena(path, evaluate, budget) as inner, Server(inner) as server:
+def served(path, evaluate=None, budget=None, judged=None):
+    task = SimpleNamespace(spec=SPEC, seed_program="seed = 1\n")
+    with new_arena(path, evaluate, budget) as inner, Server(inner, task, lambda: (inner.finish(), judged)) as server:
         thread = threading.Thread(target=server.serve)
         thread.start()
         try:
@@ -295,8 +298,28 @@ def test_door_evaluates_counts_and_refuses(tmp_path):
         status, answer = call(server, "POST", "/evaluate", {"source": "one more"})
         assert status == 403
         assert "has no room for another evaluation" in answer["error"]
-        assert call(server, "POST", "/finish", b"") == (200, {"evaluated": 2})
-    assert server.outcome.best.program.source == "four"
+        assert call(server, "POST", "/finish", b"") == (200, {"evaluated": 2, "result": None})
+    assert server.finished[0].best.program.source == "four"
+
+
+def test_finish_answers_with_the_result(tmp_path, make):
+    result = make("openevolve", kind="search")
+    with served(tmp_path, judged=result) as server:
+        assert call(server, "POST", "/evaluate", {"source": "four"})[0] == 200
+        status, answer = call(server, "POST", "/finish", b"")
+    assert (status, answer["evaluated"]) == (200, 1)
+    assert answer["result"] == json.loads(result.model_dump_json())
+    assert server.finished[1] == result
+
+
+def test_a_caller_can_ask_what_it_has_to_write(tmp_path):
+    with served(tmp_path) as server:
+        status, told = call(server, "GET", "/task")
+        assert (status, told["name"], told["contract"]) == (200, SPEC.name, SPEC.contract)
+        assert (told["facts"], told["seed_program"]) == (SPEC.facts(), "seed = 1\n")
+        assert call(server, "GET", "/contract") == (200, {"contract": SPEC.contract})
+        assert call(server, "GET", "/seed") == (200, {"source": "seed = 1\n"})
+        assert "there is /task, /contract, /seed, /remaining" in call(server, "GET", "/tusk")[1]["error"]
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "é"])
@@ -320,6 +343,10 @@ def test_door_opens_to_its_token_alone(tmp_path, token, method, path):
         ("/evaluate", {"source": "a", "tokens": -1}, 400),
         ("/evaluate", {"source": "a", "tokens": 1.5}, 400),
         ("/evaluate", {"source": "a", "tokens": True}, 400),
+        ("/evaluate", {"source": "a", "tokens": 10**400}, 400),
+        ("/evaluate", b'{"source": "a", "tokens": 1' + b"0" * 5_000 + b"}", 400),
+        ("/evaluate", b'{"source": "a", "tokens": NaN}', 400),
+        ("/evaluate", b"\xff\xfe", 400),
         ("/evaluate", {"source": "a" * LONGEST}, 413),
         ("/elsewhere", {"source": "a"}, 404),
     ],
@@ -332,6 +359,47 @@ def test_malformed_call_costs_nothing_and_says_why(tmp_path, path, body, status)
         assert call(server, "GET", "/remaining") == (200, {"evaluations": 3})
 
 
+HEAD = "POST /evaluate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + "Content-Length: \xb2\r\n\r\n", 400),
+        (HEAD + "Content-Length: " + "9" * 5_000 + "\r\n\r\n", 400),
+        (HEAD + "Content-Length: -1\r\n\r\n", 400),
+        (HEAD + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400),
+        (HEAD.replace("POST", "PUT") + "\r\n", 501),
+        ("GARBAGE\r\n\r\n", 400),
+        ("GET /remaining HTTP/9.9\r\n\r\n", 505),
+        ("GET /" + "x" * 70_000 + " HTTP/1.1\r\n\r\n", 414),
+        (HEAD + "X: y\r\n" * 200 + "\r\n", 431),
+    ],
+)
+def test_what_is_hardly_a_request_is_answered_in_json(tmp_path, capfd, sent, status):
+    with served(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=20) as line:
+            line.sendall(sent.replace("{token}", server.token).encode("latin-1"))
+            line.shutdown(socket.SHUT_WR)
+            received = b"".join(iter(lambda: line.recv(65_536), b""))
+        assert json.loads(received.partition(b"\r\n\r\n")[2] or received)["error"]
+        if b"\r\n\r\n" in received:  # a request that names no version is answered without a head
+            assert received.split()[1] == str(status).encode()
+        assert call(server, "GET", "/remaining") == (200, {"evaluations": 3})
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_fault_of_ours_is_answered_in_json_and_printed(tmp_path, capfd):
+    def broken(program, seed):
+        raise RuntimeError("our fault")
+
+    with served(tmp_path, broken) as server:
+        status, answer = call(server, "POST", "/evaluate", {"source": "a"})
+        assert (status, answer["error"]) == (500, "zfbench failed (RuntimeError: our fault); its terminal says more.")
+        assert call(server, "GET", "/remaining") == (200, {"evaluations": 3})
+    assert "RuntimeError: our fault" in capfd.readouterr().err
+
+
 def test_door_listens_on_this_machine_alone(tmp_path):
     with served(tmp_path) as server:
         assert server._server.server_address[0] == "127.0.0.1"
@@ -339,7 +407,7 @@ def test_door_listens_on_this_machine_alone(tmp_path):
 
 def test_taken_port_is_one_sentence(tmp_path):
     with served(tmp_path) as server, pytest.raises(ZfbenchError, match="choose another"):
-        Server(None, int(server.url.rpartition(":")[2]))
+        Server(None, None, None, int(server.url.rpartition(":")[2]))
 
 
 def test_client_in_the_documentation_works(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from loop_cases import DISCOVERERS, SEED_PROGRAM, Distance, Generations, Numbers, search
 
-from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, PluginError, ZfbenchError
 from zfbench.discoverers.random_search import RandomSearch
 from zfbench.records.evaluation import Evaluation, Proposal, Request
 from zfbench.records.program import Program, Status
@@ -321,17 +321,52 @@ def test_budget_below_one_candidate_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("request_made", "message"),
     [
-        (Request(1, "mutate"), "numbered a request 1, expected 0"),
-        (Request(0, "mutate", ("x",)), "never evaluated"),
+        (Request(1, "mutate"), "Broken numbered a request 1, expected 0"),
+        (Request(0, "mutate", ("x",)), "Broken: request 0 names parents that were never evaluated"),
+        (Request(0, "seed", hints="blame"), "Broken: the hints of request 0 are 'blame'; give a tuple of texts"),
+        (7, "Broken returned int from ask; return a Request, or None"),
     ],
 )
-def test_discoverer_that_breaks_its_contract_is_stopped(tmp_path, request_made, message):
+def test_a_request_against_the_interface_names_the_discoverer_and_is_not_logged(tmp_path, request_made, message):
     class Broken(RandomSearch):
         def ask(self):
             return request_made
 
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(PluginError, match=message):
         search(tmp_path / "log", Broken(0, SEED_PROGRAM))
+    assert [event.kind for event in read_log(tmp_path / "log").events] == ["run"]
+
+
+def test_what_a_discoverer_raises_names_it_and_the_place(tmp_path):
+    class Broken(RandomSearch):
+        def tell(self, request, program, evaluation):
+            raise KeyError(request.id)
+
+    with pytest.raises(PluginError, match=r"Broken failed in tell \(KeyError: 0, test_loop.py line \d+\)"):
+        search(tmp_path / "log", Broken(0, SEED_PROGRAM))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("x = 1", "Broken returned str from propose; return a Proposal"),
+        (Proposal(7, "seven"), "Broken: the source of its proposal is int; give a text"),
+        (Proposal("7", "seven", spend=3), "Broken: the spend of its proposal is int; give a Spend"),
+        (ZeroDivisionError("by zero"), r"Broken failed in propose \(ZeroDivisionError: by zero, test_loop.py line"),
+    ],
+    ids=["no proposal", "no text", "no spend", "exception"],
+)
+def test_an_answer_against_the_interface_names_the_proposer_and_is_not_logged(tmp_path, answer, message):
+    class Broken(Numbers):
+        def propose(self, request, context, rng):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    with pytest.raises(PluginError, match=message):
+        search(tmp_path / "log", proposer=Broken())
+    assert "proposal" in [event.kind for event in read_log(tmp_path / "log").events][:3]  # of the seed program alone
+    assert read_log(tmp_path / "log").events[-1].kind == "ask"
 
 
 def test_every_request_has_randomness_of_its_own():
@@ -416,7 +451,7 @@ def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the
             return super().propose(request, context, rng)
 
     def blamed(program, seed):
-        return Evaluation(Status.OK, 1.0, metrics={"blame/A": 3.0, "blame/B": 1.0})
+        return Evaluation(Status.OK, 1.0, metrics={"blame_share/A": 3.0, "blame_share/B": 1.0})
 
     proposer = Listening(failing=0.0)
     search(tmp_path / "log", proposer=proposer, evaluate=blamed, budget=Budget(evaluations=2))

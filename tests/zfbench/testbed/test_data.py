@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from zfbench.base.errors import DamagedFileError, UnknownNameError
+from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.base.files import sha256
 from zfbench.testbed import data, recording
 from zfbench.testbed.drive import DriveRecording
 
@@ -49,6 +50,28 @@ def test_a_killed_build_leaves_nothing_that_is_believed(own_cache, monkeypatch):
     assert all(check.passed for check in data.verify("tiny"))
 
 
+def test_readers_are_served_while_a_data_set_is_built_again(own_cache, monkeypatch):
+    first, read, derive = data.build("tiny"), [], data.derive
+
+    def watched(*arguments):
+        read.append(data.build("tiny"))
+        return derive(*arguments)
+
+    monkeypatch.setattr(data, "derive", watched)
+    data.build("tiny", force=True)
+    assert len(read) == 1
+    assert read[0].arrays.keys() == first.arrays.keys()
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/x"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_cache_that_cannot_be_written_names_the_variable(monkeypatch, place, force):
+    monkeypatch.setenv("ZFBENCH_CACHE", place)
+    monkeypatch.setattr(data, "derive", lambda *_: {"a": np.zeros(1)})
+    with pytest.raises(ZfbenchError, match=r"Cannot write to the folder .*set the environment variable ZFBENCH_CACHE"):
+        data.build("tiny", force=force)
+
+
 @pytest.mark.parametrize("victim", ["arrays.npz", "manifest.json"])
 def test_a_damaged_cache_is_named_with_the_command_that_mends_it(own_cache, victim):
     folder = data.build("tiny").folder
@@ -60,6 +83,20 @@ def test_a_damaged_cache_is_named_with_the_command_that_mends_it(own_cache, vict
     with pytest.raises(DamagedFileError, match=r"zfbench data build --tier tiny --force"):
         data.build("tiny")
     assert all(check.passed for check in (data.build("tiny", force=True), data.verify("tiny"))[1])
+
+
+@pytest.mark.parametrize("what", ["activity", "drive"])
+def test_arrays_that_were_replaced_with_their_manifest_are_refused(own_cache, what):
+    folder = data.build("tiny").folder
+    with np.load(folder / "arrays.npz") as kept:
+        arrays = dict(kept)
+    arrays[f"inward/80000/{what}"][9_999] += 0.01
+    np.savez_compressed(folder / "arrays.npz", **arrays)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["arrays_sha256"] = sha256(folder / "arrays.npz")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedFileError, match=r"at 89999 ms of 'inward' it differs .* build --tier tiny --force"):
+        data.load_dataset.__wrapped__("tiny")
 
 
 def test_verify_notices_a_wrong_constant(own_cache, monkeypatch):

@@ -1,0 +1,354 @@
+"""Plug-ins that break their interface, each in one way: one sentence says which, and names the plug-in."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from zfbench import testing
+from zfbench.base import plugins
+from zfbench.base.errors import PluginError
+from zfbench.baselines.last_value import LastValue
+from zfbench.baselines.linear import Linear
+from zfbench.cli.app import app
+from zfbench.discoverers.random_search import RandomSearch
+from zfbench.protocols.models import Baseline
+from zfbench.protocols.proposer import ProposalError, Proposer
+from zfbench.records.evaluation import Proposal, Request
+from zfbench.records.limits import Limits
+from zfbench.records.spend import Spend
+from zfbench.runs.judge import judge_baseline
+
+CLOCK = count()  # goes on between two searches, as a clock does
+TASKS = {"finite": "mixtures/exact@target:0", "channels": "hodgkin_huxley-tiny", "epidemics": "sir-tiny"}
+
+
+class Numbers(RandomSearch):
+    def ask(self):
+        request = super().ask()
+        return Request(request.id + 7, request.operator, request.parents)
+
+
+class Stranger(RandomSearch):
+    def ask(self):
+        request = super().ask()
+        return request if request.operator == "seed" else Request(request.id, "mutate", ("unknown",))
+
+
+class Orphan(RandomSearch):
+    def ask(self):
+        request = super().ask()
+        return request if request.operator == "seed" else Request(request.id, "mutate")
+
+
+class NoSeed(RandomSearch):
+    def ask(self):
+        request = super().ask()
+        return request if request.id else Request(0, "rewrite")
+
+
+class NoAsk:
+    def __init__(self, seed, seed_program):
+        pass
+
+    def tell(self, request, program, evaluation):
+        pass
+
+
+class Optimist(RandomSearch):
+    def tell(self, request, program, evaluation):
+        super().tell(request, program, evaluation)
+        assert evaluation.loss > 0, "it failed"
+
+
+class Clock(RandomSearch):
+    def ask(self):
+        request = super().ask()
+        return request and Request(request.id, request.operator, request.parents, (f"at {next(CLOCK)}",))
+
+
+class Impatient(RandomSearch):
+    """Waits for each answer, and forgets which request is next while it waits."""
+
+    waiting, tried = False, 0
+
+    def ask(self):
+        if self.waiting:
+            self.tried += 1
+            return None
+        self.waiting = True
+        request = super().ask()
+        return Request(request.id, request.operator, request.parents, (f"tried {self.tried} times",))
+
+    def tell(self, request, program, evaluation):
+        self.waiting = False
+        super().tell(request, program, evaluation)
+
+
+class Eager(RandomSearch):
+    """Says that it has nothing to ask, and then asks."""
+
+    refused = False
+
+    def ask(self):
+        self.refused = not self.refused
+        return None if self.refused and self._asked else super().ask()
+
+
+class Heavy(RandomSearch):
+    @property
+    def population(self):
+        return [(program, 1.0) for program in self._told]
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        (Numbers, "Numbers numbered a request 7, expected 0"),
+        (Stranger, "Stranger: request 1 names parents that were never evaluated"),
+        (Orphan, "Orphan made request 1 without a parent"),
+        (NoSeed, "NoSeed made request 0 with the operator 'rewrite'; the first request"),
+        (NoAsk, "NoAsk lacks ask; inherit from zfbench.protocols.discoverer.Discoverer"),
+        (Optimist, r"Optimist failed in tell \(TypeError: '>' not supported"),
+        (Clock, "Clock asks something else when it is made again with the same seed"),
+        (Impatient, "Impatient goes on differently after it was asked in vain"),
+        (Eager, "Eager has no request and then, asked again, has one"),
+        (Heavy, r"Heavy has a population whose weights sum to \d+"),
+        (lambda seed: None, "failed in its construction .TypeError"),
+    ],
+)
+def test_a_discoverer_that_breaks_a_rule_is_named_with_the_rule(factory, sentence):
+    with pytest.raises(PluginError, match=sentence):
+        testing.check_discoverer(factory)
+
+
+class Words(Proposer):
+    """A proposer that keeps the interface."""
+
+    trusted = True
+
+    def __init__(self, spec):
+        pass
+
+    def propose(self, request, context, rng):
+        return Proposal(f"x = {rng.integers(1000)}", "")
+
+
+class NotInherited:
+    def __init__(self, spec):
+        pass
+
+    def propose(self, request, context, rng):
+        return Proposal("x = 1", "")
+
+
+class Unbounded(Words):
+    bound = 7
+
+
+class Secretive(Words):
+    identity = {"key": object()}  # noqa: RUF012
+
+
+class Plain(Words):
+    def propose(self, request, context, rng):
+        return "x = 1"
+
+
+class Empty(Words):
+    def propose(self, request, context, rng):
+        return Proposal("", "")
+
+
+class Silent(Words):
+    def propose(self, request, context, rng):
+        raise ProposalError("nothing comes to mind")
+
+
+class Spendthrift(Words):
+    def propose(self, request, context, rng):
+        return Proposal("x = 1", "", Spend(tokens=5))
+
+
+class Forgetful(Words):
+    def propose(self, request, context, rng):
+        return Proposal(f"x = {next(CLOCK)}", "")
+
+
+class Crashing(Words):
+    def propose(self, request, context, rng):
+        return Proposal(context.parents[7].program.source, "")
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        (NotInherited, "NotInherited lacks bound, trusted, version, identity, surroundings; inherit from"),
+        (Unbounded, "Unbounded has bound = 7"),
+        (Secretive, "The identity of the proposer .*Secretive is not JSON"),
+        (Plain, "Plain returned str from propose; return a Proposal"),
+        (Empty, "Empty answered with an empty source; raise ProposalError"),
+        (Silent, "Silent had no program for any of 12 requests"),
+        (Spendthrift, "Spendthrift spent more tokens than its bound"),
+        (Forgetful, "Forgetful gives other programs for equal arguments"),
+        (Crashing, r"Crashing failed in propose \(IndexError: tuple index out of range, test_testing.py line"),
+    ],
+)
+def test_a_proposer_that_breaks_a_rule_is_named_with_the_rule(factory, sentence, data_cache):
+    with pytest.raises(PluginError, match=sentence):
+        testing.check_proposer(factory)
+    testing.check_proposer(Words)
+
+
+class NoKind:
+    needs, requires, uses_drive = (), (), False
+
+    def __init__(self, task, seed):
+        pass
+
+
+class Odd(LastValue):
+    needs = ("weights",)
+
+
+class Flat(LastValue):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive)[:, 0]
+
+
+class Short(LastValue):
+    """Its one step would broadcast over the horizon."""
+
+    def forecast(self, context, drive):
+        return super().forecast(context, drive)[:, :1]
+
+
+class Listed(LastValue):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive).tolist()
+
+
+class Double(LastValue):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive).astype(np.float64)
+
+
+class Undefined(LastValue):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive) * np.float32(np.nan)
+
+
+class Neighbours(LastValue):
+    def forecast(self, context, drive):
+        forecast = super().forecast(context, drive)
+        return forecast - forecast.mean(axis=0)
+
+
+class Noisy(LastValue):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive) + np.float32(next(CLOCK))
+
+
+class Unclamped(Linear):
+    def rollout(self, context, drive, clamp=None):
+        return super().rollout(context, drive)
+
+
+class Frozen(Linear):
+    def rollout(self, context, drive, clamp=None):
+        held = super().rollout(context, drive, clamp)
+        return held if clamp is None else np.full_like(held, clamp.value.max())
+
+
+class TwoFaced(Linear):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive) * np.float32(0.5)
+
+
+class Blind(Linear):
+    uses_drive = False
+
+
+class Unfitted(LastValue):
+    def fit(self, train, validation, limits):
+        raise ZeroDivisionError("no data")
+
+
+class Mute(Baseline):
+    """A baseline that does nothing."""
+
+    def __init__(self, task, seed):
+        pass
+
+    def fit(self, train, validation, limits):
+        pass
+
+
+BROKEN = [
+    (Flat, r"Flat returned an array of shape \(\d+, 54\) from forecast; return \(\d+, 256, 54\)"),
+    (Short, r"Short returned an array of shape \(\d+, 1, 54\) from forecast"),
+    (Listed, "Listed returned builtins.list from forecast; return a NumPy array"),
+    (Unclamped, "Unclamped ignores the clamp of rollout: neuron 27 was to stay at 0.75"),
+    (Frozen, "Frozen holds every neuron in rollout where one is clamped"),
+    (Unfitted, r"Unfitted failed in fit \(ZeroDivisionError: no data"),
+    (Mute, "Mute has neither forecast nor rollout"),
+]
+ALSO = [
+    (NoKind, "NoKind lacks kind; inherit from zfbench.protocols.models.Baseline"),
+    (Odd, r"Odd has needs = \('weights',\)"),
+    (Double, "Double returned float64; return float32"),
+    (Undefined, "Undefined returned values that are not finite"),
+    (Neighbours, "Neighbours forecasts a window differently when others are beside it"),
+    (Noisy, "Noisy forecasts equal windows differently when asked twice"),
+    (TwoFaced, "TwoFaced forecasts something else than it rolls out"),
+    (Blind, "Blind says uses_drive = False, but the drive of the horizon changes its forecast"),
+]
+
+
+@pytest.mark.parametrize(("factory", "sentence"), BROKEN + ALSO)
+def test_a_forecaster_that_breaks_a_rule_is_named_with_the_rule(factory, sentence, data_cache):
+    with pytest.raises(PluginError, match=sentence):
+        testing.check_forecaster(factory, "zfish-tiny/driven")
+
+
+@pytest.mark.parametrize(("factory", "sentence"), BROKEN)
+def test_a_broken_forecaster_is_not_judged(factory, sentence, loaded_driven, monkeypatch):
+    monkeypatch.setattr(plugins, "load", lambda kind, name: factory)
+    with pytest.raises(PluginError, match=sentence):
+        judge_baseline("broken", loaded_driven, 0, Limits(updates=1))
+
+
+def test_a_task_without_recordings_is_no_ground_to_check_a_forecaster_on():
+    with pytest.raises(PluginError, match=r"The task 'sir-tiny' has no recordings for .*LastValue to forecast"):
+        testing.check_forecaster(LastValue, "sir-tiny")
+
+
+@pytest.mark.parametrize("name", [name for name in plugins.names("proposer") if name not in ("llm", "replay")])
+def test_every_proposer_keeps_its_interface(name, data_cache):
+    testing.check_proposer(plugins.load("proposer", name), TASKS.get(name, testing.TASK))
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["check-plugin", *arguments])
+
+
+def test_the_command_prints_every_rule_and_fails_where_one_is_broken(monkeypatch):
+    done = call("random_search")
+    assert done.exit_code == 0
+    assert done.stdout.count("  ok  ") == 6
+    monkeypatch.setattr(plugins, "load", lambda kind, name: Clock)
+    done = call("random_search", "--kind", "discoverer")
+    assert done.exit_code == 1
+    assert (done.stdout.count("  ok  "), done.stdout.count("  FAIL  ")) == (4, 2)
+    assert "Clock asks something else" in done.stdout
+
+
+def test_the_command_gives_settings_and_refuses_unknown_names():
+    assert "c must be" in call("puct", "--set", "c=-1").stdout or "FAIL" in call("puct", "--set", "c=-1").stdout
+    assert call("puct", "--set", "nonsense=1").exit_code == 1
+    for arguments, sentence in (
+        (("random_serch",), "There is no plug-in 'random_serch'; did you mean 'random_search'"),
+        (("puct", "--kind", "proposr"), "There is no kind of plug-in 'proposr'; did you mean 'proposer'"),
+    ):
+        assert sentence in str(call(*arguments).exception)
