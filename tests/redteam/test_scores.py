@@ -41,7 +41,7 @@ def wiring(sealed, model, seed=0):
     return found.value, scores
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("fraud", [Ripple, Ripples, Innovation, Deaf])
 def test_a_wiring_that_is_only_shown_is_not_scored(driven_judge, fraud, seed):
     """The honest part of each has no edges, or answers nothing, and so a score of 0."""
@@ -152,9 +152,8 @@ class Leak(Stepping):
         return (clock + 1, following.astype(float)), following
 
 
-@pytest.mark.parametrize("steps", [30, 63, 100], ids=lambda n: f"from-step-{n}-on")
-def test_a_mask_that_is_broken_at_the_probes_step_counts_alone_is_found_by_the_judge(loaded_masked, steps):
-    leak = Leak(lambda clock, a, predicted, x: (steps <= clock < 200) & np.ones_like(a, dtype=bool))
+def test_a_mask_that_is_broken_at_the_probes_step_counts_alone_is_found_by_the_judge(loaded_masked):
+    leak = Leak(lambda clock, a, predicted, x: (63 <= clock < 200) & np.ones_like(a, dtype=bool))
     assert_violates(loaded_masked.judge, leak)
 
 
