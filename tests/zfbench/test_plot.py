@@ -27,12 +27,8 @@ def test_activity_has_a_row_for_each_neuron_and_a_name_for_each_group():
     figure = zfbench.plot.activity(table, "a title")
     axes = figure.axes[0]
     assert axes.images[0].get_array().shape == (3, 5)
-    assert [
-        (label.get_text(), place) for label, place in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
-    ] == [
-        ("A", 0.5),
-        ("B", 2.0),
-    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["A", "B"]
+    assert list(axes.get_yticks()) == [0.5, 2.0]
     assert axes.get_title() == "a title"
     assert is_shown_by_a_notebook(figure)
 
@@ -55,7 +51,7 @@ def test_forecasts_have_a_panel_for_each_neuron_and_the_truth_in_black(make):
     results = [make("oracle", kind="control").with_pictures(picture), make("m").with_pictures(picture)]
     figure = zfbench.plot.forecasts(results, ["a0", "b"])
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["a0", "b"]
-    assert [line.get_color() for line in figure.axes[0].lines][0] == "black"
+    assert figure.axes[0].lines[0].get_color() == "black"
     with pytest.raises(ZfbenchError, match="No result keeps a forecast of 'c'; there are a0, b"):
         zfbench.plot.forecasts(results, ["c"])
 
@@ -63,7 +59,7 @@ def test_forecasts_have_a_panel_for_each_neuron_and_the_truth_in_black(make):
 def test_wiring_leaves_the_diagonal_out_and_takes_signed_roots():
     J = np.array([[0.9, 0.25, 0.0], [-0.04, 0.9, 0.0], [0.0, 0.0, 0.9]])
     axes = zfbench.plot.wiring(J, SPEC).axes[0]
-    assert axes.images[0].get_array() == pytest.approx(np.array([[0, 0.5, 0], [-0.2, 0, 0], [0, 0, 0]]))
+    assert np.allclose(axes.images[0].get_array(), [[0, 0.5, 0], [-0.2, 0, 0], [0, 0, 0]])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["A", "B"]
     assert J[0, 0] == 0.9
 
