@@ -90,7 +90,7 @@ driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
 """`driven_mlp`, also trained on the mirror images of the recordings."""
 driven_gru = ReferenceMethod("driven_gru")
 """A gated recurrent unit with a hidden state, which reads all activity and drive."""
-masked_mlp = ReferenceMethod("masked_mlp", needs=("mask",))
-"""A small network per neuron that reads its allowed inputs only."""
-masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("mask",))
-"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs."""
+masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
+"""A small network per neuron that reads its allowed inputs only; in the track `driven`, all of them."""
+masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))
+"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all."""

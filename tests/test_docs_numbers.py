@@ -87,8 +87,9 @@ def test_the_true_model_without_drive_is_worse_than_the_last_value(results):
 
 
 def test_verdicts_on_the_claims(shown):
-    from zfbench.leaderboard.claims import check, read_claims
+    from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.shipped import CLAIMS, RESULTS
+    from zfbench.leaderboard.verdicts import check
     from zfbench.records.reading import load_folder
 
     measured = load_folder(RESULTS)

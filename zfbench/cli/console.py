@@ -20,6 +20,8 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from zfbench.base.text import printable
+
 if TYPE_CHECKING:
     from zfbench.records.spend import Spend
     from zfbench.search.budget import Budget
@@ -175,8 +177,8 @@ def when_stopped(kept: str) -> Iterator[None]:
 
 
 def report_error(message: str) -> None:
-    """Print an error; its text may come from elsewhere, so it is never interpreted as markup."""
-    console.print(Text("error: ", style="red") + Text(message), highlight=False, soft_wrap=True)
+    """Print an error on one line; its text may come from elsewhere, and is neither markup nor a terminal's command."""
+    console.print(Text("error: ", style="red") + Text(printable(message, kept="")), highlight=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zfbench.base.files import read_source
+from zfbench.base.files import is_folder, read_source
 from zfbench.cli.console import activity, when_stopped
 from zfbench.cli.options import (
     AllOption,
@@ -44,7 +44,7 @@ def judge(
 
     `zfbench contract` prints what a program must define.
     """
-    from zfbench.base.files import refuse_existing
+    from zfbench.base.files import check_target
     from zfbench.records.limits import Limits
     from zfbench.records.reading import run_name
     from zfbench.records.result import MethodRecord
@@ -54,7 +54,7 @@ def judge(
     source = read_source(program)
     method = MethodRecord(name=program.stem, kind="program")
     target = out or program.parent / f"{run_name(task, method, None, seed)}.json"
-    refuse_existing(target)  # before minutes of training
+    check_target(target)  # before minutes of training
     limits = Limits(updates=updates, seconds=seconds)
     with (
         when_stopped("Nothing was written."),
@@ -81,7 +81,7 @@ def show(
     from zfbench.runs.plan import LOG, POPULATION, RESULT
     from zfbench.runs.replay import progress_of
 
-    if not path.is_dir():
+    if not is_folder(path):
         print_result(load(path), whole=True)
         return
     from zfbench.search import population

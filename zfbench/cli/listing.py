@@ -14,11 +14,18 @@ from zfbench.base.describe import description
 from zfbench.cli.console import report_error, show_table, show_text
 
 
-def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_names(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also import everything, and say what cannot be imported; takes seconds.")
+    ] = False,
+) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
     from zfbench.base import plugins
     from zfbench.runs.tasks import task_names
 
+    if check and not _import_everything():
+        raise typer.Exit(1)
     listing = {
         "tasks": task_names(report_error),
         "baselines": plugins.names("baseline"),
@@ -37,6 +44,22 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
         "can recognise the published system, and in @plain_mae, in which searches climb the mean absolute error over "
         "neurons instead of the group-balanced relative error."
     )
+
+
+def _import_everything() -> bool:
+    """Import everything that is registered, report what cannot be imported, and return True if all can be."""
+    from zfbench.base import plugins
+    from zfbench.base.errors import ZfbenchError
+
+    whole = True
+    for kind in plugins.KINDS:
+        for name in plugins.names(kind):
+            try:
+                plugins.load(kind, name)
+            except ZfbenchError as error:
+                report_error(str(error))
+                whole = False
+    return whole
 
 
 def _families(tasks: Sequence[str]) -> Table:

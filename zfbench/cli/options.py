@@ -63,4 +63,8 @@ ResultsArgument = Annotated[
     Path | None,
     typer.Argument(help="A result file, or a folder of them; default: the published results.", metavar="[RESULTS]"),
 ]
+ResultsArguments = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="[RESULTS]..."),
+]
 GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Number of runs measured at once.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from zfbench.base.text import printable
 from zfbench.cli.console import fail, show_table
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def print_result(result: Result, whole: bool = False, everything: bool = False) 
     """
     from zfbench.leaderboard.terminal import compare, references
 
-    typer.echo(f"{result.method.name} on {result.task.name}, seed {result.seed}: {result.status}")
+    typer.echo(f"{printable(result.method.name, kept='')} on {result.task.name}, seed {result.seed}: {result.status}")
     for note in result.notes:
-        typer.echo(f"  note: {note}")
+        typer.echo(f"  note: {printable(note, kept='')}")
     table = compare(result, references(result))
     if table is not None:
         typer.echo()
@@ -84,4 +85,4 @@ def print_result(result: Result, whole: bool = False, everything: bool = False) 
         typer.echo(f"  timings  {result.timings}")
         typer.echo(f"  data     {result.task.data_sha256}")
         if result.program is not None:
-            typer.echo(f"\n{result.program.source}")
+            typer.echo(f"\n{printable(result.program.source)}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zfbench.cli.console import show_table
+from zfbench.base.text import printable
+from zfbench.cli.console import show_table, when_stopped
 from zfbench.cli.options import DeviceOption, GridWorkersOption, SandboxOption, UnsafeOption
 from zfbench.cli.setup import choose_sandbox
 
@@ -37,10 +38,11 @@ suite_app = typer.Typer(no_args_is_help=True, help="Measure many methods: tasks 
 @suite_app.command("list")
 def list_suites() -> None:
     """List the shipped suites, with the first line of each file."""
+    from zfbench.base.files import read_text
     from zfbench.leaderboard.shipped import suite_names, suite_path
 
     for name in suite_names():
-        first = suite_path(name).read_text(encoding="utf-8").splitlines()[0]
+        first = read_text(suite_path(name), "suite").splitlines()[0]
         typer.echo(f"{name:<12} {first.removeprefix('# ')}")
 
 
@@ -50,9 +52,10 @@ def show_suite(suite: SuiteArgument) -> None:
 
     Example: zfbench suite show discoverers > mine.toml
     """
+    from zfbench.base.files import read_text
     from zfbench.leaderboard.shipped import suite_path
 
-    typer.echo(suite_path(suite).read_text(encoding="utf-8"))
+    typer.echo(printable(read_text(suite_path(suite), "suite")))
 
 
 @suite_app.command("run")
@@ -76,7 +79,12 @@ def run_suite(
 
     jobs, folder = choose_jobs(suite, task, method, seed)
     folder = out or folder
-    with choose_sandbox(sandbox, device) as box, watching(len(jobs), workers) as watch:
+    kept = f"Finished results are in {folder}; the same command measures the rest."
+    with (
+        when_stopped(kept),
+        choose_sandbox(sandbox, device) as box,
+        watching(len(jobs), workers) as watch,
+    ):
         report = Grid(folder, box, allow_unsafe_programs).run(jobs, workers, watch, refresh)
     typer.echo(
         f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were already in {folder}"
@@ -130,7 +138,12 @@ def demo(
 
     began = time.monotonic()
     jobs, _ = choose_jobs("demo", None, None, None)
-    with choose_sandbox(None, "cpu") as box, watching(len(jobs), workers) as watch:
+    kept = f"Finished results are in {out / 'results'}; the same command measures the rest."
+    with (
+        when_stopped(kept),
+        choose_sandbox(None, "cpu") as box,
+        watching(len(jobs), workers) as watch,
+    ):
         grid = Grid(out / "results", box)
         stale = {job for job in jobs if grid.state(job) == "stale"}
         grid.run([job for job in jobs if job not in stale], workers, watch)

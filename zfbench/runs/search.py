@@ -91,8 +91,8 @@ def search(
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
-        if isinstance(searcher, Fitting) and searcher.wants_fitted:
-            evaluate = evaluator.with_fitted()
+        if isinstance(searcher, Fitting) and searcher.wants_fitted is not None:
+            evaluate = evaluator.with_fitted(searcher.wants_fitted)
         outcome = run_search(
             searcher,
             writer,
