@@ -45,6 +45,6 @@ class MaskOnly(Baseline):
             limits: not used.
         """
 
-    def edges(self) -> NDArray[np.bool_]:
-        """Return the mask, bool [N, N]."""
-        return self._mask
+    def edges(self) -> NDArray[np.float64]:
+        """Return 1 for every pair that the mask allows, [N, N]."""
+        return self._mask.astype(np.float64)

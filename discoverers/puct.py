@@ -1,24 +1,26 @@
-"""Flat PUCT: the tree search of ERA (Aygün et al. 2026, Nature 654, 909-916, doi:10.1038/s41586-026-10658-6).
+"""Flat PUCT: the tree search of ERA as published (Aygün et al. 2026, Nature 654, 909-916).
 
-The preprint is arXiv 2509.06503. Every program is a node. The next parent is the node with the highest value of
+doi:10.1038/s41586-026-10658-6, preprint arXiv 2509.06503. Every answer is a node. The next parent is the node with the
+highest value of
 
-    rank_i + c P sqrt(sum_j n_j) / (1 + n_i),    P = 1 / number of nodes,
+    rank_i + (c / N) sqrt(sum_j V_j) / (1 + V_i)
 
-over all working nodes and not only over leaves, where rank_i in [0, 1] is the rank of the program's loss and n_i counts
-the visits of the node and its descendants. It differs from the PUCT of AlphaZero, which descends from the root.
+over all N nodes and not only over leaves. rank_i is the place of node i in the order of scores, from 0 for the worst to
+1 for the best, and .5 for a node that is alone. V_i is the number of nodes that were made below node i, itself
+included, and 0 at first for the root, which nobody made. It differs from the PUCT of AlphaZero, which descends from the
+root. `puct_plus` adds operators and treats failures apart.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.discoverers.ranks import rank_scores
-from zfbench.discoverers.settings import COUNT, NOT_NEGATIVE, SHARE
+from zfbench.discoverers.settings import COUNT, NOT_NEGATIVE
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.records.evaluation import Evaluation, Request
 from zfbench.records.program import Operator, Program, ProgramId
@@ -26,31 +28,32 @@ from zfbench.records.program import Operator, Program, ProgramId
 
 @dataclass
 class Node:
-    """A program in the tree.
+    """A node of the tree: an answer to a request.
 
     Attributes:
-        parents: parents of the request that it answered.
-        loss: its loss; None when it failed.
-        visits: 1, plus 1 for every request that builds on it or on one of its descendants.
+        program: the program that answered it.
+        parents: numbers of the nodes that it was asked to build on.
+        loss: the program's loss; None when it failed.
+        visits: V, number of requests that built on it or on a node below it, and its own.
     """
 
-    parents: tuple[ProgramId, ...]
+    program: ProgramId
+    parents: tuple[int, ...]
     loss: float | None
-    visits: int = 1
+    visits: int
 
 
 class Puct(Discoverer):
     """A discoverer that weighs good programs against programs that were rarely built on.
 
-    A visit counts from the moment of the request, so that parallel workers do not all expand one node. A program that
-    fails is repaired once, immediately. Afterwards it is a parent only if no program works.
+    It has one operation, a change of one parent, whether that parent works or fails. A visit of the ancestors counts
+    from the moment of the request, so that parallel workers do not all expand one node; with one worker this is ERA's
+    order. A program that comes a second time is a node of its own, as in ERA.
 
     Args:
-        seed: seed of the choice of operators.
+        seed: seed of nothing, since all randomness is the proposer's.
         seed_program: the root of the tree.
         c: weight of exploration.
-        recombine: share of the requests that combine the two nodes with the highest PUCT value.
-        rewrite: share of the requests that ask for more than a small change; recombination takes precedence.
         nodes: number of requests after which the search has finished.
 
     Raises:
@@ -59,81 +62,60 @@ class Puct(Discoverer):
 
     def __init__(
         self,
-        seed: int,
+        seed: int,  # noqa: ARG002
         seed_program: Program,  # noqa: ARG002 (it arrives as the answer to the first request)
         c: float = 1.0,
-        recombine: float = 0.25,
-        rewrite: float = 0.1,
         nodes: int = 500,
     ) -> None:
         NOT_NEGATIVE.check("PUCT", c=c)
-        SHARE.check("PUCT", recombine=recombine, rewrite=rewrite)
         COUNT.check("PUCT", nodes=nodes)
-        self._rng = np.random.default_rng(seed)
-        self._c, self._recombine, self._rewrite, self._limit = c, recombine, rewrite, nodes
+        self._c, self._limit = c, nodes
         self._asked = 0
-        self._nodes: dict[ProgramId, Node] = {}
-        self._unrepaired: deque[ProgramId] = deque()  # programs that failed and were not repaired yet
+        self._nodes: list[Node] = []
+        self._built_on: dict[int, tuple[int, ...]] = {}  # parents of each pending request
 
     def ask(self) -> Request | None:
-        """Return a request: first the seed program, then a repair if one is due, else an expansion of the best node.
+        """Return a request: first the seed program, then an expansion of the best node.
 
         It is None once the search has finished, and while the seed program is being evaluated.
         """
         if self._asked >= self._limit or (self._asked and not self._nodes):
             return None
         operator, parents = self._choose() if self._asked else ("seed", ())
-        request = Request(self._asked, operator, parents)
+        request = Request(self._asked, operator, tuple(self._nodes[k].program for k in parents))
+        self._built_on[request.id] = parents
         self._visit(parents)
         self._asked += 1
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:
-        """Add the program as a node.
-
-        A missing answer and a program that is known add no node; the visit of the parents counts all the same. A known
-        program that was evaluated again gets its latest loss; if it failed this time, it keeps its loss.
+        """Add the answer as a node; a request without an answer adds none, and its visits count all the same.
 
         Args:
             request: the request that was answered.
             program: the answer.
             evaluation: its evaluation.
         """
-        if not program.source:
-            return
-        if program.id in self._nodes:
-            if evaluation.ok:
-                self._nodes[program.id].loss = evaluation.loss
-            return
-        self._nodes[program.id] = Node(request.parents, evaluation.loss)
-        if not evaluation.ok and request.operator != "repair":
-            self._unrepaired.append(program.id)
+        parents = self._built_on.pop(request.id)
+        if program.source:
+            self._nodes.append(Node(program.id, parents, evaluation.loss, visits=1 if parents else 0))
 
     def puct(self) -> NDArray[np.float64]:
         """Return the PUCT value of every node, in the order in which they were told: [nodes]."""
-        visits = np.array([node.visits for node in self._nodes.values()])
+        visits = np.array([node.visits for node in self._nodes])
         prior = 1 / len(visits)
         exploration = self._c * prior * math.sqrt(visits.sum()) / (1 + visits)
-        return rank_scores([node.loss for node in self._nodes.values()]) + exploration
+        return self._ranks([node.loss for node in self._nodes]) + exploration
 
-    def _choose(self) -> tuple[Operator, tuple[ProgramId, ...]]:
-        if self._unrepaired:
-            failed = self._unrepaired.popleft()
-            return "repair", (*self._nodes[failed].parents[-1:], failed)
-        ids, value = list(self._nodes), self.puct()
-        works = np.array([node.loss is not None for node in self._nodes.values()])
-        if works.any():
-            value[~works] = -np.inf
-        best, *others = np.argsort(-value, kind="stable")[: min(2, max(works.sum(), 1))]
-        draw = self._rng.random()
-        if others and draw < self._recombine:
-            return "recombine", (ids[others[0]], ids[best])
-        if draw >= 1 - self._rewrite or not works.any():
-            return "rewrite", (ids[best],)
-        return "mutate", (ids[best],)
+    def _ranks(self, losses: list[float | None]) -> NDArray[np.float64]:
+        return ordinal_ranks(losses)
 
-    def _visit(self, parents: tuple[ProgramId, ...]) -> None:
-        """Count a visit of the parents and of all their ancestors, each once."""
+    def _choose(self) -> tuple[Operator, tuple[int, ...]]:
+        """Return the operator of the next request, and the numbers of the nodes to build on."""
+        return "mutate", (int(np.argmax(self.puct())),)
+
+    def _visit(self, parents: Iterable[int]) -> None:
+        """Count a visit of the nodes and of all their ancestors, each once."""
         waiting, seen = list(parents), set(parents)
         while waiting:
             node = self._nodes[waiting.pop()]
@@ -141,3 +123,17 @@ class Puct(Discoverer):
             new = set(node.parents) - seen
             seen |= new
             waiting.extend(new)
+
+
+def ordinal_ranks(losses: list[float | None]) -> NDArray[np.float64]:
+    """Return the places of losses in the order of their scores, scaled to [0, 1], 1 for the lowest loss: [n].
+
+    Failures (None) come last. Equal losses, and failures among themselves, have places of their own: the later one
+    ranks higher, as in ERA's code. A single loss has .5.
+    """
+    if len(losses) == 1:
+        return np.array([0.5])
+    scores = [-math.inf if loss is None else -loss for loss in losses]
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(scores, kind="stable")] = np.arange(len(scores))  # 0 for the worst
+    return ranks / (len(scores) - 1)

@@ -2,83 +2,26 @@
 
 Results with different data, benchmark versions, versions of a metric, limits or search budgets are on different boards.
 Controls spend nothing, so they are on every board of their data; methods that are not searches are on the boards of
-every search budget. The numbers of a row depend on its own runs alone.
+every search budget. The numbers of a row depend on its own runs alone. Rows of one task form a table, in which methods
+are ranked, and controls, the oracle and the ceiling are references without a rank.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
-
-from zfbench.leaderboard.columns import TIME, Column, columns_of, rank
+from zfbench.leaderboard.columns import HEADLINE, TIME, Column, columns_of, main_columns, sorting_key
+from zfbench.leaderboard.header import Header, sorted_by_header
+from zfbench.leaderboard.names import method_name
+from zfbench.leaderboard.ranking import ALL_SEEDS, Rank, ranks
 from zfbench.leaderboard.statistics import Interval, mean_interval
-from zfbench.records.reading import disputed
-from zfbench.records.result import NOTHING_FOUND, Result, to_json
-from zfbench.search.budget import Budget
-from zfbench.search.finals import default_finalists
-from zfbench.search.loop import PATIENCE
+from zfbench.records.result import NOTHING_FOUND, Result
 
-ORACLE = "oracle"
-LONGEST = 30  # largest number of characters of a setting in a method's name
-
-
-@dataclass(frozen=True)
-class Header:
-    """The properties that all rows of a board share.
-
-    Attributes:
-        updates, seconds: limits of one training; None on a board of controls alone.
-        budget: budget of the searches, as JSON; empty without searches.
-        metric_versions: versions of the families of metrics of which results on the same data have several versions,
-            as JSON; empty if they have one of each.
-    """
-
-    benchmark_version: int
-    tier: str
-    circuit: str
-    holdout: str
-    data_sha256: str
-    updates: float | None = None
-    seconds: float | None = None
-    budget: str = ""
-    metric_versions: str = ""
-
-    def describe(self) -> str:
-        """Return one line for people."""
-        parts = [f"benchmark version {self.benchmark_version}"]
-        parts += [words for words, known in self._of_the_task() if known]
-        parts.append(f"data {self.data_sha256[:12]}")
-        if self.updates is not None:
-            parts.append(f"limit of a training: {self.updates:.0f} updates, {self.seconds or 0:.0f} s")
-        if self.budget:
-            parts.append(f"search budget: {self.search()}")
-        if self.metric_versions:
-            versions = json.loads(self.metric_versions).items()
-            parts.append(f"metrics: {', '.join(f'{family} version {version}' for family, version in versions)}")
-        return " · ".join(parts)
-
-    def _of_the_task(self) -> list[tuple[str, str]]:
-        """Return the parts of the task's name in words, each with its value, which is empty if the family has none."""
-        return [
-            (f"{self.tier} tier", self.tier),
-            (f"circuit {self.circuit}", self.circuit),
-            (f"{self.holdout} held out", self.holdout),
-        ]
-
-    def search(self) -> str:
-        """Return the search budget in words, such as "8 evaluations, 400 updates"."""
-        return ", ".join(f"{v:g} {k.replace('_', ' ')}" for k, v in json.loads(self.budget or "{}").items() if v)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields."""
-        return dict(vars(self))
+ORACLE, CEILING = "oracle", "ceiling"  # the true circuit, and its form with all constants learned
+WITHOUT_HEADLINES = 1  # last benchmark version whose results have no headline scores
+NOTE = "Version 1: these results carry no headline scores, so their rows are sorted by OOD MAE and are not ranked."
 
 
 @dataclass(frozen=True)
@@ -123,13 +66,59 @@ class Row:
         worked = len(self.runs) - len(self.failures)
         return str(len(self.runs)) if not self.failures else f"{worked}/{len(self.runs)}"
 
+    @property
+    def is_reference(self) -> bool:
+        """True for a control, the oracle and the ceiling, with which methods are compared and which have no rank."""
+        return self.kind == "control" or self.method == CEILING
+
+    @property
+    def depends_on_seed(self) -> bool:
+        """True unless the method has no chance in it, so that its one run stands for all seeds."""
+        return not is_without_chance(self.runs)
+
+    def by_seed(self, score: str) -> dict[int, float]:
+        """Return a score by seed, or under `ALL_SEEDS` if it depends on none; empty if one of the runs lacks it."""
+        if any(run.status != "ok" or score not in run.metrics for run in self.runs):
+            return {}
+        return {run.seed if self.depends_on_seed else ALL_SEEDS: run.metrics[score] for run in self.runs}
+
     @cached_property
     def scores(self) -> dict[str, Interval]:
         """The mean over seeds of every score that all runs have; if one run lacks a score, its mean is missing."""
         values = [_scores_of(run) for run in self.runs]
         common = [name for name in values[0] if all(name in v for v in values)]
-        # Each score has its own generator, so that no other row or score can change the draws.
-        return {name: mean_interval([v[name] for v in values], np.random.default_rng(0)) for name in common}
+        return {name: mean_interval([v[name] for v in values]) for name in common}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a board on one task: methods, best first, and then the references."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def task(self) -> str:
+        """The task's full name."""
+        return self.rows[0].task
+
+    @cached_property
+    def ranks(self) -> dict[str, Rank]:
+        """The ranks of the methods by the mean of their headline scores; no entry for those that are not ranked."""
+        scores = {row.method: row.by_seed(HEADLINE) for row in self.rows if not row.is_reference}
+        return ranks({method: own for method, own in scores.items() if own})
+
+    def main_columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
+        """Return those of the board's columns that the table shows unless all are asked for."""
+        return main_columns(columns, {name for row in self.rows for name in row.scores}, self.rows[0].track)
+
+    @property
+    def seeds(self) -> str:
+        """The numbers of seeds of the rows that depend on them, in words."""
+        counts = [len(row.runs) for row in self.rows if row.depends_on_seed]
+        if not counts:
+            return "no row depends on a seed"
+        few, many = min(counts), max(counts)
+        return f"{few} to {many} seeds" if few < many else f"{few} seed{'s' * (few > 1)}"
 
 
 @dataclass(frozen=True)
@@ -143,6 +132,19 @@ class Board:
     def columns(self) -> tuple[Column, ...]:
         """The columns of its tables."""
         return columns_of(run for row in self.rows for run in row.runs)
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """A table for each task."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.task, []).append(row)
+        return tuple(Table(tuple(rows)) for rows in groups.values())
+
+    @property
+    def note(self) -> str:
+        """What a reader has to know about all rows; empty if there is nothing."""
+        return NOTE if self.header.benchmark_version <= WITHOUT_HEADLINES and self.about_drive else ""
 
     @property
     def about_drive(self) -> bool:
@@ -159,23 +161,20 @@ class Board:
 
 
 def boards(results: Sequence[Result]) -> list[Board]:
-    """Sort results onto boards; the rows are sorted by track, the oracle first, then the best first.
+    """Sort results onto boards; the rows are sorted by task, methods before references, the best first.
 
-    A search that evaluated nothing but the seed program has no scores of its own, and so no row.
+    Tasks of which some row has headline scores come before the others. A search that evaluated nothing but the seed
+    program has no scores of its own, and so no row.
     """
-    results = [r for r in results if r.status != NOTHING_FOUND]
-    disputes = {data: disputed(own) for data, own in _by_data(results).items()}
-    headers = [_header(r, disputes[_data(r)]) for r in results]
     made = []
-    for header in sorted(set(headers), key=repr):
-        if any(_belongs_on(header, other) for other in headers if other != header):
-            continue  # its rows are also on a board with more rows
-        own = [r for r, of_result in zip(results, headers, strict=True) if _belongs_on(of_result, header)]
+    for header, own in sorted_by_header([r for r in results if r.status != NOTHING_FOUND]):
         groups: dict[tuple[str, str], list[Result]] = {}
         for result in own:
             groups.setdefault((result.task.name, method_name(result)), []).append(result)
         rows = [Row(tuple(sorted(runs, key=lambda r: r.seed))) for runs in groups.values()]
-        made.append(Board(header, tuple(sorted(rows, key=_order))))
+        ranked = {row.task for row in rows if HEADLINE in row.scores}
+        rows.sort(key=lambda row: (row.task not in ranked, row.task, *_order(row)))
+        made.append(Board(header, tuple(rows)))
     return made
 
 
@@ -204,89 +203,6 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
     return chosen + controls
 
 
-def method_name(result: Result) -> str:
-    """Return the method with its proposer, and with its settings if it has any.
-
-    If several of discoverer, proposer and search have a setting of the same name, its owner is given too. Further
-    things that identify a proposer, such as hashes of its prompts, are given as one hash.
-    """
-    method = result.method
-    name = method.name if method.proposer is None else f"{method.name} + {method.proposer}"
-    owners = {"discoverer": method.settings, "proposer": method.proposer_settings, "search": _options(result)}
-    given = {(key, owner): value for owner, settings in owners.items() for key, value in settings.items()}
-    count = Counter(key for key, _ in given)
-    parts = [_setting(f"{owner} {key}" if count[key] > 1 else key, given[key, owner]) for key, owner in sorted(given)]
-    if method.proposer_identity:
-        parts.append(f"proposer {_hash(to_json(method.proposer_identity))}")
-    return f"{name} ({', '.join(parts)})" if parts else name
-
-
-def _options(result: Result) -> dict[str, Any]:
-    """Return the options of a search that differ from the default."""
-    options = result.search
-    if options is None:
-        return {}
-    found: dict[str, Any] = {}
-    if options.finalists != default_finalists(Budget.of(options.budget)):
-        found["finalists"] = options.finalists
-    if options.patience != PATIENCE:
-        found["patience"] = options.patience
-    if options.ideas:
-        found["ideas"] = list(options.ideas)
-    return found
-
-
-def _by_data(results: Iterable[Result]) -> dict[tuple[str, int], list[Result]]:
-    """The results on the same data with the same benchmark version."""
-    found: dict[tuple[str, int], list[Result]] = {}
-    for result in results:
-        found.setdefault(_data(result), []).append(result)
-    return found
-
-
-def _data(result: Result) -> tuple[str, int]:
-    return result.task.data_sha256, result.benchmark_version
-
-
-def _header(result: Result, families: Collection[str]) -> Header:
-    """The header of the board of a result, of whose data these families of metrics have several versions."""
-    task = result.task
-    versions = {family: version for family, version in result.metric_versions.items() if family in families}
-    base = Header(
-        result.benchmark_version,
-        task.tier,
-        task.circuit,
-        task.holdout,
-        task.data_sha256,
-        metric_versions=to_json(versions) if versions else "",
-    )
-    if result.method.kind == "control":
-        return base
-    limits, budget = result.limits, None if result.search is None else result.search.budget
-    return Header(
-        **(
-            base.to_json()
-            | {
-                "updates": limits.get("updates") or 0.0,
-                "seconds": limits.get("seconds") or 0.0,
-                "budget": "" if budget is None else to_json(budget),
-            }
-        )
-    )
-
-
-def _belongs_on(own: Header, board: Header) -> bool:
-    """Return True if a result with header `own` belongs on that board, because both agree in all it depends on."""
-    versions, wanted = (json.loads(header.metric_versions or "{}") for header in (own, board))
-    return versions.items() <= wanted.items() and all(
-        mine == theirs
-        or (name in ("updates", "seconds") and mine is None)
-        or (name == "budget" and mine == "")
-        or name == "metric_versions"
-        for (name, mine), theirs in zip(own.to_json().items(), board.to_json().values(), strict=True)
-    )
-
-
 def _scores_of(result: Result) -> dict[str, float]:
     if result.status != "ok":
         return {}
@@ -294,16 +210,15 @@ def _scores_of(result: Result) -> dict[str, float]:
     return {**result.metrics, **time}
 
 
-def _order(row: Row) -> tuple[str, bool, tuple[int, float], str]:
-    best = rank({name: score.estimate for name, score in row.scores.items()})
-    return (row.track, row.method != ORACLE, best, row.method)
+def _order(row: Row) -> tuple[int, tuple[int, float], str]:
+    """Methods first, then the oracle, the ceiling and the controls; among them the best first."""
+    standing = 0 if not row.is_reference else {ORACLE: 1, CEILING: 2}.get(row.method, 3)
+    return standing, sorting_key({name: score.estimate for name, score in row.scores.items()}), row.method
 
 
-def _setting(name: str, value: object) -> str:
-    """Return a setting for people; a long one is replaced by a hash."""
-    text = value if isinstance(value, str) else to_json(value)
-    return f"{name} {_hash(text)}" if len(text) > LONGEST else f"{name}={text}"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+def is_without_chance(runs: Sequence[Result]) -> bool:
+    """Return True for a single run that is equal for every seed: of a control, or of a fit without optimiser steps."""
+    if len(runs) != 1:
+        return False
+    (run,) = runs
+    return run.method.kind == "control" or (run.method.kind == "baseline" and run.spend.updates == 0)

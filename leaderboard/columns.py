@@ -1,16 +1,18 @@
 """The columns of the tables: the scores that are shown, their order, and which direction is better.
 
-A board shows the columns of scores that some run has, so tasks with other scores have other columns. Scores of a family
-without columns here, for example of another package's task, are shown with their own names.
+A board has the columns of scores that some run has, so tasks with other scores have other columns. Scores of a family
+without columns here, for example of another package's task, are shown with their own names. A table shows a few main
+columns unless all are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from zfbench.records.result import Result
 
+HEADLINE = "headline/mean"  # the score that methods are ranked by
 TIME = "seconds"  # the only column that is not a metric: time of fit and judging together
 
 
@@ -42,6 +44,10 @@ class Column:
 
 
 COLUMNS = (
+    Column("generalisation", "headline/generalisation", 2, "higher"),
+    Column("wiring", "headline/wiring", 2, "higher"),
+    Column("responses", "headline/responses", 2, "higher"),
+    Column("mean", HEADLINE, 2, "higher"),
     Column("ID MAE", "forecast/id/mae", 4, "lower"),
     Column("OOD MAE", "forecast/ood/mae", 4, "lower"),
     Column("ID skill", "forecast/id/skill_last_value", 2, "higher"),
@@ -62,7 +68,21 @@ COLUMNS = (
     Column("time s", TIME, 0, "lower"),
 )
 
-RANKED_BY = ("forecast/ood/mae", "likelihood/log_marginal", "population/target_share")  # the first one that a row has
+MAIN = (  # the columns that a table shows: those of the first line of which it has the first score
+    (HEADLINE, "headline/generalisation", "headline/wiring", "headline/responses", "forecast/ood/mae"),
+    (
+        "connectivity/wiring/in_mask/lift",
+        "connectivity/wiring/sign_accuracy",
+        "dynamics/impulse/error",
+        "forecast/id/mae",
+        "forecast/ood/mae",
+        "forecast/ood/skill_last_value",
+    ),
+    ("forecast/ood/mae", "forecast/id/mae", "forecast/id/skill_last_value", "forecast/ood/skill_last_value"),
+)
+MOST = 6  # columns of a table beside rank and method, unless all are asked for
+
+RANKED_BY = (HEADLINE, "forecast/ood/mae", "likelihood/log_marginal", "population/target_share")  # the first it has
 
 
 def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
@@ -74,8 +94,22 @@ def columns_of(runs: Iterable[Result]) -> tuple[Column, ...]:
     return (*shown, *own, *(column for column in COLUMNS if column.score == TIME))
 
 
-def rank(scores: dict[str, float]) -> tuple[int, float]:
-    """Return a sorting key by the main score of a board: best rows first, and rows without the score last."""
+def main_columns(columns: Sequence[Column], scores: Collection[str], track: str) -> tuple[Column, ...]:
+    """Return the few columns that a table shows unless all are asked for.
+
+    Args:
+        columns: all columns of its board.
+        scores: names of the scores that some row of the table has.
+        track: the track of its task; in `autonomous`, without the drive, only forecasts are shown.
+    """
+    lines = [line for line in MAIN if track != "autonomous" or all(name.startswith("forecast/") for name in line)]
+    chosen = next((line for line in lines if line[0] in scores), None)
+    shown = [c for c in columns if c.score in scores and (c.score in chosen if chosen else c.score != TIME)]
+    return tuple(shown[:MOST])
+
+
+def sorting_key(scores: dict[str, float]) -> tuple[int, float]:
+    """Return a key that sorts the rows of a task by their main score: best first, and rows without the score last."""
     for position, name in enumerate(RANKED_BY):
         if name in scores:
             (column,) = (c for c in COLUMNS if c.score == name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zfbench.base.files import atomic_write
-from zfbench.leaderboard.board import method_name as label
+from zfbench.leaderboard.names import method_name as label
 from zfbench.records.result import Result
 
 if TYPE_CHECKING:

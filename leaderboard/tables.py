@@ -1,26 +1,30 @@
-"""Boards as text, Markdown, LaTeX, CSV, JSON and HTML; "-" stands for a score that is not applicable."""
+"""Boards as text, Markdown, LaTeX and HTML: a table for each task; "-" stands for a score that is not applicable.
+
+A table shows rank, method and a few main columns, or with `every` all columns. Methods come first, the best first; the
+references below them have no rank.
+"""
 
 from __future__ import annotations
 
 import html
-import json
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from zfbench.leaderboard.board import Board, Row
+from zfbench.leaderboard.board import Board, Row, Table
+from zfbench.leaderboard.columns import Column
+from zfbench.leaderboard.escaping import latex, markdown, one_line
+from zfbench.leaderboard.exports import as_csv, as_json
 from zfbench.leaderboard.statistics import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MISSING = "-"
 UNREADABLE = 1e6  # larger errors, of unstable models, are shown by their order of magnitude
 
 
 LEGENDS = {  # explanation of the columns of each family of scores
+    "headline": "Generalisation, wiring, responses: headline scores, each 0 at a stated control and 1 at the true "
+    "circuit. Mean: the mean of the three, by which methods are ranked.",
     "forecast": "MAE: mean absolute error of forecasts over 256 ms (ID: training conditions, OOD: the held-out "
     "condition). Skill: 1 - MAE / MAE of the last value.",
     "connectivity": "AP lift: average precision of the recovered wiring, scaled so that 0 is chance and 1 is perfect; "
@@ -35,23 +39,35 @@ LEGENDS = {  # explanation of the columns of each family of scores
     "for each held-out observation.",
     "population": "Target share: share of the population that is the target model.",
 }
-LIMITS = ("updates", "seconds")  # fields of a board's header
+REFERENCE = "ref"
+RANKS = (
+    "Rank: 1 + the number of methods that are significantly better; 2-4: the data do not decide between these "
+    "ranks (Student's test, paired by seed; Holm over all pairs of a table, at 95 %). A method is ranked from three "
+    "seeds on. ref: reference without a rank (controls, the oracle, and the ceiling, which is the true form with all "
+    "constants learned)."
+)
 DRIVE = "future drive"
 DRIVE_LEGEND = (
     "Future drive: yes if the method is given the drive of the horizon; compare only rows with the same entry."
 )
 UNCERTAINTY = (
-    "a ± b: mean over seeds with the half-width of its 95 % interval (Student's for fewer than 10 seeds, else "
-    "bootstrap).\n"
+    "a ± b: mean over seeds with the half-width of Student's 95 % interval.\n"
     '"-": not applicable to the method, undefined, or missing because a seed failed.'
 )
 
 
-def legend(found: Sequence[Board]) -> str:
-    """Return an explanation of the columns of these boards, a line for each family of scores."""
-    families = dict.fromkeys(column.family for board in found for column in board.columns)
-    drive = [DRIVE_LEGEND] if any(board.about_drive for board in found) else []
-    return "\n".join([*drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
+def legend(found: Sequence[Board], every: bool = True) -> str:
+    """Return an explanation of the columns of these boards, a line for each family of scores.
+
+    Args:
+        found: the boards.
+        every: True for all columns, False for those that tables show unless all are asked for.
+    """
+    shown = [c for board in found for table in board.tables for c in _columns(board, table, every)]
+    families = dict.fromkeys(column.family for column in shown)
+    drive = [DRIVE_LEGEND] if every and any(board.about_drive for board in found) else []
+    ranked = [RANKS] if any(table.ranks for board in found for table in board.tables) else []
+    return "\n".join([*ranked, *drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -84,8 +100,16 @@ def _places(width: float) -> int:
 
 
 def label(row: Row) -> str:
-    """Return the method, with the status of runs that failed."""
-    return row.method if not row.failures else f"{row.method} ({', '.join(dict.fromkeys(row.failures))})"
+    """Return the method on one line, with the status of runs that failed."""
+    return one_line(row.method if not row.failures else f"{row.method} ({', '.join(dict.fromkeys(row.failures))})")
+
+
+def rank_of(row: Row, table: Table) -> str:
+    """Return the rank of a method such as "2-4", "ref" for a reference, and "-" for what is not ranked."""
+    if row.is_reference:
+        return REFERENCE
+    rank = table.ranks.get(row.method)
+    return MISSING if rank is None else str(rank)
 
 
 def future_drive(row: Row) -> str:
@@ -93,150 +117,96 @@ def future_drive(row: Row) -> str:
     return {True: "yes", False: "no", None: MISSING}[row.future_drive]
 
 
-def frame(board: Board) -> pd.DataFrame:
-    """Return a board as numbers: a row per method; mean, low and high of the score of every column.
+def as_text(found: Sequence[Board], every: bool = False, style: str = "simple") -> str:
+    """Return tables in a format of `tabulate`, each below its board's header and its task, with the legend at the end.
 
-    A missing score is NaN.
+    Args:
+        found: the boards.
+        every: True to show all columns.
+        style: name of the format.
     """
-    import pandas as pd
-
-    return pd.DataFrame.from_records(_records(board))
-
-
-def as_text(found: Sequence[Board], style: str = "simple") -> str:
-    """Return tables in a format of `tabulate`, each below its header, with the legend at the end."""
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, style)}" for b in found), legend(found)])
+    parts = []
+    for board in found:
+        parts += [board.header.describe(), *([board.note] if board.note else [])]
+        parts += [f"{heading(table)}\n\n{_grid(board, table, every, style)}" for table in board.tables]
+    return "\n\n".join([*parts, legend(found, every)])
 
 
-def as_markdown(found: Sequence[Board]) -> str:
+def as_markdown(found: Sequence[Board], every: bool = False) -> str:
     """Return tables for GitHub."""
-    notes = legend(found).replace("\n", " ")
-    return "\n\n".join([*(f"{b.header.describe()}\n\n{_grid(b, 'github')}" for b in found), notes])
+    parts = []
+    for board in found:
+        parts += [markdown(board.header.describe()), *([markdown(board.note)] if board.note else [])]
+        parts += [
+            f"**{markdown(heading(table))}**\n\n{_grid(board, table, every, 'github', markdown)}"
+            for table in board.tables
+        ]
+    return "\n\n".join([*parts, legend(found, every).replace("\n", " ")])
 
 
-def as_latex(found: Sequence[Board]) -> str:
+def as_latex(found: Sequence[Board], every: bool = False) -> str:
     """Return `table*` environments for a document that loads booktabs and graphicx."""
-    return "\n\n".join(_latex_table(b) for b in found)
+    return "\n\n".join(_latex_table(board, table, every) for board in found for table in board.tables)
 
 
-def as_csv(found: Sequence[Board]) -> str:
-    """Return one CSV of all boards at full precision.
-
-    The fields of the headers are columns; those of limits are named `limit:updates` and `limit:seconds`.
-    """
-    import pandas as pd
-
-    records = [record | _header_columns(board) for board in found for record in _records(board)]
-    return pd.DataFrame.from_records(records).to_csv(index=False)
-
-
-def _header_columns(board: Board) -> dict[str, object]:
-    """Return the properties that all rows of a board share; limits get a prefix, because a row has its own seconds."""
-    return {f"limit:{name}" if name in LIMITS else name: v for name, v in board.header.to_json().items()}
-
-
-def as_json(found: Sequence[Board]) -> str:
-    """Return every score of every row, including those without a column, as JSON."""
-    return json.dumps([_board_json(b) for b in found], indent=1, allow_nan=False)
-
-
-def as_html(found: Sequence[Board]) -> str:
+def as_html(found: Sequence[Board], every: bool = False) -> str:
     """Return plain tables to paste into a page; `zfbench.leaderboard.site` makes a whole page."""
-    parts = [f"<p>{html.escape(b.header.describe())}</p>\n{_grid(b, 'html')}" for b in found]
-    return "\n".join([*parts, f"<p>{html.escape(legend(found))}</p>"])
+    parts = []
+    for board in found:
+        parts += [f"<p>{html.escape(text)}</p>" for text in (board.header.describe(), board.note) if text]
+        for table in board.tables:
+            parts += [f"<h3>{html.escape(heading(table))}</h3>", _grid(board, table, every, "html")]
+    return "\n".join([*parts, f"<p>{html.escape(legend(found, every))}</p>"])
 
 
-FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
+TABLES: dict[str, Callable[[Sequence[Board], bool], str]] = {
     "text": as_text,
     "markdown": as_markdown,
     "latex": as_latex,
-    "csv": as_csv,
-    "json": as_json,
     "html": as_html,
 }
+DATA: dict[str, Callable[[Sequence[Board]], str]] = {"csv": as_csv, "json": as_json}  # always hold everything
+FORMATS = (*TABLES, *DATA)
 
 
-def _records(board: Board) -> list[dict[str, object]]:
-    """The cells of `frame`; None where missing."""
-    records = []
-    for row in board.rows:
-        record: dict[str, object] = {
-            "task": row.task,
-            "track": row.track,
-            "method": row.method,
-            "kind": row.kind,
-            "future_drive": row.future_drive,
-            "seeds": len(row.runs),
-            "failed": len(row.failures),
-        }
-        for column in board.columns:
-            score = row.scores.get(column.score)
-            record[column.score] = None if score is None else score.estimate
-            for bound in ("low", "high"):
-                value = None if score is None else getattr(score, bound)
-                record[f"{column.score}:{bound}"] = value if value is not None and math.isfinite(value) else None
-        records.append(record)
-    return records
+def written(found: Sequence[Board], style: str, every: bool = False) -> str:
+    """Return boards in one of the `FORMATS`.
+
+    Args:
+        found: the boards.
+        style: name of the format.
+        every: True to show all columns of tables; CSV and JSON always hold all.
+    """
+    return TABLES[style](found, every) if style in TABLES else DATA[style](found)
 
 
-def _grid(board: Board, style: str) -> str:
-    cells = [
-        [
-            row.track or MISSING,
-            label(row),
-            row.kind,
-            *([future_drive(row)] if board.about_drive else []),
-            row.seeds,
-            *(show(row.scores.get(c.score), c.decimals) for c in board.columns),
-        ]
-        for row in board.rows
-    ]
-    drive = [DRIVE] if board.about_drive else []
-    headings = ["track", "method", "kind", *drive, "seeds", *(c.heading for c in board.columns)]
-    return tabulate(cells, headings, tablefmt=style, disable_numparse=True, stralign="right")
+def heading(table: Table) -> str:
+    """Return the heading of a table: its task, and how many seeds its rows have."""
+    return one_line(f"{table.task} · {table.seeds}")
 
 
-def _latex_table(board: Board) -> str:
-    body = _grid(board, "latex_booktabs").replace("±", r"$\pm$")
-    caption = board.header.describe()
-    for sign, escaped in (
-        ("_", r"\_"),
-        ("%", r"\%"),
-        ("&", r"\&"),
-        ("#", r"\#"),
-        ("{", r"\{"),
-        ("}", r"\}"),
-        ("·", r"$\cdot$"),
-    ):
-        caption = caption.replace(sign, escaped)
+def _grid(board: Board, table: Table, every: bool, style: str, escape: Callable[[str], str] = one_line) -> str:
+    columns = _columns(board, table, every)
+    drive = every and board.about_drive
+    headings = ["rank"] * bool(table.ranks) + ["method"] + ["kind"] * every + [DRIVE] * drive + ["seeds"] * every
+    cells = []
+    for row in table.rows:
+        about = [row.kind, *[future_drive(row)] * drive, row.seeds] if every else []
+        rank = [rank_of(row, table)] if table.ranks else []
+        scores = [show(row.scores.get(column.score), column.decimals) for column in columns]
+        cells.append([*rank, escape(label(row)), *about, *scores])
+    names = [*headings, *(escape(column.heading) for column in columns)]
+    return tabulate(cells, names, tablefmt=style, disable_numparse=True, stralign="right")
+
+
+def _columns(board: Board, table: Table, every: bool) -> tuple[Column, ...]:
+    return board.columns if every else table.main_columns(board.columns)
+
+
+def _latex_table(board: Board, table: Table, every: bool) -> str:
+    body = _grid(board, table, every, "latex_booktabs").replace("±", r"$\pm$")
+    caption = latex(" · ".join(text for text in (heading(table), board.header.describe(), board.note) if text))
     return (
         "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n\\resizebox{\\textwidth}{!}{%\n"
         f"{body}}}\n\\caption{{{caption}}}\n\\end{{table*}}"
     )
-
-
-def _board_json(board: Board) -> dict[str, object]:
-    return {
-        "header": board.header.to_json(),
-        "rows": [
-            {
-                "task": row.task,
-                "track": row.track,
-                "method": row.method,
-                "kind": row.kind,
-                "future_drive": row.future_drive,
-                "seeds": [run.seed for run in row.runs],
-                "failures": row.failures,
-                "scores": {
-                    name: {
-                        "mean": score.estimate,
-                        "low": score.low if math.isfinite(score.low) else None,
-                        "high": score.high if math.isfinite(score.high) else None,
-                        "n": score.n,
-                    }
-                    for name, score in row.scores.items()
-                },
-            }
-            for row in board.rows
-        ],
-    }

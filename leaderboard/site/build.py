@@ -12,10 +12,11 @@ import numpy as np
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
-from zfbench.leaderboard.board import ORACLE, Board, Row
+from zfbench.leaderboard.board import ORACLE, Board, Row, Table
 from zfbench.leaderboard.columns import TIME
+from zfbench.leaderboard.exports import as_csv, as_json
 from zfbench.leaderboard.statistics import performance_profile
-from zfbench.leaderboard.tables import MISSING, as_csv, as_json, future_drive, label, legend, show
+from zfbench.leaderboard.tables import MISSING, future_drive, label, legend, rank_of, show
 from zfbench.records.result import Result
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _section(board: Board, number: int) -> dict[str, Any]:
     found = panels(board.rows, board)
     return {
         "board": board,
-        "rows": [_row(row, board, page_of(row, number)) for row in board.rows],
+        "rows": [_row(row, table, board, page_of(row, number)) for table in board.tables for row in table.rows],
         "legend": legend([board]),
         "tracks": list(dict.fromkeys(row.track for row in board.rows if row.track)),
         "scatter": _shortcut(board, number),
@@ -105,8 +106,9 @@ def _budget(board: Board) -> str:
     return training + (f", search of {header.search()}" if header.budget else "")
 
 
-def _row(row: Row, board: Board, link: str) -> dict[str, Any]:
-    cells = []
+def _row(row: Row, table: Table, board: Board, link: str) -> dict[str, Any]:
+    rank = table.ranks.get(row.method)
+    cells = [{"text": rank_of(row, table), "value": "" if rank is None else rank.best}]
     for column in board.columns:
         score = row.scores.get(column.score)
         cells.append({"text": show(score, column.decimals), "value": "" if score is None else repr(score.estimate)})

@@ -25,6 +25,7 @@ AXES = {
 }
 POINTS = 200  # number of points of a curve
 REFERENCE = "last_value"  # targets are shares of this control's validation error, which no search can change
+SELECTION = ("forecast/validation/balanced_error", "forecast/validation/mae")  # whichever a result's search climbs
 TARGETS = np.geomspace(1.0, 0.05, 41)
 POPULATION = 50
 
@@ -85,8 +86,8 @@ def _reached(rows: Sequence[Row], board: Board, axis: str) -> list[Line]:
     curves: list[Line] = []
     for row in rows:
         grid, best, name = _incumbents(row, axis)
-        error = next((r.scores.get("forecast/validation/mae") for r in board.rows
-                      if r.method == REFERENCE and r.task == row.task), None)  # fmt: skip
+        references = [r.scores for r in board.rows if r.method == REFERENCE and r.task == row.task]
+        error = next((scores[name] for scores in references for name in SELECTION if name in scores), None)
         if len(grid) and error is not None:
             share = ecdf(best, error.estimate * TARGETS)
             curves.append(Line(name, f"line-{len(curves) % 16}", _edges(grid), _flats(share)))

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from zfbench.base import plugins
+from zfbench.baselines.lagged_correlation import LaggedCorrelation
+from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.linear import Linear
+from zfbench.baselines.no_effect import NoEffect
+from zfbench.baselines.no_lateral import NoLateral
+from zfbench.baselines.oracle import Oracle
+from zfbench.baselines.own_decay import OwnDecay, decay_of
 from zfbench.forecasting.baseline import missing_packages, suits
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
@@ -37,12 +43,25 @@ def test_every_baseline_keeps_its_interface(name, data_cache):
     check_forecaster(factory, "zfish-tiny/masked" if "mask" in factory.needs else "zfish-tiny/driven")
 
 
-def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):
+@pytest.mark.parametrize("name", ["driven_gru", "masked_mlp"])
+def test_rows_of_a_program_are_independent_to_the_last_bit(name, driven):
+    model, inputs, order = fitted(name, driven), driven.validation.inputs, [2, 0, 1]
+    try:
+        forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
+        permuted = model.forecast(inputs.context[order], inputs.drive[order])
+        np.testing.assert_array_equal(permuted, forecast[order])
+        np.testing.assert_array_equal(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1])
+    finally:
+        model.close()
+
+
+def test_tasks_suit_what_needs_nothing_that_they_lack(driven):
     autonomous = load_task("zfish-tiny/autonomous").spec
     names = {n for n in plugins.names("baseline") if suits(plugins.load("baseline", n), autonomous)}
     assert {"mean", "nlinear-c4", "tsmixer-c256", "oracle"} <= names
     assert not names & {"stimulus", "tide_driven-c4", "tsmixer_driven-c256", "deepar_driven-c256", "masked_mlp"}
-    assert not suits(plugins.load("baseline", "masked_mlp"), driven.spec)
+    assert suits(plugins.load("baseline", "masked_mlp"), driven.spec)  # its mask is all ones there: a matched pair
+    assert not suits(plugins.load("baseline", "mask_only"), driven.spec)
 
 
 def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(loaded_driven):
@@ -65,6 +84,46 @@ def test_the_oracle_is_at_the_ceiling(loaded_driven):
     assert m["connectivity/excitable"] == 1
     assert m["dynamics/impulse/error"] < 1e-5
     assert m["intervention/error"] < 1e-5
+
+
+@pytest.mark.parametrize("track", ["driven", "masked"])
+def test_the_headline_scores_are_one_at_the_truth_and_zero_at_their_controls(track, loaded_driven, loaded_masked):
+    loaded = loaded_driven if track == "driven" else loaded_masked
+
+    def headlines(model):
+        model.fit(loaded.task.train, loaded.task.validation, BRIEF)
+        m = loaded.judge.score(model).metrics
+        return {name.removeprefix("headline/"): v for name, v in m.items() if name.startswith("headline/")}
+
+    truth = headlines(Oracle(loaded.task, 0))
+    for name in ("generalisation", "wiring", "responses", "mean"):
+        assert truth[name] == pytest.approx(1, abs=1e-6)
+        assert truth[f"{name}_se"] == pytest.approx(0, abs=1e-6)
+    still = headlines(LastValue(loaded.task, 0))  # persistence has neither edges nor responses of others
+    assert still == dict.fromkeys(truth, 0)
+    assert headlines(NoLateral(loaded.task, 0)) == {"wiring": 0, "wiring_se": 0}
+    for control in (NoEffect, OwnDecay):
+        found = headlines(control(loaded.task, 0))
+        assert found["wiring"] == found["responses"] == 0
+        assert found["generalisation"] < 0.5
+
+
+def test_lagged_correlations_find_signs_and_few_edges(loaded_driven):
+    control = LaggedCorrelation(loaded_driven.task, 0)
+    control.fit(loaded_driven.task.train, loaded_driven.task.validation, BRIEF)
+    m = loaded_driven.judge.score(control).metrics
+    assert 0.6 < m["connectivity/cross/balanced_sign_accuracy"] < 0.95
+    assert m["connectivity/cross/lift"] < 0.3
+
+
+def test_own_decay_of_a_leaky_neuron_is_its_leak():
+    a = [1.0]
+    for _ in range(50):
+        a.append(0.9 * a[-1] + 0.02)
+    before, after = np.array(a[:-1])[:, None], np.array(a[1:])[:, None]
+    rate, constant = decay_of(before, after)
+    np.testing.assert_allclose([rate, constant], [[0.9], [0.02]])
+    assert decay_of(np.ones((5, 1)), np.ones((5, 1)))[0] == 0
 
 
 def test_the_no_effect_control_is_at_the_floor(loaded_driven):

@@ -5,22 +5,32 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 from zfbench.leaderboard.board import boards, select
 from zfbench.leaderboard.columns import columns_of
+from zfbench.leaderboard.exports import as_csv, as_json
 from zfbench.leaderboard.shipped import RESULTS
-from zfbench.leaderboard.statistics import Interval, t_interval
-from zfbench.leaderboard.tables import FORMATS, as_latex, as_text, show
+from zfbench.leaderboard.statistics import Interval, mean_interval
+from zfbench.leaderboard.tables import as_latex, as_text, heading, show, written
 from zfbench.records.reading import load_folder
 from zfbench.records.result import TaskRecord
 
 
-def rows(results):
-    """Cells of the only board's text table."""
+def cells_of(results, every=True):
+    """Headings and cells of the only table of the only board, as text."""
     (board,) = boards(results)
-    lines = as_text([board]).splitlines()[4 : 4 + len(board.rows)]
-    return {cells[1]: cells for cells in (re.split(r"\s{2,}", line.strip()) for line in lines)}
+    (table,) = board.tables
+    lines = as_text([board], every).split(f"{heading(table)}\n\n")[1].splitlines()[: 2 + len(board.rows)]
+    split = [re.split(r"\s{2,}", line.strip()) for line in (lines[0], *lines[2:])]
+    return split[0], split[1:]
+
+
+def rows(results):
+    """All cells of the only table, by the method."""
+    headings, lines = cells_of(results)
+    return {cells[headings.index("method")]: cells for cells in lines}
 
 
 @pytest.fixture
@@ -33,21 +43,21 @@ def searched(make, search_method):
 
 def test_what_is_missing_is_a_dash_and_what_is_zero_is_zero(make):
     row = rows([make(metrics={"forecast/id/mae": 0.0})])["mean"]
-    assert row[:6] == ["driven", "mean", "baseline", "no", "1", "0.0000"]
-    assert row[6:] == ["-"] * (len(columns_of([make()])) - 1)
+    assert row[:5] == ["mean", "baseline", "no", "1", "0.0000"]
+    assert row[5:] == ["-"] * (len(columns_of([make()])) - 1)
 
 
 def test_seeds_become_a_mean_with_students_interval(make):
     values = [0.20, 0.22, 0.27]
     results = [make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)]
-    half = t_interval(values).half_width
-    assert rows(results)["mean"][4:6] == ["3", f"0.23 ± {half:.2f}"]
+    half = mean_interval(values).half_width
+    assert rows(results)["mean"][3:5] == ["3", f"0.23 ± {half:.2f}"]
 
 
 def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
     results = [make(seed=0), make(seed=1, status="timeout")]
     row = rows(results)["mean (timeout)"]
-    assert row[4:6] == ["1/2", "-"]
+    assert row[3:5] == ["1/2", "-"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +120,7 @@ def test_searches_of_different_budgets_never_meet_but_baselines_stand_beside_bot
 def test_controls_stand_on_every_board_of_their_data(make):
     oracle = make("oracle", kind="control")
     found = boards([oracle, make(), make("longer", limits={"updates": 9000, "seconds": 300})])
-    assert [[row.method for row in board.rows] for board in found] == [["oracle", "mean"], ["oracle", "longer"]]
+    assert [[row.method for row in board.rows] for board in found] == [["mean", "oracle"], ["longer", "oracle"]]
 
 
 def test_a_filter_never_hides_the_controls(make):
@@ -190,39 +200,155 @@ def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
 @pytest.mark.parametrize(("given", "shown"), [(True, "yes"), (False, "no")])
 def test_every_row_says_whether_it_knows_the_future_drive(make, given, shown):
     found = boards([make(drive=given)])
-    heading, _, row = as_text(found).splitlines()[2:5]
-    assert re.split(r"\s{2,}", heading.strip())[3] == "future drive"
-    assert re.split(r"\s{2,}", row.strip())[3] == shown
-    assert json.loads(FORMATS["json"](found))[0]["rows"][0]["future_drive"] is given
-    assert "compare only rows with the same entry" in as_text(found)
+    headings, (row,) = cells_of([make(drive=given)])
+    assert row[headings.index("future drive")] == shown
+    assert json.loads(as_json(found))[0]["rows"][0]["future_drive"] is given
+    assert "compare only rows with the same entry" in as_text(found, every=True)
 
 
 def test_a_row_whose_task_has_no_drive_has_a_dash_beside_rows_that_have_one(make):
     shown = rows([make(drive=True), make("other", drive=None)])
-    assert (shown["mean"][3], shown["other"][3]) == ("yes", "-")
+    assert (shown["mean"][2], shown["other"][2]) == ("yes", "-")
 
 
 def test_a_board_of_tasks_without_drive_has_no_column_for_it(make):
     task = TaskRecord(name="sir", track="simulator", tier="tiny", data_sha256="cd" * 32)
     found = boards([make(task=task, drive=None, metrics={"likelihood/log_marginal": 1.0})])
-    assert "uture drive" not in as_text(found)
+    assert "uture drive" not in as_text(found, every=True)
 
 
-def test_the_oracle_comes_first_then_the_smallest_held_out_error(make):
+def test_methods_come_first_by_held_out_error_then_oracle_ceiling_and_controls(make):
     results = [
+        make("no_effect", kind="control", metrics={"forecast/ood/mae": 0.2}),
         make("worse", metrics={"forecast/ood/mae": 0.3}),
         make("silent", metrics={"forecast/id/mae": 0.1}),
+        make("ceiling", kind="program", metrics={"forecast/ood/mae": 0.1}),
         make("better", metrics={"forecast/ood/mae": 0.2}),
-        make("oracle", kind="control", metrics={"forecast/ood/mae": 0.25}),
+        make("oracle", kind="control", metrics={"forecast/ood/mae": 0.0}),
     ]
-    assert list(rows(results)) == ["oracle", "better", "worse", "silent"]
+    assert list(rows(results)) == ["better", "worse", "silent", "oracle", "ceiling", "no_effect"]
+
+
+HEADLINES = ("headline/generalisation", "headline/wiring", "headline/responses", "headline/mean")
+
+
+@pytest.fixture
+def second_version(make):
+    """Results of benchmark version 2: two methods alike, one worse, one without responses, and the references."""
+
+    def runs(name, scores, **changes):
+        other = {"forecast/ood/mae": 0.05, "forecast/id/mae": 0.02, "connectivity/wiring/in_mask/lift": 0.5}
+        changes = {"kind": "program", "benchmark_version": 2, "drive": True} | changes
+        versions = {"metric_versions": dict.fromkeys(("headline", "forecast", "connectivity"), 1)}
+        return [
+            make(name, seed=i, metrics=dict.fromkeys(HEADLINES, float(v)) | other, **versions, **changes)
+            for i, v in enumerate(scores)
+        ]
+
+    noise = np.array([0.01, -0.02, 0.0, 0.02, -0.01])
+    forecaster = [run.model_copy(update={"metrics": {"forecast/ood/mae": 0.04}}) for run in runs("tide", noise)]
+    return [
+        *runs("good", 0.6 + noise),
+        *runs("good too", 0.6 - noise[::-1]),
+        *runs("bad", 0.2 + noise),
+        *runs("hasty", [0.9]),
+        *forecaster,
+        *runs("oracle", [1.0], kind="control"),
+        *runs("no_effect", [0.0], kind="control"),
+        *runs("ceiling", 0.7 + noise),
+    ]
+
+
+def test_methods_are_ranked_by_the_mean_of_their_headline_scores_with_ties(second_version):
+    headings, lines = cells_of(second_version, every=False)
+    assert headings == ["rank", "method", "generalisation", "wiring", "responses", "mean", "OOD MAE"]
+    assert [line[:2] for line in lines] == [
+        ["-", "hasty"],
+        ["1-2", "good"],
+        ["1-2", "good too"],
+        ["3", "bad"],
+        ["-", "tide"],
+        ["ref", "oracle"],
+        ["ref", "ceiling"],
+        ["ref", "no_effect"],
+    ]
+    assert lines[4][2:] == ["-"] * 4 + ["0.0400 ± 0"]
+
+
+def test_all_columns_are_there_when_asked_for(second_version):
+    headings, lines = cells_of(second_version)
+    assert {"kind", "future drive", "seeds", "ID MAE", "AP lift in mask", "time s"} < set(headings)
+    assert all(len(line) == len(headings) for line in lines)
+
+
+def test_ranks_are_in_csv_and_json(second_version):
+    found = boards(second_version)
+    record = {r["method"]: r for r in csv.DictReader(io.StringIO(as_csv(found)))}
+    ranks = {name: (r["rank_best"], r["rank_worst"], r["reference"]) for name, r in record.items()}
+    assert ranks["good"] == ("1", "2", "False")
+    assert ranks["bad"] == ("3", "3", "False")
+    assert ranks["oracle"] == ("", "", "True")
+    row = next(r for r in json.loads(as_json(found))[0]["rows"] if r["method"] == "good too")
+    assert (row["rank_best"], row["rank_worst"]) == (1, 2)
+
+
+def test_the_first_version_has_a_board_of_its_own_and_no_ranks(make, second_version):
+    old = [make("good", kind="program", seed=i, metrics={"forecast/ood/mae": 0.1}) for i in range(5)]
+    first, second = boards([*old, *second_version])
+    assert "carry no headline scores" in as_text([first])
+    assert "carry no headline scores" not in as_text([second])
+    assert {row.method for row in first.rows} == {"good"}
+    assert "rank" not in as_text([first]).split("good")[0].splitlines()[-3]
+
+
+def test_the_autonomous_track_shows_forecasts_and_no_ranks(make):
+    scores = {"forecast/ood/mae": 0.1, "forecast/id/mae": 0.1, "connectivity/wiring/in_mask/lift": 0.2}
+    scores |= {"forecast/id/skill_last_value": 0.3, "forecast/ood/skill_last_value": 0.0}
+    results = [make("net", track="autonomous", seed=i, benchmark_version=2, metrics=scores) for i in range(5)]
+    headings, _ = cells_of(results, every=False)
+    assert headings == ["method", "ID MAE", "OOD MAE", "ID skill", "OOD skill"]
+
+
+@pytest.mark.parametrize("track", ["autonomous", "driven", "masked"])
+def test_a_table_of_the_committed_results_has_at_most_seven_columns(track):
+    for board in boards(load_folder(RESULTS)):
+        for table in board.tables:
+            if table.rows[0].track == track:
+                assert len(table.main_columns(board.columns)) + 1 + bool(table.ranks) <= 7
+
+
+NASTY = "=cmd|' /C calc'!A0 <script>alert(1)</script> | [x](javascript:y)\n\n# a"
+
+
+def test_a_foreign_name_breaks_no_format(make):
+    task = TaskRecord(name="t|<b>", track="", tier="", circuit="", holdout="", data_sha256="cd" * 32)
+    found = boards([make(NASTY, task=task, status="time|out")])
+    for style in ("markdown", "html"):
+        assert not re.search(r"<(script|b)>", written(found, style))
+    lines = written(found, "markdown").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines[start : start + 3]] == [2, 2, 2]
+    assert "[x](" not in written(found, "markdown")
+    assert len(lines[start:]) == 5  # heading, rule, row, empty line, legend: the name is on one line
+    (record,) = csv.DictReader(io.StringIO(as_csv(found)))
+    assert record["method"] == "'" + " ".join(NASTY.split())
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t=", "\r@", "\n+"])
+def test_no_cell_of_the_csv_is_a_formula(make, first):
+    text = as_csv(
+        boards([make(first + "1+1", metrics={"forecast/ood/mae": 0.5, "forecast/id/skill_last_value": -0.5})])
+    )
+    (record,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert record["method"] == f"'{first.strip()}1+1"
+    assert record["forecast/id/skill_last_value"] == "-0.5"  # a number stays one
 
 
 def test_adding_a_result_changes_no_other_methods_numbers(make):
     def numbers(results):
         return {
             (row["method"], name): score
-            for board in json.loads(FORMATS["json"](boards(results)))
+            for board in json.loads(as_json(boards(results)))
             for row in board["rows"]
             for name, score in row["scores"].items()
         }
@@ -238,8 +364,8 @@ def test_adding_a_method_changes_no_other_line_of_the_csv(make):
     """But for new columns, if it brings scores that nobody had."""
     old = [make(seed=i, metrics={"forecast/ood/mae": 0.2 + i / 100}) for i in range(12)]
     new = [make("new", seed=i, metrics={"forecast/ood/mae": 1e3, "dynamics/impulse/error": 1.0}) for i in range(3)]
-    (before,) = csv.DictReader(io.StringIO(FORMATS["csv"](boards(old))))
-    after = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](boards([*new, *old]))))}
+    (before,) = csv.DictReader(io.StringIO(as_csv(boards(old))))
+    after = {r["method"]: r for r in csv.DictReader(io.StringIO(as_csv(boards([*new, *old]))))}
     assert before.items() <= after["mean"].items()
     assert after["mean"]["dynamics/impulse/error"] == ""
 
@@ -258,14 +384,14 @@ def test_csv_and_json_hold_the_unrounded_numbers_and_the_header(make):
     timings = {"fit": 1.0, "judge": 0.5}
     runs = [make(seed=i, metrics={"forecast/id/mae": v}, timings=timings) for i, v in enumerate(values)]
     found = boards([other, *runs])
-    record = {r["method"]: r for r in csv.DictReader(io.StringIO(FORMATS["csv"](found)))}["mean"]
+    record = {r["method"]: r for r in csv.DictReader(io.StringIO(as_csv(found)))}["mean"]
     assert float(record["forecast/id/mae"]) == pytest.approx(sum(values) / 3, abs=1e-12)
     assert record["data_sha256"] == "ab" * 32
     assert (float(record["limit:seconds"]), float(record["seconds"])) == (300, 1.5)
     assert record["forecast/ood/mae"] == ""
-    (board,) = json.loads(FORMATS["json"](found))
+    (board,) = json.loads(as_json(found))
     (row,) = (r for r in board["rows"] if r["method"] == "mean")
-    assert row["scores"]["forecast/id/mae"]["low"] == pytest.approx(t_interval(values).low)
+    assert row["scores"]["forecast/id/mae"]["low"] == pytest.approx(mean_interval(values).low)
     assert "forecast/ood/mae" not in row["scores"]
 
 

@@ -9,7 +9,15 @@ import typer
 
 from zfbench.base.files import is_folder, read_source
 from zfbench.cli.console import activity, when_stopped
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, SeedOption, TaskOption, UpdatesOption
+from zfbench.cli.options import (
+    AllOption,
+    DeviceOption,
+    SandboxOption,
+    SecondsOption,
+    SeedOption,
+    TaskOption,
+    UpdatesOption,
+)
 from zfbench.cli.report import note_limits, print_result
 from zfbench.cli.setup import choose_sandbox
 
@@ -26,6 +34,7 @@ def judge(
         Path | None,
         typer.Option(help="Result file; default: beside the program, named after task, program and seed."),
     ] = None,
+    everything: AllOption = False,
 ) -> None:
     """Train a program and judge it on the sealed test.
 
@@ -55,7 +64,7 @@ def judge(
         bar.stage("data")
         result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
     result.write(target, overwrite=False)
-    print_result(result)
+    print_result(result, everything=everything)
     note_limits(limits)
     typer.echo(f"\nWritten to {target}")
     if result.status != "ok":
@@ -65,6 +74,7 @@ def judge(
 def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
     picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
+    everything: AllOption = False,
 ) -> None:
     """Print a result with its program, or the progress, tree and population of a run."""
     from zfbench.records.reading import load
@@ -100,4 +110,4 @@ def show(
         typer.echo(f"\nDrawn in {picture}.")
     if (path / RESULT).exists():
         typer.echo("")
-        print_result(load(path / RESULT))
+        print_result(load(path / RESULT), everything=everything)

@@ -54,6 +54,7 @@ UnsafeOption = Annotated[
         "sandbox that does not confine them.",
     ),
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, and not only the six that sum up.")]
 TierOption = Annotated[
     str, typer.Option("--tier", help="`tiny` (12 s of training data for each condition) or `standard` (80 s).")
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zfbench.base.text import printable
-from zfbench.cli.console import when_stopped
+from zfbench.cli.console import show_table, when_stopped
 from zfbench.cli.options import DeviceOption, GridWorkersOption, SandboxOption, UnsafeOption
 from zfbench.cli.setup import choose_sandbox
 
@@ -131,7 +131,7 @@ def demo(
     """
     from zfbench.leaderboard.board import boards
     from zfbench.leaderboard.pictures import draw_demo
-    from zfbench.leaderboard.tables import as_text
+    from zfbench.leaderboard.terminal import SCALE, overview
     from zfbench.records.reading import load
     from zfbench.runs.grid import Grid
     from zfbench.runs.tasks import load_task
@@ -149,7 +149,10 @@ def demo(
         grid.run([job for job in jobs if job not in stale], workers, watch)
         grid.run(sorted(stale, key=jobs.index), workers, watch, refresh=True)
     results = [load(grid.path(job)) for job in jobs]
-    typer.echo(f"\n{as_text(boards(results))}\n")
+    for table in (table for board in boards(results) for table in overview(board)):
+        typer.echo()
+        show_table(table)
+    typer.echo(f"\n{SCALE} All scores: `zfbench leaderboard {out / 'results'}`.\n")
     neurons = load_task("zfish-tiny/driven").spec.to_json()["neurons"]
     for path in (*draw_demo(results, neurons, out), out / "results"):
         typer.echo(f"wrote {path}")

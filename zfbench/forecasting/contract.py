@@ -155,6 +155,9 @@ files and no network.
   By default a program with hidden state trains by 'rollout', any other by 'curriculum'.
 - To forecast, the program warms its hidden state up on the recorded context and then runs on its
   own predictions.
+- The source runs once, in a sandbox, where one step of one row is traced by JAX; then it is gone, and only the
+  traced operations are trained and rolled out. So Python sees shapes and never values (use jnp.where, not `if`),
+  and a print says nothing of the numbers. docs/engine.md lists operations and limits.
 - The source has at most {SOURCE_LIMIT:,} bytes.
 
 A complete example:

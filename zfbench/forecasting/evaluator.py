@@ -12,24 +12,29 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
 from zfbench.forecasting.fit import FittedProgram, fit_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.task import Task
+from zfbench.forecasting.validation import validation_score
+from zfbench.protocols.executor import Evaluate
 from zfbench.protocols.models import Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
 from zfbench.records.clamp import Clamp
-from zfbench.records.evaluation import Evaluation
-from zfbench.records.hints import BLAMED
+from zfbench.records.evaluation import STANDARDISED_MSE, Evaluation
+from zfbench.records.hints import BLAMED, SHARES
 from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
+from zfbench.records.recordings import BALANCED, PLAIN, TaskSpec
 from zfbench.records.spend import Spend
 from zfbench.sandbox.choose import SandboxUser
-from zfbench.scoring.forecast import score_forecast
+from zfbench.scoring.forecast import ForecastScore
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
+from zfbench.scoring.objective import selection_loss
 
 PRINTED = 1_000  # characters of a program's output that become feedback
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
@@ -68,7 +73,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
                 if spec.masked:
-                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:
@@ -94,28 +99,46 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         spend: Spend,
     ) -> Evaluation:
         spec, target = self._task.spec, self._task.validation.target
-        inputs = self._task.validation.inputs
-        last_value = np.broadcast_to(inputs.context[:, -1:], prediction.shape)
-        score = score_forecast(prediction, target, last_value, self._sd, inputs.conditions, spec.groups)
-        mae, skill = score.mae, score.skill.overall
-        assert mae.overall is not None  # windows, steps and neurons are never empty
-        metrics = {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
+        score = validation_score(self._task, prediction)
+        mae = score.mae
+        metrics = {"mae": selection_loss(PLAIN, score), "balanced_error": selection_loss(BALANCED, score)}
+        metrics |= {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
         metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
         metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}
-        optional = {"skill_last_value": skill, "standardised_mse": standardised_mse(prediction, target, self._sd)}
+        metrics |= {f"{SHARES}{name}": value for name, value in _shares(blame, score, spec).items()}
+        optional = {
+            "skill_last_value": score.skill.overall,
+            STANDARDISED_MSE: standardised_mse(prediction, target, self._sd),
+        }
         metrics |= {name: value for name, value in optional.items() if value is not None}
         return Evaluation(
             Status.OK,
-            loss=mae.overall,
+            loss=selection_loss(spec.objective, score),
             log_likelihood=laplace_log_likelihood(prediction, target, self._sd),
             metrics=metrics,
-            feedback=feedback(mae, skill, blame, prediction, target, spec.neurons, report) + _quoted(printed),
+            feedback=feedback(score, spec.objective, blame, prediction, target, spec.neurons, report)
+            + _quoted(printed),
             spend=spend,
         )
+
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return this evaluator for the squared error, which it measures anyway: training fits the constants.
+
+        Raises:
+            ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
+        """
+        return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
     def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
         spec, train = self._task.spec, self._task.train
         return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
+
+
+def _shares(blame: dict[str, float], score: ForecastScore, spec: TaskSpec) -> dict[str, float]:
+    """What of the loss is each group's own, up to a common factor: relative errors where the loss is of these."""
+    if spec.objective == PLAIN:
+        return {group: error * spec.groups.count(group) for group, error in blame.items()}
+    return {group: error / scale for group, error in blame.items() if (scale := score.control.per_group[group])}
 
 
 def _spend(began: float, updates: int) -> Spend:

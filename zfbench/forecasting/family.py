@@ -13,11 +13,13 @@ from zfbench.forecasting.judge import Judge
 from zfbench.forecasting.model import ProgramModel
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.forecasting.task import Task
+from zfbench.forecasting.validation import validation_score
 from zfbench.protocols.conduct import conduct_of
 from zfbench.protocols.models import Baseline, Forecaster, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate
 from zfbench.records.limits import Limits
+from zfbench.scoring.objective import selection_loss
 
 
 class ForecastingFamily:
@@ -78,7 +80,7 @@ class ForecastingFamily:
             check_fitted(model, task)
 
     def selection_loss(self, task: Task, model: Any) -> float | None:
-        """MAE of the validation windows; None for a model without forecasts, or if a forecast is not finite.
+        """The task's loss on the validation windows; None for a model without forecasts, or if one is not finite.
 
         Raises:
             PluginError: the forecast of a baseline has a wrong shape, or it raises something.
@@ -90,5 +92,6 @@ class ForecastingFamily:
         with conduct_of("forecaster", model, method):
             prediction = getattr(model, method)(inputs.context, inputs.drive)
         check_forecast(model, prediction, task.validation.target.shape, method)
-        error = np.abs(prediction - task.validation.target).mean(dtype=np.float64)
-        return float(error) if np.isfinite(error) else None
+        if not np.isfinite(prediction).all():
+            return None
+        return selection_loss(task.spec.objective, validation_score(task, prediction))

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.forecasting.report import TrainingReport
-from zfbench.scoring.forecast import Breakdown
+from zfbench.records.recordings import BALANCED
+from zfbench.scoring.forecast import ForecastScore
+from zfbench.scoring.objective import selection_loss
 
 MARGIN = 0.05  # of a neuron's recorded range: beyond it a forecast counts as out of range
 STILL = 0.05  # a forecast that varies less than this share of the recording's sd stands still
@@ -19,8 +21,8 @@ POINTS = 5  # of the training curve
 
 
 def feedback(
-    mae: Breakdown,
-    skill: float | None,
+    score: ForecastScore,
+    objective: str,
     blame: dict[str, float],
     prediction: NDArray[np.float32],
     target: NDArray[np.float32],
@@ -32,16 +34,22 @@ def feedback(
     Seconds are left out: they differ from run to run, and the text would with them.
 
     Args:
-        mae: of the validation forecasts.
-        skill: over the last value; None where it is undefined.
+        score: of the validation forecasts, with the last value as the control.
+        objective: which of `zfbench.records.recordings.OBJECTIVES` the loss is.
         blame: error of each group while the others follow the recording.
         prediction: [B, H, N].
         target: [B, H, N].
         neurons: N names.
         report: of the training.
     """
+    mae, skill = score.mae, score.skill.overall
     gain = "" if skill is None else f"; skill over the last value {skill:.3f}"
     lines = [f"Validation MAE {mae.overall:.4f}{gain}."]
+    if objective == BALANCED:
+        loss = selection_loss(objective, score)
+        lines.insert(0, f"Validation loss {loss:.4f}: group-balanced relative error, 1 for the last value.")
+        relative = {name: None if s is None else 1 - s for name, s in score.skill.per_group.items()}
+        lines.append(f"MAE by neuron group as a share of the last value's, worst first: {_worst_first(relative)}.")
     lines.append(f"MAE by neuron group, worst first: {_worst_first(mae.per_group)}.")
     lines.append(f"MAE of each group while the others follow the recording, worst first: {_worst_first(blame)}.")
     lines.append(f"MAE by steps ahead: {_by_step(mae.per_step)}.")

@@ -6,11 +6,17 @@ neuron must not move, in any state. Base and perturbed inputs take the same row 
 compliant program performs the same arithmetic on both: the comparison is exact, with no tolerance for a
 signal to hide in.
 
+Whole horizons are tested in two ways. First the other neurons are held at what they once were. Then the neurons that
+are forbidden run free as well, from another context and under another drive, while the allowed ones are held to the
+path that the program itself takes: all that a tested neuron can tell from its own and from the forbidden activity is
+then that of a free run, so that a leak cannot open for free runs alone.
+
 Masks are read literally, the diagonal included.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,12 +41,14 @@ class Rows:
     Attributes:
         context: float32 [R, C, N].
         drive: float32 [R, C + H, D].
-        free: bool [R, N], neurons that run; the others are held after every step.
-        held: float32 [R, N], at these values.
+        tested: bool [R, N], neurons that are compared; in each row they have the same wiring.
+        free: bool [R, N], neurons that run, the tested ones and perhaps more; the others are held after every step.
+        held: float32 [R, N], or [R, H, N] for each step, at these values.
     """
 
     context: NDArray[np.float32]
     drive: NDArray[np.float32]
+    tested: NDArray[np.bool_]
     free: NDArray[np.bool_]
     held: NDArray[np.float32]
 
@@ -54,7 +62,7 @@ class Rows:
             self,
             context=np.where(activity[:, None], other.context, self.context),
             drive=np.where(drive[:, None], other.drive, self.drive),
-            held=np.where(activity, other.held, self.held),
+            held=np.where(activity if self.held.ndim == 2 else activity[:, None], other.held, self.held),
         )
 
     def repeat(self, row: int, times: int) -> Rows:
@@ -68,12 +76,13 @@ def verify_mask(
     context: NDArray[np.float32],
     drive: NDArray[np.float32],
     rng: np.random.Generator,
+    lengths: Sequence[int] = (),
 ) -> None:
     """Check that no neuron depends on an input that the task's masks forbid; nothing to do without masks.
 
     One step is tested at many states, half of them recorded and half drawn from `EXTREMES`. Then whole
-    horizons are tested from recorded states, with all but the tested neurons held: this finds what opens
-    late.
+    horizons are tested from recorded states, with all but the tested neurons held, and along the program's own path:
+    this finds what opens late, and what opens in free runs alone.
 
     Args:
         model: the fitted program.
@@ -81,6 +90,7 @@ def verify_mask(
         context: [B, C, N], recorded activity to draw states from.
         drive: [B, C + H, D].
         rng: draws states and perturbations.
+        lengths: context lengths from which whole horizons are tested; by default, that of the context.
 
     Raises:
         CandidateError: mask_violation, naming the neuron that moved and the input that moved it.
@@ -88,13 +98,14 @@ def verify_mask(
     if not spec.masked and spec.drive_mask is None:
         return
     C, H = context.shape[1], drive.shape[1] - context.shape[1]
-    for states, past, future, extremes in (
-        (STEP_STATES, min(C, STEP_CONTEXT), 1, True),
-        (PATH_STATES, C, H, False),
-    ):
-        free = np.repeat(_same_wiring(spec), states, axis=0)  # [R, N], the neurons tested in each row
-        base, other = (_draw(context, drive, free, past, future, rng, e) for e in (extremes, True))
+    free = np.repeat(_same_wiring(spec), STEP_STATES, axis=0)  # [R, N], the neurons tested in each row
+    base, other = (_draw(context, drive, free, min(C, STEP_CONTEXT), 1, rng, extremes=True) for _ in range(2))
+    _compare(model, spec, base, other)
+    for past in lengths or (C,):
+        free = np.repeat(_same_wiring(spec), PATH_STATES, axis=0)
+        base, other, recorded = (_draw(context, drive, free, past, H, rng, e) for e in (False, True, False))
         _compare(model, spec, base, other)
+        _compare(model, spec, *_along_own_path(model, spec, base, recorded))
 
 
 def _forbidden(spec: TaskSpec) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -128,6 +139,7 @@ def _draw(
         context[window, first + np.arange(past)],
         drive[window, first + np.arange(past + future)],
         free,
+        free,
         context[window[:, 0], rng.integers(C, size=R)],
     )
     if not extremes:
@@ -136,20 +148,28 @@ def _draw(
     def uniform(like: NDArray[np.float32]) -> NDArray[np.float32]:
         return rng.uniform(*EXTREMES, like.shape).astype(np.float32)
 
-    drawn = Rows(uniform(recorded.context), uniform(recorded.drive), free, uniform(recorded.held))
+    drawn = Rows(uniform(recorded.context), uniform(recorded.drive), free, free, uniform(recorded.held))
     noisy = rng.random((R, 1)) < 0.5
     return recorded.where(np.repeat(noisy, N, axis=1), np.repeat(noisy, D, axis=1), drawn)
 
 
 def _compare(model: Simulator, spec: TaskSpec, base: Rows, other: Rows) -> None:
-    """Change all that is forbidden to the free neurons of each row; none of them may move."""
+    """Change all that is forbidden to the tested neurons of each row; none of them may move."""
     activity, drive = _forbidden(spec)
-    example = base.free.argmax(1)  # [R], a neuron of each set
+    example = base.tested.argmax(1)  # [R], a neuron of each set
     changed = base.where(activity[example], drive[example], other)
-    moved = np.abs(base.paths(model) - changed.paths(model)) * base.free[:, None]  # [R, H, N]
+    moved = np.abs(base.paths(model) - changed.paths(model)) * base.tested[:, None]  # [R, H, N]
     if moved.any():
         row, step, neuron = np.unravel_index(moved.argmax(), moved.shape)
         raise _violation(model, spec, base, other, int(row), int(step), int(neuron))
+
+
+def _along_own_path(model: Simulator, spec: TaskSpec, base: Rows, other: Rows) -> tuple[Rows, Rows]:
+    """The same rows, forbidden neurons free as well, and the others held to the path of a run in which all are free."""
+    forbidden = _forbidden(spec)[0][base.tested.argmax(1)]  # [R, N]
+    own = replace(base, free=np.ones_like(base.free)).paths(model)  # [R, H, N]
+    base = replace(base, free=base.tested | forbidden, held=own)
+    return base, replace(base, context=other.context, drive=other.drive)
 
 
 def _violation(

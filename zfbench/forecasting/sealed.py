@@ -5,7 +5,7 @@ No object that a baseline, a discoverer or a program receives leads here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ class SealedTest:
         wiring: int8 [N, N], sign of the true edge from j to i, 0 where there is none; the diagonal is not scored.
         allowed: bool [N, N], the Boolean wiring between groups, also where the track does not show it.
         train_mean, train_sd: [N], over the training recordings.
+        event_test, event_ood: bool [B], whether an event (for the larva a bout) is under way at the first step of each
+            window's horizon; None for a system without events.
+        constants: [M], the system's published numbers, to be looked for in the text of programs.
+        canary: a string that stands in the file of these numbers and nowhere else; empty where there is none.
     """
 
     spec: TaskSpec
@@ -47,3 +51,7 @@ class SealedTest:
     allowed: NDArray[np.bool_]
     train_mean: NDArray[np.float64]
     train_sd: NDArray[np.float64]
+    event_test: NDArray[np.bool_] | None = None
+    event_ood: NDArray[np.bool_] | None = None
+    constants: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    canary: str = ""

@@ -114,8 +114,8 @@ class Metered(Protocol):
 class EdgeRanking(Protocol):
     """A control that forecasts nothing and only says which edges it predicts."""
 
-    def edges(self) -> NDArray[np.bool_]:
-        """Return the predicted edges: bool [N, N], True for an edge from neuron j to neuron i."""
+    def edges(self) -> NDArray[np.floating]:
+        """Return the predicted strengths, [N, N], of the edges from neuron j to neuron i; the sign is the edge's."""
         ...
 
 

@@ -7,14 +7,15 @@ other kinds, such as plain sentences for a language model, are left alone.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from zfbench.records.evaluation import Scored
 
 BLAME = "blame:"
-BLAMED = "blame/"  # prefix of the metrics that say how much of its error is a group's own
+BLAMED = "blame/"  # prefix of the metrics that say what a group's error is while the others follow the recording
+SHARES = "blame_share/"  # prefix of the metrics that say the same as the loss weighs it, up to a common factor
 CRITIQUE = "critique"  # asks a language model to criticise the last parent before it writes
+NO_NUMBERS = "no_numbers"  # asks to withhold from the writer every number that was measured of a program
 BLIND = "blind"  # asks a proposer to take no notice of any score: neither of blame nor of what helped before
 ANEW = "anew"  # asks a proposer for a whole program drawn uniformly, whatever the parents
 
@@ -33,14 +34,13 @@ def blame_hint(errors: Mapping[str, float]) -> str:
 
 
 def advice(groups: Sequence[str], parents: Sequence[Scored]) -> tuple[str, ...]:
-    """Return the hints that the requests of every method get: the groups to blame for the error of the last parent.
+    """Return the hints that the requests of every method get: the groups to blame for the loss of the last parent.
 
-    A group's share is its own error, summed over its neurons. There is no hint if the task has no groups, or if the
-    last parent was not measured in this way.
+    A group's share is its own error as the loss weighs it. There is no hint if the task has no groups, or if the last
+    parent was not measured in this way.
     """
     metrics = parents[-1].evaluation.metrics if parents else {}
-    size = Counter(groups)
-    errors = {group: metrics[BLAMED + group] * size[group] for group in size if BLAMED + group in metrics}
+    errors = {group: metrics[SHARES + group] for group in dict.fromkeys(groups) if SHARES + group in metrics}
     return (blame_hint(errors),) if sum(errors.values()) > 0 else ()
 
 

@@ -76,6 +76,7 @@ class Status(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     NON_FINITE = "non_finite"
     MASK_VIOLATION = "mask_violation"
+    NOT_REPEATABLE = "not_repeatable"
 
 
 class CandidateError(ZfbenchError):

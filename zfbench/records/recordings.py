@@ -16,6 +16,20 @@ from numpy.typing import NDArray
 
 from zfbench.records.source import check_source
 
+BALANCED, PLAIN = "balanced", "plain_mae"
+OBJECTIVES = {
+    BALANCED: (
+        "group-balanced relative error: for each neuron group, the mean absolute error of the forecasts of {horizon} "
+        "steps in the validation windows, divided by that of repeating the last value (one hundredth of the latter is "
+        "added to both); the geometric mean of these ratios over groups. 1 is as good as the last value; lower is "
+        "better"
+    ),
+    PLAIN: (
+        "mean absolute error of the forecasts of {horizon} steps, over all steps, neurons and validation windows; "
+        "lower is better"
+    ),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class TaskSpec:
@@ -34,6 +48,7 @@ class TaskSpec:
         mask: bool [N, N], `mask[i, j]` says that neuron j may influence neuron i within one step; None: unknown.
         drive_mask: bool [N, D], likewise for drive channels; None: unknown.
         anonymous: True if names and description are neutral, so that they do not reveal a published system.
+        objective: the loss of searches, a key of `OBJECTIVES`.
     """
 
     name: str
@@ -48,6 +63,7 @@ class TaskSpec:
     mask: NDArray[np.bool_] | None = None
     drive_mask: NDArray[np.bool_] | None = None
     anonymous: bool = False
+    objective: str = BALANCED
 
     def __post_init__(self) -> None:
         N, D = len(self.neurons), len(self.drive)
@@ -57,6 +73,8 @@ class TaskSpec:
             raise ValueError(f"mask has shape {self.mask.shape}, expected {(N, N)}")
         if self.drive_mask is not None and self.drive_mask.shape != (N, D):
             raise ValueError(f"drive mask has shape {self.drive_mask.shape}, expected {(N, D)}")
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"the objective {self.objective!r} is none of {', '.join(OBJECTIVES)}")
 
     @property
     def masked(self) -> bool:
@@ -103,10 +121,7 @@ class TaskSpec:
             "Neurons by group": ", ".join(f"{group} ({sizes[group]})" for group in sizes),
             "Drive channels": ", ".join(self.drive) or "none",
             "Wiring": self._wiring(),
-            "Validation error": (
-                f"mean absolute error of the forecasts of {self.horizon} steps, over all steps, neurons and validation "
-                "windows; lower is better"
-            ),
+            "Validation error": OBJECTIVES[self.objective].format(horizon=self.horizon),
         }
 
     def _wiring(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
-from zfbench.protocols.models import Metered
+from zfbench.protocols.models import Forecaster, Metered, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, TaskJudge
 from zfbench.records.limits import Limits
@@ -57,6 +57,29 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     return _judge(
         model, _Run(MethodRecord(name=name, kind=model.kind, future_drive=drive), seed, limits), loaded, progress
     )
+
+
+@fixed()
+def judge_model(
+    model: Forecaster | Simulator, method: MethodRecord, loaded: LoadedTask, seed: int, limits: Limits
+) -> Result:
+    """Fit and judge a model that is not registered, such as one of a notebook.
+
+    Args:
+        model: the model, not fitted yet.
+        method: record of the method that it is credited to.
+        loaded: the task.
+        seed: seed of the model's fit, for the record; the model was made with it.
+        limits: limits of the fit.
+
+    Returns:
+        The result; a model whose fit failed has its status and a note instead of scores.
+
+    Raises:
+        UnknownNameError: there is no such task.
+    """
+    check_seed(seed)
+    return _judge(model, _Run(method, seed, limits), loaded, _silent)
 
 
 @fixed()
@@ -147,7 +170,11 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
             return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
-        scores = judge.score(model, progress)
+        try:
+            scores = judge.score(model, progress, run.seed)
+        except CandidateError as error:
+            run = _spent(_with_program(run, model, None), model, fitted - began, time.monotonic() - fitted)
+            return _result(run, judge, Scores(notes=[str(error)]), status=str(error.status))
         scores.add(judge.selection_score, loss)
         run = _with_program(run, model, scores.metrics.get(judge.selection_score))
         scored = time.monotonic()

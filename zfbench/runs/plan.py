@@ -32,7 +32,7 @@ class Plan:
         task, discoverer, proposer: registered names; with the proposer `external`, the discoverer is the name of a
             system that owns its search loop.
         budget: budget of the search and its finals; its `updates` limits each candidate's training while screening.
-        seed: seed of discoverer, proposer and trainings.
+        seed: seed of discoverer, proposer and the judge's training.
         limits: limits of full trainings: of the finalists, and of the winner before it is judged.
         settings: settings of the discoverer.
         proposer_settings: settings of the proposer.

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 VERSIONS = {
     "forecast": 1,
-    "connectivity": 1,
-    "dynamics": 1,
-    "intervention": 1,
+    "headline": 1,
+    "connectivity": 2,
+    "dynamics": 2,
+    "intervention": 2,
     "isolation": 1,
     "laplace": 1,
     "likelihood": 1,
     "population": 1,
     "probabilistic": 1,
+    "source": 1,
 }
 """The version of each family of metrics; it is increased when, and only when, a score can change."""

@@ -1,4 +1,4 @@
-"""Functions that all scores share: the check of a model's answer, a relative error and a rank correlation."""
+"""Functions that all scores share: checks of a model's answer, a relative error, a rank correlation, the jackknife."""
 
 from __future__ import annotations
 
@@ -59,3 +59,32 @@ def spearman(a: Float[NDArray[np.float64], "*shape"], b: Float[NDArray[np.float6
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(spearmanr(a.ravel(), b.ravel()).statistic)
+
+
+def bounded(
+    rollout: Float[NDArray[np.floating], "B H N"],
+    low: Float[NDArray[np.floating], " N"],
+    high: Float[NDArray[np.floating], " N"],
+) -> tuple[Float[NDArray[np.floating], "B H N"], float]:
+    """Clip a rollout to bounds, and return it with the share of its entries that lay outside.
+
+    Activities are rates, so a rollout that leaves the recorded range by more than a full scale has diverged, and how
+    far it went means nothing: without bounds a single diverging probe would decide a mean over all of them.
+
+    Args:
+        rollout: [B, H, N], the activity of rollouts.
+        low: [N], the lower bound of each neuron.
+        high: [N], the upper bound of each neuron.
+    """
+    outside = (rollout < low) | (rollout > high)
+    return np.clip(rollout, low, high).astype(rollout.dtype), float(outside.mean()) if outside.size else 0.0
+
+
+def jackknife_error(left_out: Float[NDArray[np.float64], " S"]) -> float:
+    """Return the standard error of a score over S units, from its values with one unit left out at a time: [S].
+
+    The jackknife (Efron & Stein 1981, doi:10.1214/aos/1176345462): sqrt((S - 1) / S sum_s (x_s - mean x)^2).
+    For a mean it is the usual standard error. Units are taken as independent.
+    """
+    S = len(left_out)
+    return float(np.sqrt((S - 1) / S * np.square(left_out - left_out.mean()).sum())) if S > 1 else 0.0

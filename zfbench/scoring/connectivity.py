@@ -31,24 +31,29 @@ Our choice: far above the error of the central difference (2e-6) and a tenth of 
 
 
 def jacobian_probes(
-    context: Float[NDArray[np.floating], "S C N"], h: float = STEP
+    context: Float[NDArray[np.floating], "S C N"], h: float = STEP, depth: int = 1
 ) -> Float[NDArray[np.floating], "S*2*N C N"]:
-    """Build contexts whose last entry is displaced by +h and by -h in one neuron at a time.
+    """Build contexts whose last entries are displaced by +h and by -h in one neuron at a time.
 
     The central difference (f(a + h e_j) - f(a - h e_j)) / 2h has an error of order h^2 where f is smooth (Nocedal &
     Wright 2006, section 8.1, doi:10.1007/978-0-387-40065-5). Where f has a kink it is the mean of the two one-sided
     slopes.
 
+    A model with hidden state may let an input act some steps later. With a depth of k the last k entries are displaced
+    alike, while all other neurons stay as recorded: the difference is then the sum of the direct effects of the last k
+    steps. For a model without hidden state it is the same Jacobian at any depth.
+
     Args:
         context: [S, C, N], the states, each with the activity before it.
         h: the displacement, in units of activity.
+        depth: the number of entries that are displaced.
 
     Returns:
         [S * 2N, C, N] in the context's dtype; the caller forecasts one step of each.
     """
     S, C, N = context.shape
     probes = np.repeat(context[:, None], 2 * N, axis=1)  # [S, 2N, C, N]
-    probes[:, :, -1, :] += np.concatenate([h * np.eye(N), -h * np.eye(N)]).astype(context.dtype)
+    probes[:, :, -depth:, :] += np.concatenate([h * np.eye(N), -h * np.eye(N)]).astype(context.dtype)[:, None]
     return probes.reshape(S * 2 * N, C, N)
 
 
@@ -238,11 +243,6 @@ def detect(
         edges=k,
         candidates=n,
     )
-
-
-def mask_control(signs: Integer[NDArray[np.integer], "N N"], allowed: Bool[NDArray[np.bool_], "N N"]) -> Detection:
-    """Score the mask [N, N] itself as a ranking of all pairs: the control of methods that are given it."""
-    return detect(allowed.astype(np.float64), signs != 0)
 
 
 def off_diagonal(N: int) -> Bool[NDArray[np.bool_], "{N} {N}"]:

@@ -85,16 +85,20 @@ class ImpulseScore:
         error_by_group: the same over the sources of each group.
         latency_error: median absolute difference between the steps of the peaks, in steps.
         latency_error_relative: `latency_error` divided by that of predicting no response.
+        latency_error_upper: the 0.9 quantile in place of the median.
         decay_error: median |ln(time constant / true time constant)|.
         decay_error_relative: `decay_error` divided by that of predicting no response.
+        decay_error_upper: the 0.9 quantile in place of the median.
     """
 
     error: float | None
     error_by_group: dict[str, float | None]
     latency_error: float | None
     latency_error_relative: float | None
+    latency_error_upper: float | None
     decay_error: float | None
     decay_error_relative: float | None
+    decay_error_upper: float | None
 
 
 def score_impulse(
@@ -108,7 +112,9 @@ def score_impulse(
 
     The latency is compared for each (state, source, amplitude, target) whose true peak exceeds the threshold. The
     displaced neuron itself is left out, because it peaks at once in any model. The time constant is that of the norm
-    over neurons, for each (state, source, amplitude) whose true peak norm exceeds the threshold; see `decay_times`.
+    over all other neurons, for each (state, source, amplitude) whose true peak norm exceeds the threshold; see
+    `decay_times`. With the displaced neuron it would be the time constant of that neuron's own leak, whatever the
+    wiring.
 
     Args:
         model: [S, K, A, H, N], the model's responses.
@@ -138,7 +144,7 @@ def score_impulse(
     latency_error = _median(np.abs(latency - true_latency))
     latency_control = _median(true_r.shape[3] - true_latency)
 
-    norm, true_norm = np.linalg.norm(model_r, axis=4), np.linalg.norm(true_r, axis=4)  # [S, K, A, H]
+    norm, true_norm = _norm_of_others(model_r, sources), _norm_of_others(true_r, sources)  # [S, K, A, H]
     strong = true_norm.max(axis=3) > threshold  # [S, K, A]
     decay, true_decay = np.log(decay_times(norm))[strong], np.log(decay_times(true_norm))[strong]
     decay_error = _median(np.abs(decay - true_decay))
@@ -153,8 +159,10 @@ def score_impulse(
         },
         latency_error=latency_error,
         latency_error_relative=_ratio(latency_error, latency_control),
+        latency_error_upper=_upper(np.abs(latency - true_latency)),
         decay_error=decay_error,
         decay_error_relative=_ratio(decay_error, decay_control),
+        decay_error_upper=_upper(np.abs(decay - true_decay)),
     )
 
 
@@ -245,8 +253,19 @@ def _spectrum(activity: NDArray[np.float64], floor: float) -> tuple[NDArray[np.f
     return power / np.where(varies, power.sum(axis=0), 1.0), varies
 
 
+def _norm_of_others(responses: NDArray[np.float64], sources: Sequence[int]) -> NDArray[np.float64]:
+    """Return the norm over all neurons but the displaced one, [S, K, A, H, N] -> [S, K, A, H]."""
+    squares = np.square(responses)
+    squares[:, np.arange(len(sources)), :, :, list(sources)] = 0.0
+    return np.sqrt(squares.sum(axis=4))
+
+
 def _median(values: NDArray) -> float | None:
     return float(np.median(values)) if values.size else None
+
+
+def _upper(values: NDArray) -> float | None:
+    return float(np.quantile(values, 0.9)) if values.size else None
 
 
 def _ratio(value: float | None, control: float | None) -> float | None:

@@ -49,11 +49,13 @@ class ForecastScore:
     Attributes:
         mae: mean absolute error, in units of activity.
         standardised: the same in units of each neuron's standard deviation; flat neurons are left out.
+        control: mean absolute error of the control.
         skill: 1 - MAE / MAE of the control.
     """
 
     mae: Breakdown
     standardised: Breakdown
+    control: Breakdown
     skill: Breakdown
 
 
@@ -92,11 +94,13 @@ def score_forecast(
     error = np.abs(finite(prediction, "prediction", AXES, truth.shape) - truth)  # [B, H, N]
     control_error = np.abs(finite(control, "control's prediction", AXES, truth.shape) - truth)
     labels = (conditions, groups)
-    mae = _breakdown(error, np.ones(N, dtype=bool), *labels)
+    everyone = np.ones(N, dtype=bool)
+    mae, control_mae = _breakdown(error, everyone, *labels), _breakdown(control_error, everyone, *labels)
     return ForecastScore(
         mae=mae,
         standardised=_breakdown(error / np.where(varies, scale, 1.0), varies, *labels),
-        skill=skill(mae, _breakdown(control_error, np.ones(N, dtype=bool), *labels)),
+        control=control_mae,
+        skill=skill(mae, control_mae),
     )
 
 

@@ -23,8 +23,8 @@ from zfbench.search.budget import Budget, Reservation
 from zfbench.search.eventlog import Event, EventLog, Kind
 from zfbench.search.header import begin, check_budget
 from zfbench.search.history import OnEvent, OpenRequest, replay
-from zfbench.search.loop import evaluation_seed
 from zfbench.search.outcome import Reason, SearchOutcome
+from zfbench.search.replicates import SCREENING, training_seed
 
 
 class BudgetSpentError(ZfbenchError):
@@ -55,16 +55,15 @@ class ExternalDiscoverer:
 class Arena:
     """An evaluator of programs within a budget; it may be called from several threads.
 
-    The training seed of a program depends on the program and the seed of the search alone. An external system that
-    starts again after an interruption therefore gets the same evaluations, and those that are in the event log are
-    free.
+    All programs of a task are trained with one seed (`zfbench.search.replicates`). An external system that starts
+    again after an interruption therefore gets the same evaluations, and those that are in the event log are free.
 
     Args:
         evaluate: function that trains and scores a program with a seed.
         spec: specification of the task.
         budget: budget of the search.
         log: event log of the search.
-        seed: seed of the evaluations.
+        seed: seed of the judge's training, part of what identifies the search.
         bound: largest possible spend of one evaluation; needed in the units that the budget limits.
         workers: number of evaluations at once; further calls wait.
         header: further fields that identify the search, JSON-compatible; they must be equal on reopening.
@@ -92,9 +91,11 @@ class Arena:
     ) -> None:
         bound = replace(bound, evaluations=1)
         check_budget(budget, replace(bound, tokens=1))  # whoever writes the programs reports its tokens
-        head = begin(log, {**(header or {}), "task": spec.name, "seed": seed}, budget, bound, NOTHING)
+        fields = {**(header or {}), "task": spec.name, "seed": seed, "replicate": SCREENING}
+        head = begin(log, fields, budget, bound, NOTHING)
         self._history = replay((head, *log.events[1:]), log.path, ExternalDiscoverer(), spec, on_event, clock)
-        self._evaluate, self._log, self._seed, self._on_event = evaluate, log, seed, on_event
+        self._evaluate, self._log, self._on_event = evaluate, log, on_event
+        self._training_seed = training_seed(spec.name, SCREENING)
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(workers)
         self._running: dict[ProgramId, Future[Evaluation]] = {}
@@ -211,7 +212,7 @@ class Arena:
             with self._slots:
                 if not self._history.ledger.in_time(self._history.step):  # it may have waited long for its turn
                     raise BudgetSpentError("The time is spent; finish the search.")
-                evaluation = self._evaluate(program, program_seed(self._seed, program))
+                evaluation = self._evaluate(program, self._training_seed)
             evaluation = replace(evaluation, spend=replace(evaluation.spend, evaluations=1))
             with self._lock:
                 self._tell(open_request, evaluation, duplicate=False)
@@ -241,8 +242,3 @@ class Arena:
     def _report(self, event: Event) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-
-def program_seed(seed: int, program: Program) -> int:
-    """Return the training seed for a program of an external system, in 0 .. 2^32 - 1."""
-    return evaluation_seed(seed, int(program.id[:16], 16))

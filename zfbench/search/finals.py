@@ -1,9 +1,9 @@
 """The finals of a search: its best programs are trained again at full length and ranked again.
 
 A search screens candidates by short trainings. These sometimes prefer the wrong program, and the best of many noisy
-scores is biased by chance. The few best programs are therefore trained at full length with new seeds, and the winner is
-the one with the lowest loss then. The rule is the same for every method, and its cost is reserved before the search
-begins.
+scores is biased by chance. The few best programs are therefore trained at full length with a seed that no search uses
+(`zfbench.search.replicates`), and the winner is the one with the lowest loss then. The rule is the same for every
+method, and its cost is reserved before the search begins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from zfbench.search.outcome import SearchOutcome
 
 MOST = 3  # default number of finalists
 SHARE = 4  # by default at most one finalist for each so many evaluations
-STREAM = 2**31  # spawn key of the finals, which differs from those of all requests
 
 
 def default_finalists(budget: Budget) -> int:
@@ -58,11 +57,6 @@ def set_aside(budget: Budget, finalists: int, bound: Spend) -> tuple[Budget, Bud
             )
         shares[unit] = limit - cost
     return replace(budget, **shares), Budget(evaluations=finalists)
-
-
-def fresh_seed(seed: int) -> int:
-    """Return the seed of the finals, which is independent of all seeds of the search."""
-    return int(np.random.SeedSequence(seed, spawn_key=(STREAM,)).generate_state(1)[0])
 
 
 @dataclass

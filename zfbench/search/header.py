@@ -11,7 +11,7 @@ from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, EventLog
 
-FORMAT = 2  # version of the format of the event log; since 2 the bound of an evaluation covers its predictions
+FORMAT = 3  # version of the format of the event log; since 3 it names the replicate whose seed all programs share
 UNCOMPARED = "surroundings"  # entry of the header in which a resumed search may differ
 
 

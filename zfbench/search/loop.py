@@ -32,6 +32,7 @@ from zfbench.search.executors.local import default_executor
 from zfbench.search.header import begin, check_budget
 from zfbench.search.history import History, OnEvent, OpenRequest, replay
 from zfbench.search.outcome import Reason, SearchOutcome
+from zfbench.search.replicates import SCREENING, own_replicate, training_seed
 
 PATIENCE = 100  # number of requests in a row without a new working program that ends a search
 SILENCE = 5  # number of requests in a row without any answer after which the run stops; it can be resumed
@@ -57,6 +58,7 @@ def run_search(
     on_event: OnEvent | None = None,
     patience: int = PATIENCE,
     reevaluate: bool = False,
+    replicate: int = SCREENING,
     ideas: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
     limits: Limits | None = None,
@@ -73,7 +75,7 @@ def run_search(
         seed_program: the answer to requests with the operator `seed`.
         budget: budget of the search.
         log: event log; if it holds the beginning of a search, that search is continued.
-        seed: seed of the proposals' generators and of the evaluations.
+        seed: seed of the proposals' generators.
         bound: largest possible spend of one evaluation; needed in the units that the budget limits.
         workers: number of evaluations at once; None leaves it to the executor. With one, equal seeds give equal
             searches. With more, answers are told in the order in which they end, and a search can be repeated exactly
@@ -87,6 +89,8 @@ def run_search(
             a working repeat counts as progress.
         reevaluate: evaluate a program again, with another seed and charged to the budget, whenever it is proposed
             again; otherwise its first evaluation is used again for free.
+        replicate: the replicate of all evaluations, which gives their training seed; with `reevaluate`, every
+            evaluation has a replicate of its own instead (`zfbench.search.replicates`).
         ideas: texts for the proposer; every request gets one of them, drawn with its own generator.
         clock: function that returns seconds, used for the budget's `wall_seconds` alone.
         limits: limits of the evaluation of each program, which the proposer may know.
@@ -108,14 +112,25 @@ def run_search(
         "seed_program": seed_program.id,
         "patience": patience,
         "ideas": list(ideas),
-    } | ({"reevaluate": True} if reevaluate else {})
+    } | ({"reevaluate": True} if reevaluate else {"replicate": replicate})
     head = begin(log, fields, budget, bound, proposer.bound)
     history = replay((head, *log.events[1:]), log.path, discoverer, spec, on_event, clock, limits)
     if history.ended is None:
         pool = (executor or default_executor)(evaluate, workers)
         try:
             loop = _Loop(
-                history, log, proposer, pool, seed_program, seed, bound, on_event, tuple(ideas), reevaluate, keep
+                history,
+                log,
+                proposer,
+                pool,
+                seed_program,
+                spec.name,
+                seed,
+                None if reevaluate else replicate,
+                bound,
+                on_event,
+                tuple(ideas),
+                keep,
             )
             loop.run(patience)
         finally:
@@ -128,11 +143,6 @@ def proposal_rng(seed: int, request: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(request, 0)))
 
 
-def evaluation_seed(seed: int, request: int) -> int:
-    """Return the training seed for the program of a request, in 0 .. 2^32 - 1."""
-    return int(np.random.SeedSequence(seed, spawn_key=(request, 1)).generate_state(1)[0])
-
-
 @dataclass(eq=False)
 class _Loop:
     """The part of a search that decides on the next event, logs it, and applies it to the state."""
@@ -142,11 +152,12 @@ class _Loop:
     proposer: Proposer
     pool: Executor
     seed_program: Program
+    task: str
     seed: int
+    replicate: int | None  # None: every evaluation has its own, and known programs are evaluated again
     bound: Spend
     on_event: OnEvent | None
     ideas: tuple[str, ...]
-    reevaluate: bool
     keep: Keep | None = None
     silent: int = 0  # latest requests in a row, of this process, that were not answered at all
     running: dict[ProgramId, list[OpenRequest]] = field(default_factory=dict)  # who runs, then who waits
@@ -205,16 +216,21 @@ class _Loop:
             self.pool.call(request.id, partial(self._propose, request, open_request.context))
         elif open_request.failure is not None:
             self._evaluated(open_request, Evaluation(Status.INVALID, feedback=open_request.failure))
-        elif program.id in self.history.scored and not self.reevaluate:
+        elif program.id in self.history.scored and not self._reevaluates:
             self._evaluated(open_request, self.history.scored[program.id].evaluation, duplicate=True)
         elif program.id in self.running:
             self.running[program.id].append(open_request)
         elif not self.history.ledger.in_time(self.bound):  # what it took to write the program is in no bound
             self._give_up(open_request)
         else:
-            if not self.reevaluate:
+            if not self._reevaluates:
                 self.running[program.id] = [open_request]
-            self.pool.evaluate(request.id, program, evaluation_seed(self.seed, request.id))
+            replicate = own_replicate(self.seed, request.id) if self.replicate is None else self.replicate
+            self.pool.evaluate(request.id, program, training_seed(self.task, replicate))
+
+    @property
+    def _reevaluates(self) -> bool:
+        return self.replicate is None
 
     def _propose(self, request: Request, context: Context) -> Answer:
         try:

@@ -36,12 +36,18 @@ class SimulatorJudge:
         """Source of the control programs, by name."""
         return self.sealed.problem.controls
 
-    def score(self, model: SimulatorModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
+    def score(
+        self,
+        model: SimulatorModel,
+        progress: Callable[[str], None] = lambda _: None,
+        seed: int = 0,  # noqa: ARG002
+    ) -> Scores:
         """Return all scores of a program that the task has fitted.
 
         Args:
             model: the fitted program.
             progress: called with the name of each stage as it begins.
+            seed: not used; the model draws with seeds of its own.
         """
         scores = Scores(metric_versions={"likelihood": scoring.VERSIONS["likelihood"]})  # of the loss too, if alone
         held_out, selection = self._repeat(model, scores, progress)

@@ -216,6 +216,13 @@ class Circuit:
         connected = (membership.T @ self.drive_wiring @ channels) > 0  # [G, K]
         return membership @ connected @ channels.T > 0
 
+    def constants(self) -> NDArray[np.float64]:
+        """Return all numbers of the circuit that are not zero, each different one once, in ascending order: [M]."""
+        parts = [getattr(self, field).ravel() for field in VECTORS + MATRICES + DRIVE_MATRICES]
+        parts += [np.array([g.gain for g in self.gates]), np.array([m.coefficient for m in self.modulations])]
+        values = np.unique(np.concatenate(parts))
+        return values[values != 0]
+
     def mirror_activity(self, activity: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the activity of the mirrored larva, [..., N]."""
         return activity[..., self.mirror]

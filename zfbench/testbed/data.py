@@ -42,6 +42,8 @@ TIERS: dict[str, tuple[Stretch, tuple[Stretch, ...]]] = {
     "standard": ((0, 80_000), ((0, 100_000),)),
 }
 
+KINDS = ("activity", "drive")
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -154,9 +156,11 @@ def load_dataset(tier: str, circuit: str = "published") -> Dataset:
 
     Raises:
         UnknownNameError: there is no such tier or circuit.
-        DamagedFileError: the cached file is not the one that was written.
+        DamagedFileError: the cached file is not the one that was written, or holds another recording.
     """
-    return build(tier, circuit)
+    dataset = build(tier, circuit)
+    _check_probes(dataset, circuit)
+    return dataset
 
 
 def build(tier: str, circuit: str = "published", force: bool = False, progress: Progress = _silent) -> Dataset:
@@ -321,15 +325,43 @@ def _kept(tier: str) -> tuple[Stretch, ...]:
     return TIERS[tier][1]
 
 
+def _check_probes(dataset: Dataset, circuit: str) -> None:
+    """Compare the arrays with the committed activity and the shipped drive at `PROBE_STEPS`.
+
+    The manifest's hash finds what was damaged; this finds arrays that were replaced together with their manifest.
+
+    Raises:
+        DamagedFileError: a probe differs.
+    """
+    committed, known = committed_checks(circuit), shipped(circuit)
+    tolerance = TOLERANCE + np.finfo(np.float32).eps
+    for condition in CONDITIONS:
+        expected_drive = expand(known[condition], STEPS).astype(np.float32)  # [T, D]
+        for begin, end in _kept(dataset.tier):
+            for number, step in enumerate(PROBE_STEPS):
+                if not begin <= step < end:
+                    continue
+                activity, drive = (dataset.arrays[f"{condition}/{begin}/{what}"][step - begin] for what in KINDS)
+                close = np.abs(activity - committed.probes[condition][number]).max() <= tolerance
+                if not close or (drive != expected_drive[step]).any():
+                    raise DamagedFileError(
+                        f"The data cache {dataset.folder} holds another recording: at {step} ms of '{condition}' it "
+                        f"differs from the committed one; {_remedy(dataset.tier)}."
+                    )
+
+
+def _remedy(tier: str) -> str:
+    return f"`zfbench data build --tier {tier} --force` rebuilds it"
+
+
 def _read_arrays(folder: Path, tier: str) -> dict[str, NDArray[np.float32]]:
     """Read the cached arrays and check them against the manifest."""
     path = folder / "arrays.npz"
-    remedy = f"`zfbench data build --tier {tier} --force` rebuilds it"
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if sha256(path) != manifest["arrays_sha256"]:
-            raise DamagedFileError(f"{path} is not the file that was built; {remedy}.")
+            raise DamagedFileError(f"{path} is not the file that was built; {_remedy(tier)}.")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {remedy}.") from error
+        raise DamagedFileError(f"The data cache {folder} is damaged ({error}); {_remedy(tier)}.") from error

@@ -1,4 +1,4 @@
-"""Which genes are worth changing, by what came of changing them in this search so far."""
+"""Rates at which changes of each gene have helped in a search so far."""
 
 from __future__ import annotations
 

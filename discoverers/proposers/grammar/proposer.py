@@ -70,7 +70,16 @@ class GrammarProposer(Proposer):
         self._readers = {f.name: lru_cache(maxsize=4096)(partial(f.parse, spec=spec)) for f in self._families}
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
-        """A child of the parents that was not proposed before, unless none is found in a few draws."""
+        """Return a child of the parents that was not proposed before, or any child if a few draws find no new one.
+
+        Args:
+            request: the request, with hints.
+            context: the parents, the known programs and the history.
+            rng: generator of the draws.
+
+        Returns:
+            The program, with its changes as the summary.
+        """
         sources = [parent.program.source for parent in context.parents]
         for _ in range(DRAWS):
             family, genotype, summary = self._vary(request, sources, context, rng)

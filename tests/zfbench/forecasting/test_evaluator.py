@@ -1,4 +1,6 @@
+import copy
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from zfbench.forecasting.report import TrainingReport
 from zfbench.records.clamp import roll
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program, Status
+from zfbench.records.recordings import OBJECTIVES, PLAIN
 from zfbench.tasks.zfish.truth import true_model
 
 BRIEF = Limits(updates=20, seconds=120)
@@ -20,12 +23,20 @@ def evaluation(driven):
     return ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 5)
 
 
-def test_the_loss_is_the_validation_mae_of_the_trained_program(driven, evaluation):
+def test_the_loss_is_the_balanced_validation_error_of_the_trained_program(driven, evaluation):
     inputs = driven.validation.inputs
     with fit_program(EXAMPLE, driven.spec, driven.train, BRIEF, 5) as fitted:
         error = np.abs(fitted.forecast(inputs.context, inputs.drive).astype(float) - driven.validation.target)
     assert evaluation.status == Status.OK
-    assert evaluation.loss == pytest.approx(error.mean(), rel=1e-6)
+    last = np.abs(inputs.context[:, -1:].astype(float) - driven.validation.target)
+    ratios = []
+    for group in dict.fromkeys(driven.spec.groups):
+        members = driven.spec.indices(group)
+        e, reference = error[:, :, members].mean(), last[:, :, members].mean()
+        ratios.append((e + 0.01 * reference) / (1.01 * reference))
+    assert evaluation.loss == pytest.approx(np.prod(ratios) ** (1 / len(ratios)), rel=1e-6)
+    assert evaluation.metrics["balanced_error"] == evaluation.loss
+    assert evaluation.metrics["mae"] == pytest.approx(error.mean(), rel=1e-6)
     for group in ("BG", "MN"):
         expected = error[:, :, driven.spec.indices(group)].mean()
         assert evaluation.metrics[f"mae/group/{group}"] == pytest.approx(expected, rel=1e-6)
@@ -44,6 +55,14 @@ def test_spend_counts_one_evaluation_and_its_updates(evaluation):
     assert evaluation.spend.evaluations == 1
     assert evaluation.spend.updates == 20
     assert evaluation.spend.device_seconds > 0
+
+
+def test_plain_variant_of_a_task_is_searched_by_the_mean_absolute_error(driven, evaluation):
+    plain = copy.copy(driven)
+    plain.spec = replace(driven.spec, objective=PLAIN)
+    again = ProgramEvaluator(plain, BRIEF)(Program(EXAMPLE), 5)
+    assert again.loss == evaluation.metrics["mae"] == again.metrics["mae"]
+    assert again.metrics["balanced_error"] == evaluation.loss
 
 
 class TrueButFor:
@@ -74,8 +93,9 @@ class TrueButFor:
 
 
 @pytest.mark.parametrize("group", ["PT", "MN"])
-def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
-    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, group))
+def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group, monkeypatch):
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: TrueButFor(driven, group))
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0)
     blame = {name.removeprefix("blame/"): v for name, v in evaluation.metrics.items() if name.startswith("blame/")}
     assert blame.keys() == set(driven.spec.groups)
     assert blame.pop(group) > 1e-3
@@ -83,8 +103,22 @@ def test_blame_falls_on_the_group_that_is_wrong_and_on_no_other(driven, group):
     assert f"follow the recording, worst first: {group} " in evaluation.feedback
 
 
-def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven):
-    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0, lambda *_: TrueButFor(driven, "PT"))
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_shares_of_blame_are_as_the_loss_weighs_groups(driven, objective, monkeypatch):
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: TrueButFor(driven, "MN"))
+    task = copy.copy(driven)
+    task.spec = replace(driven.spec, objective=objective)
+    metrics = ProgramEvaluator(task, BRIEF)(Program(EXAMPLE), 0).metrics
+    last = np.abs(driven.validation.inputs.context[:, -1:].astype(float) - driven.validation.target)
+    for group in ("MN", "PT"):
+        members = driven.spec.indices(group)
+        weight = len(members) if objective == PLAIN else 1 / last[:, :, members].mean()
+        assert metrics[f"blame_share/{group}"] == pytest.approx(metrics[f"blame/{group}"] * weight, rel=1e-6)
+
+
+def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reaches(driven, monkeypatch):
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: TrueButFor(driven, "PT"))
+    evaluation = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 0)
     reached = [g for g in set(driven.spec.groups) - {"PT"} if evaluation.metrics[f"mae/group/{g}"] > 0.01]
     assert reached
     assert all(evaluation.metrics[f"blame/{g}"] < 1e-4 for g in reached)

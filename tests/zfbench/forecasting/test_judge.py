@@ -81,7 +81,10 @@ def test_the_truth_scores_at_the_ceiling(sealed, system):
     assert m["intervention/error"] == 0
     assert m["connectivity/wiring/lift"] == m["connectivity/wiring/sign_accuracy"] == 1
     assert m["connectivity/jacobian/weight_spearman"] == pytest.approx(1)
-    assert set(scores.metric_versions) == {"forecast", "connectivity", "dynamics", "intervention"}
+    assert set(scores.metric_versions) == {"forecast", "connectivity", "dynamics", "intervention", "headline"}
+    for name in ("generalisation", "wiring", "responses", "mean"):
+        assert m[f"headline/{name}"] == 1
+        assert m[f"headline/{name}_se"] == 0
 
 
 def test_the_recovered_jacobian_of_a_linear_system_is_its_matrix(sealed, system):
@@ -128,6 +131,7 @@ def test_a_model_that_responds_to_nothing_scores_at_the_floor(sealed):
     m = Judge(sealed).score(Constant()).metrics
     assert m["dynamics/impulse/error"] == m["intervention/error"] == 1
     assert m["connectivity/wiring/sign_accuracy"] == m["connectivity/wiring/lift"] == 0
+    assert m["headline/wiring"] == m["headline/responses"] == 0
 
 
 def test_a_model_that_only_forecasts_is_not_probed(sealed):
@@ -139,7 +143,12 @@ def test_a_model_that_only_forecasts_is_not_probed(sealed):
             return np.repeat(context[:, -1:], drive.shape[1] - context.shape[1], axis=1)
 
     scores = Judge(sealed).score(Direct())
-    assert set(scores.metric_versions) == {"forecast"}
+    assert set(scores.metric_versions) == {"forecast", "headline"}
+    assert [n for n in scores.metrics if n.startswith("headline")] == [
+        "headline/generalisation",
+        "headline/generalisation_se",
+    ]
+    assert scores.metrics["headline/generalisation"] == 0
     assert scores.metrics["forecast/ood/skill_last_value"] == 0
     assert not any(name.startswith(("connectivity", "dynamics", "intervention")) for name in scores.metrics)
 
@@ -153,8 +162,13 @@ def test_predictions_that_are_not_finite_are_noted_and_cost_their_family_only(se
             return path
 
     scores = Judge(sealed).score(Explodes(system.A, system.drive_weights))
-    assert [note.split(":")[0] for note in scores.notes] == ["no intervention scores"]
-    assert set(scores.metric_versions) == {"forecast", "connectivity", "dynamics"}
+    first, second = scores.notes
+    assert first.startswith("no intervention scores: ")
+    assert second == "the headline score responses is at its worst, 0, for what is missing"
+    assert set(scores.metric_versions) == {"forecast", "connectivity", "dynamics", "headline"}
+    m = scores.metrics
+    assert (m["headline/generalisation"], m["headline/wiring"], m["headline/responses"]) == (1, 1, 0)
+    assert m["headline/mean"] == pytest.approx(2 / 3)
 
 
 def test_a_forecast_that_fails_out_of_distribution_leaves_no_half_of_a_family(sealed, system):
@@ -168,8 +182,12 @@ def test_a_forecast_that_fails_out_of_distribution_leaves_no_half_of_a_family(se
             return super().rollout(context, drive, clamp)
 
     scores = Judge(sealed).score(Dies(system.A, system.drive_weights))
-    assert scores.notes == ["no forecast scores nor later ones: It took too long."]
-    assert (scores.metrics, scores.curves) == ({}, {})
+    assert scores.notes[0] == "no forecast scores nor later ones: It took too long."
+    assert scores.curves == {}
+    m = scores.metrics
+    assert {name.split("/")[0] for name in m} == {"headline"}
+    assert (m["headline/generalisation"], m["headline/wiring"], m["headline/responses"]) == (-1, -1, 0)
+    assert m["headline/mean"] == pytest.approx(-2 / 3)
 
 
 def test_a_program_whose_process_ended_is_asked_nothing_more(sealed, system):
@@ -184,13 +202,14 @@ def test_a_program_whose_process_ended_is_asked_nothing_more(sealed, system):
             return super().rollout(context, drive, clamp)
 
     scores = Judge(sealed).score(Dies(system.A, system.drive_weights))
-    assert scores.notes == ["no connectivity scores nor later ones: It took too long."]
-    assert set(scores.metric_versions) == {"forecast"}
+    assert scores.notes[0] == "no connectivity scores nor later ones: It took too long."
+    assert set(scores.metric_versions) == {"forecast", "headline"}
+    assert scores.metrics["headline/wiring"] == -1
 
 
 def test_the_mask_alone_ranks_edges_by_what_it_allows(sealed):
-    scores = Judge(sealed).score(SimpleNamespace(edges=lambda: sealed.allowed))
-    assert set(scores.metric_versions) == {"connectivity"}
+    scores = Judge(sealed).score(SimpleNamespace(edges=lambda: sealed.allowed.astype(float)))
+    assert set(scores.metric_versions) == {"connectivity", "headline"}
     m = scores.metrics
     # 4 edges among 7 allowed pairs (2 x 3 extra), 20 pairs in all: ties at the top have precision 4/7
     assert m["connectivity/wiring/average_precision"] == pytest.approx(4 / 7)
@@ -231,7 +250,9 @@ def test_a_direct_forecaster_with_a_map_between_neurons_shows_the_derivative_of_
             return system.rollout(context, drive)
 
     scores = Judge(sealed).score(Whole())
-    assert set(scores.metric_versions) == {"forecast", "connectivity"}
+    assert set(scores.metric_versions) == {"forecast", "connectivity", "headline"}
+    assert scores.metrics["headline/wiring"] == 1
+    assert "headline/mean" not in scores.metrics
     recovered = scores.pictures["connectivity/mean_jacobian"]
     np.testing.assert_allclose(recovered, system.A, atol=1e-3)  # in half precision
     assert "connectivity/eigenvalue_distance" not in scores.metrics

@@ -42,13 +42,16 @@ def parent(**metrics):
     return Scored(Program("p"), Evaluation(Status.OK, 1.0, metrics=metrics))
 
 
-def test_every_request_is_advised_by_the_last_parents_own_errors_summed_over_neurons():
-    parents = (parent(**{"blame/A": 9.0, "blame/B": 0.0}), parent(**{"blame/A": 0.2, "blame/B": 0.3}))
+def test_every_request_is_advised_by_the_last_parents_own_errors_as_the_loss_weighs_them():
+    parents = (
+        parent(**{"blame_share/A": 9.0, "blame_share/B": 0.0}),
+        parent(**{"blame_share/A": 0.2, "blame_share/B": 0.6, "blame/A": 7.0, "blame/B": 0.1}),
+    )
     assert blame(advice(SPEC.groups, parents)) == {"A": 0.25, "B": 0.75}
 
 
 def test_no_advice_without_a_measured_parent():
     assert advice(SPEC.groups, ()) == ()
     assert advice(SPEC.groups, (parent(),)) == ()
-    assert advice(SPEC.groups, (parent(**{"blame/A": 0.0}),)) == ()
+    assert advice(SPEC.groups, (parent(**{"blame_share/A": 0.0}),)) == ()
     assert advice(SPEC.groups, (Scored(Program("p"), Evaluation(Status.ERROR)),)) == ()

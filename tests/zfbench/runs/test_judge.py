@@ -21,7 +21,7 @@ def test_a_program_is_judged_with_its_source_and_spend(loaded_driven):
     result = judge_program(EXAMPLE, PROGRAM, loaded_driven, 1, BRIEF, before, stages.append)
     assert result.status == "ok"
     assert result.program.source == EXAMPLE
-    assert result.program.validation_loss == result.metrics["forecast/validation/mae"]
+    assert result.program.validation_loss == result.metrics["forecast/validation/balanced_error"]
     assert result.spend.evaluations == 3
     assert result.spend.updates == 80
     assert result.spend.tokens == 7

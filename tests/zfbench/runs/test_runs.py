@@ -65,7 +65,7 @@ def test_event_log_of_the_first_format_is_replayed_but_not_resumed(victim, tmp_p
         for event in events:
             log.append(event.kind, event.body)
     assert replay(tmp_path / "old").evaluated == outcome.evaluated
-    with pytest.raises(ZfbenchError, match="an event log of format 1, and this version of zfbench writes 2"):
+    with pytest.raises(ZfbenchError, match="an event log of format 1, and this version of zfbench writes 3"):
         search(Plan.read(tmp_path / "old"), tmp_path / "old")
 
 

@@ -18,7 +18,6 @@ from zfbench.scoring.connectivity import (
     excitable_pairs,
     jacobian_from_responses,
     jacobian_probes,
-    mask_control,
     off_diagonal,
     score_connectivity,
 )
@@ -211,12 +210,12 @@ def test_the_diagonal_is_never_a_candidate():
     assert detect(ranking + 9 * np.eye(8), with_self != 0) == detect(ranking, signs != 0)
 
 
-def test_mask_control_is_the_closed_form_of_one_threshold():
+def test_a_mask_as_a_ranking_has_the_closed_form_of_one_threshold():
     # 2 edges among 4 allowed of 12 pairs: at the mask, precision 1/2 and recall 1, false-positive rate 2/10
     signs, allowed = np.zeros((4, 4), np.int8), np.zeros((4, 4), bool)
     signs[0, 1], signs[2, 3] = 1, -1
     allowed[[0, 2, 1, 3], [1, 3, 0, 2]] = True
-    control = mask_control(signs, allowed)
+    control = detect(allowed.astype(float), signs != 0)
     assert control.average_precision == pytest.approx(1 / 2)
     assert control.auroc == pytest.approx(1 - 0.2 / 2)
     assert control.precision_at_k == pytest.approx(1 / 2)

@@ -153,7 +153,8 @@ def test_decay_time_is_bounded_below_by_a_step_and_above_by_the_horizon():
 @pytest.mark.parametrize(("tau", "true_tau"), [(10.0, 5.0), (3.0, 6.0)])
 def test_decay_error_is_the_log_ratio_of_time_constants(tau, true_tau):
     truth, model = np.zeros((1, 1, 1, 60, 2)), np.zeros((1, 1, 1, 60, 2))
-    truth[0, 0, 0, :, 0], model[0, 0, 0, :, 0] = bump(0, true_tau, 60), 0.3 * bump(0, tau, 60)
+    truth[0, 0, 0, :, 1], model[0, 0, 0, :, 1] = bump(0, true_tau, 60), 0.3 * bump(0, tau, 60)
+    truth[0, 0, 0, :, 0], model[0, 0, 0, :, 0] = bump(0, 30, 60), bump(0, 2, 60)  # the kicked neuron does not count
     score = score_impulse(model, truth, [0], ["g"])
     assert score.decay_error == pytest.approx(np.log(2))
     assert score.decay_error_relative == pytest.approx(np.log(2) / np.log(true_tau))

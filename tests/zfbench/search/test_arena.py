@@ -23,6 +23,7 @@ from zfbench.runs.search import search
 from zfbench.search.arena import Arena, BudgetSpentError
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_log
+from zfbench.search.replicates import SCREENING, training_seed
 from zfbench.search.server import LONGEST, Server
 
 SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
@@ -53,6 +54,13 @@ def test_program_is_evaluated_and_paid(tmp_path):
         assert int(arena.evaluate("four").loss) == 4
         assert arena.evaluate("oh no!").status == Status.ERROR  # a failure costs what a success costs
         assert arena.remaining() == Budget(evaluations=1)
+
+
+def test_programs_are_trained_with_the_seed_that_searches_use(tmp_path):
+    with new_arena(tmp_path) as arena:
+        trace = arena.evaluate("four").loss - 4
+        assert trace * 2**40 == training_seed("toy", SCREENING)
+        assert arena.evaluate("seven77").loss - 7 == trace
 
 
 def test_equal_program_is_answered_for_free_also_when_the_budget_is_spent(tmp_path):

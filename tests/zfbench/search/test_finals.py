@@ -3,8 +3,7 @@ import pytest
 from zfbench.base.errors import ZfbenchError
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
-from zfbench.search.finals import default_finalists, fresh_seed, set_aside
-from zfbench.search.loop import evaluation_seed
+from zfbench.search.finals import default_finalists, set_aside
 
 BOUND = Spend(evaluations=1, updates=2_000, device_seconds=100.0, wall_seconds=100.0)
 
@@ -29,10 +28,3 @@ def test_budget_that_finals_would_eat_up_is_refused(budget):
 @pytest.mark.parametrize(("evaluations", "finalists"), [(0, 0), (1, 0), (4, 1), (8, 2), (12, 3), (500, 3), (None, 3)])
 def test_small_budgets_have_fewer_finalists(evaluations, finalists):
     assert default_finalists(Budget(evaluations=evaluations)) == finalists
-
-
-def test_finals_train_with_seeds_of_their_own():
-    screening = {evaluation_seed(seed, k) for seed in range(20) for k in range(100)}
-    finals = {evaluation_seed(fresh_seed(seed), k) for seed in range(20) for k in range(3)}
-    assert len(finals) == 60
-    assert not finals & screening

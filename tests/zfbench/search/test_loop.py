@@ -12,7 +12,8 @@ from zfbench.records.program import Program, Status
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_log
-from zfbench.search.loop import evaluation_seed, proposal_rng
+from zfbench.search.loop import proposal_rng
+from zfbench.search.replicates import FINALS, SCREENING, training_seed
 
 
 def test_equal_seeds_give_equal_searches_to_the_byte(tmp_path):
@@ -77,6 +78,39 @@ def test_duplicates_are_evaluated_again_at_a_price_when_told_so(tmp_path, worker
     assert read_log(tmp_path / "log").events[0].body["reevaluate"] is True
     with pytest.raises(ZfbenchError, match="reevaluate"):
         search(tmp_path / "log", Generations(0, SEED_PROGRAM), Numbers(spread=2), budget=options["budget"])
+
+
+@pytest.mark.parametrize("replicate", [SCREENING, FINALS])
+def test_every_program_of_every_search_is_trained_with_the_seed_of_the_replicate(tmp_path, replicate):
+    used = set()
+
+    def evaluate(program, seed):
+        used.add(seed)
+        return Distance()(program, seed)
+
+    for seed in (5, 6):
+        search(tmp_path / str(seed), evaluate=evaluate, seed=seed, replicate=replicate)
+        assert read_log(tmp_path / str(seed)).events[0].body["replicate"] == replicate
+    assert used == {training_seed("toy", replicate)}
+
+
+def test_search_with_another_replicate_is_another_search(tmp_path):
+    search(tmp_path / "log")
+    with pytest.raises(ZfbenchError, match="replicate = 0, not 1"):
+        search(tmp_path / "log", replicate=FINALS)
+
+
+def test_evaluations_that_are_repeated_on_purpose_share_no_seed_also_between_runs(tmp_path):
+    used = []
+
+    def evaluate(program, seed):
+        used.append(seed)
+        return Distance()(program, seed)
+
+    for seed in (5, 6):
+        options = {"evaluate": evaluate, "seed": seed, "reevaluate": True}
+        search(tmp_path / str(seed), proposer=Numbers(spread=1), **options)
+    assert len(set(used)) == len(used) == 24
 
 
 @pytest.mark.parametrize(("seven", "reason", "told"), [(False, "budget", 30), (True, "stalled", 9)])
@@ -252,7 +286,7 @@ def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
     with EventLog(tmp_path / "old") as log:
         for event in read_log(tmp_path / "new").events:
             log.append(event.kind, {**event.body, "format": 1} if event.kind == "run" else event.body)
-    sentence = r"event log of format 1, .* writes 2: resume the search with the version that began it"
+    sentence = r"event log of format 1, .* writes 3: resume the search with the version that began it"
     with pytest.raises(ZfbenchError, match=sentence):
         search(tmp_path / "old")
 
@@ -337,8 +371,7 @@ def test_an_answer_against_the_interface_names_the_proposer_and_is_not_logged(tm
 
 def test_every_request_has_randomness_of_its_own():
     draws = {float(proposal_rng(s, k).random()) for s in range(3) for k in range(50)}
-    seeds = {evaluation_seed(s, k) for s in range(3) for k in range(50)}
-    assert len(draws) == len(seeds) == 150
+    assert len(draws) == 150
     assert float(proposal_rng(1, 7).random()) == float(proposal_rng(1, 7).random())
 
 

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.records.recordings import BALANCED, OBJECTIVES, PLAIN
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.tasks.zfish.name import MAIN_CONDITIONS, TIERS, TRACKS, ZfishName
 from zfbench.tasks.zfish.task import CONTEXT, HORIZON
@@ -20,6 +21,7 @@ names = st.builds(
         lambda conditions: tuple(sorted(conditions))
     ),
     anonymous=st.booleans(),
+    objective=st.sampled_from(sorted(OBJECTIVES)),
 )
 
 
@@ -40,6 +42,16 @@ def test_names_survive_the_round_trip(name):
 def test_unknown_names_suggest_the_nearest(name, message):
     with pytest.raises(UnknownNameError, match=message):
         ZfishName.parse(name)
+
+
+def test_the_plain_variant_differs_in_its_name_and_in_the_loss_of_searches_alone():
+    task, plain = ZFISH.load("zfish-tiny/masked"), ZFISH.load("zfish-tiny/masked@plain_mae")
+    assert (task.spec.objective, plain.spec.objective) == (BALANCED, PLAIN)
+    assert plain.data_sha256 == task.data_sha256
+    ours, theirs = task.spec.to_json(), plain.spec.to_json()
+    assert {key for key in ours if ours[key] != theirs[key]} == {"name", "objective"}
+    assert task.spec.facts()["Validation error"].startswith("group-balanced relative error: for each neuron group")
+    assert plain.spec.facts()["Validation error"].startswith("mean absolute error of the forecasts of 256 steps")
 
 
 def test_an_anonymous_task_differs_in_names_alone():

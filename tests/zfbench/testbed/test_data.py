@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.base.files import sha256
 from zfbench.testbed import data, recording
 from zfbench.testbed.drive import DriveRecording
 
@@ -82,6 +83,20 @@ def test_a_damaged_cache_is_named_with_the_command_that_mends_it(own_cache, vict
     with pytest.raises(DamagedFileError, match=r"zfbench data build --tier tiny --force"):
         data.build("tiny")
     assert all(check.passed for check in (data.build("tiny", force=True), data.verify("tiny"))[1])
+
+
+@pytest.mark.parametrize("what", ["activity", "drive"])
+def test_arrays_that_were_replaced_with_their_manifest_are_refused(own_cache, what):
+    folder = data.build("tiny").folder
+    with np.load(folder / "arrays.npz") as kept:
+        arrays = dict(kept)
+    arrays[f"inward/80000/{what}"][9_999] += 0.01
+    np.savez_compressed(folder / "arrays.npz", **arrays)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["arrays_sha256"] = sha256(folder / "arrays.npz")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedFileError, match=r"at 89999 ms of 'inward' it differs .* build --tier tiny --force"):
+        data.load_dataset.__wrapped__("tiny")
 
 
 def test_verify_notices_a_wrong_constant(own_cache, monkeypatch):

@@ -27,12 +27,18 @@ class MixtureJudge:
         """Source of the control program `oracle`, the model that the data came from."""
         return {"oracle": self.sealed.target}
 
-    def score(self, model: MixtureModel, progress: Callable[[str], None] = lambda _: None) -> Scores:
+    def score(
+        self,
+        model: MixtureModel,
+        progress: Callable[[str], None] = lambda _: None,
+        seed: int = 0,  # noqa: ARG002
+    ) -> Scores:
         """Score a program: its held-out evidence, the error of its neural likelihood, and whether it is the target.
 
         Args:
             model: the fitted program.
             progress: called with the name of each stage as it begins.
+            seed: not used; nothing is drawn here.
         """
         progress("likelihood")
         exact = MixtureModel(model.source, "exact", 0)

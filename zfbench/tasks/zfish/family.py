@@ -7,9 +7,10 @@ import numpy as np
 from zfbench.forecasting.family import ForecastingFamily
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.tasks.zfish.name import ZfishName, canonical_names
-from zfbench.tasks.zfish.task import ZfishTask, hide_drive, make_spec, windows
+from zfbench.tasks.zfish.task import CONTEXT, ZfishTask, hide_drive, make_spec, windows
 from zfbench.tasks.zfish.truth import true_model
 from zfbench.testbed.data import load_dataset
+from zfbench.testbed.published import CANARY
 from zfbench.testbed.published import load as load_circuit
 
 
@@ -41,6 +42,7 @@ class ZfishFamily(ForecastingFamily):
         spec = make_spec(parts, circuit)
         test = windows(dataset, parts, parts.trained, "test")
         ood = windows(dataset, parts, parts.holdout, "ood")
+        bout = circuit.drive.index("bout")
         training = np.concatenate([dataset.stretch(c, "train")[0] for c in parts.trained]).astype(np.float64)
         return SealedTest(
             spec=spec,
@@ -58,6 +60,10 @@ class ZfishFamily(ForecastingFamily):
             allowed=circuit.group_mask(),
             train_mean=training.mean(axis=0),
             train_sd=training.std(axis=0),
+            event_test=test.inputs.drive[:, CONTEXT, bout] > 0,
+            event_ood=ood.inputs.drive[:, CONTEXT, bout] > 0,
+            constants=circuit.constants(),
+            canary=CANARY,
         )
 
 

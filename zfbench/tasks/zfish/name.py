@@ -10,6 +10,9 @@ mirror image. `holdout:left+right` adds the `forward` recording to training.
 
 `zfish-tiny/masked@anonymous` is `zfish-tiny/masked` without a word by which the larva, its study or its neurons could
 be recognised; a circuit other than the published one is always anonymous.
+
+Searches climb the group-balanced relative error (`zfbench.scoring.objective`). In `zfish-tiny/masked@plain_mae` they
+climb the mean absolute error over all neurons, as in the study after which the task is modelled.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import re
 from dataclasses import dataclass
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.records.recordings import BALANCED, PLAIN
 from zfbench.testbed.data import CONDITIONS
 
 TRACKS = ("autonomous", "driven", "masked")
@@ -37,6 +41,7 @@ class ZfishName:
         circuit: name of the circuit.
         holdout: the conditions that are held out.
         anonymous: True if names are replaced by neutral ones.
+        objective: the loss of searches, a key of `zfbench.records.recordings.OBJECTIVES`.
     """
 
     tier: str
@@ -44,13 +49,15 @@ class ZfishName:
     circuit: str = "published"
     holdout: tuple[str, ...] = DEFAULT_HOLDOUT
     anonymous: bool = False
+    objective: str = BALANCED
 
     def __str__(self) -> str:
         tier = "" if self.tier == "standard" else f"-{self.tier}"
         circuit = "" if self.circuit == "published" else f"@{self.circuit}"
         holdout = "" if self.holdout == DEFAULT_HOLDOUT else f"@holdout:{'+'.join(self.holdout)}"
         anonymous = "@anonymous" if self.anonymous else ""
-        return f"zfish{tier}/{self.track}{circuit}{holdout}{anonymous}"
+        objective = "" if self.objective == BALANCED else f"@{self.objective}"
+        return f"zfish{tier}/{self.track}{circuit}{holdout}{anonymous}{objective}"
 
     @classmethod
     def parse(cls, name: str) -> ZfishName:
@@ -66,14 +73,14 @@ class ZfishName:
         tier, track = match["tier"] or "standard", match["track"]
         if tier not in TIERS or track not in TRACKS:
             raise UnknownNameError("task", name, canonical_names())
-        circuit, holdout, anonymous = "published", DEFAULT_HOLDOUT, False
+        circuit, holdout, anonymous, objective = "published", DEFAULT_HOLDOUT, False, BALANCED
         modifiers = match["modifiers"].split("@")[1:]
-        kinds = [m if m == "anonymous" else "holdout" if m.startswith("holdout:") else "circuit" for m in modifiers]
+        kinds = [_kind(modifier) for modifier in modifiers]
         for kind in kinds:
             if kinds.count(kind) > 1:
                 raise ZfbenchError(
                     f"The task '{name}' names {kinds.count(kind)} of the kind {kind}; a name has at most one circuit, "
-                    "one holdout:CONDITION and one anonymous."
+                    f"one holdout:CONDITION, one anonymous and one {PLAIN}."
                 )
         for modifier in modifiers:
             if modifier.startswith("holdout:"):
@@ -83,11 +90,13 @@ class ZfishName:
                         raise UnknownNameError("condition", condition, MAIN_CONDITIONS)
             elif modifier == "anonymous":
                 anonymous = True
+            elif modifier == PLAIN:
+                objective = PLAIN
             else:
                 circuit = modifier
         if len(set(holdout)) != len(holdout) or len(holdout) >= len(MAIN_CONDITIONS):
             raise ZfbenchError(f"The task '{name}' holds out {len(holdout)} conditions; name each once and leave one.")
-        return cls(tier, track, circuit, holdout, anonymous)
+        return cls(tier, track, circuit, holdout, anonymous, objective)
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -106,6 +115,13 @@ class ZfishName:
     def display_name(self, condition: str) -> str:
         """Return the name of a condition that methods see."""
         return f"condition{CONDITIONS.index(condition) + 1}" if self.uses_neutral_names else condition
+
+
+def _kind(modifier: str) -> str:
+    """Which part of a name a modifier is."""
+    if modifier in ("anonymous", PLAIN):
+        return modifier
+    return "holdout" if modifier.startswith("holdout:") else "circuit"
 
 
 def canonical_names() -> tuple[str, ...]:

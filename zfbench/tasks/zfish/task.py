@@ -89,6 +89,7 @@ def make_spec(name: ZfishName, circuit: Circuit) -> TaskSpec:
         drive=circuit.drive if driven else (),
         mask=circuit.group_mask() if masked else None,
         drive_mask=circuit.drive_group_mask() if masked else None,
+        objective=name.objective,
     )
     return spec.anonymised(spec.description) if name.uses_neutral_names else spec
 

@@ -1,0 +1,94 @@
+"""Boards as data: CSV and JSON, with every score at full precision."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+from zfbench.leaderboard.board import Board, Row, Table
+from zfbench.leaderboard.escaping import spreadsheet
+from zfbench.leaderboard.statistics import Interval
+
+RANKS = ("rank_best", "rank_worst")
+LIMITS = ("updates", "seconds")  # fields of a board's header
+
+
+def as_csv(found: Sequence[Board]) -> str:
+    """Return one CSV of all boards: a line for each row; mean, low and high of the score of every column.
+
+    A missing number is empty. The fields of the headers are columns; those of limits are named `limit:updates` and
+    `limit:seconds`, because a row has its own seconds. Texts that a spreadsheet would take for a formula begin with an
+    apostrophe.
+    """
+    import pandas as pd
+
+    records = [
+        _record(row, table, board) | _header_columns(board)
+        for board in found
+        for table in board.tables
+        for row in table.rows
+    ]
+    safe = [{k: spreadsheet(v) if isinstance(v, str) else v for k, v in record.items()} for record in records]
+    return pd.DataFrame.from_records(safe).astype(dict.fromkeys(RANKS, "Int64")).to_csv(index=False)
+
+
+def as_json(found: Sequence[Board]) -> str:
+    """Return every score of every row, including those without a column, as JSON."""
+    return json.dumps([_board_json(board) for board in found], indent=1, allow_nan=False)
+
+
+def _header_columns(board: Board) -> dict[str, object]:
+    return {f"limit:{name}" if name in LIMITS else name: v for name, v in board.header.to_json().items()}
+
+
+def _record(row: Row, table: Table, board: Board) -> dict[str, object]:
+    record: dict[str, object] = {**_identity(row, table), "seeds": len(row.runs), "failed": len(row.failures)}
+    for column in board.columns:
+        score = row.scores.get(column.score)
+        record[column.score] = None if score is None else score.estimate
+        record |= {f"{column.score}:{bound}": _bound(score, bound) for bound in ("low", "high")}
+    return record
+
+
+def _identity(row: Row, table: Table) -> dict[str, object]:
+    rank = table.ranks.get(row.method)
+    return {
+        "task": row.task,
+        "track": row.track,
+        "method": row.method,
+        "kind": row.kind,
+        "reference": row.is_reference,
+        **dict(zip(RANKS, (None, None) if rank is None else (rank.best, rank.worst), strict=True)),
+        "future_drive": row.future_drive,
+    }
+
+
+def _bound(score: Interval | None, name: str) -> float | None:
+    value = None if score is None else {"low": score.low, "high": score.high}[name]
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _board_json(board: Board) -> dict[str, object]:
+    return {
+        "header": board.header.to_json(),
+        "note": board.note,
+        "rows": [
+            {
+                **_identity(row, table),
+                "seeds": [run.seed for run in row.runs],
+                "failures": row.failures,
+                "scores": {
+                    name: {
+                        "mean": score.estimate,
+                        "low": _bound(score, "low"),
+                        "high": _bound(score, "high"),
+                        "n": score.n,
+                    }
+                    for name, score in row.scores.items()
+                },
+            }
+            for table in board.tables
+            for row in table.rows
+        ],
+    }

@@ -1,0 +1,227 @@
+"""The wiring family: what a model's one-step map says about the wiring, asked in ways that have to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecasting.probes import KICK_STEPS, ProbeStates, kick
+from zfbench.forecasting.sealed import SealedTest
+from zfbench.protocols.models import Forecaster, Simulator
+from zfbench.records.program import CandidateError, Status
+from zfbench.records.scores import Scores
+from zfbench.scoring.connectivity import Agreement, Detection, detect, score_connectivity
+from zfbench.scoring.dynamics import eigenvalue_distance
+from zfbench.scoring.headline import Headline, WiringScore, cross_group, score_wiring, wiring_value
+from zfbench.scoring.readings import (
+    COARSE,
+    DISAGREEMENT,
+    common_reading,
+    draw_step_sizes,
+    free_running_map,
+    is_quantised,
+    median_reading,
+)
+
+COUNTED = {"common": "what all step sizes show alike", "free": "a free run"}  # readings beside the median
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """One-step maps of a model that steps, entry (target, source).
+
+    Attributes:
+        last: [S, N, N], from the last entry of the context: median over step sizes.
+        lagged: [S, N, N], the direct effects of the last few entries together; equals `last` without memory.
+        common: [S, N, N], as `lagged`: what all step sizes show alike.
+        coarse: [S, N, N], what the coarsest step sizes show alike.
+        free: [S', N, N], of a free run, at the states between events.
+    """
+
+    last: NDArray[np.float64]
+    lagged: NDArray[np.float64]
+    common: NDArray[np.float64]
+    coarse: NDArray[np.float64]
+    free: NDArray[np.float64]
+
+
+def read(
+    model: Simulator, states: ProbeStates, drive: NDArray[np.float32], sizes: NDArray[np.float64], forbidden: NDArray
+) -> Readings:
+    """Ask a model that steps.
+
+    Args:
+        model: the model.
+        states: S states with `KICK_STEPS` steps of horizon.
+        drive: [S, C + KICK_STEPS, D], the drive that the model is shown.
+        sizes: the step sizes.
+        forbidden: bool [N, N], pairs that the model's mask rules out.
+
+    Raises:
+        CandidateError: mask_violation; a forbidden pair has an effect at the first step.
+    """
+    context = states.context
+    responses = np.stack([kick(model.rollout, context, drive, h, KICK_STEPS) for h in sizes])  # [K, S, T, N, N]
+    first = responses[:, :, 0]
+    _refuse_forbidden(first, forbidden)
+    free = free_running_map(median_reading(responses)[~states.event])
+    if not _remembers(model, context, drive):
+        last = median_reading(first)
+        return Readings(last, last, common_reading(first), common_reading(first[-COARSE:]), free)
+    one_step = drive[:, : context.shape[1] + 1]
+    few = sizes[::2]  # each costs a warm-up for every kick
+    lagged = np.stack([kick(model.rollout, context, one_step, h, depth=KICK_STEPS)[:, 0] for h in few])
+    _refuse_forbidden(lagged, forbidden)
+    common, coarse = common_reading(lagged), common_reading(lagged[-COARSE:])
+    return Readings(median_reading(first), median_reading(lagged), common, coarse, free)
+
+
+def judge_wiring(
+    model: Simulator, sealed: SealedTest, whole: ProbeStates, context: int, rng: np.random.Generator, scores: Scores
+) -> Headline | None:
+    """Score the wiring of a model that steps.
+
+    Args:
+        model: the model.
+        sealed: the test.
+        whole: the probe states, with all of their context and horizon.
+        context: the steps of context that a probe gives.
+        rng: draws step sizes.
+        scores: receives the scores, and a note where readings disagree.
+
+    Returns:
+        The headline score, that of the lowest reading; see `_reconciled`.
+
+    Raises:
+        CandidateError: mask_violation; a pair that the mask forbids has an effect.
+    """
+    states, sizes = whole.cut(context, KICK_STEPS), draw_step_sizes(rng)
+    nothing = np.zeros_like(sealed.allowed)
+    forbidden = nothing if sealed.spec.mask is None else ~sealed.spec.mask
+    mine = read(model, states, states.drive, sizes, forbidden)
+    truth = read(sealed.truth, states, states.full_drive, sizes, nothing)
+    _add_connectivity(mine.lagged, truth.last, sealed, scores)
+    scores.add("connectivity/eigenvalue_distance", eigenvalue_distance(mine.last, truth.last))
+    score = add_wiring(mine.lagged, sealed, scores)
+    if score is None:
+        return None
+    values = {
+        name: _relative(getattr(mine, name), getattr(truth, name), sealed, score.control_lift)
+        for name in ("last", "common", "coarse", "free")
+        if len(getattr(mine, name))
+    }
+    scores.add_all("connectivity/reading", {"median": score.headline.value} | values)
+    return _reconciled(score.headline, values, lambda: _predictions(model, whole, context), scores)
+
+
+def judge_direct_wiring(
+    model: Forecaster, sealed: SealedTest, whole: ProbeStates, rng: np.random.Generator, scores: Scores
+) -> Headline | None:
+    """Score the derivative of the first step of a forecaster of whole windows, asked about one state at a time."""
+    sizes = draw_step_sizes(rng)[::2]  # fewer, since every answer is a whole horizon
+    windows = list(zip(whole.context, whole.drive, strict=True))
+    responses = [[kick(model.forecast, c[None], x[None], h)[0, 0] for c, x in windows] for h in sizes]
+    J = median_reading(np.array(responses))
+    C = whole.context.shape[1]
+    truth = [kick(sealed.truth.rollout, whole.context, whole.full_drive[:, : C + 1], h)[:, 0] for h in sizes]
+    _add_connectivity(J, median_reading(np.stack(truth)), sealed, scores)
+    score = add_wiring(J, sealed, scores)
+    return None if score is None else score.headline
+
+
+def judge_edges(ranking: NDArray[np.floating], sealed: SealedTest, scores: Scores) -> Headline | None:
+    """Score a signed ranking of pairs [N, N], of a control that forecasts nothing."""
+    _add_detection(scores, "connectivity/wiring", detect(np.abs(ranking), sealed.wiring != 0))
+    score = add_wiring(np.asarray(ranking, np.float64)[None], sealed, scores)
+    return None if score is None else score.headline
+
+
+def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Scores) -> WiringScore | None:
+    """Add the scores of detection between groups, among all candidates and among those of the mask."""
+    groups, wiring = sealed.spec.groups, sealed.wiring
+    score = score_wiring(jacobians, wiring, groups, sealed.spec.mask)
+    if score is not None:
+        _add_detection(scores, "connectivity/cross", score.detection)
+        scores.add("connectivity/cross/balanced_sign_accuracy", score.balanced_sign_accuracy)
+        scores.add("connectivity/cross/control_lift", score.control_lift)
+        scores.add_all("connectivity/cross/lift/target", score.by_target)
+        in_mask = detect(np.abs(jacobians).mean(axis=0), wiring != 0, cross_group(groups, sealed.allowed))
+        scores.add("connectivity/cross/in_mask/lift", in_mask.lift)
+    return score
+
+
+def _relative(mine: NDArray[np.float64], truth: NDArray[np.float64], sealed: SealedTest, control: float) -> float:
+    """The wiring score of a reading, relative to that of the same reading of the true model where that is positive."""
+    candidates = cross_group(sealed.spec.groups, sealed.spec.mask)
+    value, best = (wiring_value(jacobians, sealed.wiring, candidates, control) for jacobians in (mine, truth))
+    return min(value / best, 1.0) if best > 0 else value
+
+
+def _reconciled(
+    headline: Headline, values: dict[str, float], predictions: Callable[[], NDArray[np.float32]], scores: Scores
+) -> Headline:
+    """The lowest of the readings, with a note where they disagree.
+
+    A reading of the last entry alone may be lower: hidden state explains it, and it does not count. Where readings
+    disagree and predictions are quantised, fine steps and free runs after small kicks say little, and the coarse steps
+    count in their place.
+    """
+    counted = {name: value for name, value in values.items() if name in COUNTED}
+    if headline.value - min(counted.values()) > DISAGREEMENT:
+        told = ", ".join(f"{value:.2f} by {COUNTED[name]}" for name, value in counted.items())
+        said = f"readings of the wiring disagree: {headline.value:.2f} by the median over step sizes, {told}"
+        if is_quantised(predictions()):
+            counted, said = {"coarse": values["coarse"]}, f"{said}; predictions are quantised, and coarse steps count"
+        scores.notes.append(said)
+    return Headline(min([headline.value, *counted.values()]), headline.standard_error)
+
+
+def _predictions(model: Simulator, whole: ProbeStates, context: int) -> NDArray[np.float32]:
+    """Free forecasts from the probe states, [S * H, N]."""
+    states = whole.cut(context, whole.drive.shape[1] - whole.context.shape[1])
+    return model.rollout(states.context, states.drive).reshape(-1, states.context.shape[2])
+
+
+def _remembers(model: Simulator, context: NDArray[np.float32], drive: NDArray[np.float32]) -> bool:
+    """Whether the first step changes when all but the last entry of each context is that of another state."""
+    C = context.shape[1]
+    other = np.concatenate([np.roll(context, 1, axis=0)[:, :-1], context[:, -1:]], axis=1)
+    first = drive[:, : C + 1]
+    return not np.array_equal(model.rollout(context, first), model.rollout(other, first))
+
+
+def _refuse_forbidden(jacobians: NDArray[np.float64], forbidden: NDArray[np.bool_]) -> None:
+    """Refuse any effect, however small, of a pair that the mask forbids; [K, S, N, N] and [N, N]."""
+    moved = (np.abs(jacobians) * forbidden).max(axis=(0, 1))
+    if moved.any():
+        raise CandidateError(
+            Status.MASK_VIOLATION,
+            f"{int((moved > 0).sum())} pairs of neurons that the wiring forbids have an effect within one step of the "
+            f"judge's probes, of up to {moved.max():.2g}.",
+        )
+
+
+def _add_connectivity(
+    jacobians: NDArray[np.float64], truth: NDArray[np.float64], sealed: SealedTest, scores: Scores
+) -> None:
+    score = score_connectivity(jacobians, truth, sealed.wiring, sealed.allowed, masked=sealed.spec.masked)
+    _add_agreement(scores, "connectivity/wiring", score.wiring)
+    _add_agreement(scores, "connectivity/jacobian", score.jacobian)
+    scores.add("connectivity/excitable", score.excitable)
+    scores.add_picture("connectivity/mean_jacobian", jacobians.mean(axis=0))  # [N, N]
+
+
+def _add_agreement(scores: Scores, prefix: str, score: Agreement) -> None:
+    scores.add(f"{prefix}/sign_accuracy", score.sign_accuracy)
+    scores.add(f"{prefix}/weight_spearman", score.weight_spearman)
+    _add_detection(scores, prefix, score.detection)
+    _add_detection(scores, f"{prefix}/in_mask", score.detection_in_mask)
+
+
+def _add_detection(scores: Scores, prefix: str, score: Detection | None) -> None:
+    if score is not None:
+        for name in ("average_precision", "prevalence", "lift", "auroc", "precision_at_k"):
+            scores.add(f"{prefix}/{name}", getattr(score, name))

@@ -1,0 +1,162 @@
+"""Probes of a model that steps: where they start, and what a model answers.
+
+All questions are rollouts: kicks (the last activity moved), holds (a neuron overwritten after every step), and free
+runs. What is computed from the answers is in `zfbench.scoring`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zfbench.forecasting.sealed import SealedTest
+from zfbench.protocols.models import Simulator
+from zfbench.records.clamp import Clamp
+from zfbench.scoring.arrays import bounded
+from zfbench.scoring.connectivity import jacobian_from_responses, jacobian_probes
+from zfbench.scoring.dynamics import impulse_probes, impulse_responses
+from zfbench.scoring.intervention import CLAMPED_AT, clamp_effects, clamp_probes
+
+STATES = 24  # from which every probe starts: as many of test as of held-out windows, in and between events
+PROBE_CONTEXT = 64  # steps a model with hidden state is warmed up on before a probe
+KICK_STEPS = 5  # steps after a small kick that are read, and entries of a lag-tolerant kick
+IMPULSE_HORIZON = 64
+IMPULSE_AMPLITUDES = (-0.2, 0.2)  # units of activity
+FULL_SCALE = 1.0  # activities are rates; a rollout may leave the recorded range by this much
+
+Predict = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeStates:
+    """States to probe from: contexts with the drive that follows, as the model sees it and as it really was.
+
+    Attributes:
+        context: [S, C, N].
+        drive: [S, C + H, D], the track's view.
+        full_drive: [S, C + H, D'].
+        event: bool [S], whether an event (for the larva a bout) is under way at the first step of the forecast.
+    """
+
+    context: NDArray[np.float32]
+    drive: NDArray[np.float32]
+    full_drive: NDArray[np.float32]
+    event: NDArray[np.bool_]
+
+    def cut(self, context: int, horizon: int) -> ProbeStates:
+        """The last steps of each context and the first of each horizon."""
+        first = self.context.shape[1] - context
+        steps = slice(first, first + context + horizon)
+        return ProbeStates(self.context[:, first:], self.drive[:, steps], self.full_drive[:, steps], self.event)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> ProbeStates:
+        """Some of the states."""
+        return ProbeStates(self.context[rows], self.drive[rows], self.full_drive[rows], self.event[rows])
+
+
+def choose_states(sealed: SealedTest, count: int = STATES) -> ProbeStates:
+    """Window onsets with all of their context and horizon, in turn from each stratum.
+
+    Strata are test and held-out windows, each in and between events where the task knows events. Each gives an equal
+    share, evenly spaced over its windows; one that has fewer windows gives all, and the count is smaller then.
+
+    Args:
+        sealed: the test.
+        count: number of states, a multiple of four.
+    """
+    strata = []
+    for windows, full, event in (
+        (sealed.test, sealed.full_drive_test, sealed.event_test),
+        (sealed.ood, sealed.full_drive_ood, sealed.event_ood),
+    ):
+        under_way = np.zeros(len(windows), bool) if event is None else event
+        whole = ProbeStates(windows.inputs.context, windows.inputs.drive, full, under_way)
+        kinds = [rows for rows in (np.flatnonzero(under_way), np.flatnonzero(~under_way)) if len(rows)]
+        for rows in kinds:
+            share = min(len(rows), count // (2 * len(kinds)))
+            strata.append(whole.take(rows[np.linspace(0, len(rows) - 1, share).round().astype(int)]))
+    order = sorted((place, k) for k, s in enumerate(strata) for place in range(len(s.context)))
+    return ProbeStates(*(np.stack([getattr(strata[k], name)[place] for place, k in order]) for name in vars(strata[0])))
+
+
+def kick(
+    predict: Predict, context: NDArray, drive: NDArray, h: float, steps: int = 1, depth: int = 1
+) -> NDArray[np.float64]:
+    """Central differences of the responses to small kicks of every neuron: [S, steps, N, N], entry (target, source).
+
+    Kicks up and kicks down are two calls, so that both forecasts of a difference stand in the same row of equal calls:
+    what a neuron does not depend on is then exactly zero, with no rounding.
+
+    Args:
+        predict: forecasts.
+        context: [S, C, N].
+        drive: [S, C + H, D].
+        h: the size of a kick.
+        steps: how many steps of the forecast are read.
+        depth: the number of last entries of the context that are displaced.
+    """
+    S, C, N = context.shape
+    probes = jacobian_probes(context, h, depth).reshape(S, 2, N, C, N)
+    repeated = np.repeat(drive, N, axis=0)
+    up, down = (predict(probes[:, k].reshape(S * N, C, N), repeated) for k in (0, 1))  # [S * N, H, N]
+    both = np.stack([a[:, :steps].reshape(S, N, steps, N) for a in (up, down)], axis=1)  # [S, 2, N, steps, N]
+    return np.stack([jacobian_from_responses(both[:, :, :, t].reshape(-1, N), h) for t in range(steps)], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """Bounds of rollouts: the recorded range of each neuron, a full scale wider on both sides.
+
+    Attributes:
+        low, high: [N].
+    """
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, sealed: SealedTest) -> Range:
+        """The bounds of a task, from its test and held-out windows."""
+        recorded = [a for w in (sealed.test, sealed.ood) for a in (w.inputs.context, w.target)]
+        low, high = (np.stack([f(a, axis=(0, 1)) for a in recorded]) for f in (np.min, np.max))
+        return cls(low.min(axis=0) - FULL_SCALE, high.max(axis=0) + FULL_SCALE)
+
+
+def impulses(model: Simulator, context: NDArray, drive: NDArray, within: Range) -> tuple[NDArray[np.float64], float]:
+    """Impulse responses [S, N, A, H, N] of every neuron at every amplitude, and the share that was clipped."""
+    N = context.shape[2]
+    probes = impulse_probes(context, range(N), IMPULSE_AMPLITUDES)
+    perturbed, clipped = bounded(
+        model.rollout(probes, np.repeat(drive, len(probes) // len(context), axis=0)), within.low, within.high
+    )
+    base, _ = bounded(model.rollout(context, drive), within.low, within.high)
+    return impulse_responses(perturbed, base, N, len(IMPULSE_AMPLITUDES)), clipped
+
+
+def kind_of_state(count: int) -> dict[str, NDArray[np.intp]]:
+    """Which of the states each kind of intervention starts from: four in a row, so that every stratum gives to each."""
+    kinds = list(CLAMPED_AT)
+    which = np.arange(count) // 4 % len(kinds)
+    return {kind: np.flatnonzero(which == k) for k, kind in enumerate(kinds)}
+
+
+def effects(
+    model: Simulator, context: NDArray, drive: NDArray, within: Range
+) -> tuple[dict[str, NDArray[np.float64]], float]:
+    """Effects [W, N, H, N] of holding every neuron, by kind, each from states of its own; and the share clipped."""
+    neurons = range(context.shape[2])
+    free, _ = bounded(model.rollout(context, drive), within.low, within.high)
+    found, clipped = {}, []
+    for kind, rows in kind_of_state(len(context)).items():
+        if len(rows):
+            probes = clamp_probes(context[rows], kind, neurons)
+            repeated = np.repeat(drive[rows], len(neurons), axis=0)
+            held, share = bounded(
+                model.rollout(probes.context, repeated, Clamp(probes.mask, probes.value)), within.low, within.high
+            )
+            found[kind] = clamp_effects(held, free[rows], neurons)
+            clipped.append(share)
+    return found, float(np.mean(clipped))
