@@ -84,13 +84,13 @@ class ReferenceMethod:
         return self.model(self.program, task, seed)
 
 
-# two hidden layers from all activity and drive to a target that all activity leaks to
 driven_mlp = ReferenceMethod("driven_mlp")
-# the same on mirror-augmented training data
+"""A black box: two hidden layers from all activity and drive to a target that all activity leaks to."""
 driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
-# a gated recurrent unit with hidden state
+"""`driven_mlp`, also trained on the mirror images of the recordings."""
 driven_gru = ReferenceMethod("driven_gru")
-# a small network per neuron that reads its allowed inputs only; in the track `driven`, all of them
+"""A gated recurrent unit with a hidden state, which reads all activity and drive."""
 masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
-# leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all
+"""A small network per neuron that reads its allowed inputs only; in the track `driven`, all of them."""
 masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))
+"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all."""

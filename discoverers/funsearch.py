@@ -1,9 +1,9 @@
-"""FunSearch+: islands of clustered programs.
+"""FunSearch: islands of clustered programs.
 
-Romera-Paredes et al. (2024, doi:10.1038/s41586-023-06924-6), as used by Wahl et al. (2026, arXiv 2602.18266). A request
-shows k programs of one island, weakest first. Programs with equal rounded test scores form a cluster. Clusters are
-drawn by softmax(score / T) with T = T0 (1 - (n mod P) / P) after n programs on the island; within a cluster shorter
-programs are more likely. From time to time the worse half of the islands is reset.
+Romera-Paredes et al. (2024, doi:10.1038/s41586-023-06924-6), with the settings of Wahl et al. (2026, arXiv 2602.18266).
+A request shows k programs of one island, weakest first. Programs with equal rounded test scores form a cluster. k
+clusters are drawn with replacement by softmax(score / T) with T = T0 (1 - (n mod P) / P) after n programs on the
+island; within a cluster shorter programs are more likely. From time to time the worse half of the islands is reset.
 
 FunSearch's T0 = 0.1 assumes scores that differ by about one. Therefore scores are ranks within the island here, in [0,
 1].
@@ -12,16 +12,15 @@ FunSearch's T0 = 0.1 assumes scores that differ by about one. Therefore scores a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.ranks import rank_scores
-from zfbench.discoverers.settings import COUNT, POSITIVE, SHARE, check_choice
+from zfbench.discoverers.settings import COUNT, POSITIVE, SHARE
 from zfbench.protocols.discoverer import Discoverer
-from zfbench.records.evaluation import FITTED, Evaluation, Request
+from zfbench.records.evaluation import Evaluation, Request
 from zfbench.records.program import Operator, Program, ProgramId
 
 Signature = tuple[str, ...]
@@ -80,21 +79,18 @@ class Island:
 
 
 class FunSearch(Discoverer):
-    """A discoverer whose programs live on separate islands.
+    """A discoverer whose programs live on separate islands, ranked by the loss that all methods share.
 
     Args:
         seed: seed of all draws.
         seed_program: the first program of every island.
         islands: number of islands.
-        parents: k, number of programs in a request.
+        parents: k, number of draws for a request; a program that is drawn twice is shown once.
         samples: number of consecutive requests with the same parents.
         recombine: share of the requests with several parents that ask to combine them; the others ask for a change of
             the best one and show the others. A language model may do either, whatever it is asked.
         temperature: T0.
         period: P, in programs.
-        score: quantity that programs are ranked by: the `loss` that all methods share (for simulators, minus the log
-            marginal likelihood), or minus the log likelihood at `fitted` parameters, as in FunSearch+ on simulators.
-            Where programs are trained, training fits their constants already, and the loss is the score.
         reset_every: number of evaluations between two resets (4 hours in FunSearch).
         tests: prefix of the names of the metrics that are a program's test scores.
         digits: significant digits of the test scores that form a signature.
@@ -108,7 +104,7 @@ class FunSearch(Discoverer):
         seed: int,
         seed_program: Program,
         islands: int = 10,
-        parents: int = 2,
+        parents: int = 3,
         samples: int = 4,
         recombine: float = 0.5,
         temperature: float = 0.1,
@@ -116,14 +112,11 @@ class FunSearch(Discoverer):
         reset_every: int = 200,
         tests: str = "mae/condition/",
         digits: int = 2,
-        score: Literal["loss", "fitted"] = "loss",
     ) -> None:
         COUNT.check("FunSearch", islands=islands, parents=parents, samples=samples, period=period)
         COUNT.check("FunSearch", reset_every=reset_every, digits=digits)
         SHARE.check("FunSearch", recombine=recombine)
         POSITIVE.check("FunSearch", temperature=temperature)
-        check_choice("FunSearch", ("loss", "fitted"), score=score)
-        self.wants_fitted = score == "fitted"
         self._rng = np.random.default_rng(seed)
         self._seed_id = seed_program.id
         self._parents, self._samples, self._recombine = parents, samples, recombine
@@ -164,9 +157,6 @@ class FunSearch(Discoverer):
             request: the request that was answered.
             program: the answer.
             evaluation: its evaluation.
-
-        Raises:
-            ZfbenchError: the evaluation lacks the quantity that programs are ranked by.
         """
         self._seed_told = True
         homes = self._islands if request.id == 0 else [self._islands[self._island_of.pop(request.id)]]
@@ -181,12 +171,8 @@ class FunSearch(Discoverer):
 
     def _loss(self, evaluation: Evaluation) -> float:
         """Return the number that a working program is ranked by; lower is better."""
-        if not self.wants_fitted:
-            assert evaluation.loss is not None  # every working program has one
-            return evaluation.loss
-        if FITTED not in evaluation.metrics:
-            raise ZfbenchError("The task measures no likelihood at fitted parameters; run FunSearch with score=loss.")
-        return -evaluation.metrics[FITTED]
+        assert evaluation.loss is not None  # every working program has one
+        return evaluation.loss
 
     def _operator(self, parents: tuple[ProgramId, ...]) -> Operator:
         if not parents:
@@ -199,17 +185,20 @@ class FunSearch(Discoverer):
         clusters = list(island.clusters.values())
         losses = [min(member.loss for member in cluster) for cluster in clusters]
         temperature = self._temperature * (1 - (island.added % self._period) / self._period)
+        if not clusters:
+            return number, ()
         chosen = self._draw(rank_scores(losses) / temperature, min(self._parents, len(clusters)))
-        chosen = chosen[np.argsort([-losses[k] for k in chosen], kind="stable")]  # weakest first
-        return number, tuple(self._draw_member(clusters[k]).id for k in chosen)
+        members = [self._draw_member(clusters[k]) for k in chosen]
+        weakest_first = sorted(members, key=lambda member: -member.loss)
+        return number, tuple(dict.fromkeys(member.id for member in weakest_first))
 
     def _draw_member(self, cluster: list[Member]) -> Member:
         lengths = np.array([member.length for member in cluster], dtype=float)
         return cluster[self._draw(-(lengths - lengths.min()) / lengths.max(), 1)[0]]
 
     def _draw(self, logits: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-        """Draw different entries by softmax(logits): the largest after Gumbel noise is added."""
-        return np.argsort(-(logits + self._rng.gumbel(size=len(logits))))[:count]
+        """Draw entries by softmax(logits), with replacement: [count]."""
+        return self._rng.choice(len(logits), size=count, p=softmax(logits))
 
     def _signature(self, evaluation: Evaluation) -> Signature:
         scores = [value for name, value in sorted(evaluation.metrics.items()) if name.startswith(self._tests)]

@@ -25,12 +25,16 @@ from scipy.special import softmax
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.settings import COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, check_choice
 from zfbench.protocols.discoverer import Discoverer
-from zfbench.records.evaluation import Evaluation, Generation, Request
-from zfbench.records.hints import CRITIQUE
+from zfbench.records.evaluation import STANDARDISED_MSE, Evaluation, Generation, Request
+from zfbench.records.hints import CRITIQUE, NO_NUMBERS
 from zfbench.records.program import Program, ProgramId
 
 ANCESTRY = 3  # programs that the proposer sees, the particle's own included (the paper's setting)
-MSE = "standardised_mse"  # name of the metric of the ablation `weights=mse`
+FEEDBACK: dict[str, tuple[str, ...]] = {  # hints that ask a language model for each kind
+    "critique": (CRITIQUE, NO_NUMBERS),
+    "metrics": (),
+    "both": (CRITIQUE,),
+}
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,11 @@ class ModelSMC(Discoverer):
         alpha: probability of keeping a particle.
         tau: temperature of the weights.
         threshold: resample when the effective sample size divided by N is below it.
-        weights: `likelihood`, or `mse` for the ablation log w = -MSE.
+        weights: `likelihood`, or `mse` for the ablation log w = -MSE, the error at fitted parameters in units of each
+            quantity's variance.
         tempering: raise the likelihood to the power k / K in generation k.
-        critique: ask a proposer that can do so to criticise a program before it writes the next.
+        feedback: what a language model is shown of earlier programs: a `critique` that it wrote of them, without a
+            number, as in the paper; the `metrics` alone; or `both`. Other proposers take no notice.
         start: the first population: N copies of the `seed` program, or N `proposals` made from it.
 
     Raises:
@@ -79,7 +85,7 @@ class ModelSMC(Discoverer):
         threshold: float = 0.5,
         weights: Literal["likelihood", "mse"] = "likelihood",
         tempering: bool = False,
-        critique: bool = True,
+        feedback: Literal["critique", "metrics", "both"] = "critique",
         start: Literal["seed", "proposals"] = "seed",
     ) -> None:
         COUNT.check("ModelSMC", particles=particles, generations=generations)
@@ -88,11 +94,13 @@ class ModelSMC(Discoverer):
         NOT_NEGATIVE.check("ModelSMC", threshold=threshold)
         check_choice("ModelSMC", ("likelihood", "mse"), weights=weights)
         check_choice("ModelSMC", ("seed", "proposals"), start=start)
-        check_choice("ModelSMC", FLAG, tempering=tempering, critique=critique)
+        check_choice("ModelSMC", FLAG, tempering=tempering)
+        check_choice("ModelSMC", tuple(FEEDBACK), feedback=feedback)
         self._rng = np.random.default_rng(seed)
         self._size, self._generations, self._alpha, self._tau = particles, generations, alpha, tau
         self._threshold, self._weights_by, self._tempering = threshold, weights, tempering
-        self._hints = (CRITIQUE,) if critique else ()
+        self.wants_fitted = STANDARDISED_MSE if weights == "mse" else None
+        self._hints = FEEDBACK[feedback]
         self._first_proposals = particles if start == "proposals" else 0
         self._past: list[Generation] = []
         self._resampled = False
@@ -183,9 +191,9 @@ class ModelSMC(Discoverer):
         if not evaluation.ok:
             return -math.inf
         if self._weights_by == "mse":
-            if MSE not in evaluation.metrics:
-                raise ZfbenchError(f"The task measures no {MSE}; run ModelSMC with weights=likelihood.")
-            return -evaluation.metrics[MSE]
+            if STANDARDISED_MSE not in evaluation.metrics:
+                raise ZfbenchError(f"The task measures no {STANDARDISED_MSE}; run ModelSMC with weights=likelihood.")
+            return -evaluation.metrics[STANDARDISED_MSE]
         if evaluation.log_likelihood is None:
             raise ZfbenchError("The task defines no likelihood; run ModelSMC with weights=mse.")
         return evaluation.log_likelihood

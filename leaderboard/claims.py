@@ -31,6 +31,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import is_folder
 from zfbench.base.toml import read_toml
 from zfbench.leaderboard.outcomes import is_error
 from zfbench.records.result import MethodRecord, Result, SearchOptions
@@ -199,7 +200,7 @@ def read_claims(folder: Path) -> list[Claim]:
     Raises:
         ZfbenchError: there are none, one is wrong, or two have the same id.
     """
-    claims = [read_claim(path) for path in sorted(folder.glob("*.toml"))]
+    claims = [read_claim(path) for path in (sorted(folder.glob("*.toml")) if is_folder(folder) else ())]
     if not claims:
         raise ZfbenchError(f"There are no claims (*.toml) in {folder}; check the path.")
     ids = [claim.id for claim in claims]

@@ -24,6 +24,7 @@ PACKAGES = (
     "discoverers/puct_plus.py",
     "discoverers/modelsmc.py",
     "discoverers/funsearch.py",
+    "discoverers/funsearch_plus.py",
     "discoverers/random_search.py",
     "discoverers/ranks.py",
     "discoverers/settings.py",

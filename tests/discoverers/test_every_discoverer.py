@@ -29,7 +29,7 @@ def make(name, seed=3):
 def test_the_published_methods_are_registered():
     published = {"puct", "modelsmc", "n1", "funsearch"}
     controls = {"best_of_n", "random_walk", "uniform_draws", "random_search"}
-    assert published | controls | {"puct_plus"} <= set(NAMES)
+    assert published | controls | {"puct_plus", "funsearch_plus"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,7 +63,7 @@ def test_any_budget_is_spent_to_the_end(tmp_path, name, evaluations):
 
     def evaluate(program, seed):
         loss = 1 / (1 + len(program.source) + seed % 7)
-        metrics = {"mae/condition/left": loss, "standardised_mse": loss}
+        metrics = {"mae/condition/left": loss, "standardised_mse": loss, "log_fitted": -loss}
         return Evaluation(Status.OK, loss, -loss, metrics)
 
     spec = TaskSpec("toy", "", "", 1.0, 4, 4, ("a",), ("A",), ())

@@ -6,6 +6,7 @@ import pytest
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.funsearch import FunSearch
+from zfbench.discoverers.funsearch_plus import FunSearchPlus
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import NOTHING, Spend
@@ -19,8 +20,8 @@ def ok(loss, **metrics):
     return Evaluation(Status.OK, loss, metrics=metrics, spend=PAID)
 
 
-def begun(evaluation=None, **settings):
-    search = FunSearch(0, SEED, **settings)
+def begun(evaluation=None, method=FunSearch, **settings):
+    search = method(0, SEED, **settings)
     search.tell(search.ask(), SEED, evaluation or ok(1.0))
     return search
 
@@ -40,15 +41,34 @@ def test_requests_in_a_row_share_their_parents():
     assert len({row[0] for row in rows}) > 1
 
 
-def test_parents_are_of_different_clusters_weakest_first():
-    search = begun(islands=1, samples=1, parents=2)
-    losses = {SEED.id: 1.0}
-    for k in range(30):
+def test_parents_come_weakest_first_three_at_most():
+    search = begun(islands=1, samples=1, temperature=10.0)
+    losses, sizes = {SEED.id: 1.0}, Counter()
+    for k in range(60):
         request = grow(search, f"{k}", ok(0.9 - 0.01 * (k % 7)))
         losses[Program(f"{k}").id] = 0.9 - 0.01 * (k % 7)
         values = [losses[parent] for parent in request.parents]
         assert values == sorted(values, reverse=True)
-        assert len(set(values)) == len(values) == min(2, k + 1)
+        assert len(set(request.parents)) == len(values) <= min(3, k + 1)
+        sizes[len(values)] += 1
+    assert sizes[3] > sizes[1] > 0
+
+
+def test_clusters_are_drawn_with_replacement():
+    """Three clusters of one program each and a high temperature: 3! / 27 of the requests show all, 3 / 27 only one."""
+    search = begun(ok(0.5), islands=1, samples=1, temperature=1e9)
+    for name in ("a", "b"):
+        grow(search, name, ok(0.1 if name == "a" else 0.9))
+    shown = Counter(len(search.ask().parents) for _ in range(2_700))
+    for size, share in ((1, 3 / 27), (2, 18 / 27), (3, 6 / 27)):
+        assert abs(shown[size] - 2_700 * share) < 5 * np.sqrt(2_700 * share * (1 - share))
+
+
+def test_a_cluster_that_is_drawn_twice_may_show_two_of_its_programs():
+    search = begun(islands=1, samples=1, temperature=1e-9)
+    for name in ("a", "b"):
+        grow(search, name, ok(0.5))
+    assert {len(search.ask().parents) for _ in range(40)} == {1, 2}  # two draws of the one good cluster
 
 
 def test_better_clusters_are_drawn_more_often():
@@ -69,11 +89,10 @@ def test_selection_does_not_depend_on_the_units_of_the_loss():
 
 
 def test_equal_rounded_test_scores_are_one_cluster():
-    search = begun(islands=1, samples=1, parents=3, tests="test/")
+    search = begun(islands=1, samples=1, tests="test/")
     for k in range(20):
         grow(search, f"{k}", ok(0.5 + 1e-9 * k, **{"test/a": 0.1230 + 1e-6 * k, "test/b": 0.5}))
     assert len(search._islands[0].clusters) == 2  # the seed program, and all the others
-    assert all(len(search.ask().parents) == 2 for _ in range(10))
 
 
 def test_shorter_programs_of_a_cluster_are_likelier():
@@ -174,28 +193,28 @@ def test_program_that_is_evaluated_again_leaves_its_cluster_to_the_others():
     assert sorted(members) == sorted([[SEED.id], [Program("b").id], [Program("a").id]])
 
 
-def test_fitted_score_replaces_the_loss_where_it_is_wished_for():
-    def parents(**settings):
-        search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, parents=1, temperature=1e-3, **settings)
+def test_funsearch_plus_ranks_by_the_fitted_score():
+    def parents(method):
+        search = begun(ok(1.0, log_fitted=-9.0), method, islands=1, samples=1, parents=1, temperature=1e-3)
         grow(search, "small loss", ok(0.1, log_fitted=-5.0))
         grow(search, "fits well", ok(0.5, log_fitted=-1.0))
         return {search.ask().parents for _ in range(20)}
 
-    assert parents() == {(Program("small loss").id,)}
-    assert parents(score="fitted") == {(Program("fits well").id,)}
-    assert not FunSearch(0, SEED).wants_fitted
+    assert parents(FunSearch) == {(Program("small loss").id,)}
+    assert parents(FunSearchPlus) == {(Program("fits well").id,)}
+    assert FunSearchPlus.wants_fitted == "log_fitted"
 
 
 def test_fitted_score_makes_the_clusters_too():
-    search = begun(ok(1.0, log_fitted=-9.0), islands=1, samples=1, score="fitted")
+    search = begun(ok(1.0, log_fitted=-9.0), FunSearchPlus, islands=1, samples=1)
     for k in range(4):
         grow(search, f"{k}", ok(0.1 * k, log_fitted=-5.0))
     assert len(search._islands[0].clusters) == 2
 
 
 def test_fitted_score_that_the_task_does_not_measure_is_explained():
-    with pytest.raises(ZfbenchError, match="score=loss"):
-        begun(ok(1.0), score="fitted")
+    with pytest.raises(ZfbenchError, match="run `funsearch` on it"):
+        begun(ok(1.0), FunSearchPlus)
 
 
 def test_broken_seed_program_is_repaired():

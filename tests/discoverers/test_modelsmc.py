@@ -7,7 +7,7 @@ import pytest
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.modelsmc import ModelSMC, effective_size, n1, systematic_resample
 from zfbench.records.evaluation import Evaluation
-from zfbench.records.hints import CRITIQUE
+from zfbench.records.hints import CRITIQUE, NO_NUMBERS
 from zfbench.records.program import Program, Status
 
 SEED = Program("seed")
@@ -138,8 +138,9 @@ def test_resampling_happens_strictly_below_the_threshold_relative_to_n(working, 
     assert search.generations[-1].resampled is resampled
 
 
-def test_requests_ask_for_a_critique_unless_told_otherwise():
-    for settings, hints in (({}, (CRITIQUE,)), ({"critique": False}, ())):
+def test_requests_ask_for_a_critique_without_numbers_unless_told_otherwise():
+    cases = (({}, (CRITIQUE, NO_NUMBERS)), ({"feedback": "metrics"}, ()), ({"feedback": "both"}, (CRITIQUE,)))
+    for settings, hints in cases:
         search = begun(particles=3, generations=2, alpha=0.0, **settings)
         requests = generation(search, numbered(lambda k: 0.0)) + generation(search, numbered(lambda k: 0.0))
         assert [request.hints for request in requests] == [hints] * 6
@@ -183,6 +184,8 @@ def test_mean_squared_error_replaces_the_likelihood_in_the_ablation():
     generation(search, lambda r: (Program(str(r.id)), ok(1e6 * r.id, standardised_mse=float(r.id))))
     weights = [weight for _, weight in search.population]
     assert weights[0] / weights[1] == pytest.approx(math.e)
+    assert search.wants_fitted == "standardised_mse"  # at fitted parameters, which simulators must be asked for
+    assert begun().wants_fitted is None
 
 
 def test_tempering_resamples_late():

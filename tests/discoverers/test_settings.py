@@ -31,16 +31,16 @@ REFUSED = {
         "weights": ["loss", 1],
         "start": ["random", None],
         "tempering": NO_FLAG,
-        "critique": NO_FLAG,
+        "feedback": ["all", True, None],
     },
     "funsearch": {
         **dict.fromkeys(("islands", "parents", "samples", "period", "reset_every", "digits"), NO_COUNT),
         "recombine": NO_SHARE,
         "temperature": NOT_ABOVE_0,
-        "score": ["marginal", None],
     },
 }
 REFUSED["n1"] = REFUSED["modelsmc"]
+REFUSED["funsearch_plus"] = REFUSED["funsearch"]
 CASES = [(m, s, v) for m, settings in REFUSED.items() for s, values in settings.items() for v in values]
 
 

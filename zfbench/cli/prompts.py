@@ -23,7 +23,9 @@ def prompt(
     hint: Annotated[
         list[str] | None, typer.Option(help="Repeatable: a research idea, or @FILE with one a line.")
     ] = None,
-    critique: Annotated[bool, typer.Option(help="Also show the prompt for a critique of the parent.")] = False,
+    critique: Annotated[
+        bool, typer.Option(help="As `modelsmc` asks: a critique of the parent first, and no numbers.")
+    ] = False,
     evaluations: Annotated[int, typer.Option(min=1, help="Of the search that is estimated.")] = 20,
 ) -> None:
     """Show the prompts that a search would send, and estimate its tokens and money; nothing is sent.

@@ -75,15 +75,20 @@ def check_fitted(model: Any, task: Task) -> None:
 
 
 def check_edges(model: EdgeRanking, N: int) -> None:
-    """Check the edges that a control predicts: bool [N, N].
+    """Check the signed strengths of edges that a control predicts: float64 [N, N], finite.
 
     Raises:
         PluginError: they are no such array.
     """
     with conduct_of("forecaster", model, "edges"):
         edges: object = model.edges()
-    if not (isinstance(edges, np.ndarray) and edges.shape == (N, N) and edges.dtype == np.bool_):
-        raise PluginError(f"The forecaster {called(model)} returned no array of bool {(N, N)} from edges.")
+    if not (
+        isinstance(edges, np.ndarray)
+        and edges.shape == (N, N)
+        and edges.dtype == np.float64
+        and np.isfinite(edges).all()
+    ):
+        raise PluginError(f"The forecaster {called(model)} returned no array of finite float64 {(N, N)} from edges.")
 
 
 def check_clamp(model: Simulator, task: Task) -> None:

@@ -12,17 +12,19 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
 from zfbench.forecasting.fit import FittedProgram, fit_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.task import Task
 from zfbench.forecasting.validation import validation_score
+from zfbench.protocols.executor import Evaluate
 from zfbench.protocols.models import Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
 from zfbench.records.clamp import Clamp
-from zfbench.records.evaluation import Evaluation
+from zfbench.records.evaluation import STANDARDISED_MSE, Evaluation
 from zfbench.records.hints import BLAMED, SHARES
 from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
@@ -71,7 +73,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
                 if spec.masked:
-                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:
@@ -106,7 +108,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         metrics |= {f"{SHARES}{name}": value for name, value in _shares(blame, score, spec).items()}
         optional = {
             "skill_last_value": score.skill.overall,
-            "standardised_mse": standardised_mse(prediction, target, self._sd),
+            STANDARDISED_MSE: standardised_mse(prediction, target, self._sd),
         }
         metrics |= {name: value for name, value in optional.items() if value is not None}
         return Evaluation(
@@ -118,6 +120,14 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             + _quoted(printed),
             spend=spend,
         )
+
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return this evaluator for the squared error, which it measures anyway: training fits the constants.
+
+        Raises:
+            ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
+        """
+        return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
     def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
         spec, train = self._task.spec, self._task.train

@@ -60,13 +60,14 @@ class Generational(Protocol):
 
 @runtime_checkable
 class Fitting(Protocol):
-    """A discoverer that may rank simulators by their likelihood at fitted parameters.
+    """A discoverer that may rank programs by a score at fitted parameters.
 
     Attributes:
-        wants_fitted: True if it does; evaluations then have the metric `FITTED` besides all others.
+        wants_fitted: the metric that it needs besides all others, `FITTED` or `STANDARDISED_MSE` of
+            `zfbench.records.evaluation`; None if it needs neither.
     """
 
-    wants_fitted: bool
+    wants_fitted: str | None
 
 
 class DiscovererFactory(Protocol):

@@ -109,15 +109,18 @@ class Evaluator:
         """Train and score a program with a seed; every failure of the program becomes an evaluation with its status."""
         raise NotImplementedError
 
-    def with_fitted(self) -> Evaluate:
-        """Return an evaluator that also measures the metric `zfbench.records.evaluation.FITTED`.
+    def with_fitted(self, metric: str) -> Evaluate:
+        """Return an evaluator that also measures a metric at fitted parameters.
+
+        Args:
+            metric: `FITTED` or `STANDARDISED_MSE` of `zfbench.records.evaluation`.
 
         Raises:
-            ZfbenchError: the programs of this task are not simulators with parameters to fit.
+            ZfbenchError: the programs of this task have no parameters that this metric could be measured at.
         """
         raise ZfbenchError(
-            "The programs of this task have no parameters that are fitted by simulation (constants of programs that "
-            "forecast are trained anyway); leave out score=fitted."
+            f"The programs of this task have no parameters that are fitted by simulation, so that {metric} is not "
+            "measured (constants of programs that forecast are trained anyway); use `funsearch`, or weights=likelihood."
         )
 
 

@@ -155,6 +155,7 @@ class Scored:
 
 
 FITTED = "log_fitted"  # metric: log likelihood of the observations, each at the parameters fitted to it
+STANDARDISED_MSE = "standardised_mse"  # metric: squared error at fitted constants, in units of each variance
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ BLAME = "blame:"
 BLAMED = "blame/"  # prefix of the metrics that say what a group's error is while the others follow the recording
 SHARES = "blame_share/"  # prefix of the metrics that say the same as the loss weighs it, up to a common factor
 CRITIQUE = "critique"  # asks a language model to criticise the last parent before it writes
+NO_NUMBERS = "no_numbers"  # asks to withhold from the writer every number that was measured of a program
 BLIND = "blind"  # asks a proposer to take no notice of any score: neither of blame nor of what helped before
 ANEW = "anew"  # asks a proposer for a whole program drawn uniformly, whatever the parents
 

@@ -10,7 +10,7 @@ from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.proposer import Context, Preview, Previewing
 from zfbench.records.evaluation import Evaluation, Request, Scored
-from zfbench.records.hints import CRITIQUE, advice
+from zfbench.records.hints import CRITIQUE, NO_NUMBERS, advice
 from zfbench.records.limits import Limits
 from zfbench.records.program import Operator, Status
 from zfbench.runs.methods import seed_program
@@ -18,6 +18,7 @@ from zfbench.runs.plan import Plan
 from zfbench.runs.replay import replay
 from zfbench.runs.tasks import load_task
 
+AS_MODELSMC = (CRITIQUE, NO_NUMBERS)  # hints of its requests, unless it is told otherwise
 NOT_EVALUATED = "(In a search, the program's error above and its feedback here are what was measured.)"
 
 
@@ -38,7 +39,7 @@ def preview(
         proposer: registered name of the proposer.
         settings: settings of the proposer.
         operator: operator of the request.
-        critique: True if a critique of the parent is asked for first.
+        critique: True if a critique of the parent is asked for first and numbers are withheld, as `modelsmc` does.
         ideas: hints of the request.
         limits: limits of the evaluation of each program.
 
@@ -51,7 +52,7 @@ def preview(
     """
     loaded = load_task(task)
     parent = Scored(seed_program(loaded), Evaluation(Status.OK, 0.0, feedback=NOT_EVALUATED))
-    request = Request(1, operator, (parent.program.id,), (*ideas, *([CRITIQUE] if critique else [])))
+    request = Request(1, operator, (parent.program.id,), (*ideas, *(AS_MODELSMC if critique else ())))
     context = Context(loaded.spec, (parent,), frozenset({parent.program.id}), (parent,), limits)
     return _preview(proposer, request, context, settings or {})
 
@@ -62,7 +63,7 @@ def preview_run(folder: Path, operator: Operator = "mutate", critique: bool = Fa
     Args:
         folder: folder of the run.
         operator: operator of the request.
-        critique: True if a critique of the parent is asked for first.
+        critique: True if a critique of the parent is asked for first and numbers are withheld, as `modelsmc` does.
 
     Returns:
         The prompts and their possible cost.
@@ -74,7 +75,7 @@ def preview_run(folder: Path, operator: Operator = "mutate", critique: bool = Fa
     if outcome.best is None:
         raise ZfbenchError(f"No program of the search in {folder} works yet, so there is none to build on.")
     spec, parents = load_task(plan.task).spec, (outcome.best,)
-    hints = (*advice(spec.groups, parents), *plan.ideas[:1], *([CRITIQUE] if critique else []))
+    hints = (*advice(spec.groups, parents), *plan.ideas[:1], *(AS_MODELSMC if critique else ()))
     request = Request(outcome.counts.asked, operator, (outcome.best.program.id,), hints)
     known = frozenset(scored.program.id for scored in outcome.evaluated)
     context = Context(spec, parents, known, outcome.evaluated, plan.candidate)

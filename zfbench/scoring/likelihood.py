@@ -200,12 +200,46 @@ def log_fitted(
 ) -> Float[NDArray[np.float64], " M"]:
     """Return the log likelihood of each observation at parameters fitted to it, log p(x_j | m, c_j, theta_j): [M].
 
-    theta_j is the most probable under q(theta | x_j, c_j) among draws from q inside the prior's support (the score of
-    FunSearch+ in Wahl et al. 2026, arXiv 2602.18266, Eq. E-39). Where all draws are outside the support, it is the most
-    probable among the draws from the prior.
+    This is the score of FunSearch+ in Wahl et al. 2026 (arXiv 2602.18266, Eq. E-39); `fit_parameters` says how
+    theta_j is found.
 
     Args:
         likelihood: p(x | theta, c).
+        x: observations, [M, K].
+        posterior: see `fit_parameters`, as all that follows.
+        inside: function from parameters [n, P] to bool [n], True in the prior's support.
+        theta_prior: draws from the prior, [B, P].
+        draws: number of draws from q for each observation.
+        seed: seed of the draws from q.
+        context: [M, C], the context of each observation; None where the simulator takes none.
+
+    Raises:
+        ZfbenchError: shapes disagree, or an observation or a draw from the prior is not finite.
+    """
+    best = fit_parameters(x, posterior, inside, theta_prior, draws, seed, context)
+    x, context = _observations(x, context)
+    fitted = np.empty(len(x))
+    for j, own in enumerate(x):
+        rows = None if context is None else context[[j]]
+        fitted[j] = likelihood.log_prob(own[None], best[[j]], rows)[0, 0]
+    return fitted
+
+
+def fit_parameters(
+    x: Float[NDArray[np.floating], "M K"],
+    posterior: Posterior,
+    inside: Callable[[Array], NDArray[np.bool_]],
+    theta_prior: Float[NDArray[np.floating], "B P"],
+    draws: int,
+    seed: int,
+    context: Float[NDArray[np.floating], "M C"] | None = None,
+) -> Float[NDArray[np.float64], "M P"]:
+    """Return the parameters that are most probable for each observation, by its posterior: [M, P].
+
+    theta_j is the most probable under q(theta | x_j, c_j) among draws from q inside the prior's support. Where all
+    draws are outside the support, it is the most probable among the draws from the prior.
+
+    Args:
         x: observations, [M, K].
         posterior: q, from which new parameters are drawn for each observation.
         inside: function from parameters [n, P] to bool [n], True in the prior's support.
@@ -220,14 +254,13 @@ def log_fitted(
     x, context = _observations(x, context)
     prior = finite(theta_prior, "prior sample", ("draw", "parameter"))
     seeds = np.random.SeedSequence(seed).generate_state(len(x))
-    fitted = np.empty(len(x))
+    fitted = np.empty((len(x), prior.shape[1]))
     for j, own in enumerate(x):
         c = None if context is None else context[j]
         theta = posterior.sample(own, draws, int(seeds[j]), c)
         theta = theta[inside(theta)]
         theta = theta if len(theta) else prior
-        best = theta[[np.argmax(posterior.log_prob(theta, own, c))]]  # [1, P]
-        fitted[j] = likelihood.log_prob(own[None], best, None if c is None else c[None])[0, 0]
+        fitted[j] = theta[np.argmax(posterior.log_prob(theta, own, c))]
     return fitted
 
 

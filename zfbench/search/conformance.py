@@ -35,7 +35,12 @@ Entry = tuple[object, ...]  # of a trace: what was asked, told or found finished
 
 def scored(loss: float) -> Evaluation:
     """Return a working evaluation with everything that a discoverer may read."""
-    metrics = {"mae/condition/left": loss, "mae/condition/right": 2 * loss, "standardised_mse": loss**2}
+    metrics = {
+        "mae/condition/left": loss,
+        "mae/condition/right": 2 * loss,
+        "standardised_mse": loss**2,
+        "log_fitted": -loss,
+    }
     return Evaluation(Status.OK, loss, -100 * loss, metrics, spend=PAID)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Evaluator
-from zfbench.records.evaluation import FITTED, Evaluation
+from zfbench.records.evaluation import FITTED, STANDARDISED_MSE, Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.spend import Spend
@@ -30,41 +30,48 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
         task: the task that the candidates solve.
         limits: limits of each candidate.
         sandbox: runs the candidates; without one, each candidate opens its own.
-        fitted: also measure the metric `FITTED`, by a posterior that shares the limit of updates.
+        fitted: metric at fitted parameters that is measured too, `FITTED` or `STANDARDISED_MSE`, by a posterior that
+            shares the limit of updates; None for neither.
     """
 
     def __init__(
-        self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None, fitted: bool = False
+        self, task: SimulatorTask, limits: Limits, sandbox: Sandbox | None = None, fitted: str | None = None
     ) -> None:
         self._task = task
         self._limits = limits
         self._sandbox = sandbox
         self._fitted = fitted
 
-    def with_fitted(self) -> SimulatorEvaluator:
-        """Return an evaluator that also measures the likelihood at fitted parameters, the metric `FITTED`.
+    def with_fitted(self, metric: str) -> SimulatorEvaluator:
+        """Return an evaluator that also measures a metric at fitted parameters.
+
+        Args:
+            metric: `FITTED` or `STANDARDISED_MSE`.
 
         Raises:
             ZfbenchError: the task has no parameters, or simulates nothing that a posterior could be learned from.
         """
         if self._task.likelihood == "exact" or not self._task.spec.parameters:
             raise ZfbenchError(
-                f"The task '{self._task.spec.name}' fits no parameters by simulation; leave out score=fitted."
+                f"The task '{self._task.spec.name}' fits no parameters by simulation, so that {metric} is not "
+                "measured; use `funsearch`, or weights=likelihood."
             )
-        return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=True)
+        return SimulatorEvaluator(self._task, self._limits, self._sandbox, fitted=metric)
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Simulate and score a program with a seed; every failure becomes an evaluation with its status."""
         if self._sandbox is not None and self._task.likelihood == "surrogate":
             self._sandbox.start()  # before the clock starts, so that no candidate pays for it
         began = time.monotonic()
-        model = SimulatorModel(program.source, self._task, seed, self._sandbox, learn_posterior=self._fitted)
+        model = SimulatorModel(
+            program.source, self._task, seed, self._sandbox, learn_posterior=self._fitted is not None
+        )
         updates = 0
         try:
             model.fit(self._limits)
             updates = 0 if model.report is None else model.report.updates
             marginal = model.log_marginal(self._task.observed)
-            fitted = {FITTED: model.log_fitted(self._task.observed)} if self._fitted else {}
+            fitted = self._at_fitted_parameters(model)
         except CandidateError as error:
             said = f"\nIt printed: {error.printed[-1_000:]}" if error.printed else ""
             return Evaluation(error.status, feedback=str(error) + said, spend=_spend(began, updates))
@@ -74,12 +81,19 @@ class SimulatorEvaluator(SandboxUser, Evaluator):
             log_likelihood=marginal.total,
             metrics={
                 "log_marginal_se": marginal.total_standard_error,
-                **_squared_error(model.simulated, self._task.observed),
                 **fitted,
             },
             feedback=feedback(marginal, model.simulated, self._task.observed, self._task.spec.statistics),
             spend=_spend(began, updates),
         )
+
+    def _at_fitted_parameters(self, model: SimulatorModel) -> dict[str, float]:
+        """Return the metric that was asked for; empty if none was, or if it is not defined."""
+        if self._fitted is None:
+            return {}
+        measure = {FITTED: model.log_fitted, STANDARDISED_MSE: model.fitted_error}[self._fitted]
+        value = measure(self._task.observed)
+        return {} if value is None else {self._fitted: value}
 
 
 def feedback(
@@ -114,22 +128,6 @@ def feedback(
         if not worst:
             lines.append("No statistic of the observations is outside what the simulations reach.")
     return "\n".join(lines)
-
-
-def _squared_error(simulated: NDArray[np.float64], observed: Observed) -> dict[str, float]:
-    """Return the mean squared difference of simulated statistics and observations as a metric.
-
-    Each statistic [n, K] is in units of its variance over observations. The mean is over all pairs, so simulations with
-    other parameters and contexts count too: this is the score of a search that ignores the likelihood. The result is
-    empty without simulations, and where no statistic varies.
-    """
-    x = observed.statistics
-    varies = x.std(axis=0) > 0
-    if not len(simulated) or not varies.any():
-        return {}
-    pairs = x.var(axis=0) + simulated.var(axis=0) + np.square(x.mean(axis=0) - simulated.mean(axis=0))  # [K]
-    error = float((pairs[varies] / x.var(axis=0)[varies]).mean())
-    return {"standardised_mse": error} if np.isfinite(error) else {}
 
 
 def _spend(began: float, updates: int) -> Spend:

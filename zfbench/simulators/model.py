@@ -19,6 +19,7 @@ from zfbench.scoring.likelihood import (
     Likelihood,
     MarginalLikelihood,
     Posterior,
+    fit_parameters,
     log_fitted,
     log_marginal_importance,
     log_marginal_prior,
@@ -151,6 +152,26 @@ class SimulatorModel:
             raise CandidateError(Status.NON_FINITE, "An observation is impossible under its fitted parameters.")
         return float(total)
 
+    def fitted_error(self, observed: Observed) -> float | None:
+        """Return the squared error of one simulation of each observation, at the parameters that are fitted to it.
+
+        Each statistic is in units of its variance over observations, and those that do not vary are left out: the score
+        of the ablation `weights=mse` (Wahl et al. 2026, arXiv 2602.18266). It is None where no statistic varies.
+
+        Raises:
+            CandidateError: the program failed at the fitted parameters.
+        """
+        assert self.posterior is not None, "a program is fitted to observations by its posterior; set `learn_posterior`"
+        assert self._limits is not None, "fit the program before it is scored"
+        task, x, contexts = self._task, observed.statistics, observed.contexts
+        prior, rng = self._prior_draws(), np.random.default_rng(self._stream(8))
+        with density_errors_fail_the_program():
+            theta = fit_parameters(
+                x, self.posterior, task.spec.supports, prior, FITTED_DRAWS, self._stream(5), contexts
+            )
+        path = simulate_program(self.source, task.spec, theta, contexts, self._limits, self._stream(7), self._sandbox)
+        return squared_error(self._statistics(path, contexts, rng), x)
+
     def refitted(self, number: int) -> SimulatorModel:
         """Return the same program, simulated and learned anew with the seeds of that number.
 
@@ -172,6 +193,13 @@ class SimulatorModel:
         theta = task.spec.draw_parameters(rng, task.simulations)
         contexts = task.contexts(rng, task.simulations)
         path = simulate_program(self.source, task.spec, theta, contexts, limits, self._stream(1), self._sandbox)
+        return theta, contexts, self._statistics(path, contexts, rng)
+
+    def _statistics(
+        self, path: NDArray[np.float32], contexts: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return the checked statistics [n, K] of trajectories."""
+        task = self._task
         x = task.statistics(path, contexts, rng)
         expected = (len(path), len(task.spec.statistics))
         if x.shape != expected:
@@ -182,7 +210,7 @@ class SimulatorModel:
         if not np.isfinite(x).all():
             name = task.spec.statistics[np.argwhere(~np.isfinite(x))[0, 1]]
             raise CandidateError(Status.NON_FINITE, f"The statistic '{name}' of a simulation is not finite.")
-        return theta, contexts, x
+        return x
 
     @property
     def _learns_posterior(self) -> bool:
@@ -210,8 +238,20 @@ class SimulatorModel:
         return self._task.spec.draw_parameters(np.random.default_rng(self._stream(3)), self._task.draws)
 
     def _stream(self, number: int) -> int:
-        """Return the seed of one purpose: 0 parameters, 1 trajectories, 2 likelihood, 3 prior, 4-6 posterior."""
+        """Return the seed of a purpose: 0 parameters, 1 paths, 2 likelihood, 3 prior, 4-6 posterior, 7-8 fits."""
         return int(np.random.SeedSequence(self._seed, spawn_key=(number,)).generate_state(1)[0])
+
+
+def squared_error(simulated: NDArray[np.float64], observed: NDArray[np.float64]) -> float | None:
+    """Return the mean squared difference of simulations and observations [M, K], in units of each column's variance.
+
+    Columns that do not vary over observations are left out; None if none varies.
+    """
+    varies = observed.std(axis=0) > 0
+    if not varies.any():
+        return None
+    scaled = (simulated - observed)[:, varies] / observed[:, varies].std(axis=0)
+    return float(np.square(scaled).mean())
 
 
 @contextmanager

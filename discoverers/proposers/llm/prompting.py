@@ -12,13 +12,12 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Request, Scored
-from zfbench.records.hints import ANEW, BLAME, BLIND, CRITIQUE, blame
+from zfbench.records.hints import ANEW, BLAME, BLIND, CRITIQUE, NO_NUMBERS, blame
 from zfbench.records.limits import Limits
 
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
-FEEDBACK = ("all", "critique", "scores")  # what is shown of a parent beside its source; see `Prompts`
 BEST, LATEST = 8, 8  # programs that the list of what was tried names
-NO_IDEAS = (ANEW, BLIND, CRITIQUE)  # hints that are words of the protocol
+NO_IDEAS = (ANEW, BLIND, CRITIQUE, NO_NUMBERS)  # hints that are words of the protocol
 WORDS = 160  # characters of what is said about each of them
 
 
@@ -29,34 +28,30 @@ class Prompts:
     Attributes:
         texts: by name, see `NAMES`.
         sha256: of all of them; it goes to the run's header, so that results name their prompts.
-        feedback: what is shown of a parent: `all`; `critique` alone, without any number, as ModelSMC does (Wahl et al.
-            2026); or `scores` and what was measured, without the critique.
     """
 
     texts: dict[str, str]
     sha256: str
-    feedback: str = "all"
 
     @classmethod
-    def load(cls, folder: str | None = None, feedback: str = "all") -> Prompts:
+    def load(cls, folder: str | None = None) -> Prompts:
         """The shipped prompts, or those of a folder with the same file names.
 
         Raises:
-            ZfbenchError: a file is missing, is no text or names an unknown place, or there is no such feedback.
+            ZfbenchError: a file is missing, is no text or names an unknown place.
         """
-        if feedback not in FEEDBACK:
-            raise ZfbenchError(f"There is no feedback {feedback!r:.80}; choose {', '.join(FEEDBACK)}.")
         base = files("zfbench.discoverers.proposers.llm") / "prompts" if folder is None else Path(folder)
         try:
             texts = {name: (base / f"{name}.txt").read_text(encoding="utf-8-sig") for name in NAMES}
         except (OSError, UnicodeDecodeError) as error:
             raise ZfbenchError(f"Cannot read the prompts in {folder}: {error}; it needs {', '.join(NAMES)}.") from error
-        return cls(texts, hashlib.sha256("\0".join(texts.values()).encode()).hexdigest(), feedback)
+        return cls(texts, hashlib.sha256("\0".join(texts.values()).encode()).hexdigest())
 
     def proposal(self, request: Request, context: Context, count: int, tried: bool = True) -> str:
         """The prompt for a new program.
 
-        The task's name is never in it; its description is, which an anonymous task keeps free of names.
+        The task's name is never in it; its description is, which an anonymous task keeps free of names. A request with
+        the hint `NO_NUMBERS` shows no number that was measured: of a parent that works its critique alone.
 
         Args:
             request: which parents, and how.
@@ -64,22 +59,23 @@ class Prompts:
             count: how many of the last parents are shown, each with its feedback and critique.
             tried: whether what was tried before is listed.
         """
+        hidden = NO_NUMBERS in request.hints
         hints = [f"Idea: {hint}" for hint in request.hints if not hint.startswith(BLAME) and hint not in NO_IDEAS]
-        if (shares := blame(request.hints)) and self.feedback != "critique":
+        if (shares := blame(request.hints)) and not hidden:
             worst = ", ".join(f"{group} {share:.0%}" for group, share in list(shares.items())[:5])
             hints.append(f"Most of the error is these groups' own: {worst}.")
         return self._fill(
             "propose",
             **self._task(context),
-            tried=self._tried(context) if tried else "See the programs below.",
-            parents=self._parents(context.parents[len(context.parents) - count :]),
+            tried=self._tried(context, hidden) if tried else "See the programs below.",
+            parents=self._parents(context.parents[len(context.parents) - count :], hidden),
             instruction=self._instruction(request.operator),
             hints="\n".join(hints),
         )
 
     def critique(self, context: Context) -> str:
         """The prompt for a review of the last parent; the reviewer sees all that was measured."""
-        parents = self._parents(context.parents[-1:], feedback="all")
+        parents = self._parents(context.parents[-1:])
         return self._fill("critique", **self._task(context), parents=parents)
 
     def repair(self, problem: str) -> str:
@@ -96,16 +92,15 @@ class Prompts:
             "limits": _limits(context.limits),
         }
 
-    def _parents(self, parents: Sequence[Scored], feedback: str | None = None) -> str:
-        feedback = feedback or self.feedback
+    def _parents(self, parents: Sequence[Scored], hidden: bool = False) -> str:
         shown = []
         for number, scored in enumerate(parents, start=1):
             evaluation = scored.evaluation
             measured = evaluation.feedback or "none"
             told = []
-            if feedback != "critique" or not (evaluation.ok or scored.critique):
+            if not hidden or not (evaluation.ok or scored.critique):
                 told.append(measured)
-            if scored.critique and feedback != "scores":
+            if scored.critique:
                 told.append(f"Review:\n{scored.critique}")
             role = ", the one to start from" if number == len(parents) > 1 else ""
             shown.append(
@@ -114,7 +109,7 @@ class Prompts:
                     number=str(number),
                     count=str(len(parents)),
                     role=role,
-                    score=_score(scored, hidden=feedback == "critique"),
+                    score=_score(scored, hidden),
                     summary=scored.program.summary or "none",
                     source=scored.program.source.strip(),
                     feedback="\n\n".join(told) or "none",
@@ -122,7 +117,7 @@ class Prompts:
             )
         return "\n".join(shown) or "none yet"
 
-    def _tried(self, context: Context) -> str:
+    def _tried(self, context: Context, hidden: bool) -> str:
         """The best and the latest programs of the search, a line each; the parents are shown in full elsewhere."""
         parents = {parent.program.id for parent in context.parents}
         others = [scored for scored in context.history if scored.program.id not in parents]
@@ -132,7 +127,6 @@ class Prompts:
         best = sorted(working, key=lambda scored: scored.evaluation.loss or 0.0)[:BEST]
         latest = [scored for scored in others[-LATEST:] if scored not in best]
         failed = sum(not scored.evaluation.ok for scored in context.history)
-        hidden = self.feedback == "critique"
         lines = [f"{len(context.history)} programs so far, {failed} of them failed. The best of the others:"]
         lines += [_line(scored, hidden) for scored in best] or ["- none works"]
         if latest:

@@ -11,6 +11,7 @@ import numpy as np
 from zfbench.discoverers.proposers.llm.account import OVERHEAD, Account, Message
 from zfbench.discoverers.proposers.llm.answers import AnswerError, read_answer, without_reasoning
 from zfbench.discoverers.proposers.llm.client import Client
+from zfbench.discoverers.proposers.llm.critique import read_critique
 from zfbench.discoverers.proposers.llm.endpoint import Endpoint
 from zfbench.discoverers.proposers.llm.prompting import Prompts
 from zfbench.discoverers.proposers.llm.reply import Reply, clean, quote
@@ -40,7 +41,6 @@ class LlmProposer(Proposer):
         base_url: the endpoint, such as http://localhost:8000/v1; by default that of OPENAI_BASE_URL, else OpenAI's.
         prompts: a folder of prompts to use instead of the shipped ones.
         prompt_bytes: longest prompt; what was tried, then older parents are left out of one that is longer.
-        feedback: what is shown of parents, see `Prompts`.
         keep_prompts: whether prompts and answers are kept in the run's folder.
         settings: see `Endpoint`: temperature, answer_tokens, timeout, attempts, input_price, output_price,
             extra.
@@ -61,11 +61,10 @@ class LlmProposer(Proposer):
         base_url: str | None = None,
         prompts: str | None = None,
         prompt_bytes: int = PROMPT_BYTES,
-        feedback: str = "all",
         keep_prompts: bool = True,
         **settings: Any,
     ) -> None:
-        self._writer = _Writer(Endpoint(model, base_url, **settings), Prompts.load(prompts, feedback), prompt_bytes)
+        self._writer = _Writer(Endpoint(model, base_url, **settings), Prompts.load(prompts), prompt_bytes)
         self._client = Client(self._writer.endpoint)
         self._keep = keep_prompts
         self.bound = self._writer.bound
@@ -73,7 +72,6 @@ class LlmProposer(Proposer):
             "model": model,
             "prompts_sha256": self._writer.prompts.sha256,
             "prompt_bytes": prompt_bytes,
-            "feedback": feedback,
             **{name: value for name, value in settings.items() if name not in ("sleep", *SURROUNDINGS)},
         }
         endpoint = self._writer.endpoint
@@ -93,10 +91,10 @@ class LlmProposer(Proposer):
             context: the parents themselves and the task.
             settings: as of the proposer.
         """
-        of_prompts: dict[str, Any] = {"prompts": None, "feedback": "all", "prompt_bytes": PROMPT_BYTES}
+        of_prompts: dict[str, Any] = {"prompts": None, "prompt_bytes": PROMPT_BYTES}
         chosen = of_prompts | {name: settings[name] for name in of_prompts if name in settings}
         endpoint = {name: value for name, value in settings.items() if name not in {*of_prompts, "keep_prompts"}}
-        prompts = Prompts.load(chosen["prompts"], chosen["feedback"])
+        prompts = Prompts.load(chosen["prompts"])
         writer = _Writer(Endpoint(**{"model": "unnamed", **endpoint}), prompts, chosen["prompt_bytes"])
         sent = [*writer.critique(request, context), writer.proposal(request, context, Account(writer.bound))]
         calls = [Exchange(tuple((m["role"], m["content"]) for m in messages)) for messages in sent]
@@ -134,7 +132,7 @@ class LlmProposer(Proposer):
         for messages in self._writer.critique(request, context):
             reply = self._client.ask(messages, seed, account)
             try:
-                return _cut(without_reasoning(reply.text).strip(), CRITIQUE_BYTES)
+                return _cut(read_critique(reply.text), CRITIQUE_BYTES)
             except AnswerError:  # reasoning without an end; the program can be written without a critique
                 return ""
         return ""

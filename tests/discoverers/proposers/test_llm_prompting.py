@@ -11,7 +11,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Evaluation, Request, Scored
-from zfbench.records.hints import ANEW, BLIND, CRITIQUE, advice
+from zfbench.records.hints import ANEW, BLIND, CRITIQUE, NO_NUMBERS, advice
 from zfbench.records.limits import Limits
 from zfbench.records.program import OPERATORS, Program, Status
 from zfbench.runs.preview import preview
@@ -187,7 +187,7 @@ def test_hints_that_are_words_of_the_protocol_are_no_ideas():
 
 
 def test_what_has_been_tried_is_left_out_before_parents_are():
-    history = [tried(0.5, k) for k in range(8)]
+    history = [tried(0.5, k) for k in range(16)]
     whole = len(sent(history=history)[0].encode())
     short, _ = sent(history=history, prompt_bytes=whole + len(Prompts.load().texts["system"].encode()) - 1)
     assert "old = {1: 2}" in short
@@ -195,21 +195,20 @@ def test_what_has_been_tried_is_left_out_before_parents_are():
 
 
 @pytest.mark.parametrize(
-    ("feedback", "shown", "hidden"),
+    ("hints", "shown", "hidden"),
     [
-        ("all", ("0.25000", "A is wrong.", "Too linear."), ()),
-        ("critique", ("Too linear.",), ("0.25000", "A is wrong.", "own: B 70%", "0.12345")),
-        ("scores", ("0.25000", "A is wrong."), ("Too linear.",)),
+        ((), ("0.25000", "A is wrong.", "Too linear.", "own: B 70%", "0.12345"), ()),
+        ((NO_NUMBERS,), ("Too linear.",), ("0.25000", "A is wrong.", "own: B 70%", "0.12345", "no_numbers")),
     ],
 )
-def test_parents_are_shown_with_what_the_method_shows(feedback, shown, hidden):
+def test_numbers_are_withheld_from_the_writer_where_the_request_says_so(hints, shown, hidden):
     parent = replace(PARENT, critique="Too linear.")
     context = Context(SPEC, (parent,), frozenset(), (tried(0.12345, 1), parent))
-    text = Prompts.load(feedback=feedback).proposal(Request(1, "mutate", hints=("blame:B=0.7,A=0.3",)), context, 1)
+    request = Request(1, "mutate", hints=("blame:B=0.7,A=0.3", *hints))
+    text = Prompts.load().proposal(request, context, 1)
     assert all(part in text for part in shown)
     assert not any(part in text for part in hidden)
-    with pytest.raises(ZfbenchError, match="There is no feedback 'none'"):
-        Prompts.load(feedback="none")
+    assert "0.25000" in Prompts.load().critique(context)  # the reviewer sees what was measured
 
 
 def test_a_preview_needs_no_key_and_says_what_a_request_may_cost(monkeypatch, masked):

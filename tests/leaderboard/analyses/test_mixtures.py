@@ -27,7 +27,7 @@ PUBLISHED = {  # the settings of the validation in the paper
     "tau": 1.0,
     "threshold": 0.5,
     "start": "proposals",
-    "critique": False,
+    "feedback": "metrics",
 }
 MODELS = [Program(f"model {k}") for k in range(20)]
 GAP = 3_500.0  # nats between the target and the best of the others
@@ -145,7 +145,7 @@ methods = ["modelsmc"]
 proposer = "finite"
 proposer_settings = {in_turn = 100}
 budget = {evaluations = 4000, updates = 720}
-settings = {particles = 100, generations = 3, start = "proposals", critique = false}
+settings = {particles = 100, generations = 3, start = "proposals", feedback = "metrics"}
 finalists = 0
 patience = 4000
 seeds = [0]

@@ -13,7 +13,7 @@ from growth import CONSTANT, FAMILY, KnownGrowth, problem
 from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.task import Sealed, SearchTask, Spec, TaskJudge
-from zfbench.records.evaluation import FITTED
+from zfbench.records.evaluation import FITTED, STANDARDISED_MSE
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.reading import add, load, load_folder
@@ -27,10 +27,10 @@ from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
 from zfbench.simulators import model as simulator_model
 from zfbench.simulators.contract import EXAMPLE
-from zfbench.simulators.evaluator import SimulatorEvaluator, _squared_error
+from zfbench.simulators.evaluator import SimulatorEvaluator
 from zfbench.simulators.family import SimulatorFamily
 from zfbench.simulators.judge import SimulatorJudge
-from zfbench.simulators.model import SimulatorModel
+from zfbench.simulators.model import SimulatorModel, squared_error
 from zfbench.simulators.problem import Observed, Parameter, SimulatorSpec
 from zfbench.tasks.hodgkin_huxley import task as hodgkin_huxley
 
@@ -386,7 +386,7 @@ def test_fitted_score_is_the_likelihood_at_fitted_parameters_beside_unchanged_sc
     pytest.importorskip("sbi")
     task = FAMILY.load("growth-tiny")
     plain = FAMILY.evaluator(task, Limits(updates=200), sandbox)
-    evaluate = FAMILY.evaluator(task, Limits(updates=400), sandbox).with_fitted()  # two networks share the limit
+    evaluate = FAMILY.evaluator(task, Limits(updates=400), sandbox).with_fitted(FITTED)  # two networks share the limit
     usual, truth = plain(Program(EXAMPLE), 1), evaluate(Program(EXAMPLE), 1)
     fitted = truth.metrics[FITTED]
     assert truth.metrics == {**usual.metrics, FITTED: fitted}
@@ -407,12 +407,12 @@ def test_funsearch_plus_searches_by_the_fitted_score(registered, tmp_path):
     (tmp_path / "grows.py").write_text(EXAMPLE)
     plan = Plan(
         "growth-tiny",
-        "funsearch",
+        "funsearch_plus",
         "finite",
         Budget(evaluations=2, updates=60),
         0,
         LIMITS,
-        settings={"score": "fitted", "islands": 1},
+        settings={"islands": 1},
         proposer_settings={"programs": str(tmp_path)},
         finalists=0,
     )
@@ -420,7 +420,6 @@ def test_funsearch_plus_searches_by_the_fitted_score(registered, tmp_path):
     assert result.status == "ok"
     seed, grows = (scored.evaluation.metrics[FITTED] for scored in outcome.evaluated)
     assert grows > seed
-    assert result.method.settings["score"] == "fitted"
     assert replay(tmp_path / "run").evaluated == outcome.evaluated
 
 
@@ -429,9 +428,9 @@ def test_fitted_score_is_refused_where_nothing_is_simulated_to_fit_by(request, t
     request.getfixturevalue("registered" if name == "exact-growth" else "data_cache")
     proposer, settings = ("grammar", {}) if name.startswith("zfish") else ("finite", {"programs": str(tmp_path)})
     (tmp_path / "grows.py").write_text(EXAMPLE)
-    budget, chosen = Budget(evaluations=2), {"score": "fitted"}
-    plan = Plan(name, "funsearch", proposer, budget, 0, LIMITS, chosen, proposer_settings=settings, finalists=0)
-    with pytest.raises(ZfbenchError, match="leave out score=fitted"):
+    budget = Budget(evaluations=2)
+    plan = Plan(name, "funsearch_plus", proposer, budget, 0, LIMITS, proposer_settings=settings, finalists=0)
+    with pytest.raises(ZfbenchError, match="use `funsearch`"):
         search(plan, tmp_path / "run")
 
 
@@ -439,14 +438,41 @@ def test_fitted_score_is_refused_without_parameters():
     task = FAMILY.load("growth-tiny")
     bare = replace(task, spec=replace(task.spec, parameters=()))
     with pytest.raises(ZfbenchError, match="fits no parameters"):
-        FAMILY.evaluator(bare, LIMITS, None).with_fitted()
+        FAMILY.evaluator(bare, LIMITS, None).with_fitted(FITTED)
 
 
-def test_squared_error_is_that_of_all_pairs_in_units_of_each_statistics_variance():
-    rng = np.random.default_rng(0)
-    simulated, x = rng.normal(2, 3, (7, 3)), rng.normal(size=(5, 3))
-    x[:, 2] = 1.0  # does not vary: not in the mean
-    pairs = np.square(x[:, None] - simulated[None]).mean(axis=(0, 1)) / x.var(axis=0).clip(1e-12)
-    found = _squared_error(simulated, Observed(np.empty((5, 0)), x))
-    assert found == {"standardised_mse": pytest.approx(pairs[:2].mean())}
-    assert _squared_error(np.empty((0, 3)), Observed(np.empty((5, 0)), x)) == {}
+def test_squared_error_is_in_units_of_each_statistics_variance():
+    x = np.array([[0.0, 10.0, 1.0], [2.0, 30.0, 1.0]])  # variances 1 and 100; the last does not vary
+    assert squared_error(x + np.array([1.0, 10.0, 50.0]), x) == pytest.approx(1.0)
+    assert squared_error(x + np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), x) == pytest.approx(4 / 4)
+    assert squared_error(x, np.ones((2, 3))) is None
+
+
+class RateOfEachObservation:
+    """A posterior that knows the rate: what is seen at the end, over the steps, give or take a little."""
+
+    def sample(self, x, n, seed, context=None):
+        rate = (x[1] - np.log(context[0])) / 4
+        return np.random.default_rng(seed).normal(rate, 0.02, (n, 1))
+
+    def log_prob(self, theta, x, context=None):
+        return -np.abs(theta[:, 0] - (x[1] - np.log(context[0])) / 4)
+
+
+def test_squared_error_is_that_of_simulations_at_the_parameters_fitted_to_each_observation(monkeypatch, sandbox):
+    """Its statistics then differ from the observed ones by noise alone; from the prior they would be far apart."""
+    monkeypatch.setattr(simulator_model, "fit_likelihood", lambda *_, **__: KnownGrowth())
+    monkeypatch.setattr(simulator_model, "fit_posterior", lambda *_, **__: RateOfEachObservation())
+    fitted = []
+    simulate = simulator_model.simulate_program
+    monkeypatch.setattr(simulator_model, "simulate_program", lambda *given: fitted.append(given[2]) or simulate(*given))
+    evaluate = FAMILY.evaluator(FAMILY.load("growth-tiny"), LIMITS, sandbox).with_fitted(STANDARDISED_MSE)
+    found = evaluate(Program(EXAMPLE), 1)
+    seen = problem().selection
+    rate = (seen.statistics[:, 1] - np.log(seen.contexts[:, 0])) / 4
+    assert fitted[-1][:, 0] == pytest.approx(rate, abs=1e-3)
+    # steps of noise .1, noise of observation .1, and half way the observation's own: in units of each variance
+    half, end = 0.01 * 2 + 0.01, 0.01 * 4 + 0.01
+    expected = (2 * half / seen.statistics[:, 0].var() + end / seen.statistics[:, 1].var()) / 2
+    assert set(found.metrics) == {"log_marginal_se", STANDARDISED_MSE}
+    assert expected / 4 < found.metrics[STANDARDISED_MSE] < 4 * expected

@@ -16,7 +16,7 @@ LIMITS = Limits(updates=5, seconds=120.0)
 
 
 def searched(folder, task, proposer):
-    settings = {"particles": 2, "generations": 50, "critique": False}  # the budget ends it
+    settings = {"particles": 2, "generations": 50, "feedback": "metrics"}  # the budget ends it
     plan = Plan(task, "modelsmc", proposer, Budget(evaluations=2), 0, LIMITS, settings, finalists=0)
     with open_sandbox() as sandbox:
         return search(plan, folder, sandbox=sandbox)
