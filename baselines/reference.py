@@ -114,24 +114,23 @@ class ReferenceMethod:
         return self.model(self.program, task, seed)
 
 
-# two hidden layers from all activity and drive to a target that all activity leaks to
 driven_mlp = ReferenceMethod("driven_mlp")
-# the same with a sigmoid on its output, and nothing else
+"""A black box: two hidden layers from all activity and drive to a target that all activity leaks to."""
 driven_mlp_bounded = ReferenceMethod("driven_mlp_bounded")
-# driven_mlp on mirror-augmented training data
+"""`driven_mlp` with a sigmoid on its output, and nothing else."""
 driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
-# a gated recurrent unit with hidden state
+"""`driven_mlp`, also trained on the mirror images of the recordings."""
 driven_gru = ReferenceMethod("driven_gru")
-# a small network per neuron that reads its allowed inputs only
-masked_mlp = ReferenceMethod("masked_mlp", needs=("mask",))
-# leaky neurons with a sigmoid of a weighted sum of their allowed inputs
-masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("mask",))
-# the programs of masked_mlp and masked_leaky_sigmoid, also where no wiring is given and all inputs are allowed
-neuron_mlp_leak = ReferenceMethod("masked_mlp")
-neuron_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid")
-# the network per neuron with a squash and a leak, with a squash alone, and with neither
-neuron_mlp_leak_squash = ReferenceMethod("neuron_mlp_leak_squash")
-neuron_mlp_squash = ReferenceMethod("neuron_mlp_squash")
-neuron_mlp = ReferenceMethod("neuron_mlp")
-# the published circuit's form, with every constant learned
+"""A gated recurrent unit with a hidden state, which reads all activity and drive."""
+masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
+"""A small network per neuron that reads its allowed inputs only; in the track `driven`, all of them."""
+masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))
+"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all."""
+neuron_mlp = ReferenceMethod("neuron_mlp", needs=("drive",))
+"""`masked_mlp` without its leak: each neuron is its small network's output."""
+neuron_mlp_squash = ReferenceMethod("neuron_mlp_squash", needs=("drive",))
+"""`neuron_mlp` with a sigmoid on its output: a squash without a leak."""
+neuron_mlp_leak_squash = ReferenceMethod("neuron_mlp_leak_squash", needs=("drive",))
+"""`masked_mlp` with a sigmoid on its output: a leak and a squash."""
 ceiling = ReferenceMethod("ceiling", needs=("drive",), model=Ceiling)
+"""The published circuit's form with every constant learned, the most that a method can find."""

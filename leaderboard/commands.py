@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from zfbench.leaderboard.claims import Missing, Side
+from zfbench.leaderboard.claims import Side
 from zfbench.leaderboard.shipped import RESULTS, SUITES, name_of
+from zfbench.leaderboard.verdicts import Missing
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import Budget, written
@@ -31,8 +32,13 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
     without_chance = side.proposer is None and len(set().union(*seeds_of.values())) == 1  # one seed says all
     for path in sorted(known, key=lambda path: known[path][1] != RESULTS):
         planned = seeds_of[path]
-        if planned.issuperset(missing.seeds) or (without_chance and planned and planned.issubset(missing.seeds)):
-            seeds = "" if planned.issubset(missing.seeds) else "".join(f" --seed {seed}" for seed in missing.seeds)
+        one_says_all = without_chance and bool(planned) and (missing.untried or planned.issubset(missing.seeds))
+        if planned.issuperset(missing.seeds) or one_says_all:
+            seeds = (
+                ""
+                if one_says_all or planned.issubset(missing.seeds)
+                else "".join(f" --seed {seed}" for seed in missing.seeds)
+            )
             return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}"
     if side.proposer is None:
         return ""

@@ -1,7 +1,7 @@
 """A pytest plug-in that checks claims, for an author's own CI: `pytest CLAIMS --zfbench-results RESULTS`.
 
-Every claim (a TOML file) below the given paths is one test: it passes when supported, fails when refuted, and is
-skipped with the reason when the results do not decide it.
+Every claim (a TOML file) below the given paths is one test: it passes when supported, fails when refuted or no better
+than its margin, and is skipped with the reason when the results do not decide it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from zfbench.leaderboard.claims import Answer
+    from zfbench.leaderboard.verdicts import Answer
 
 OPTION = "--zfbench-results"
 
@@ -39,8 +39,8 @@ class ClaimFile(pytest.File):
         yield ClaimItem.from_parent(self, name=self.path.stem)
 
 
-class RefutedError(Exception):
-    """An error that says that the results refute a claim."""
+class NotSupportedError(Exception):
+    """An error that says that the results refute a claim, or show less than its margin."""
 
 
 class ClaimItem(pytest.Item):
@@ -48,21 +48,25 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass, skip or fail according to the results."""
-        from zfbench.leaderboard.claims import check, read_claim
+        from zfbench.leaderboard.claim_names import check_names
+        from zfbench.leaderboard.claims import read_claim
         from zfbench.leaderboard.commands import describe
+        from zfbench.leaderboard.verdicts import check
         from zfbench.records.reading import load_folder
 
-        answer = check(read_claim(self.path), load_folder(self.config.getoption(OPTION)))
+        claim, results = read_claim(self.path), load_folder(self.config.getoption(OPTION))
+        check_names([claim], results)
+        answer = check(claim, results)
         if answer.verdict == "undecided":
             pytest.skip(
                 "; ".join(line for f in answer.findings if f.reason for line in (f.reason, *describe(f.missing)))
             )
-        if answer.verdict == "refuted":
-            raise RefutedError(_sentence(answer))
+        if answer.verdict != "supported":
+            raise NotSupportedError(_sentence(answer))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # noqa: ARG002 - the signature is pytest's
-        """Return one line for a refuted claim, and pytest's own report for any other error."""
-        if isinstance(excinfo.value, RefutedError):
+        """Return one line for a claim that is decided against, and pytest's own report for any other error."""
+        if isinstance(excinfo.value, NotSupportedError):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 
@@ -72,11 +76,8 @@ class ClaimItem(pytest.Item):
 
 
 def _sentence(answer: Answer) -> str:
-    from zfbench.leaderboard.tables import show
+    from zfbench.leaderboard.claims_report import evidence
 
-    parts = [
-        f"{finding.test.describe()}: difference {show(finding.effect, 3)}, p = {finding.p:.3g}"
-        for finding in answer.findings
-        if finding.verdict == "refuted"
-    ]
-    return f"refuted: {answer.claim.text} " + "; ".join(parts)
+    against = [finding for finding in answer.findings if finding.verdict == answer.verdict]
+    parts = [f"{finding.test.describe()}: {evidence(finding)}" for finding in against]
+    return f"{answer.verdict}: {answer.claim.text} " + "; ".join(parts)

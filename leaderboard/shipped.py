@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.base.files import is_folder, is_there
 
 FOLDER = Path(__file__).resolve().parent  # not by way of a checkout's link
 SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "results"
@@ -26,6 +28,20 @@ def results_folder(given: Path | None) -> Path:
     return RESULTS
 
 
+def results_folders(given: Sequence[Path] | None, with_published: bool) -> tuple[Path, ...]:
+    """Return the given files and folders of results, and the published ones if they are asked for or none are given.
+
+    Args:
+        given: files and folders.
+        with_published: True to add the published results.
+
+    Raises:
+        ZfbenchError: the published results are wanted, and are not part of this installation.
+    """
+    published = () if given and not with_published else (results_folder(None),)
+    return (*(given or ()), *published)
+
+
 def suite_names() -> tuple[str, ...]:
     """Return the names of the shipped suites."""
     return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
@@ -38,7 +54,7 @@ def suite_path(name: str) -> Path:
         UnknownNameError: there is no such file and no such suite.
     """
     path = Path(name)
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or (is_there(path) and not is_folder(path)):
         return path
     if name not in suite_names():
         raise UnknownNameError("suite", name, suite_names())

@@ -52,6 +52,7 @@ def driven_judge(loaded_driven):
 def make_result(name="mean", *, kind="baseline", drive=False, track="driven", data="ab" * 32, seed=0, **changes):
     """A result made by hand: one score unless `metrics` says otherwise; one that failed has no scores."""
     from zfbench.records.result import Machine, MethodRecord, Result, TaskRecord
+    from zfbench.scoring import VERSIONS
 
     failed = changes.get("status", "ok") != "ok"
     families = () if failed else ("forecast", "connectivity", "dynamics", "intervention")
@@ -68,7 +69,7 @@ def make_result(name="mean", *, kind="baseline", drive=False, track="driven", da
         "seed": seed,
         "limits": {"updates": 2000, "seconds": 300, "memory_bytes": 2**33},
         "metrics": {} if failed else {"forecast/id/mae": 0.25},
-        "metric_versions": dict.fromkeys(families, 1),
+        "metric_versions": {family: VERSIONS[family] for family in families},
         "libraries": {},
         "machine": Machine(system="s", processor="p", cores=1, device="cpu"),
     }

@@ -1,4 +1,4 @@
-"""The numbers that the README tells in its sentences are those of the committed results."""
+"""What README and docs/results say in sentences is what the committed results say."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,8 @@ LIFT, LIFT_IN_MASK = "connectivity/wiring/lift", "connectivity/wiring/in_mask/li
 
 @pytest.fixture(scope="module")
 def shown():
-    """What the README says before its table, on one line."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """What the page of results says, on one line."""
+    text = (ROOT / "docs" / "results" / "README.md").read_text(encoding="utf-8")
     section = re.search(r"## What it shows\n(.*?)\n## ", text, re.DOTALL)[1]
     return " ".join(section.split())
 
@@ -35,7 +35,7 @@ def means(results):
 
 
 def written(number):
-    """As the README writes it, such as .86."""
+    """As the page writes it, such as .86."""
     return f"{number:.2f}".removeprefix("0")
 
 
@@ -66,6 +66,20 @@ def test_the_best_forecaster_of_the_masked_track(shown, means):
     assert best[LIFT_IN_MASK] < wired / 2
 
 
+def test_the_sentences_of_the_readme_are_true(means):
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    driven, masked = means.loc["driven"], means.loc["masked"]
+    black_box, found = driven.loc["driven_mlp"], driven.loc["modelsmc"]
+    assert "a black box forecasts the training conditions about as well as programs found by search" in text
+    assert abs(black_box[ID] - found[ID]) < 0.05
+    assert "under the held-out stimulus it is no better than the last value" in text
+    assert abs(black_box[OOD]) < 0.07  # the half-width of its interval in the table
+    assert "less than half as much of the wiring" in text
+    assert black_box[LIFT] < found[LIFT] / 2
+    assert "it is neither the best under the held-out stimulus, nor the best in wiring" in text
+    assert masked[ID].idxmax() not in (masked[OOD].idxmax(), masked[LIFT_IN_MASK].idxmax())
+
+
 def test_the_true_model_without_drive_is_worse_than_the_last_value(results):
     blind = results[(results.track == "autonomous") & (results.method == "oracle")]
     assert (blind[ID] < 0).all()
@@ -73,8 +87,9 @@ def test_the_true_model_without_drive_is_worse_than_the_last_value(results):
 
 
 def test_verdicts_on_the_claims(shown):
-    from zfbench.leaderboard.claims import check, read_claims
+    from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.shipped import CLAIMS, RESULTS
+    from zfbench.leaderboard.verdicts import check
     from zfbench.records.reading import load_folder
 
     measured = load_folder(RESULTS)

@@ -8,18 +8,24 @@ from typing import Any
 
 import pandas as pd
 
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import read_source
+from zfbench.protocols.discoverer import Discoverer
+from zfbench.protocols.models import Forecaster
+from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.task import SearchTask
 from zfbench.records.limits import Limits
 from zfbench.records.reading import load_folder
 from zfbench.records.result import MethodRecord, Result
-from zfbench.runs.judge import judge_baseline, judge_program
+from zfbench.runs.judge import judge_baseline, judge_model, judge_program
 from zfbench.runs.plan import Plan
 from zfbench.runs.search import search
-from zfbench.runs.tasks import find_task
+from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.tasks import load_task as _load_task
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
+from zfbench.search.following import OnProgram, programs_of
 
 UPDATES, SECONDS = 2_000, 300.0  # of a training that is judged, as of the command line
 
@@ -37,21 +43,24 @@ def load_task(name: str) -> SearchTask:
 
 
 def judge(
-    method: Path | str,
+    method: Path | str | Forecaster,
     task: str,
     *,
+    name: str | None = None,
     seed: int = 0,
     updates: int = UPDATES,
     seconds: float = SECONDS,
     sandbox: str | None = None,
 ) -> Result:
-    """Train a program or fit a registered method, and score it on the sealed test.
+    """Train a program or fit a model, and score it on the sealed test.
 
     Args:
-        method: path of a program, its source (a text of several lines), or the registered name of a baseline, control
-            or reference program.
+        method: path of a program, its source (a text of several lines), the registered name of a baseline, control or
+            reference program, or any object with `fit` and `forecast`, not fitted yet
+            (`zfbench.protocols.models.Forecaster`). An object with `rollout` also gets scores of its mechanism.
         task: name of the task.
-        seed: seed of the training, in 0 .. 2^32 - 1.
+        name: name of the method in the result; by default that of the file, or of the object's class.
+        seed: seed of the training, in 0 .. 2^32 - 1; an object was made with it before.
         updates: number of optimiser steps of the training.
         seconds: time limit of the training.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
@@ -61,23 +70,41 @@ def judge(
 
     Raises:
         UnknownNameError: there is no such task or method.
-        ZfbenchError: the program cannot be read, or the sandbox does not work here.
+        ZfbenchError: the program cannot be read, the object lacks `fit` or `forecast`, a registered method was given
+            another name, or the sandbox does not work here.
     """
     loaded, limits = find_task(task), Limits(updates=updates, seconds=seconds)
+    if not isinstance(method, str | Path):
+        return _judge_object(method, name, loaded, seed, limits)
     if isinstance(method, str) and "\n" not in method and not method.endswith(".py"):
+        if name is not None:
+            raise ZfbenchError(f"The registered method '{method}' keeps its name; leave out name='{name}'.")
         return judge_baseline(method, loaded, seed, limits)
     if isinstance(method, str) and "\n" in method:
-        source, name = method, "program"
+        source, own = method, "program"
     else:
-        source, name = read_source(Path(method)), Path(method).stem
+        source, own = read_source(Path(method)), Path(method).stem
+    record = MethodRecord(name=name or own, kind="program")
     with open_sandbox(sandbox) as box:
-        return judge_program(source, MethodRecord(name=name, kind="program"), loaded, seed, limits, sandbox=box)
+        return judge_program(source, record, loaded, seed, limits, sandbox=box)
+
+
+def _judge_object(model: object, name: str | None, loaded: LoadedTask, seed: int, limits: Limits) -> Result:
+    """Judge a model that is given as an object; a task with a drive shows it the drive of the horizon."""
+    own = type(model).__name__
+    if not isinstance(model, Forecaster):
+        raise ZfbenchError(
+            f"An object of class {own} cannot be judged: it needs the methods fit(train, validation, limits) and "
+            "forecast(context, drive); zfbench.protocols.models.Forecaster says what they are given."
+        )
+    record = MethodRecord(name=name or own, kind="baseline", future_drive=loaded.family.future_drive(loaded.task, None))
+    return judge_model(model, record, loaded, seed, limits)
 
 
 def run(
     task: str,
-    discoverer: str = "random_search",
-    proposer: str = "grammar",
+    discoverer: str | type[Discoverer] = "random_search",
+    proposer: str | type[Proposer] = "grammar",
     *,
     budget: Mapping[str, float] | None = None,
     seed: int = 0,
@@ -90,13 +117,17 @@ def run(
     workers: int = 1,
     sandbox: str | None = None,
     folder: Path | str | None = None,
+    on_program: OnProgram | None = None,
+    allow_unsafe_programs: bool = False,
 ) -> Result | None:
     """Search for a program, then judge the best one found; an interrupted run is continued in its folder.
 
     Args:
         task: name of the task.
-        discoverer: registered name of the search method.
-        proposer: registered name of the writer of programs.
+        discoverer: registered name of the search method, or a class of your own
+            (`zfbench.protocols.discoverer.Discoverer`); its name is then that of the method.
+        proposer: registered name of the writer of programs, or a class of your own
+            (`zfbench.protocols.proposer.Proposer`).
         budget: limits by unit, such as {"evaluations": 40, "updates": 400}; None for 20 evaluations.
         seed: seed of the search, in 0 .. 2^32 - 1.
         settings: settings of the discoverer.
@@ -108,6 +139,9 @@ def run(
         workers: number of candidates trained at once; a run with one worker is reproducible.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
         folder: folder of the run; by default one below `runs` that is named after task, methods and seed.
+        on_program: called after each evaluation, in order, with the program, its evaluation and the request that it
+            answers, also for those of an earlier process; it can follow the search, and not change it.
+        allow_unsafe_programs: run programs of a proposer that is not trusted also where no sandbox confines them.
 
     Returns:
         The result, or None if no program worked.
@@ -115,10 +149,11 @@ def run(
     Raises:
         ZfbenchError: an unknown name, an impossible budget, or a folder that holds another search.
     """
+    (method, searcher), (writer, author) = _named("discoverer", discoverer), _named("proposer", proposer)
     plan = Plan(
         task=task,
-        discoverer=discoverer,
-        proposer=proposer,
+        discoverer=method,
+        proposer=writer,
         budget=Budget.of(budget or {"evaluations": 20}),
         seed=seed,
         limits=Limits(updates=updates, seconds=seconds),
@@ -127,10 +162,32 @@ def run(
         ideas=tuple(ideas),
         finalists=finalists,
     )
-    place = Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
+    place = Path("runs") / f"{task.replace('/', '-')}__{method}-{writer}__seed{seed}"
     with open_sandbox(sandbox) as box:
-        _, result = search(plan, Path(folder) if folder is not None else place, workers=workers, sandbox=box)
+        _, result = search(
+            plan,
+            Path(folder) if folder is not None else place,
+            workers=workers,
+            sandbox=box,
+            on_event=None if on_program is None else programs_of(on_program),
+            allow_unsafe=allow_unsafe_programs,
+            discoverer=searcher,
+            proposer=author,
+        )
     return result
+
+
+def _named(kind: str, given: str | type) -> tuple[str, Any]:
+    """The name of a method, and its class if it is not a registered one.
+
+    Raises:
+        ZfbenchError: a class has the name of a registered method, which its results could be taken for.
+    """
+    if isinstance(given, str):
+        return given, None
+    if given.__name__ in plugins.names(kind):
+        raise ZfbenchError(f"There is a registered {kind} '{given.__name__}'; give your class another name.")
+    return given.__name__, given
 
 
 def load_results(path: Path | str) -> pd.DataFrame:

@@ -43,12 +43,25 @@ def test_every_baseline_keeps_its_interface(name, data_cache):
     check_forecaster(factory, "zfish-tiny/masked" if "mask" in factory.needs else "zfish-tiny/driven")
 
 
-def test_tasks_without_drive_or_mask_suit_only_what_needs_neither(driven):
+@pytest.mark.parametrize("name", ["driven_gru", "masked_mlp"])
+def test_rows_of_a_program_are_independent_to_the_last_bit(name, driven):
+    model, inputs, order = fitted(name, driven), driven.validation.inputs, [2, 0, 1]
+    try:
+        forecast = model.forecast(inputs.context[:3], inputs.drive[:3])
+        permuted = model.forecast(inputs.context[order], inputs.drive[order])
+        np.testing.assert_array_equal(permuted, forecast[order])
+        np.testing.assert_array_equal(model.forecast(inputs.context[1:2], inputs.drive[1:2])[0], forecast[1])
+    finally:
+        model.close()
+
+
+def test_tasks_suit_what_needs_nothing_that_they_lack(driven):
     autonomous = load_task("zfish-tiny/autonomous").spec
     names = {n for n in plugins.names("baseline") if suits(plugins.load("baseline", n), autonomous)}
     assert {"mean", "nlinear-c4", "tsmixer-c256", "oracle"} <= names
     assert not names & {"stimulus", "tide_driven-c4", "tsmixer_driven-c256", "deepar_driven-c256", "masked_mlp"}
-    assert not suits(plugins.load("baseline", "masked_mlp"), driven.spec)
+    assert suits(plugins.load("baseline", "masked_mlp"), driven.spec)  # its mask is all ones there: a matched pair
+    assert not suits(plugins.load("baseline", "mask_only"), driven.spec)
 
 
 def test_a_mixer_is_asked_for_its_wiring_and_channelwise_methods_are_not(loaded_driven):

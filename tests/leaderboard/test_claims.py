@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.leaderboard.claims import Claim, Side, check, read_claim, read_claims
+from zfbench.leaderboard.claim_names import check_names
+from zfbench.leaderboard.claims import Claim, Side, read_claim
 from zfbench.leaderboard.claims_report import as_json, as_text
-from zfbench.leaderboard.columns import COLUMNS
-from zfbench.leaderboard.shipped import CLAIMS, RESULTS
-from zfbench.records.reading import load_folder
+from zfbench.leaderboard.outcomes import outcome
+from zfbench.leaderboard.verdicts import check, hold_together
+from zfbench.records.program import Program
+from zfbench.records.result import Evaluated, ProgramRecord
 from zfbench.records.spend import Spend
 
 pytest_plugins = ["pytester"]
@@ -25,7 +27,9 @@ def claim(relation="higher", effect=0.1, right=None, seeds=5, tests=1, **changes
         "effect": effect,
         "seeds": seeds,
     }
-    return Claim.model_validate({"id": "c", "source": "s", "text": "t", "tests": [test | changes] * tests})
+    return Claim.model_validate(
+        {"id": "c", "source": "s", "text": "t", "margin_reason": "m", "tests": [test | changes] * tests}
+    )
 
 
 @pytest.fixture
@@ -37,6 +41,19 @@ def runs(make):
     return make_runs
 
 
+CLAIM = """
+id = "{id}"
+source = "s"
+text = "new is good"
+[[tests]]
+left = {{method = "{method}", task = "zfish-tiny/driven"}}
+right = {right}
+metric = "forecast/id/skill_last_value"
+relation = "higher"
+effect = 0.0
+seeds = 5
+"""
+
 SPREAD = np.array([-0.02, 0.01, 0.0, 0.02, -0.01])
 
 
@@ -45,9 +62,12 @@ SPREAD = np.array([-0.02, 0.01, 0.0, 0.02, -0.01])
     [
         ("higher", 0.5, "supported"),
         ("higher", 0.1, "undecided"),
-        ("higher", 0.0, "refuted"),
+        ("higher", 0.05, "no better than the margin"),
+        ("higher", 0.0, "no better than the margin"),
         ("higher", -0.5, "refuted"),
         ("lower", -0.5, "supported"),
+        ("lower", -0.1, "undecided"),
+        ("lower", -0.05, "no better than the margin"),
         ("lower", 0.5, "refuted"),
         ("comparable", 0.0, "supported"),
         ("comparable", 0.1, "undecided"),
@@ -67,7 +87,7 @@ def test_a_clear_difference_decides_and_one_at_the_margin_does_not(runs, relatio
 
 @pytest.mark.parametrize("relation", ["higher", "lower"])
 def test_noise_is_not_called_an_effect(runs, relation):
-    """A true difference exactly at the margin: supported and refuted in at most 5 % of worlds each."""
+    """A true difference exactly at the margin: called larger or smaller in at most 5 % of worlds each."""
     rng = np.random.default_rng(1)
     worlds = 300
     sign = 1 if relation == "higher" else -1
@@ -78,7 +98,7 @@ def test_noise_is_not_called_an_effect(runs, relation):
         for _ in range(worlds)
     ]
     limit = 0.05 + 4 * np.sqrt(0.05 * 0.95 / worlds)
-    for verdict in ("supported", "refuted"):
+    for verdict in ("supported", "no better than the margin"):
         assert verdicts.count(verdict) / worlds < limit
 
 
@@ -107,6 +127,7 @@ def test_a_deterministic_baseline_stands_for_every_seed_but_one_run_of_a_program
 def test_a_number_can_stand_on_the_right(runs):
     assert check(claim(right=0.2), runs("new", 0.9 + SPREAD)).verdict == "supported"
     assert check(claim(right=0.95), runs("new", 0.9 + SPREAD)).verdict == "refuted"
+    assert check(claim(right=0.85), runs("new", 0.9 + SPREAD)).verdict == "no better than the margin"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +135,6 @@ def test_a_number_can_stand_on_the_right(runs):
     [
         {"data": "cd" * 32},
         {"limits": {"updates": 9, "seconds": 300}},
-        {"benchmark_version": 99},
         {"metric_versions": {"forecast": 2}},
     ],
 )
@@ -192,7 +212,7 @@ def test_the_runs_that_would_decide_are_named(runs, make):
 
 
 def test_runs_of_one_method_under_two_metrics_are_missed_once():
-    same = claim(right={"method": "new", "task": TASK, "metric": "forecast/ood/mae"})
+    same = claim(right={"method": "new", "task": TASK, "metric": "forecast/ood/skill_last_value"})
     (finding,) = check(same, []).findings
     assert [m.side.method for m in finding.missing] == ["new"]
 
@@ -207,7 +227,7 @@ def test_one_refuted_test_refutes_and_one_open_test_leaves_open(runs):
     both = claim(tests=2)
     results = runs("new", 9 + SPREAD) + runs("old", SPREAD)
     lower = both.tests[0].model_copy(update={"relation": "lower"})
-    unknown = both.tests[0].model_copy(update={"metric": "forecast/ood/mae"})
+    unknown = both.tests[0].model_copy(update={"metric": "forecast/ood/skill_last_value"})
     for second, verdict in ((lower, "refuted"), (unknown, "undecided"), (both.tests[1], "supported")):
         assert check(both.model_copy(update={"tests": (both.tests[0], second)}), results).verdict == verdict
 
@@ -215,62 +235,127 @@ def test_one_refuted_test_refutes_and_one_open_test_leaves_open(runs):
 def test_a_claim_of_many_tests_is_not_refuted_by_the_chance_of_one(runs):
     results = runs("new", 0.5 - np.array([0.1, 0.3, 0.05, 0.4, 0.2, 0.25])) + runs("old", [0.5] * 6)
     assert check(claim(effect=0.0), results).verdict == "refuted"
-    assert check(claim(effect=0.0, tests=30), results).verdict == "undecided"
+    assert check(claim(effect=0.0, tests=300), results).verdict == "undecided"
 
 
-def test_the_report_shows_effect_interval_p_and_n(runs):
-    answers = [check(claim(), runs("new", 0.9 + SPREAD) + runs("old", SPREAD)), check(claim(), [])]
+def test_the_report_shows_effect_interval_p_n_and_what_the_interval_leaves_out(runs):
+    answers = [check(claim(), runs("new", 0.9 + SPREAD) + runs("old", SPREAD[::-1])), check(claim(), [])]
     text = as_text(answers)
-    assert "at 95%, p = " in text
-    assert text.endswith("1 supported, 0 refuted, 1 undecided")
+    assert text.startswith("1 supported, 0 no better than the margin, 0 refuted, 1 undecided")
+    assert "difference 0.9 [0.888, 0.912] at 95% (over training seeds alone, not over circuits, recordings" in text
+    assert "n = 5 training seeds" in text
+    assert "smallest effect beyond the margin that so many seeds show: 0.0" in text
+    assert "1 of 1 decisions hold" in text
     assert '"verdict": "supported"' in as_json(answers)
     assert f"missing: old on {TASK}, seeds 0, 1, 2, 3, 4" in text
     assert json.loads(as_json(answers))[1]["tests"][0]["missing"][0]["seeds"] == [0, 1, 2, 3, 4]
 
 
-def test_shipped_claims_are_readable_and_have_distinct_names():
-    claims = read_claims(CLAIMS)
-    assert len(claims) >= 10
-    assert all((CLAIMS / f"{c.id}.toml").exists() for c in claims)
+def test_errors_are_compared_by_their_ratio(make):
+    """The same ratio at another size of the errors is the same effect."""
+
+    def verdict(effect, size):
+        test = claim("lower", effect, metric="forecast/ood/mae")
+        results = [
+            make(name, kind="program", seed=i, metrics={"forecast/ood/mae": float(size * factor * (1 + noise))})
+            for name, factor in (("new", 0.5), ("old", 1.0))
+            for i, noise in enumerate(SPREAD if name == "new" else SPREAD[::-1])
+        ]
+        answer = check(test, results)
+        (finding,) = answer.findings
+        assert finding.effect.estimate == pytest.approx(np.log(0.5), abs=0.01)
+        return answer.verdict, "ratio 0.5 [0.4" in as_text([answer])
+
+    assert verdict(0.5, 1.0) == verdict(0.5, 1e-4) == ("supported", True)
+    assert verdict(1.0, 1.0) == ("no better than the margin", True)
 
 
-MARGINS = {  # stated in docs/leaderboard.md; a claim with another margin needs a reason there
-    "skill_last_value": (0.1, 0.0),
-    "error": (0.1,),
-    "sign_accuracy": (0.05,),
-    "target_share": (0.05,),
-    "log_marginal": (0.0,),
-}
+def test_gaps_are_compared_within_each_run(make):
+    """Twice the error under the held-out condition on one side, four times on the other, whatever the errors are."""
+    test = claim("higher", 0.5, metric="forecast/ood/mae", relative_to="forecast/id/mae")
+    results = [
+        make(name, kind="program", seed=i, metrics={"forecast/id/mae": m, "forecast/ood/mae": gap * m * (1 + noise)})
+        for name, gap, m in (("new", 4.0, 0.01), ("old", 2.0, 0.9))
+        for i, noise in enumerate(SPREAD if name == "new" else SPREAD[::-1])
+    ]
+    answer = check(test, results)
+    assert answer.verdict == "supported"
+    assert answer.findings[0].effect.estimate == pytest.approx(np.log(2), abs=0.01)
 
 
-@pytest.mark.parametrize("shipped", read_claims(CLAIMS), ids=lambda c: c.id)
-def test_a_shipped_claim_has_a_rule_that_was_stated_beforehand(shipped):
-    better = {column.score.rsplit("/", 1)[1]: column.better for column in COLUMNS if "/" in column.score}
-    for test in shipped.tests:
-        name = test.metric.rsplit("/", 1)[1]
-        assert test.effect in MARGINS[name]
-        assert test.effect > 0 or isinstance(test.right, float) or name == "log_marginal"
-        assert test.seeds >= 5
-        assert test.confidence == 0.95
-        assert test.right != test.left
-        assert name in better  # a score that the tables show
-        if test.relation == "comparable":
-            assert test.effect > 0
+def test_seeds_that_chose_the_margin_do_not_test_it(runs):
+    seen = claim().model_copy(update={"margin_seeds": (0, 2)})
+    answer = check(seen, runs("new", 0.9 + SPREAD) + runs("old", SPREAD))
+    (finding,) = answer.findings
+    assert (finding.verdict, finding.effect.n, finding.reason) == ("undecided", 3, "3 of 5 seeds")
+    assert {m.side.method: m.seeds for m in finding.missing} == {"new": (5, 6), "old": (5, 6)}
+    all_seen = claim().model_copy(update={"margin_seeds": (0, 1, 2, 3, 4)})
+    (finding,) = check(all_seen, runs("new", 0.9 + SPREAD) + runs("old", SPREAD)).findings
+    assert "only seeds that chose the margin" in finding.reason
 
 
-def test_the_claims_of_the_papers_are_all_there():
-    assert {c.id for c in read_claims(CLAIMS)} >= {
-        "drive-is-necessary",
-        "black-boxes-win-in-distribution",
-        "black-boxes-fail-out-of-distribution",
-        "mask-restores-generalisation",
-        "mask-restores-signs",
-        "mask-restores-impulse-responses",
-        "puct-beats-random",
-        "modelsmc-concentrates-on-the-target",
-        "modelsmc-comparable-to-funsearch-and-single-particle",
-        "marginal-likelihood-beats-mse-weights",
-    }
+def test_only_the_newest_benchmark_version_is_read(runs):
+    old = runs("new", SPREAD) + runs("old", 9 + SPREAD)
+    new = runs("new", 0.9 + SPREAD, benchmark_version=2) + runs("old", SPREAD, benchmark_version=2)
+    assert check(claim(), old).verdict == "refuted"
+    assert check(claim(), old + new).verdict == "supported"
+
+
+def test_two_methods_without_chance_decide_at_once(runs):
+    fixed = runs("new", [0.9], kind="baseline") + runs("old", [0.2], kind="control")
+    assert check(claim(), fixed).verdict == "supported"
+    assert check(claim("lower"), fixed).verdict == "refuted"
+
+
+def test_all_claims_together_are_held_to_the_same_error(runs):
+    strong = check(claim(), runs("new", 0.9 + SPREAD) + runs("old", SPREAD[::-1]))
+    weak = check(claim(effect=0.0), runs("new", 0.02 + 0.8 * SPREAD) + runs("old", [0.0] * 5))
+    assert [a.verdict for a in (strong, weak)] == ["supported", "supported"]
+    assert 0.01 < weak.p < 0.05
+    assert hold_together([strong, weak]) == [True, True]
+    assert hold_together([strong, weak, *[check(claim(), [])] * 5]) == [True] + [False] * 6
+    assert "1 of 2 decisions hold; these do not: c." in as_text([strong, weak, *[check(claim(), [])] * 5])
+
+
+def test_a_typo_is_an_error_with_a_suggestion(make):
+    results = [make("driven_mlp")]
+    good = claim(right=0.5)
+    fields = good.tests[0].model_dump(mode="json")
+    sides = {"left": fields["left"] | {"method": "driven_mlp"}}
+    for changes, sentence in (
+        ({"left": sides["left"] | {"method": "drivn_mlp"}}, "no method 'drivn_mlp'; did you mean 'driven_mlp'"),
+        (sides | {"left": sides["left"] | {"task": "zfish-tiny/drivn"}}, "no task .*did you mean 'zfish-tiny/driven'"),
+        (sides | {"left": sides["left"] | {"proposer": "gramar"}}, "no proposer .*did you mean 'grammar'"),
+        (sides | {"metric": "forecast/id/skil_last_value"}, "did you mean 'forecast/id/skill_last_value'"),
+        (sides | {"must_support": {"left": "oracel"}}, "did you mean 'oracle'"),
+    ):
+        wrong = Claim.model_validate(good.model_dump(mode="json") | {"tests": [fields | changes]})
+        with pytest.raises(
+            ZfbenchError, match=f"claim 'c' is wrong. There is {sentence}" if "no " in sentence else sentence
+        ):
+            check_names([wrong], results)
+    right = fields | sides | {"left": sides["left"] | {"task": "zfish-tiny/driven@anonymous"}}
+    check_names([Claim.model_validate(good.model_dump(mode="json") | {"tests": [right]})], results)
+
+
+def search_result(make, search_method, losses, final, seed=0, **changes):
+    evaluated = tuple(
+        Evaluated(
+            program="ab", operator="mutate", status="ok" if x else "error", loss=x, spend=Spend(evaluations=i + 1)
+        )
+        for i, x in enumerate(losses)
+    )
+    program = ProgramRecord(id=Program("x = 1\n").id, source="x = 1\n", validation_loss=final)
+    return make(**search_method(), evaluated=evaluated, program=program, seed=seed, **changes)
+
+
+def test_searches_are_compared_by_loss_and_by_the_area_under_their_curve(make, search_method):
+    result = search_result(make, search_method, [None, 0.4, 0.8, 0.1], 0.05)
+    assert outcome(result, "search/validation_loss") == pytest.approx(np.log(0.05))
+    expected = np.log([0.8, 0.4, 0.4, 0.1]).mean()  # before the first that worked, the worst counts
+    assert outcome(result, "search/anytime_loss") == pytest.approx(expected)
+    assert outcome(make(), "search/anytime_loss") is None
+    assert outcome(search_result(make, search_method, [-3.0, 2.0], -3.0), "search/anytime_loss") is None
 
 
 @pytest.mark.parametrize(
@@ -279,6 +364,9 @@ def test_the_claims_of_the_papers_are_all_there():
         ('id = "A B"', r"wrong at id"),
         ('id = "a"\nsource = "s"\ntext = "t"\ntests = []', r"wrong at tests"),
         ("id = ", r"is not TOML"),
+        (CLAIM.format(id="a", method="m", right="0.2").replace("effect = 0.0", "effect = 0.1"), "needs its reason"),
+        (CLAIM.format(id="a", method="m", right="0.2") + 'relative_to = "forecast/id/mae"', "errors only"),
+        (CLAIM.format(id="a", method="m", right="0.2").replace("higher", "comparable"), "needs a margin"),
     ],
 )
 def test_a_wrong_claim_is_refused_with_the_field(tmp_path, text, sentence):
@@ -287,40 +375,13 @@ def test_a_wrong_claim_is_refused_with_the_field(tmp_path, text, sentence):
         read_claim(tmp_path / "c.toml")
 
 
-CLAIM = """
-id = "{id}"
-source = "s"
-text = "new is good"
-[[tests]]
-left = {{method = "{method}", task = "zfish-tiny/driven"}}
-right = {right}
-metric = "forecast/id/skill_last_value"
-relation = "higher"
-effect = 0.0
-"""
-
-
 def test_the_plugin_passes_fails_and_skips(pytester, runs):
     for i, result in enumerate(runs("new", 0.9 + SPREAD)):
         result.write(pytester.path / "results" / f"{i}.json")
     folder = pytester.mkdir("claims")
-    for id_, method, right in (("good", "new", 0.2), ("bad", "new", 0.99), ("open", "absent", 0.2)):
+    for id_, method, right in (("good", "new", 0.2), ("bad", "new", 0.99), ("open", "masked_mlp", 0.2)):
         (folder / f"{id_}.toml").write_text(CLAIM.format(id=id_, method=method, right=right))
     done = pytester.runpytest_subprocess("claims", "--zfbench-results=results", "-rs")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
-    done.stdout.fnmatch_lines(["*refuted: new is good*p = *", "*no results of absent*missing: absent*"])
+    done.stdout.fnmatch_lines(["*refuted: new is good*p = *", "*no results of masked_mlp*missing: masked_mlp*"])
     assert pytester.runpytest_subprocess("claims").ret == pytest.ExitCode.NO_TESTS_COLLECTED
-
-
-def test_what_the_committed_results_say_about_the_shipped_claims():
-    """Every claim gets an answer; those of searches and tasks without results are open, and say so."""
-    results = load_folder(RESULTS)
-    answers = {a.claim.id: a for a in (check(c, results) for c in read_claims(CLAIMS))}
-    assert answers["drive-is-necessary"].verdict == "supported"
-    assert answers["puct-beats-random"].verdict == "undecided"  # not measured as published
-    assert answers["puct-plus-beats-random"].verdict == "refuted"
-    assert answers["marginal-likelihood-beats-mse-weights"].verdict == "undecided"
-    for answer in answers.values():
-        for finding in answer.findings:
-            assert (finding.verdict == "undecided") == bool(finding.reason)
-            assert finding.verdict == "undecided" or finding.effect.n >= finding.test.seeds

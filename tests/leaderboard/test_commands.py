@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.cli.app import app
-from zfbench.leaderboard.claims import Missing, Side, check, read_claims
+from zfbench.leaderboard.claims import Side, read_claims
 from zfbench.leaderboard.commands import command, describe
 from zfbench.leaderboard.shipped import CLAIMS
+from zfbench.leaderboard.verdicts import Missing, check
 from zfbench.records.reading import run_name
 from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.runs.grid import Grid, Report
@@ -175,6 +176,13 @@ def test_searches_of_two_sides_never_meet_in_one_folder(tmp_path, measured):
 )
 def test_a_suite_that_plans_the_runs_measures_them(suites, wanted, seeds, expected):
     assert command(Missing(wanted, seeds), suites) == expected.format(suites / "s.toml")
+
+
+def test_one_run_of_a_method_without_chance_is_measured_whatever_seeds_a_claim_leaves_out(suites):
+    fixed = side(method="fixed", proposer=None)
+    expected = f"zfbench suite run {suites / 's.toml'} --task zfish-tiny/driven --method fixed"
+    assert command(Missing(fixed, (5, 6), untried=True), suites) == expected
+    assert command(Missing(fixed, (5, 6)), suites) == ""
 
 
 @pytest.mark.parametrize("asked", [{"settings": {"c": 3.0}}, {"patience": 7}, {"finalists": 0}, {"ideas": ["x"]}])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,8 +24,38 @@ ADVICE = f"free some space there, or set the environment variable {VARIABLE} to 
 
 
 def root() -> Path:
-    """Return the folder of the cache: $ZFBENCH_CACHE, or else the user's cache directory."""
-    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("zfbench")).expanduser()
+    """Return the folder of the cache.
+
+    It is $ZFBENCH_CACHE if that is set, or else the user's cache directory. A user without a home that can be written,
+    as in many containers, gets a folder of their own among the temporary files.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    usual, instead = (
+        Path(platformdirs.user_cache_dir("zfbench")),
+        Path(tempfile.gettempdir()) / f"zfbench-{os.getuid()}",
+    )
+    return instead if not _can_be_made(usual) and _is_private(instead) else usual
+
+
+def _can_be_made(folder: Path) -> bool:
+    """True if a folder can be written, or made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _is_private(folder: Path) -> bool:
+    """Make a folder that this user alone can write, and return False if somebody else has made it before."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def remembered(kind: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:

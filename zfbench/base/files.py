@@ -71,17 +71,64 @@ def _place(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def refuse_existing(path: Path) -> None:
-    """Refuse to replace a file, before the work that would write it.
+def is_there(path: Path) -> bool:
+    """Return True if there is such a file or folder; False also for a name that no file can have."""
+    return os.path.exists(path)  # noqa: PTH110 (pathlib raises for a name that is too long)
+
+
+def is_folder(path: Path) -> bool:
+    """Return True if there is such a folder; False also for a name that no folder can have."""
+    return os.path.isdir(path)  # noqa: PTH112 (as above)
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a UTF-8 file that a user names, without a byte order mark.
+
+    Args:
+        path: the file.
+        what: kind of file for the message of an error, such as "suite".
 
     Raises:
-        ZfbenchError: the file is there.
+        ZfbenchError: the file cannot be opened, or is not UTF-8.
     """
-    if path.exists():
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ZfbenchError(f"Cannot read the {what} {path} ({reason}); check the path.") from error
+
+
+def check_target(path: Path) -> None:
+    """Check that a new file can be written, before the work that it will hold.
+
+    Raises:
+        ZfbenchError: the file is there, or its folder cannot be written.
+    """
+    if is_there(path):
         raise ZfbenchError(
-            f"{path} is already there and results are never overwritten; choose another seed, name another file with "
-            "--out, or remove it."
+            f"The file {path} is already there and results are never overwritten; choose another seed, name another "
+            "file with --out, or remove it."
         )
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path, advice: str = ADVICE) -> None:
+    """Make a folder, and check that files can be written there.
+
+    Args:
+        folder: the folder.
+        advice: text on what to do where it cannot be written.
+
+    Raises:
+        ZfbenchError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ZfbenchError(f"Cannot write to the folder {folder} ({reason}); {advice}.") from error
 
 
 def write_text(path: Path, text: str, advice: str = ADVICE) -> None:

@@ -15,10 +15,21 @@ KINDS = {
     "executor": "zfbench.executors",
 }
 
+TASK_NAMES = "zfbench.task_names"  # group of entry points that name the tasks of a family
+
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the registered names of a kind (a key of `KINDS`), sorted, without importing anything."""
     return tuple(sorted({entry.name for entry in entry_points(group=KINDS[kind])}))
+
+
+def declared_task_names(family: str) -> tuple[str, ...]:
+    """Return the names of tasks that a family's package declares, without importing it; none if it declares none.
+
+    A package declares them as entries of the group `zfbench.task_names` that lead to its family.
+    """
+    values = {entry.value for entry in entry_points(group=KINDS["task"], name=family)}
+    return tuple(entry.name for entry in entry_points(group=TASK_NAMES) if entry.value in values)
 
 
 def kinds_of(name: str) -> tuple[str, ...]:

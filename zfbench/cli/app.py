@@ -13,7 +13,7 @@ from rich.markup import escape
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fix_environment
-from zfbench.cli import analyses, boards, checking, data, judging, listing, prompts, searches, suites
+from zfbench.cli import analyses, boards, checking, data, doctor, judging, listing, prompts, searches, suites
 from zfbench.cli.console import report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
@@ -39,6 +39,7 @@ app = typer.Typer(
 """,
 )
 app.command("demo", rich_help_panel=START)(suites.demo)
+app.command("doctor", rich_help_panel=START)(doctor.doctor)
 app.command("list", rich_help_panel=START)(listing.list_names)
 app.command("contract", rich_help_panel=START)(listing.contract)
 app.command("check-plugin", rich_help_panel=START)(checking.check_plugin)
@@ -52,6 +53,7 @@ app.command("show", rich_help_panel=JUDGE)(judging.show)
 app.add_typer(data.data_app, name="data", rich_help_panel=DATA)
 app.add_typer(data.testbed_app, name="testbed", rich_help_panel=DATA)
 app.command("leaderboard", rich_help_panel=BOARD)(boards.leaderboard)
+app.command("publish", rich_help_panel=BOARD)(boards.publish)
 app.command("validate", rich_help_panel=BOARD)(boards.validate)
 app.add_typer(suites.suite_app, name="suite", rich_help_panel=BOARD)
 app.add_typer(boards.claims_app, name="claims", rich_help_panel=BOARD)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zfbench.cli.options import ResultsArgument
+from zfbench.cli.options import ResultsArgument, ResultsArguments
 
 claims_app = typer.Typer(no_args_is_help=True, help="Check published claims against results.")
 
@@ -39,53 +39,71 @@ def validate(results: ResultsArgument = None) -> None:
 
 
 def leaderboard(
-    results: ResultsArgument = None,
+    results: ResultsArguments = None,
+    with_published: Annotated[
+        bool, typer.Option("--with-published", help="Show the published results beside the given ones.")
+    ] = False,
     task: Annotated[str | None, typer.Option(help="Show only this task, together with the controls.")] = None,
     track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
-    readme: Annotated[
-        Path | None, typer.Option(help="Write the table between the leaderboard comments of this file.")
-    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show all columns in tables; CSV, JSON and the page always hold all.")
-    ] = False,
-    check: Annotated[
-        bool, typer.Option(help="With --readme: change nothing, and fail if the table is out of date.")
     ] = False,
 ) -> None:
     """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
 
-    Results with other data, limits, budget or benchmark version are shown in a separate table.
+    Results with other data, limits, budget or benchmark version are shown in a separate table, and a sentence says in
+    what they differ.
 
-    Example: zfbench leaderboard --track masked --format latex
+    Example: zfbench leaderboard my-results --with-published --track masked
     """
     from zfbench.base.errors import UnknownNameError, ZfbenchError
+    from zfbench.leaderboard.apart import differences
     from zfbench.leaderboard.board import boards, select
-    from zfbench.leaderboard.readme import update
-    from zfbench.leaderboard.shipped import results_folder
+    from zfbench.leaderboard.shipped import results_folders
     from zfbench.leaderboard.tables import FORMATS, written
-    from zfbench.records.reading import load_folder
+    from zfbench.records.reading import load_folders
 
     if style not in FORMATS:
         raise UnknownNameError("format", style, FORMATS)
-    folder = results_folder(results)
-    everything = load_folder(folder)
+    folders = results_folders(results, with_published)
+    everything = load_folders(folders)
     chosen = select(everything, task, track)
     if not chosen:
         known = sorted({r.task.name for r in everything})
-        raise ZfbenchError(f"No result in {folder} is of that task and track; it has {', '.join(known)}.")
-    if readme is not None:
-        changed = update(readme, boards(chosen), check)
-        typer.echo(f"{readme} {'now holds the table' if changed else 'is up to date'}")
-        return
+        places = " and ".join(map(str, folders))
+        raise ZfbenchError(f"No result in {places} is of that task and track; there are {', '.join(known)}.")
     if html is not None:
         from zfbench.leaderboard.site.build import build
 
         pages = build(boards(chosen), html)
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
-    typer.echo(written(boards(chosen), style, every))
+    found = boards(chosen)
+    typer.echo(written(found, style, every))
+    for sentence in differences(found):
+        typer.echo(sentence, err=True)
+
+
+def publish(
+    root: Annotated[Path, typer.Argument(help="Folder of the repository.", metavar="[ROOT]")] = Path(),
+    check: Annotated[bool, typer.Option(help="Change nothing, and fail if something is out of date.")] = False,
+) -> None:
+    """Write what the repository derives from its published results: tables in documents, the picture of the finding.
+
+    Example: zfbench publish
+    """
+    from zfbench.leaderboard.board import boards
+    from zfbench.leaderboard.publish import publish as write
+    from zfbench.leaderboard.shipped import results_folder
+    from zfbench.records.reading import load_folder
+
+    changed = write(root, boards(load_folder(results_folder(None))), check)
+    for path in changed:
+        typer.echo(f"wrote {path}")
+    if not changed:
+        typer.echo("Everything is up to date.")
 
 
 @claims_app.command("check")
@@ -96,16 +114,19 @@ def check_claims(
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--id", help="Check only this claim; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 unless all claims are supported.")] = False,
 ) -> None:
-    """Print for each claim whether the results support it, refute it, or do not decide it.
+    """Print for each claim whether the results support it, refute it, show less than its margin, or do not decide it.
 
     Example: zfbench claims check leaderboard/results
     """
     from zfbench.base.errors import UnknownNameError
-    from zfbench.leaderboard.claims import check, read_claims
+    from zfbench.leaderboard.claim_names import check_names
+    from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.claims_report import as_json as to_json
     from zfbench.leaderboard.claims_report import as_text
     from zfbench.leaderboard.shipped import CLAIMS, results_folder
+    from zfbench.leaderboard.verdicts import check
     from zfbench.records.reading import load_folder
 
     known = {claim.id: claim for claim in read_claims(folder or CLAIMS)}
@@ -113,5 +134,9 @@ def check_claims(
         if name not in known:
             raise UnknownNameError("claim", name, known)
     measured = load_folder(results_folder(results))
-    answers = [check(claim, measured) for name, claim in known.items() if not only or name in only]
+    chosen = [claim for name, claim in known.items() if not only or name in only]
+    check_names(chosen, measured)
+    answers = [check(claim, measured) for claim in chosen]
     typer.echo((to_json if as_json else as_text)(answers))
+    if strict and any(answer.verdict != "supported" for answer in answers):
+        raise typer.Exit(1)

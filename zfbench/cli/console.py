@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column, Table
 from rich.text import Text
+
+from zfbench.base.text import printable
 
 if TYPE_CHECKING:
     from zfbench.records.spend import Spend
@@ -17,6 +28,8 @@ if TYPE_CHECKING:
     from zfbench.search.eventlog import Event
 
 console = Console(stderr=True)
+WIDE = 100  # columns of a terminal that has room for a bar
+REST = 11  # columns of spinner, clock and gaps
 
 
 class Bar:
@@ -26,9 +39,12 @@ class Bar:
         self._progress = progress
         self._task: TaskID = progress.add_task(name, total=None, stage="")
 
+    def _show(self, stage: str, done: float | None = None, total: float | None = None) -> None:
+        self._progress.update(self._task, stage=stage, completed=done, total=total)
+
     def stage(self, name: str) -> None:
         """Show the present stage of the job."""
-        self._progress.update(self._task, stage=name)
+        self._show(name)
 
     def step(self, done: int, total: int, name: str) -> None:
         """Show the progress of the job.
@@ -38,11 +54,11 @@ class Bar:
             total: amount at the end.
             name: name of the present stage.
         """
-        self._progress.update(self._task, completed=done, total=total, stage=name)
+        self._show(name, done, total)
 
     def finish(self, note: str) -> None:
         """Fill the bar, and show a note."""
-        self._progress.update(self._task, completed=1, total=1, stage=note)
+        self._show(note, 1, 1)
 
     def search_events(self, budget: Budget) -> Callable[[Event], None]:
         """Return a listener to the events of a search, which shows its best loss, failures and spend.
@@ -59,9 +75,22 @@ class Bar:
             best = "none works yet" if progress.best is None else f"best {progress.best:.4f}"
             silent = f", {progress.unanswered} unanswered" if progress.unanswered else ""
             stage = f"{best}, {progress.failed} failed{silent} · {_spent(progress.spend, budget)}"
-            self._progress.update(self._task, completed=done, total=total, stage=stage)
+            self._show(stage, done, total)
 
         return listen
+
+
+class LineBar(Bar):
+    """The progress of one job where nothing can be overwritten, as in a file or a pipe: a line for each stage."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = ""
+
+    def _show(self, stage: str, done: float | None = None, total: float | None = None) -> None:  # noqa: ARG002
+        if stage and stage != self._last:
+            self._last = stage
+            console.print(f"{self._name}: {stage}", markup=False, highlight=False, soft_wrap=True)
 
 
 UNITS = {  # how an amount of each unit of a budget is written
@@ -97,15 +126,23 @@ def _tightest(spend: Spend, budget: Budget) -> tuple[float, float | None]:
 @contextmanager
 def activities() -> Iterator[Callable[[str], Bar]]:
     """Show lines for several jobs at once; yield a function that adds the line of a job."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[stage]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
+    if not console.is_terminal:  # a file or a pipe: a line for each stage, since nothing can be overwritten
+        yield LineBar
+        return
+    with Progress(*_columns(console.width), console=console) as progress:
         yield lambda name: Bar(progress, name)
+
+
+def _columns(width: int) -> tuple[ProgressColumn, ...]:
+    """The columns of a progress line: in a narrow terminal without bar and with a short name, so that numbers stay."""
+    spinner, clock = SpinnerColumn(), TimeElapsedColumn()
+    name = Column() if width >= WIDE else Column(max_width=width // 3, no_wrap=True, overflow="ellipsis")
+    stage = Column() if width >= WIDE else Column(max_width=width - width // 3 - REST, overflow="fold")
+    texts = (
+        TextColumn("{task.description}", markup=False, table_column=name),
+        TextColumn("{task.fields[stage]}", markup=False, table_column=stage),
+    )
+    return (spinner, texts[0], BarColumn(bar_width=20), texts[1], clock) if width >= WIDE else (spinner, *texts, clock)
 
 
 @contextmanager
@@ -113,6 +150,16 @@ def activity(name: str) -> Iterator[Bar]:
     """Show the line of one job."""
     with activities() as add:
         yield add(name)
+
+
+def show_table(table: Table) -> None:
+    """Print a table on standard output, no wider than the terminal; 80 columns where there is none."""
+    Console(highlight=False).print(table)
+
+
+def show_text(text: str) -> None:
+    """Print a paragraph on standard output, broken between words at the width of the terminal."""
+    Console(highlight=False, markup=False).print(text)
 
 
 @contextmanager
@@ -130,8 +177,8 @@ def when_stopped(kept: str) -> Iterator[None]:
 
 
 def report_error(message: str) -> None:
-    """Print an error; its text may come from elsewhere, so it is never interpreted as markup."""
-    console.print(Text("error: ", style="red") + Text(message), highlight=False, soft_wrap=True)
+    """Print an error on one line; its text may come from elsewhere, and is neither markup nor a terminal's command."""
+    console.print(Text("error: ", style="red") + Text(printable(message, kept="")), highlight=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zfbench.cli.console import activity, fail
+from zfbench.cli.console import activity, fail, when_stopped
 from zfbench.cli.options import SeedOption, TierOption
 
 data_app = typer.Typer(no_args_is_help=True, help="Build, check and look at the data sets.")
@@ -22,7 +22,10 @@ def data_build(
     """Compute the activity of all recordings from the shipped drive, and cache it."""
     from zfbench.testbed import data
 
-    with activity(f"data {tier}") as bar:
+    with (
+        when_stopped("No data were written; they are built again from the beginning."),
+        activity(f"data {tier}") as bar,
+    ):
         dataset = data.build(tier, force=force, progress=bar.step)
     typer.echo(f"{dataset.folder}\ndata sha256 {dataset.sha256}")
 

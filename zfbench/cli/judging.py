@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-from zfbench.base.files import read_source
+from zfbench.base.files import is_folder, read_source
 from zfbench.cli.console import activity, when_stopped
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, SeedOption, TaskOption, UpdatesOption
+from zfbench.cli.options import (
+    AllOption,
+    DeviceOption,
+    SandboxOption,
+    SecondsOption,
+    SeedOption,
+    TaskOption,
+    UpdatesOption,
+)
 from zfbench.cli.report import note_limits, print_result
 from zfbench.cli.setup import choose_sandbox
 
@@ -26,6 +34,7 @@ def judge(
         Path | None,
         typer.Option(help="Result file; default: beside the program, named after task, program and seed."),
     ] = None,
+    everything: AllOption = False,
 ) -> None:
     """Train a program and judge it on the sealed test.
 
@@ -35,7 +44,7 @@ def judge(
 
     `zfbench contract` prints what a program must define.
     """
-    from zfbench.base.files import refuse_existing
+    from zfbench.base.files import check_target
     from zfbench.records.limits import Limits
     from zfbench.records.reading import run_name
     from zfbench.records.result import MethodRecord
@@ -45,7 +54,7 @@ def judge(
     source = read_source(program)
     method = MethodRecord(name=program.stem, kind="program")
     target = out or program.parent / f"{run_name(task, method, None, seed)}.json"
-    refuse_existing(target)  # before minutes of training
+    check_target(target)  # before minutes of training
     limits = Limits(updates=updates, seconds=seconds)
     with (
         when_stopped("Nothing was written."),
@@ -55,7 +64,7 @@ def judge(
         bar.stage("data")
         result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
     result.write(target, overwrite=False)
-    print_result(result)
+    print_result(result, everything=everything)
     note_limits(limits)
     typer.echo(f"\nWritten to {target}")
     if result.status != "ok":
@@ -65,13 +74,14 @@ def judge(
 def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
     picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
+    everything: AllOption = False,
 ) -> None:
     """Print a result with its program, or the progress, tree and population of a run."""
     from zfbench.records.reading import load
     from zfbench.runs.plan import LOG, POPULATION, RESULT
     from zfbench.runs.replay import progress_of
 
-    if not path.is_dir():
+    if not is_folder(path):
         print_result(load(path), whole=True)
         return
     from zfbench.search import population
@@ -100,4 +110,4 @@ def show(
         typer.echo(f"\nDrawn in {picture}.")
     if (path / RESULT).exists():
         typer.echo("")
-        print_result(load(path / RESULT))
+        print_result(load(path / RESULT), everything=everything)

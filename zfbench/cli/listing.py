@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from zfbench.cli.console import report_error
+from zfbench.base.describe import description
+from zfbench.cli.console import report_error, show_table, show_text
 
 
-def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_names(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also import everything, and say what cannot be imported; takes seconds.")
+    ] = False,
+) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
     from zfbench.base import plugins
     from zfbench.runs.tasks import task_names
 
+    if check and not _import_everything():
+        raise typer.Exit(1)
     listing = {
         "tasks": task_names(report_error),
         "baselines": plugins.names("baseline"),
@@ -24,16 +35,60 @@ def list_names(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
     if as_json:
         typer.echo(json.dumps(listing))
         return
-    for kind, found in listing.items():
-        typer.secho(kind, bold=True)
-        for name in found:
-            typer.echo(f"  {name}")
-    typer.echo(
+    show_table(_families(listing["tasks"]))
+    for kind in ("baseline", "discoverer", "proposer"):
+        show_table(_described(kind, listing[f"{kind}s"]))
+    show_text(
         "\nThe name of a zfish task may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, which "
         "holds out another condition, in @anonymous, which replaces all names by neutral ones, so that no method "
         "can recognise the published system, and in @plain_mae, in which searches climb the mean absolute error over "
         "neurons instead of the group-balanced relative error."
     )
+
+
+def _import_everything() -> bool:
+    """Import everything that is registered, report what cannot be imported, and return True if all can be."""
+    from zfbench.base import plugins
+    from zfbench.base.errors import ZfbenchError
+
+    whole = True
+    for kind in plugins.KINDS:
+        for name in plugins.names(kind):
+            try:
+                plugins.load(kind, name)
+            except ZfbenchError as error:
+                report_error(str(error))
+                whole = False
+    return whole
+
+
+def _families(tasks: Sequence[str]) -> Table:
+    """A line for each family of tasks: what it is, and the names of its tasks."""
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        names.setdefault(task.split("/")[0].split("@")[0].split("-")[0], []).append(task)
+    table = _table("tasks")
+    for family, own in names.items():
+        what = Text(description("task", family), style="italic")
+        table.add_row(Text(family), Text("\n").join(text for text in (what, Text(", ".join(own))) if text))
+    return table
+
+
+def _described(kind: str, names: Sequence[str]) -> Table:
+    """A line for each registered name of a kind."""
+    table = _table(f"{kind}s")
+    for name in names:
+        table.add_row(Text(name), Text(description(kind, name)))
+    return table
+
+
+def _table(title: str) -> Table:
+    table = Table(
+        title=Text(f"\n{title}", style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False
+    )
+    table.add_column(overflow="fold", min_width=22, max_width=26)
+    table.add_column(overflow="fold")
+    return table
 
 
 def contract(

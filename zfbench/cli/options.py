@@ -54,6 +54,7 @@ UnsafeOption = Annotated[
         "sandbox that does not confine them.",
     ),
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, and not only the six that sum up.")]
 TierOption = Annotated[
     str, typer.Option("--tier", help="`tiny` (12 s of training data for each condition) or `standard` (80 s).")
 ]
@@ -61,5 +62,9 @@ RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metava
 ResultsArgument = Annotated[
     Path | None,
     typer.Argument(help="A result file, or a folder of them; default: the published results.", metavar="[RESULTS]"),
+]
+ResultsArguments = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="[RESULTS]..."),
 ]
 GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Number of runs measured at once.")]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from zfbench.cli.console import fail
+from zfbench.base.text import printable
+from zfbench.cli.console import fail, show_table
 
 if TYPE_CHECKING:
     from zfbench.records.limits import Limits
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from zfbench.search.outcome import SearchOutcome
 
 
-def report_search(outcome: SearchOutcome, result: Result | None, folder: Path, limits: Limits) -> None:
+def report_search(
+    outcome: SearchOutcome, result: Result | None, folder: Path, limits: Limits, everything: bool = False
+) -> None:
     """Print how a search ended, and the scores of its best program.
 
     Args:
@@ -23,6 +26,7 @@ def report_search(outcome: SearchOutcome, result: Result | None, folder: Path, l
         result: result of its best program; None if no program worked.
         folder: folder of the run.
         limits: limits of the training of what was judged.
+        everything: print all scores and not only six.
     """
     from zfbench.records.result import NOTHING_FOUND
     from zfbench.runs.plan import RESULT
@@ -35,7 +39,7 @@ def report_search(outcome: SearchOutcome, result: Result | None, folder: Path, l
     for row in result.finals:
         full = row["status"] if row["full_loss"] is None else f"{row['full_loss']:.4f}"
         typer.echo(f"  finalist {row['program'][:12]}: screened {row['screened_loss']:.4f}, at full length {full}")
-    print_result(result)
+    print_result(result, everything=everything)
     note_limits(limits)
     typer.echo(f"\nWritten to {folder / RESULT}")
 
@@ -52,18 +56,33 @@ def note_limits(limits: Limits) -> None:
         )
 
 
-def print_result(result: Result, whole: bool = False) -> None:
-    """Print the scores of a result, and with `whole` also the scores by group, the spend and the program."""
-    typer.echo(f"{result.method.name} on {result.task.name}, seed {result.seed}: {result.status}")
+def print_result(result: Result, whole: bool = False, everything: bool = False) -> None:
+    """Print six scores of a result beside references.
+
+    Args:
+        result: the result.
+        whole: also print the scores by group, the spend and the program.
+        everything: print all scores that are not of a group.
+    """
+    from zfbench.leaderboard.terminal import compare, references
+
+    typer.echo(f"{printable(result.method.name, kept='')} on {result.task.name}, seed {result.seed}: {result.status}")
     for note in result.notes:
-        typer.echo(f"  note: {note}")
-    shown = result.metrics if whole else {k: v for k, v in result.metrics.items() if "/group/" not in k}
-    width = max(map(len, shown), default=0)
-    for name, value in shown.items():
-        typer.echo(f"  {name:<{width}}  {value: .4f}")
+        typer.echo(f"  note: {printable(note, kept='')}")
+    table = compare(result, references(result))
+    if table is not None:
+        typer.echo()
+        show_table(table)
+    if table is None or whole or everything:
+        shown = {name: value for name, value in result.metrics.items() if whole or "/group/" not in name}
+        width = max(map(len, shown), default=0)
+        for name, value in shown.items():
+            typer.echo(f"  {name:<{width}}  {value: .4f}")
+    elif len(result.metrics) > len(table.columns):
+        typer.echo(f"\n{len(result.metrics)} scores in all; --all prints them.")
     if whole:
         typer.echo(f"  spend    {result.spend.to_json()}")
         typer.echo(f"  timings  {result.timings}")
         typer.echo(f"  data     {result.task.data_sha256}")
         if result.program is not None:
-            typer.echo(f"\n{result.program.source}")
+            typer.echo(f"\n{printable(result.program.source)}")

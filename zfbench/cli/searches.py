@@ -13,6 +13,7 @@ import typer
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.console import activity, console, when_stopped
 from zfbench.cli.options import (
+    AllOption,
     BudgetOption,
     DeviceOption,
     ExecutorOption,
@@ -73,6 +74,7 @@ def run(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    everything: AllOption = False,
 ) -> None:
     """Search for a program, then judge the best one found.
 
@@ -97,7 +99,7 @@ def run(
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
     runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs)
-    _search_and_report(plan, folder, runs_on)
+    _search_and_report(plan, folder, runs_on, everything)
 
 
 def resume(
@@ -136,7 +138,7 @@ class _Machinery:
     allow_unsafe: bool
 
 
-def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery) -> None:
+def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery, everything: bool = False) -> None:
     """Run or continue a search, judge its best program, and print both."""
     from zfbench.runs.search import search
 
@@ -158,7 +160,7 @@ def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery) -> None:
             sandbox=box,
             allow_unsafe=runs_on.allow_unsafe,
         )
-    report_search(outcome, result, folder, plan.limits)
+    report_search(outcome, result, folder, plan.limits, everything)
 
 
 def replay(run: RunArgument) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import read_text
 from zfbench.cli.console import console
 
 if TYPE_CHECKING:
@@ -77,9 +78,6 @@ def read_ideas(hints: list[str]) -> tuple[str, ...]:
         if not hint.startswith("@"):
             ideas.append(hint)
             continue
-        try:
-            lines = Path(hint[1:]).read_text(encoding="utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ZfbenchError(f"Cannot read the hints in {hint[1:]}: {error}; check the path.") from error
+        lines = read_text(Path(hint[1:]), "hints").split("\n")
         ideas.extend(line.strip() for line in lines if line.strip())
     return tuple(ideas)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zfbench.base.text import printable
+from zfbench.cli.console import show_table, when_stopped
 from zfbench.cli.options import DeviceOption, GridWorkersOption, SandboxOption, UnsafeOption
 from zfbench.cli.setup import choose_sandbox
 
@@ -36,10 +38,11 @@ suite_app = typer.Typer(no_args_is_help=True, help="Measure many methods: tasks 
 @suite_app.command("list")
 def list_suites() -> None:
     """List the shipped suites, with the first line of each file."""
+    from zfbench.base.files import read_text
     from zfbench.leaderboard.shipped import suite_names, suite_path
 
     for name in suite_names():
-        first = suite_path(name).read_text(encoding="utf-8").splitlines()[0]
+        first = read_text(suite_path(name), "suite").splitlines()[0]
         typer.echo(f"{name:<12} {first.removeprefix('# ')}")
 
 
@@ -49,9 +52,10 @@ def show_suite(suite: SuiteArgument) -> None:
 
     Example: zfbench suite show discoverers > mine.toml
     """
+    from zfbench.base.files import read_text
     from zfbench.leaderboard.shipped import suite_path
 
-    typer.echo(suite_path(suite).read_text(encoding="utf-8"))
+    typer.echo(printable(read_text(suite_path(suite), "suite")))
 
 
 @suite_app.command("run")
@@ -75,7 +79,12 @@ def run_suite(
 
     jobs, folder = choose_jobs(suite, task, method, seed)
     folder = out or folder
-    with choose_sandbox(sandbox, device) as box, watching(len(jobs), workers) as watch:
+    kept = f"Finished results are in {folder}; the same command measures the rest."
+    with (
+        when_stopped(kept),
+        choose_sandbox(sandbox, device) as box,
+        watching(len(jobs), workers) as watch,
+    ):
         report = Grid(folder, box, allow_unsafe_programs).run(jobs, workers, watch, refresh)
     typer.echo(
         f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were already in {folder}"
@@ -122,20 +131,28 @@ def demo(
     """
     from zfbench.leaderboard.board import boards
     from zfbench.leaderboard.pictures import draw_demo
-    from zfbench.leaderboard.tables import as_text
+    from zfbench.leaderboard.terminal import SCALE, overview
     from zfbench.records.reading import load
     from zfbench.runs.grid import Grid
     from zfbench.runs.tasks import load_task
 
     began = time.monotonic()
     jobs, _ = choose_jobs("demo", None, None, None)
-    with choose_sandbox(None, "cpu") as box, watching(len(jobs), workers) as watch:
+    kept = f"Finished results are in {out / 'results'}; the same command measures the rest."
+    with (
+        when_stopped(kept),
+        choose_sandbox(None, "cpu") as box,
+        watching(len(jobs), workers) as watch,
+    ):
         grid = Grid(out / "results", box)
         stale = {job for job in jobs if grid.state(job) == "stale"}
         grid.run([job for job in jobs if job not in stale], workers, watch)
         grid.run(sorted(stale, key=jobs.index), workers, watch, refresh=True)
     results = [load(grid.path(job)) for job in jobs]
-    typer.echo(f"\n{as_text(boards(results))}\n")
+    for table in (table for board in boards(results) for table in overview(board)):
+        typer.echo()
+        show_table(table)
+    typer.echo(f"\n{SCALE} All scores: `zfbench leaderboard {out / 'results'}`.\n")
     neurons = load_task("zfish-tiny/driven").spec.to_json()["neurons"]
     for path in (*draw_demo(results, neurons, out), out / "results"):
         typer.echo(f"wrote {path}")

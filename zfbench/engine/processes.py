@@ -12,13 +12,16 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.sandbox import Child
 from zfbench.records.frame import Frame
 from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError
 from zfbench.sandbox.devices import GPU
 from zfbench.sandbox.process import cpu_seconds, reported_failure, start_worker
 
 MODULE = "zfbench.engine.worker"
+TRACEBACK = "Traceback (most recent call last)"
 USED = 0.5  # of a process's processor time: lent for longer than that, it serves no further program
 LENT = 200  # programs that one process serves at most
 KEPT = 2  # idle processes beyond the number of cores
@@ -32,6 +35,7 @@ class Clean:
         child: to ask; see `zfbench.engine.worker`.
         kind: what else it must be like to serve another program.
         holds: what it has loaded, by kind; whoever borrows it keeps account.
+        answered: whether it has answered anything.
         lent: how often.
         seconds: for how long, all together.
         since: when it was lent last, by `time.monotonic()`.
@@ -40,6 +44,7 @@ class Clean:
     child: Child
     kind: tuple[object, ...]
     holds: dict[str, str] = field(default_factory=dict)
+    answered: bool = False
     lent: int = 0
     seconds: float = 0.0
     since: float = 0.0
@@ -49,9 +54,19 @@ class Clean:
 
         Raises:
             CandidateError: it failed, or the deadline passed; after the latter it is not lent again.
+            ZfbenchError: it did not even start, which is no program's fault.
         """
-        self.child.send(frame, deadline, doing)
-        answer = self.child.receive(body_limit, deadline, doing)
+        try:
+            self.child.send(frame, deadline, doing)
+            answer = self.child.receive(body_limit, deadline, doing)
+        except CandidateError as error:
+            if not self.answered and TRACEBACK in self.child.output:
+                reason = self.child.output.strip().splitlines()[-1]
+                raise ZfbenchError(
+                    f"A process of zfbench itself did not start ({reason}); is the installation whole?"
+                ) from error
+            raise
+        self.answered = True
         if answer.kind == "not done":
             raise reported_failure(answer)
         return answer

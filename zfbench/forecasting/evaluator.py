@@ -12,6 +12,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
 from zfbench.forecasting.fit import FittedProgram, fit_program
 from zfbench.forecasting.mask_check import verify_mask
@@ -72,7 +73,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
                 if spec.masked:
-                    verify_mask(fitted, spec, inputs.context, inputs.drive, np.random.default_rng(seed))
+                    verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:

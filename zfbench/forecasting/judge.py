@@ -9,7 +9,6 @@ its mask, or that answers one question in two ways, is refused.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from zfbench import scoring
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.seeds import generator
 from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_direct_wiring, judge_edges, judge_wiring
 from zfbench.forecasting.mask_check import verify_mask
@@ -106,8 +106,7 @@ class Judge:
         if len(blocks) == 2:
             headlines["responses"] = headline.responses(blocks["dynamics"], blocks["intervention"])
         if isinstance(model, Candidate):
-            scores.add("source/table_share", table_share(model.source, self.sealed.constants))
-            scores.metric_versions["source"] = scoring.VERSIONS["source"]
+            self._add_source(model.source, scores)
         self._add_headlines(headlines, failed, isinstance(model, Simulator), scores)
         return scores
 
@@ -170,6 +169,13 @@ class Judge:
             scores.add(f"headline/{name}_se", value.standard_error)
         if known:
             scores.metric_versions["headline"] = scoring.VERSIONS["headline"]
+
+    def _add_source(self, source: str, scores: Scores) -> None:
+        """How much of the system's published numbers stands in the text of a program, and whether their canary does."""
+        scores.add("source/table_share", table_share(source, self.sealed.constants))
+        scores.metric_versions["source"] = scoring.VERSIONS["source"]
+        if self.sealed.canary and self.sealed.canary in source:
+            scores.notes.append("the program holds the canary of the published tables: it was written from them")
 
     def _edges(self, model: EdgeRanking) -> Scores:
         """How well a ranking of edges finds the true ones; it forecasts nothing."""
@@ -241,8 +247,7 @@ class Judge:
     def _generator(self, model: object, seed: int) -> np.random.Generator:
         """The generator of all that is drawn for one judgement, from the task, the program and the seed."""
         program = Program(model.source).id if isinstance(model, Candidate) else type(model).__name__
-        name = f"{self.sealed.spec.name}\n{program}\n{seed}".encode()
-        return np.random.default_rng(np.frombuffer(hashlib.sha256(name).digest(), np.uint32))
+        return generator(self.sealed.spec.name, program, seed)
 
     @property
     def _context(self) -> int:

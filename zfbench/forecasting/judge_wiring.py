@@ -17,15 +17,16 @@ from zfbench.scoring.connectivity import Agreement, Detection, detect, score_con
 from zfbench.scoring.dynamics import eigenvalue_distance
 from zfbench.scoring.headline import Headline, WiringScore, cross_group, score_wiring, wiring_value
 from zfbench.scoring.readings import (
+    COARSE,
     DISAGREEMENT,
-    coarse_reading,
+    common_reading,
     draw_step_sizes,
     free_running_map,
     is_quantised,
     median_reading,
 )
 
-DIRECT_SIZES = 3  # step sizes for a forecaster of whole windows, whose every answer is a whole horizon
+COUNTED = {"common": "what all step sizes show alike", "free": "a free run"}  # readings beside the median
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +36,16 @@ class Readings:
     Attributes:
         last: [S, N, N], from the last entry of the context: median over step sizes.
         lagged: [S, N, N], the direct effects of the last few entries together; equals `last` without memory.
-        coarse: [S, N, N], as `lagged`, over the coarsest step sizes.
+        common: [S, N, N], as `lagged`: what all step sizes show alike.
+        coarse: [S, N, N], what the coarsest step sizes show alike.
         free: [S', N, N], of a free run, at the states between events.
-        remembers: whether more of the context than its last entry matters.
     """
 
     last: NDArray[np.float64]
     lagged: NDArray[np.float64]
+    common: NDArray[np.float64]
     coarse: NDArray[np.float64]
     free: NDArray[np.float64]
-    remembers: bool
 
 
 def read(
@@ -69,11 +70,13 @@ def read(
     free = free_running_map(median_reading(responses)[~states.event])
     if not _remembers(model, context, drive):
         last = median_reading(first)
-        return Readings(last, last, coarse_reading(first), free, remembers=False)
+        return Readings(last, last, common_reading(first), common_reading(first[-COARSE:]), free)
     one_step = drive[:, : context.shape[1] + 1]
-    lagged = np.stack([kick(model.rollout, context, one_step, h, depth=KICK_STEPS)[:, 0] for h in sizes[::2]])
+    few = sizes[::2]  # each costs a warm-up for every kick
+    lagged = np.stack([kick(model.rollout, context, one_step, h, depth=KICK_STEPS)[:, 0] for h in few])
     _refuse_forbidden(lagged, forbidden)
-    return Readings(median_reading(first), median_reading(lagged), coarse_reading(lagged), free, remembers=True)
+    common, coarse = common_reading(lagged), common_reading(lagged[-COARSE:])
+    return Readings(median_reading(first), median_reading(lagged), common, coarse, free)
 
 
 def judge_wiring(
@@ -90,36 +93,35 @@ def judge_wiring(
         scores: receives the scores, and a note where readings disagree.
 
     Returns:
-        The headline score: that of the lag-tolerant reading, or of the lowest reading where readings disagree and
-        neither memory nor quantised predictions explain it.
+        The headline score, that of the lowest reading; see `_reconciled`.
 
     Raises:
         CandidateError: mask_violation; a pair that the mask forbids has an effect.
     """
     states, sizes = whole.cut(context, KICK_STEPS), draw_step_sizes(rng)
     nothing = np.zeros_like(sealed.allowed)
-    mine = read(model, states, states.drive, sizes, ~sealed.allowed if sealed.spec.masked else nothing)
+    forbidden = nothing if sealed.spec.mask is None else ~sealed.spec.mask
+    mine = read(model, states, states.drive, sizes, forbidden)
     truth = read(sealed.truth, states, states.full_drive, sizes, nothing)
     _add_connectivity(mine.lagged, truth.last, sealed, scores)
     scores.add("connectivity/eigenvalue_distance", eigenvalue_distance(mine.last, truth.last))
     score = add_wiring(mine.lagged, sealed, scores)
     if score is None:
         return None
-    others = {"coarse steps": _relative(mine.coarse, truth.coarse, sealed, score.control_lift)}
-    if len(mine.free):
-        others["a free run"] = _relative(mine.free, truth.free, sealed, score.control_lift)
-    if mine.remembers:
-        scores.add("connectivity/reading/last_entry", _relative(mine.last, truth.last, sealed, score.control_lift))
-    for name, value in others.items():
-        scores.add(f"connectivity/reading/{name.removeprefix('a ').replace(' ', '_')}", value)
-    return _reconciled(score.headline, others, mine.remembers, lambda: _predictions(model, whole, context), scores)
+    values = {
+        name: _relative(getattr(mine, name), getattr(truth, name), sealed, score.control_lift)
+        for name in ("last", "common", "coarse", "free")
+        if len(getattr(mine, name))
+    }
+    scores.add_all("connectivity/reading", {"median": score.headline.value} | values)
+    return _reconciled(score.headline, values, lambda: _predictions(model, whole, context), scores)
 
 
 def judge_direct_wiring(
     model: Forecaster, sealed: SealedTest, whole: ProbeStates, rng: np.random.Generator, scores: Scores
 ) -> Headline | None:
     """Score the derivative of the first step of a forecaster of whole windows, asked about one state at a time."""
-    sizes = draw_step_sizes(rng)[:DIRECT_SIZES]
+    sizes = draw_step_sizes(rng)[::2]  # fewer, since every answer is a whole horizon
     windows = list(zip(whole.context, whole.drive, strict=True))
     responses = [[kick(model.forecast, c[None], x[None], h)[0, 0] for c, x in windows] for h in sizes]
     J = median_reading(np.array(responses))
@@ -140,7 +142,7 @@ def judge_edges(ranking: NDArray[np.floating], sealed: SealedTest, scores: Score
 def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Scores) -> WiringScore | None:
     """Add the scores of detection between groups, among all candidates and among those of the mask."""
     groups, wiring = sealed.spec.groups, sealed.wiring
-    score = score_wiring(jacobians, wiring, groups, sealed.allowed if sealed.spec.masked else None)
+    score = score_wiring(jacobians, wiring, groups, sealed.spec.mask)
     if score is not None:
         _add_detection(scores, "connectivity/cross", score.detection)
         scores.add("connectivity/cross/balanced_sign_accuracy", score.balanced_sign_accuracy)
@@ -153,32 +155,28 @@ def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Score
 
 def _relative(mine: NDArray[np.float64], truth: NDArray[np.float64], sealed: SealedTest, control: float) -> float:
     """The wiring score of a reading, relative to that of the same reading of the true model where that is positive."""
-    candidates = cross_group(sealed.spec.groups, sealed.allowed if sealed.spec.masked else None)
+    candidates = cross_group(sealed.spec.groups, sealed.spec.mask)
     value, best = (wiring_value(jacobians, sealed.wiring, candidates, control) for jacobians in (mine, truth))
     return min(value / best, 1.0) if best > 0 else value
 
 
 def _reconciled(
-    headline: Headline,
-    others: dict[str, float],
-    remembers: bool,
-    predictions: Callable[[], NDArray[np.float32]],
-    scores: Scores,
+    headline: Headline, values: dict[str, float], predictions: Callable[[], NDArray[np.float32]], scores: Scores
 ) -> Headline:
-    """Note readings that lie below the main one, and cap the score by them unless their difference is explained."""
-    lower = {name: value for name, value in others.items() if value < headline.value - DISAGREEMENT}
-    if not lower:
-        return headline
-    found = ", ".join(f"{value:.2f} by {name}" for name, value in lower.items())
-    said = f"readings of the wiring disagree: {headline.value:.2f} by single steps, {found}"
-    if is_quantised(predictions()):
-        scores.notes.append(f"{said}; not capped, because the predictions are quantised")
-    elif remembers and set(lower) == {"a free run"}:
-        scores.notes.append(f"{said}; not capped, because the program has hidden state")
-    else:
-        scores.notes.append(f"{said}; the lowest counts")
-        return Headline(min(lower.values()), headline.standard_error)
-    return headline
+    """The lowest of the readings, with a note where they disagree.
+
+    A reading of the last entry alone may be lower: hidden state explains it, and it does not count. Where readings
+    disagree and predictions are quantised, fine steps and free runs after small kicks say little, and the coarse steps
+    count in their place.
+    """
+    counted = {name: value for name, value in values.items() if name in COUNTED}
+    if headline.value - min(counted.values()) > DISAGREEMENT:
+        told = ", ".join(f"{value:.2f} by {COUNTED[name]}" for name, value in counted.items())
+        said = f"readings of the wiring disagree: {headline.value:.2f} by the median over step sizes, {told}"
+        if is_quantised(predictions()):
+            counted, said = {"coarse": values["coarse"]}, f"{said}; predictions are quantised, and coarse steps count"
+        scores.notes.append(said)
+    return Headline(min([headline.value, *counted.values()]), headline.standard_error)
 
 
 def _predictions(model: Simulator, whole: ProbeStates, context: int) -> NDArray[np.float32]:

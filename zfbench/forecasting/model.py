@@ -7,12 +7,14 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.base.seeds import generator
 from zfbench.forecasting.fit import FittedProgram, fit_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
+from zfbench.records.program import Program
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 
@@ -40,7 +42,7 @@ class ProgramModel:
         self._fitted = fit_program(self.source, self._spec, train, limits, self._seed, self._sandbox)
         if self._spec.masked:
             inputs = validation.inputs
-            rng = np.random.default_rng(self._seed)
+            rng = generator(Program(self.source).id, self._seed)  # a program cannot know what is drawn
             verify_mask(self._fitted, self._spec, inputs.context, inputs.drive, rng)
 
     @property

@@ -33,6 +33,7 @@ class SealedTest:
         event_test, event_ood: bool [B], whether an event (for the larva a bout) is under way at the first step of each
             window's horizon; None for a system without events.
         constants: [M], the system's published numbers, to be looked for in the text of programs.
+        canary: a string that stands in the file of these numbers and nowhere else; empty where there is none.
     """
 
     spec: TaskSpec
@@ -53,3 +54,4 @@ class SealedTest:
     event_test: NDArray[np.bool_] | None = None
     event_ood: NDArray[np.bool_] | None = None
     constants: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    canary: str = ""

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.files import is_folder, is_there
 from zfbench.records.program import Program
 from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, SearchOptions, located, to_json
 from zfbench.records.spend import NOTHING
@@ -161,8 +162,13 @@ def load_folder(path: Path) -> list[Result]:
         DamagedFileError: a file is damaged, or two files hold the same run.
         ZfbenchError: there is nothing to read.
     """
-    paths = result_files(path)
-    results = [load(p) for p in paths]
+    return load_folders([path])
+
+
+def load_folders(places: Iterable[Path]) -> list[Result]:
+    """Read the results of several files or folders together; the errors are those of `load_folder`."""
+    paths = list(dict.fromkeys(path for place in places for path in result_files(place)))
+    results = [load(path) for path in paths]
     refuse_duplicates(paths, results)
     return results
 
@@ -173,9 +179,9 @@ def result_files(path: Path) -> list[Path]:
     Raises:
         ZfbenchError: there are none.
     """
-    if path.is_file():
+    if is_there(path) and not is_folder(path):
         return [path]
-    paths = [p for p in sorted(path.rglob("*.json")) if _may_be_result(p.relative_to(path))] if path.is_dir() else []
+    paths = [p for p in sorted(path.rglob("*.json")) if _may_be_result(p.relative_to(path))] if is_folder(path) else []
     if not paths:
         raise ZfbenchError(f"There are no results in {path}; `zfbench suite run SUITE.toml` makes some.")
     return paths

@@ -276,7 +276,7 @@ class Result(_Strict):
                 lines.append(f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
-    def write(self, path: Path, overwrite: bool = True) -> None:
+    def write(self, path: Path | str, overwrite: bool = True) -> None:
         """Write the file atomically, and its arrays for pictures beside it.
 
         Args:
@@ -286,6 +286,7 @@ class Result(_Strict):
         Raises:
             ZfbenchError: the folder cannot be written, the disk is full, or the file is there and must not be replaced.
         """
+        path = Path(path)
         with atomic_write(path, overwrite) as temporary:
             temporary.write_text(self.text(), encoding="utf-8")
         beside = path.with_suffix(PICTURES)

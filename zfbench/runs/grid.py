@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from zfbench import scoring
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.files import check_folder
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import SearchTask
 from zfbench.records.reading import add, load
@@ -79,6 +80,7 @@ class Grid:
         Returns:
             The jobs by what was done with them.
         """
+        check_folder(self.folder)  # before anything is measured
         report = Report()
 
         def one(job: Job) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
-from zfbench.protocols.models import Metered
+from zfbench.protocols.models import Forecaster, Metered, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, TaskJudge
 from zfbench.records.limits import Limits
@@ -57,6 +57,29 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     return _judge(
         model, _Run(MethodRecord(name=name, kind=model.kind, future_drive=drive), seed, limits), loaded, progress
     )
+
+
+@fixed()
+def judge_model(
+    model: Forecaster | Simulator, method: MethodRecord, loaded: LoadedTask, seed: int, limits: Limits
+) -> Result:
+    """Fit and judge a model that is not registered, such as one of a notebook.
+
+    Args:
+        model: the model, not fitted yet.
+        method: record of the method that it is credited to.
+        loaded: the task.
+        seed: seed of the model's fit, for the record; the model was made with it.
+        limits: limits of the fit.
+
+    Returns:
+        The result; a model whose fit failed has its status and a note instead of scores.
+
+    Raises:
+        UnknownNameError: there is no such task.
+    """
+    check_seed(seed)
+    return _judge(model, _Run(method, seed, limits), loaded, _silent)
 
 
 @fixed()

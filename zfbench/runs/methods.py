@@ -9,8 +9,8 @@ from typing import Any
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.conduct import check_interface, conduct_of
-from zfbench.protocols.discoverer import Discoverer
-from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
+from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.spec import Spec
 from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
@@ -23,20 +23,33 @@ def seed_program(task: SearchTask) -> Program:
     return Program(task.seed_program, summary="the task's seed program")
 
 
-def check_names(plan: Plan) -> None:
+def check_names(
+    plan: Plan, discoverer: DiscovererFactory | None = None, proposer: ProposerFactory | None = None
+) -> None:
     """Import the methods of a plan before its data are loaded.
+
+    Args:
+        plan: plan of the search.
+        discoverer: maker of the discoverer, if it is not registered under the plan's name.
+        proposer: maker of the proposer, if it is not registered under the plan's name.
 
     Raises:
         UnknownNameError: there is no discoverer or proposer of that name.
         ZfbenchError: one of them cannot be imported.
     """
     if plan.proposer != EXTERNAL:
-        plugins.load("discoverer", plan.discoverer)
-        plugins.load("proposer", plan.proposer)
+        for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
+            if given is None:
+                plugins.load(kind, name)
 
 
-def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
+def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:
     """Make the discoverer of a plan.
+
+    Args:
+        plan: plan of the search.
+        task: task of the plan.
+        factory: maker of the discoverer; None for the one that is registered under the plan's name.
 
     Raises:
         UnknownNameError: there is no discoverer of that name.
@@ -44,24 +57,33 @@ def make_discoverer(plan: Plan, task: SearchTask) -> Discoverer:
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
-    made: Discoverer = make("discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task))
+    made: Discoverer = make(
+        "discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task), factory=factory
+    )
     return made
 
 
-def make_proposer(plan: Plan, spec: Spec) -> Proposer:
-    """Make the proposer of a plan; the errors are those of `make_discoverer`."""
-    made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec)
+def make_proposer(plan: Plan, spec: Spec, factory: ProposerFactory | None = None) -> Proposer:
+    """Make the proposer of a plan; the errors are those of `make_discoverer`.
+
+    Args:
+        plan: plan of the search.
+        spec: specification of its task.
+        factory: maker of the proposer; None for the one that is registered under the plan's name.
+    """
+    made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec, factory=factory)
     return made
 
 
-def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any) -> Any:
-    """Make a registered method with its settings.
+def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any, factory: Any = None) -> Any:
+    """Make a method with its settings.
 
     Args:
         kind: "discoverer" or "proposer".
         name: registered name.
         settings: settings of the method.
         arguments: further arguments of its factory.
+        factory: maker of the method; None for the one that is registered under the name.
 
     Returns:
         The method.
@@ -70,7 +92,7 @@ def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any) -> 
         UnknownNameError: there is no method of that name.
         ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
     """
-    factory = plugins.load(kind, name)
+    factory = factory or plugins.load(kind, name)
     _check_settings(kind, name, factory, settings, arguments)
     with conduct_of(kind, factory, "its construction"):
         made = factory(*arguments, **settings)

@@ -15,9 +15,9 @@ from typing import Any
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.seeds import check_seed
-from zfbench.protocols.discoverer import Fitting, Generational, WeightedPopulation
+from zfbench.protocols.discoverer import DiscovererFactory, Fitting, Generational, WeightedPopulation
 from zfbench.protocols.executor import Evaluate, ExecutorFactory
-from zfbench.protocols.proposer import Proposer
+from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
@@ -47,6 +47,8 @@ def search(
     executor: ExecutorFactory | None = None,
     sandbox: Sandbox | None = None,
     allow_unsafe: bool = False,
+    discoverer: DiscovererFactory | None = None,
+    proposer: ProposerFactory | None = None,
 ) -> tuple[SearchOutcome, Result | None]:
     """Run or resume the search in a folder, then judge its best program.
 
@@ -59,6 +61,8 @@ def search(
         executor: maker of the executor; by default candidates are trained on this machine.
         sandbox: runs all programs; without one, the best that works here is opened and closed at the end.
         allow_unsafe: run programs of a proposer that is not trusted also in a sandbox that does not confine them.
+        discoverer: maker of the discoverer, if it is not registered under the plan's name.
+        proposer: maker of the proposer, if it is not registered under the plan's name.
 
     Returns:
         The outcome, and the result; None for a result if no program worked. A search that evaluated nothing but the
@@ -74,24 +78,24 @@ def search(
             f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
         )
     check_seed(plan.seed)
-    check_names(plan)  # before the data are loaded
+    check_names(plan, discoverer, proposer)  # before the data are loaded
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family
     budget, final_budget = plan.budgets
-    discoverer, proposer = make_discoverer(plan, task), make_proposer(plan, task.spec)
+    searcher, writer = make_discoverer(plan, task, discoverer), make_proposer(plan, task.spec, proposer)
     with ExitStack() as held:
         box = held.enter_context(opened(sandbox))
         # Before a file is made:
-        check_trust(box, plan.proposer, proposer.trusted, allow_unsafe)
-        check_budget(budget, proposer.bound + replace(plan.bound, evaluations=1))
+        check_trust(box, plan.proposer, writer.trusted, allow_unsafe)
+        check_budget(budget, writer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
         evaluate: Evaluate = evaluator
-        if isinstance(discoverer, Fitting) and discoverer.wants_fitted is not None:
-            evaluate = evaluator.with_fitted(discoverer.wants_fitted)
+        if isinstance(searcher, Fitting) and searcher.wants_fitted is not None:
+            evaluate = evaluator.with_fitted(searcher.wants_fitted)
         outcome = run_search(
-            discoverer,
-            proposer,
+            searcher,
+            writer,
             evaluate,
             spec=task.spec,
             seed_program=seed_program(task),
@@ -101,7 +105,7 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task, proposer.surroundings), **_identity(proposer)},
+            header={**plan.header(task, writer.surroundings), **_identity(writer)},
             on_event=on_event,
             patience=plan.patience,
             reevaluate=task.reevaluate,
@@ -109,8 +113,8 @@ def search(
             limits=plan.candidate,
             keep=partial(keep_exchanges, folder),
         )
-        if isinstance(discoverer, WeightedPopulation):
-            population.write(discoverer.population, folder / POPULATION)
+        if isinstance(searcher, WeightedPopulation):
+            population.write(searcher.population, folder / POPULATION)
         if outcome.best is None:
             return outcome, None
         final = None
@@ -118,7 +122,7 @@ def search(
             if progress is not None:
                 progress("finals")
             final = _run_finals(plan, loaded, outcome, final_budget, folder, workers, executor, box)
-        generations = tuple(discoverer.generations) if isinstance(discoverer, Generational) else ()
+        generations = tuple(searcher.generations) if isinstance(searcher, Generational) else ()
         return outcome, judge_winner(
             plan,
             loaded,
@@ -128,7 +132,7 @@ def search(
             progress=progress,
             sandbox=box,
             final=final,
-            proposer=proposer,
+            proposer=writer,
             generations=generations,
         )
 

@@ -66,7 +66,7 @@ def _silent(_: str) -> None:
 
 
 def task_names(report: Callable[[str], None] = _silent) -> tuple[str, ...]:
-    """The canonical names of the tasks of every registered family that can be loaded.
+    """The canonical names of the tasks of every registered family, as its package declares them, or else tells itself.
 
     Args:
         report: told, in a sentence, of each family that cannot.
@@ -74,7 +74,7 @@ def task_names(report: Callable[[str], None] = _silent) -> tuple[str, ...]:
     names: list[str] = []
     for family in plugins.names("task"):
         try:
-            names += _family(family).names()
+            names += plugins.declared_task_names(family) or _family(family).names()
         except ZfbenchError as error:
             report(str(error))
     return tuple(names)

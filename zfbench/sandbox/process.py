@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from zfbench.base.text import printable
 from zfbench.records.frame import Frame
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
@@ -63,20 +64,10 @@ class Transcript:
     def text(self) -> str:
         """What was kept, with a note where bytes are missing."""
         if not self._dropped:
-            return _printable(self._kept.decode(errors="replace"))
+            return printable(self._kept.decode(errors="replace"))
         head, tail = self._kept[:OUTPUT_LIMIT], self._kept[OUTPUT_LIMIT:]
         gap = f"\n... {self._dropped:,} bytes left out ...\n"
-        return _printable(head.decode(errors="replace") + gap + tail.decode(errors="replace"))
-
-
-def _printable(text: str) -> str:
-    """Without what commands a terminal, or cannot be encoded: a stranger's words end up on screens and in files."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _picture(c) for c in text)
-
-
-def _picture(character: str) -> str:
-    """One that stands for it: a control character's picture, such as ␛ for escape."""
-    return chr(0x2400 + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
+        return printable(head.decode(errors="replace") + gap + tail.decode(errors="replace"))
 
 
 class Handle(Protocol):
@@ -217,7 +208,7 @@ def reported_failure(frame: Frame) -> CandidateError:
     status, message = frame.fields.get("status"), frame.fields.get("message")
     if not isinstance(status, str) or status not in set(Status) - {Status.OK} or not isinstance(message, str):
         return CandidateError(Status.ERROR, "The program's process failed and did not say why.")
-    return CandidateError(Status(status), _printable(message[:2_000]))
+    return CandidateError(Status(status), printable(message[:2_000]))
 
 
 def start_kept(command: Sequence[str], cores: Collection[int] | None = None, **options: Any) -> subprocess.Popen[bytes]:
@@ -277,7 +268,7 @@ def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds
             stdout=printed,
             stderr=printed,
             pass_fds=(to_child, from_child),
-            env=environment(device) | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=environment(device) | {"PYTHONPATH": module_path()},
             cwd="/",
             start_new_session=True,
         )
@@ -285,6 +276,12 @@ def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds
         for descriptor in (to_child, from_child, printed):
             os.close(descriptor)
     return Child(_ProcessGroup(process), requests, results, output)
+
+
+def module_path() -> str:
+    """Return where a worker finds zfbench, and the libraries that the user's PYTHONPATH leads to."""
+    given = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return os.pathsep.join(map(str, [Path(__file__).parents[2], *given]))
 
 
 class ProcessSandbox:

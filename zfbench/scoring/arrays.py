@@ -83,7 +83,7 @@ def bounded(
 def jackknife_error(left_out: Float[NDArray[np.float64], " S"]) -> float:
     """Return the standard error of a score over S units, from its values with one unit left out at a time: [S].
 
-    The jackknife (Efron & Stein 1981, eq. 1.2, doi:10.1214/aos/1176345462): sqrt((S - 1) / S sum_s (x_s - mean x)^2).
+    The jackknife (Efron & Stein 1981, doi:10.1214/aos/1176345462): sqrt((S - 1) / S sum_s (x_s - mean x)^2).
     For a mean it is the usual standard error. Units are taken as independent.
     """
     S = len(left_out)

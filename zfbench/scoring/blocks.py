@@ -104,7 +104,13 @@ def score_cross(responses: Energies, groups: Sequence[str], floor: float = FLOOR
 
 
 def score_self(responses: Energies, groups: Sequence[str], floor: float = FLOOR) -> BlockScore:
-    """Score the response of each perturbed neuron itself, in one block for each group; see `score_cross`."""
+    """Score the response of each perturbed neuron itself, in one block for each group; see `score_cross`.
+
+    Args:
+        responses: sums of squares.
+        groups: the group of each neuron, N names.
+        floor: a block counts if its largest true response exceeds this.
+    """
     return _score(responses, groups, floor, np.eye(len(responses.peak), dtype=bool))
 
 

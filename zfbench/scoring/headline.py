@@ -24,7 +24,7 @@ from sklearn.metrics import average_precision_score
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite, jackknife_error
 from zfbench.scoring.blocks import BlockScore
-from zfbench.scoring.connectivity import Detection, average, detect
+from zfbench.scoring.connectivity import EXCITABLE, Detection, average, detect
 
 WORST = {"generalisation": -1.0, "wiring": -1.0, "responses": 0.0}
 """The lowest value of each headline score; that of a model which makes the score impossible to compute."""
@@ -107,7 +107,7 @@ def cross_group(
 
 @dataclass(frozen=True)
 class WiringScore:
-    """How well a signed ranking of pairs recovers the wiring between groups.
+    """The quality of a signed ranking of pairs as a description of the wiring between groups.
 
     Attributes:
         headline: (lift above the control + 2 balanced sign accuracy - 1) / 2, between -1 and 1.
@@ -133,9 +133,10 @@ def score_wiring(
 ) -> WiringScore | None:
     """Score Jacobians, or one signed ranking of pairs, by the wiring between groups.
 
-    Candidates are ranked by mean |J| over states; the sign is that of mean J. The lift is (AP - p) / (1 - p), with the
-    average precision AP and the share p of edges among the candidates; the lift above the control is (lift - control's)
-    / (1 - control's).
+    Candidates are ranked by mean |J| over states; the sign is that of mean J. Pairs with a mean |J| below `EXCITABLE`
+    have no effect that matters: they tie, and have no sign. The lift is (AP - p) / (1 - p), with the average precision
+    AP and the share p of edges among the candidates; the lift above the control is (lift - control's) / (1 -
+    control's).
 
     Args:
         jacobians: [S, N, N], at S states; S = 1 for a ranking that does not depend on the state.
@@ -158,7 +159,7 @@ def score_wiring(
     control = detect(candidates.astype(np.float64), edges, candidates).lift
     if control is None:
         return None
-    weight, strength = average(J)
+    weight, strength = _effective(J)
     found, balanced = detect(strength, edges, candidates), balanced_sign_accuracy(weight, signs, edges)
     by_target = {}
     for name in dict.fromkeys(groups):
@@ -185,12 +186,18 @@ def wiring_value(
         candidates: bool [N, N], the pairs to rank.
         control: lift of the control.
     """
-    weight, strength = average(jacobians)
+    weight, strength = _effective(jacobians)
     edges = (signs != 0) & candidates
     prevalence = edges.sum() / candidates.sum()
     precision = average_precision_score(edges[candidates], strength[candidates])
     lift = ((precision - prevalence) / (1 - prevalence) - control) / (1 - control)
     return float((np.clip(lift, -1, 1) + 2 * balanced_sign_accuracy(weight, signs, edges) - 1) / 2)
+
+
+def _effective(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean of J and of |J| over states, [N, N] each, both 0 where |J| does not exceed the threshold."""
+    weight, strength = average(jacobians)
+    return np.where(strength > EXCITABLE, weight, 0.0), np.where(strength > EXCITABLE, strength, 0.0)
 
 
 def balanced_sign_accuracy(
@@ -200,8 +207,12 @@ def balanced_sign_accuracy(
 ) -> float:
     """Return the mean of the shares of excitatory and of inhibitory edges whose weight has the right sign.
 
-    A weight of zero counts as half right. Where all edges have one sign, it is the share of that sign. At least one
-    edge is needed.
+    A weight of zero counts as half right. Where all edges have one sign, it is the share of that sign.
+
+    Args:
+        weight: [N, N], signed strengths.
+        signs: [N, N] of -1, 0, 1, the true signs.
+        edges: bool [N, N], the true edges that count; at least one.
     """
     right = np.where(weight == 0, 0.5, np.sign(weight) == np.sign(signs))
     shares = [right[edges & (np.sign(signs) == sign)] for sign in (1, -1)]

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.arrays import finite
 
-FINEST, COARSEST = 2.0**-9, 2.0**-4
-"""The range of step sizes, in units of activity; our choice: from where float32 rounds to a sixteenth of full scale."""
+OCTAVES = (-9.0, -7.0, -5.0, -4.0, -3.0, -2.0)
+"""Binary logarithms of the bounds of the step sizes, in units of activity, one size between each two; our choice.
 
-SIZES = 5
-"""The number of step sizes: one in each octave of the range."""
+The finest are as fine as float32 allows. The coarsest move a neuron by an eighth to a quarter of its full scale: what
+has an effect then has one that matters for forecasts.
+"""
 
 RIDGE = 1e-6
 """Penalty of the free-running map, relative to the mean squared response; our choice.
@@ -28,16 +29,18 @@ Directions that no kick excites later than the first step are left at zero inste
 """
 
 QUANTUM = 2.0**-12
-"""Predictions whose different values are never closer than this are quantised; our choice, an eighth of `FINEST`."""
+"""Predictions whose different values are never closer than this are quantised; our choice, an eighth of the finest."""
+
+COARSE = 2
+"""The number of coarsest step sizes that are asked where predictions are quantised."""
 
 DISAGREEMENT = 0.1
-"""Readings disagree if their wiring scores differ by more than this; our choice."""
+"""Readings disagree if their wiring scores differ by more than this; our choice, thrice what honest programs differ."""
 
 
 def draw_step_sizes(rng: np.random.Generator) -> Float[NDArray[np.float64], " K"]:
-    """Draw one step size in each octave between `FINEST` and `COARSEST`, log-uniformly, in ascending order."""
-    edges = np.linspace(np.log2(FINEST), np.log2(COARSEST), SIZES + 1)
-    return 2.0 ** rng.uniform(edges[:-1], edges[1:])
+    """Draw one step size between each two bounds of `OCTAVES`, log-uniformly: in ascending order, [K]."""
+    return 2.0 ** rng.uniform(OCTAVES[:-1], OCTAVES[1:])
 
 
 def median_reading(responses: Float[NDArray[np.float64], "K S *T N N"]) -> Float[NDArray[np.float64], "S *T N N"]:
@@ -45,9 +48,14 @@ def median_reading(responses: Float[NDArray[np.float64], "K S *T N N"]) -> Float
     return np.median(responses, axis=0)
 
 
-def coarse_reading(responses: Float[NDArray[np.float64], "K S *T N N"]) -> Float[NDArray[np.float64], "S *T N N"]:
-    """Return the mean over the two coarsest of K step sizes, which stand last."""
-    return responses[-2:].mean(axis=0)
+def common_reading(responses: Float[NDArray[np.float64], "K S *T N N"]) -> Float[NDArray[np.float64], "S *T N N"]:
+    """Return what all of K step sizes show alike: the smallest size of each entry, and 0 where two signs differ.
+
+    A monotone effect has one sign at every step size. The effect of a ripple changes its sign with the step size, and
+    becomes small with coarse ones.
+    """
+    agree = np.abs(np.sign(responses).sum(axis=0)) == len(responses)
+    return np.where(agree, np.sign(responses[0]) * np.abs(responses).min(axis=0), 0.0)
 
 
 def free_running_map(responses: Float[NDArray[np.float64], "S T N N"]) -> Float[NDArray[np.float64], "S N N"]:

@@ -1,4 +1,4 @@
-"""How much of a circuit's published numbers stands in the text of a program.
+"""The share of a circuit's published numbers that stands in the text of a program.
 
 Whoever knows the tables can write them down and be perfect without any data; so can a language model that was trained
 on them. Learned constants are not in a program's text, so numbers there that agree with the tables have come from the
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TELLING = 2  # significant digits from which on a number is not what anybody would write; our choice
-TOLERANCE = 1e-6  # relative difference of equal numbers
+TOLERANCE = 1e-4  # relative difference of equal numbers, so that rounded ones are found
 
 
 def table_share(source: str, constants: Float[NDArray[np.float64], " M"]) -> float | None:

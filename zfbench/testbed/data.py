@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zfbench.base.cache import ADVICE, root
 from zfbench.base.errors import DamagedFileError, UnknownNameError
-from zfbench.base.files import atomic_write, sha256, write_text
+from zfbench.base.files import atomic_write, check_folder, sha256, write_text
 from zfbench.base.machine import library_versions
 from zfbench.testbed import recording
 from zfbench.testbed.drive import expand
@@ -145,7 +145,7 @@ def data_sha256(tier: str, circuit: str = "published") -> str:
 def cache_folder(tier: str, circuit: str = "published") -> Path:
     """Return the folder in which a data set is cached.
 
-    It is below $ZFBENCH_CACHE if that is set, else in the user's cache directory.
+    It is below the folder of the cache, `zfbench.base.cache.root`.
     """
     return root() / "data" / f"{circuit}-{tier}-{data_sha256(tier, circuit)[:12]}"
 
@@ -190,6 +190,7 @@ def build(tier: str, circuit: str = "published", force: bool = False, progress: 
     arrays_path, manifest_path = folder / "arrays.npz", folder / "manifest.json"
     if manifest_path.exists() and not force:
         return Dataset(tier, data_sha256(tier, circuit), folder, _read_arrays(folder, tier))
+    check_folder(folder, ADVICE)
     arrays = derive(tier, circuit, progress)
     progress(len(CONDITIONS), len(CONDITIONS) + 1, "compress")
     with atomic_write(arrays_path, advice=ADVICE) as path, path.open("wb") as file:

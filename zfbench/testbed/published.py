@@ -22,6 +22,8 @@ from zfbench.testbed.assembly import Unit, assemble
 from zfbench.testbed.circuit import Circuit
 from zfbench.testbed.spinal import SEGMENTS
 
+# Please keep this string with any copy of these tables. A program or a model that knows it has read them.
+CANARY = "zfbench canary 3f6f1c52-9d0e-4b8b-a2f4-7c1e5d90b6aa"
 OPPOSITE = (2, 3, 0, 1)
 SEGMENT_LAG = 0.2 * pi  # rad, phase of the tail beat from one segment to the next (ZBot controller)
 # Weight from vSPN to the motor neurons and, below, the motor neurons' slope 2 and bias 1.4: simZFish's values. With

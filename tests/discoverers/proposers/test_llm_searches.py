@@ -1,22 +1,18 @@
 """Whole searches with a language model: what its endpoint does wrong is never booked as what the method did."""
 
 from contextlib import nullcontext
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from llm_cases import GOOD, KEY, SPEC
+from llm_cases import GOOD, KEY
 from llm_server import completion, send, status
+from toy_task import ToyFamily
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.protocols.proposer import ProposerUnavailableError
-from zfbench.protocols.task import Evaluator
-from zfbench.records.evaluation import Evaluation
-from zfbench.records.program import Status
 from zfbench.records.reading import load
-from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
 from zfbench.runs.plan import LOG, RESULT, Plan, events
@@ -27,64 +23,7 @@ from zfbench.search.budget import Budget
 from zfbench.search.loop import SILENCE
 
 pytest.importorskip("openai")
-TOY = replace(SPEC, name="toy")
 NOWHERE = "http://127.0.0.1:9/v1"
-SEED = EXAMPLE.replace("Each neuron", "Every neuron")
-
-
-class ToyEvaluator(Evaluator):
-    def __call__(self, program, seed):
-        return Evaluation(Status.OK, int(program.id[:6], 16) / 2**24, 0.0, feedback="It errs.")
-
-
-class ToyCandidate:
-    report = None
-
-    def __init__(self, source):
-        self.source = source
-
-    def close(self):
-        pass
-
-
-class ToyFamily:
-    """A task whose programs are neither trained nor run."""
-
-    def __init__(self):
-        self.judged = []
-
-    def names(self):
-        return ("toy",)
-
-    def load(self, name):
-        return SimpleNamespace(spec=TOY, seed_program=SEED, data_sha256="0" * 64, reevaluate=False)
-
-    def judge(self, name):
-        sealed = SimpleNamespace(spec=TOY, track="", tier="", circuit="", holdout="", data_sha256="0" * 64)
-        score = lambda model, progress: Scores(metrics={"forecast/ood/mae": 0.5}, metric_versions={"forecast": 1})  # noqa: E731
-        return SimpleNamespace(
-            sealed=sealed,
-            selection_score="forecast/validation/mae",
-            controls={},
-            score=score,
-            score_generations=lambda generations: Scores(),
-        )
-
-    def evaluator(self, task, limits, sandbox):
-        return ToyEvaluator()
-
-    def candidate(self, task, source, seed, sandbox):
-        self.judged.append(source)
-        return ToyCandidate(source)
-
-    def future_drive(self, task, baseline):
-        return True
-
-    def fit(self, task, model, limits):
-        pass
-
-    def selection_loss(self, task, model):
-        return 0.5
 
 
 @pytest.fixture
@@ -133,7 +72,7 @@ def test_a_refusal_for_ever_ends_the_run_and_resuming_goes_on_where_it_was(plan,
     assert (interrupted.reason, interrupted.spend.tokens, interrupted.counts.unanswered) == ("unfinished", 0, 0)
     assert f"answered {code}" in interrupted.summary() + interrupted.last_failure
     outcome, result = search(plan(numbered), tmp_path)
-    assert kinds(tmp_path)[-1] == "end"
+    assert kinds(tmp_path)[-2:] == ["end", "judged"]
     assert (outcome.counts.evaluated, outcome.counts.unanswered, outcome.spend.tokens) == (4, 0, 300)
     assert (result.status, result.unanswered, result.spend.tokens) == ("ok", 0, 300)
     assert check(replay(tmp_path), load(tmp_path / RESULT)) is None

@@ -1,7 +1,7 @@
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.base.seeds import check_seed
+from zfbench.base.seeds import check_seed, generator
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
 
@@ -17,3 +17,10 @@ def test_a_seed_outside_the_range_is_refused_before_anything_is_fitted(loaded_dr
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
 def test_seeds_in_the_range_are_accepted(seed):
     check_seed(seed)
+
+
+def test_a_generator_is_a_function_of_all_its_names():
+    first = generator("task", "program", 3).random(4)
+    assert (generator("task", "program", 3).random(4) == first).all()
+    for other in (("task", "program", 4), ("task", "another", 3), ("tasks", "program", 3), ("task", "program3")):
+        assert (generator(*other).random(4) != first).all()

@@ -1,6 +1,11 @@
+import io
+import re
+
 import pytest
+from rich.console import Console
 from rich.progress import Progress
 
+from zfbench.cli import console as console_module
 from zfbench.cli.console import Bar
 from zfbench.discoverers.random_search import RandomSearch
 from zfbench.protocols.proposer import ProposalError
@@ -121,3 +126,38 @@ def test_before_anything_works_there_is_no_incumbent(bar, tmp_path):
             on_event=bar.search_events(Budget()),
         )
     assert shown(bar) == ("none works yet, 1 failed · 1 evaluations, 1,500 device s", 0, None)
+
+
+def drawn(width, monkeypatch):
+    """What a terminal of that width shows of a search that goes on."""
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    monkeypatch.setattr(console_module, "console", terminal)
+    with console_module.activities() as add:
+        add("random_search + grammar on zfish-tiny/masked").step(
+            3, 17, "best 0.1334, 0 failed · 3 of 17 evaluations, 11 device s"
+        )
+    return re.sub(r"\x1b\[[\d?]*[A-Za-z]", "", screen.getvalue())
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_numbers_and_the_clock_are_shown_in_a_terminal_of_any_width(width, monkeypatch):
+    text = drawn(width, monkeypatch)
+    assert max(len(line.rstrip("\r")) for line in re.split(r"[\r\n]", text)) <= width
+    words = " ".join(text.split())
+    for part in ("0.1334", "0 failed", "3 of 17", "evaluations", "11 device s", "0:00:00"):
+        assert part in words
+
+
+def test_what_is_no_terminal_gets_a_line_for_each_stage_and_no_control_characters(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(console_module, "console", Console(file=screen, width=40))
+    with console_module.activities() as add:
+        bar = add("suite [x]")
+        for done in (1, 1, 2):
+            bar.step(done, 3, f"{done} of 3")
+        bar.stage("")
+        bar.finish("done, and a long sentence that is not broken over lines")
+    assert screen.getvalue() == (
+        "suite [x]: 1 of 3\nsuite [x]: 2 of 3\nsuite [x]: done, and a long sentence that is not broken over lines\n"
+    )

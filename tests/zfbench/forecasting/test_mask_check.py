@@ -27,10 +27,11 @@ class Stepper:
         for t in range(1, C):
             state, _ = self.step(state, context[:, t - 1], drive[:, t])
         a, path = context[:, -1], []
+        course = None if clamp is None else clamp.course(drive.shape[1] - C)
         for t in range(C, drive.shape[1]):
             state, a = self.step(state, a, drive[:, t])
             if clamp is not None:
-                a = np.where(clamp.mask, clamp.value, a)
+                a = np.where(clamp.mask, course[:, t - C], a)
             path.append(a)
         return np.stack(path, axis=1)
 
@@ -66,7 +67,7 @@ def test_the_truth_complies_and_costs_few_rollouts(system):
     for seed in range(5):
         model.rows = 0
         check(model, system, seed)
-        assert model.rows <= 2 * 6 * 260
+        assert model.rows <= 2 * 6 * (256 + 4) + 3 * 6 * 4
 
 
 def test_without_masks_everything_is_allowed(system):
@@ -133,6 +134,31 @@ def test_a_leak_that_opens_only_late_in_a_forecast_is_found(system):
     message = caught(Stepper(step), system)
     assert "Neuron 'u'" in message
     assert "within one step" not in message
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_leak_that_opens_only_while_the_program_follows_its_own_predictions_is_found(system, seed):
+    def step(predicted, a, x):
+        following = system.step(a, x)
+        if predicted is not None:
+            own = (predicted[:, 5] == a[:, 5]) & (predicted[:, 0] == a[:, 0])  # of the forbidden neuron and of its own
+            following[:, 0] += np.where(own, 0.1 * a[:, 5], 0)
+        return following, following
+
+    assert "Neuron 'u'" in caught(Stepper(step), system, seed)
+
+
+def test_every_context_length_that_is_asked_for_is_tested(system):
+    lengths = []
+
+    class Counts(Stepper):
+        def rollout(self, context, drive, clamp=None):
+            lengths.append((context.shape[1], drive.shape[1] - context.shape[1]))
+            return super().rollout(context, drive, clamp)
+
+    model = Counts(honest(system))
+    verify_mask(model, system.spec, system.context, system.drive, np.random.default_rng(0), lengths=(8, 3))
+    assert set(lengths) == {(8, 1), (8, 32), (3, 32)}
 
 
 @pytest.mark.parametrize("name", ["masked_mlp", "masked_leaky_sigmoid"])

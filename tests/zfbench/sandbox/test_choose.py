@@ -96,3 +96,33 @@ def test_the_modules_in_the_sandbox_import_no_others_of_zfbench():
     needed = {name.removeprefix("zfbench").removeprefix(".") for name in done.stdout.split()}
     listed = {module.replace("/", ".").removesuffix("__init__").rstrip(".") for module in mounts.MODULES}
     assert needed == listed
+
+
+@pytest.fixture
+def fresh_trial(monkeypatch):
+    """The trial of bubblewrap is made anew, and forgotten at the end."""
+    bubblewrap.obstacle.cache_clear()
+    yield
+    bubblewrap.obstacle.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("#!/bin/sh\nexec /bin/sleep 60\n", "bubblewrap hangs: it did not start a process within 0.2 s"),
+        ("#!/bin/sh\necho no permission >&2\nexit 1\n", "bubblewrap fails, no permission"),
+        ("not a program", "bubblewrap cannot be started (Exec format error)"),
+    ],
+    ids=["hangs", "fails", "no program"],
+)
+@pytest.mark.usefixtures("fresh_trial")
+def test_a_bubblewrap_that_does_not_work_is_an_obstacle_with_its_reason(tmp_path, monkeypatch, script, sentence):
+    (tmp_path / "bwrap").write_text(script)
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(bubblewrap, "TRIAL_SECONDS", 0.2 if "sleep" in script else 20.0)
+    assert bubblewrap.obstacle() == sentence
+    assert open_sandbox().name == "process"
+    bubblewrap.obstacle.cache_clear()
+    with pytest.raises(ZfbenchError, match="The sandbox 'bubblewrap' does not work here: bubblewrap"):
+        open_sandbox("bubblewrap")

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from zfbench.base.errors import ZfbenchError
 from zfbench.scoring.connectivity import jacobian_from_responses, jacobian_probes
 from zfbench.scoring.readings import (
-    COARSEST,
-    FINEST,
-    SIZES,
-    coarse_reading,
+    OCTAVES,
+    common_reading,
     draw_step_sizes,
     free_running_map,
     is_quantised,
@@ -23,12 +21,10 @@ seeds = st.integers(0, 10_000)
 
 
 @given(seed=seeds)
-def test_step_sizes_come_from_every_octave_and_differ_from_draw_to_draw(seed):
+def test_step_sizes_come_from_every_range_and_differ_from_draw_to_draw(seed):
     rng = np.random.default_rng(seed)
     sizes, others = draw_step_sizes(rng), draw_step_sizes(rng)
-    octaves = np.floor(np.log2(sizes / FINEST)).astype(int)
-    assert octaves.tolist() == list(range(SIZES))
-    assert FINEST <= sizes.min() < sizes.max() <= COARSEST
+    assert (np.digitize(np.log2(sizes), OCTAVES) == np.arange(1, len(OCTAVES))).all()
     assert not np.intersect1d(sizes, others).size
 
 
@@ -38,8 +34,25 @@ def test_the_median_reading_drops_what_two_of_five_sizes_show():
     assert (median_reading(readings) == 1).all()
     readings[2, 0, 0, 1] = 100.0
     assert median_reading(readings)[0, 0, 1] == 100
-    readings[3:] = [[[[3.0]]], [[[5.0]]]]
-    assert (coarse_reading(readings) == 4).all()
+
+
+def test_the_common_reading_is_the_smallest_effect_and_none_where_signs_differ():
+    readings = np.array([3.0, -2.0, 5.0])[:, None, None, None] * np.array([[[1.0, 0.0], [1.0, 1.0]]])
+    readings[:, 0, 1, 0] = [-4.0, -1.0, -2.0]
+    readings[1, 0, 1, 1] = 2.0
+    np.testing.assert_array_equal(common_reading(readings), [[[0, 0], [-1, 2]]])
+
+
+def test_a_ripple_is_not_common_to_step_sizes_and_a_smooth_effect_is():
+    sizes = draw_step_sizes(np.random.default_rng(4))
+    a = np.linspace(0, 1, 50)[:, None, None]
+    ripple = 1.5e-4 * np.array(
+        [(np.sin(256 * np.pi * (a + h)) - np.sin(256 * np.pi * (a - h))) / (2 * h) for h in sizes]
+    )
+    smooth = np.array([(np.tanh(a + h) - np.tanh(a - h)) / (2 * h) for h in sizes])
+    assert np.abs(ripple[0]).max() > 5e-3
+    assert np.abs(common_reading(ripple)).max() < 1.5e-3
+    np.testing.assert_allclose(common_reading(smooth), 1 - np.tanh(a) ** 2, atol=0.03)
 
 
 def powers(A, T):

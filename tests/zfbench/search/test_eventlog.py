@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -230,4 +231,32 @@ def test_read_only_folder_can_be_read_but_not_searched_in(read_only_folder):
 def test_lock_names_the_present_holder_after_one_with_a_longer_number(tmp_path):
     (tmp_path / "log.lock").write_text("123456789012\n")
     with EventLog(tmp_path / "log"), pytest.raises(ZfbenchError, match=f"process {os.getpid()};"):
+        EventLog(tmp_path / "log")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS], ids=errno.errorcode.get)
+def test_on_a_file_system_without_locks_a_local_file_is_locked(tmp_path, monkeypatch, number):
+    flock = fcntl.flock
+
+    def refuse(file, operation):
+        if Path(f"/proc/self/fd/{file.fileno()}").readlink().is_relative_to(tmp_path / "share"):
+            raise OSError(number, os.strerror(number))
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with EventLog(tmp_path / "share" / "log") as log:
+        log.append("run", {})
+        with pytest.raises(ZfbenchError, match=f"in use by process {os.getpid()};"):
+            EventLog(tmp_path / "share" / "log")
+        EventLog(tmp_path / "share" / "another").close()
+    EventLog(tmp_path / "share" / "log").close()
+
+
+def test_a_lock_that_fails_for_another_reason_is_one_sentence(tmp_path, monkeypatch):
+    def broken(file, operation):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(ZfbenchError, match=r"Cannot write to .*Input/output error.*choose another folder"):
         EventLog(tmp_path / "log")

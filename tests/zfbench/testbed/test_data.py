@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from zfbench.base.errors import DamagedFileError, UnknownNameError
+from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.base.files import sha256
 from zfbench.testbed import data, recording
 from zfbench.testbed.drive import DriveRecording
@@ -48,6 +48,28 @@ def test_a_killed_build_leaves_nothing_that_is_believed(own_cache, monkeypatch):
             data.build("tiny")
     assert not list(own_cache.rglob("manifest.json"))
     assert all(check.passed for check in data.verify("tiny"))
+
+
+def test_readers_are_served_while_a_data_set_is_built_again(own_cache, monkeypatch):
+    first, read, derive = data.build("tiny"), [], data.derive
+
+    def watched(*arguments):
+        read.append(data.build("tiny"))
+        return derive(*arguments)
+
+    monkeypatch.setattr(data, "derive", watched)
+    data.build("tiny", force=True)
+    assert len(read) == 1
+    assert read[0].arrays.keys() == first.arrays.keys()
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/x"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_cache_that_cannot_be_written_names_the_variable(monkeypatch, place, force):
+    monkeypatch.setenv("ZFBENCH_CACHE", place)
+    monkeypatch.setattr(data, "derive", lambda *_: {"a": np.zeros(1)})
+    with pytest.raises(ZfbenchError, match=r"Cannot write to the folder .*set the environment variable ZFBENCH_CACHE"):
+        data.build("tiny", force=force)
 
 
 @pytest.mark.parametrize("victim", ["arrays.npz", "manifest.json"])

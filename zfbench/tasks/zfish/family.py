@@ -10,6 +10,7 @@ from zfbench.tasks.zfish.name import ZfishName, canonical_names
 from zfbench.tasks.zfish.task import CONTEXT, ZfishTask, hide_drive, make_spec, windows
 from zfbench.tasks.zfish.truth import true_model
 from zfbench.testbed.data import load_dataset
+from zfbench.testbed.published import CANARY
 from zfbench.testbed.published import load as load_circuit
 
 
@@ -62,6 +63,7 @@ class ZfishFamily(ForecastingFamily):
             event_test=test.inputs.drive[:, CONTEXT, bout] > 0,
             event_ood=ood.inputs.drive[:, CONTEXT, bout] > 0,
             constants=circuit.constants(),
+            canary=CANARY,
         )
 
 

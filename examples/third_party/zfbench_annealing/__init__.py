@@ -1,0 +1,1 @@
+"""Simulated annealing, a proposer and a baseline for zfbench."""

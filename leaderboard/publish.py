@@ -1,0 +1,64 @@
+"""Files that the repository derives from its published results: tables in documents, the picture of the finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.base.files import write_text
+from zfbench.leaderboard import finding, highlights
+from zfbench.leaderboard.board import Board
+from zfbench.leaderboard.tables import as_markdown
+
+SHORT = Path("README.md")  # holds the table of the highlights
+FULL = Path("docs/results/tables.md")  # holds the whole tables
+PICTURE = Path("docs/images/finding.svg")
+BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
+
+
+def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Path]:
+    """Write all that is derived from the published results.
+
+    Args:
+        root: folder of the repository.
+        found: the boards of the published results.
+        check: True to compare only.
+
+    Returns:
+        The files that were changed.
+
+    Raises:
+        ZfbenchError: a document cannot be read or lacks the comments, or `check` found a file out of date.
+    """
+    shown = highlights.highlights(found)
+    texts = {
+        root / SHORT: _with_table(root / SHORT, highlights.as_markdown(shown)),
+        root / FULL: _with_table(root / FULL, as_markdown(found)),
+        root / PICTURE: finding.draw(shown),
+    }
+    changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if check and changed:
+        names = " and ".join(str(path.relative_to(root)) for path in changed)
+        raise ZfbenchError(f"Not what the published results say any more: {names}; run `zfbench publish`.")
+    for path in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, texts[path])
+    return changed
+
+
+def _with_table(path: Path, table: str) -> str:
+    """Return the text of a document with the table between its two comments.
+
+    Raises:
+        ZfbenchError: the document cannot be read or lacks the comments.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZfbenchError(f"Cannot read {path} ({error}); check the path.") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ZfbenchError(f"{path} has no place for the table; put the lines {BEGIN} and {END} there.")
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"

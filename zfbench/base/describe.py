@@ -1,0 +1,64 @@
+"""What a plug-in is, in the first sentence of its docstring, read from its source without importing it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from zfbench.base.plugins import KINDS
+
+
+def description(kind: str, name: str) -> str:
+    """Return the first sentence of the docstring of a registered object, or of its module if it has none of its own.
+
+    It is empty if the name is not registered exactly once, or if its source cannot be read.
+
+    Args:
+        kind: kind of the object, a key of `zfbench.base.plugins.KINDS`.
+        name: registered name.
+    """
+    entries = {(entry.module, entry.attr) for entry in entry_points(group=KINDS[kind], name=name)}
+    if len(entries) != 1:
+        return ""
+    module, attribute = entries.pop()
+    path = _source(module)
+    return "" if path is None else _docstrings(path).get(attribute, _docstrings(path)[""])
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module, found along the path of its packages, none of which is imported."""
+    search: list[str] | None = None
+    found = None
+    for part in module.split("."):
+        found = PathFinder.find_spec(part, search)
+        if found is None:
+            return None
+        search = list(found.submodule_search_locations or ())
+    return None if found is None or not found.origin else Path(found.origin)
+
+
+@cache
+def _docstrings(path: Path) -> dict[str, str]:
+    """First sentences by name: of classes, functions and documented assignments of a file, of the module as ""."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):  # no text, or not Python
+        return {"": ""}
+    found = {"": _first_sentence(ast.get_docstring(tree))}
+    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found[node.name] = _first_sentence(ast.get_docstring(node)) or found[""]
+        elif isinstance(node, ast.Assign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            found |= dict.fromkeys(names, _first_sentence(str(after.value.value)))
+    return found
+
+
+def _first_sentence(docstring: str | None) -> str:
+    """The first sentence of a docstring on one line, without its full stop."""
+    paragraph = " ".join((docstring or "").split("\n\n")[0].split())
+    return re.split(r"(?<! al)\.(?:\s+(?=[A-Z])|$)", paragraph)[0]
