@@ -122,15 +122,19 @@ driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
 """`driven_mlp`, also trained on the mirror images of the recordings."""
 driven_gru = ReferenceMethod("driven_gru")
 """A gated recurrent unit with a hidden state, which reads all activity and drive."""
-masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
-"""A small network per neuron that reads its allowed inputs only; in the track `driven`, all of them."""
-masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))
-"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all."""
-neuron_mlp = ReferenceMethod("neuron_mlp", needs=("drive",))
-"""`masked_mlp` without its leak: each neuron is its small network's output."""
-neuron_mlp_squash = ReferenceMethod("neuron_mlp_squash", needs=("drive",))
-"""`neuron_mlp` with a sigmoid on its output: a squash without a leak."""
-neuron_mlp_leak_squash = ReferenceMethod("neuron_mlp_leak_squash", needs=("drive",))
-"""`masked_mlp` with a sigmoid on its output: a leak and a squash."""
+masked_mlp = ReferenceMethod("masked_mlp", needs=("mask",))
+"""A small network per neuron that reads its allowed inputs only."""
+masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("mask",))
+"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs."""
+neuron_mlp_leak = ReferenceMethod("masked_mlp")
+"""The program of `masked_mlp`, also where no wiring is given and every neuron may read everything."""
+neuron_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid")
+"""The program of `masked_leaky_sigmoid`, also where no wiring is given and every neuron may read everything."""
+neuron_mlp_leak_squash = ReferenceMethod("neuron_mlp_leak_squash")
+"""A small network per neuron with a leak and a sigmoid on its output."""
+neuron_mlp_squash = ReferenceMethod("neuron_mlp_squash")
+"""A small network per neuron with a sigmoid on its output and no leak."""
+neuron_mlp = ReferenceMethod("neuron_mlp")
+"""A small network per neuron with neither leak nor sigmoid on its output."""
 ceiling = ReferenceMethod("ceiling", needs=("drive",), model=Ceiling)
-"""The published circuit's form with every constant learned, the most that a method can find."""
+"""The form of the published circuit with every constant learned: what the best program would score."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zfbench.base.plugins import KINDS
+from zfbench.base.plugins import KINDS, TASK_NAMES
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "zfbench", "baselines", "discoverers", "leaderboard", "tests", "examples")
@@ -15,7 +15,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)}|\.ci)/[\w./*-]*|[\w-]+\.(?:toml|ini|cff|md)")  # of the repository
 NAMED = re.compile(r"(?P<path>[\w./-]+\.\w+):(?P<name>[A-Za-z_][\w.]*)")
 MODULE = re.compile(r"zfbench(?:\.[A-Za-z_]\w*)+")
-GROUPS = {*KINDS.values(), "zfbench.commands"}  # of entry points
+GROUPS = {*KINDS.values(), TASK_NAMES, "zfbench.commands"}  # of entry points
 MADE_BY_USERS = {"mine.toml", "recordings.csv", "mixtures.md"}  # names in examples
 
 

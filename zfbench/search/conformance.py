@@ -18,7 +18,7 @@ from zfbench.protocols.conduct import called, check_interface, check_proposal, c
 from zfbench.protocols.discoverer import Discoverer, WeightedPopulation
 from zfbench.protocols.proposer import Context, ProposalError, Proposer
 from zfbench.protocols.spec import Spec
-from zfbench.records.evaluation import Evaluation, Proposal, Request, Scored
+from zfbench.records.evaluation import FITTED, STANDARDISED_MSE, Evaluation, Proposal, Request, Scored
 from zfbench.records.program import OPERATORS, Program, ProgramId, Status
 from zfbench.records.spend import NOTHING, Spend
 
