@@ -28,19 +28,22 @@ class Shown:
     Attributes:
         heading: heading of its column.
         names: names of the score, of which a row shows the first that it has.
-        error: True if the score is an error, which is shown as 1 - error.
+        zero: value of the score that is shown as 0, of a method that knows nothing.
+        one: value of the score that is shown as 1, of the true circuit.
     """
 
     heading: str
     names: tuple[str, ...]
-    error: bool = False
+    zero: float = 0.0
+    one: float = 1.0
 
     def of(self, row: Row) -> Interval | None:
         """Return the mean over seeds with its interval, or None if the row has no such score."""
         found = next((row.scores[name] for name in self.names if name in row.scores), None)
-        if found is None or not self.error:
-            return found
-        return Interval(1 - found.estimate, 1 - found.high, 1 - found.low, found.n)
+        if found is None:
+            return None
+        estimate, *bounds = ((x - self.zero) / (self.one - self.zero) for x in (found.estimate, found.low, found.high))
+        return Interval(estimate, min(bounds), max(bounds), found.n)
 
 
 HEADLINES = tuple(Shown(part, (f"headline/{part}",)) for part in ("generalisation", "wiring", "responses", "mean"))
@@ -48,15 +51,15 @@ FORERUNNERS = (
     Shown("familiar stimuli", ("forecast/id/skill_last_value",)),
     Shown("held-out stimulus", ("forecast/ood/skill_last_value",)),
     Shown("wiring", ("connectivity/wiring/lift", "connectivity/wiring/in_mask/lift")),
-    Shown("responses", ("dynamics/impulse/error",), error=True),
+    Shown("responses", ("dynamics/impulse/error",), zero=1.0, one=0.0),
 )
 
 SIX_HEADLINES = (*HEADLINES, *FORERUNNERS[:2])  # what a command prints of one result
 SIX_FORERUNNERS = (
     *FORERUNNERS[:3],
-    Shown("signs", ("connectivity/wiring/sign_accuracy",)),
+    Shown("signs", ("connectivity/wiring/sign_accuracy",), zero=0.5),
     FORERUNNERS[3],
-    Shown("interventions", ("intervention/error",), error=True),
+    Shown("interventions", ("intervention/error",), zero=1.0, one=0.0),
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zfbench.base.files import atomic_write
 from zfbench.leaderboard.names import method_name as label
@@ -15,6 +16,7 @@ from zfbench.records.result import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 # Okabe & Ito's palette, readable without colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
@@ -116,16 +118,18 @@ def draw_connectivity(truth: Result, results: Sequence[Result], neurons: Sequenc
     shown = [truth, *(r for r in results if "connectivity/mean_jacobian" in r.pictures)]
     figure, grid = _figure(4.2 * len(shown), 4.6, 1, len(shown))
     for panel, r in zip(np.atleast_1d(grid).flat, shown, strict=True):
-        J = np.array(r.pictures["connectivity/mean_jacobian"], np.float64)  # [N, N]
-        np.fill_diagonal(J, 0.0)
-        # a signed root shows weak edges beside strong ones
-        image = panel.imshow(
-            np.sign(J) * np.sqrt(np.abs(J)), cmap="RdBu_r", vmin=-0.6, vmax=0.6, interpolation="nearest"
-        )
+        image = draw_jacobian(panel, np.array(r.pictures["connectivity/mean_jacobian"], np.float64))
         panel.set_title("truth" if r is truth else label(r), fontsize=10)
         _group_ticks(panel, neurons)
     figure.colorbar(image, ax=np.atleast_1d(grid), shrink=0.7, label="signed root of mean Jacobian (red: excitation)")
     _save(figure, path)
+
+
+def draw_jacobian(panel: Axes, jacobian: NDArray[np.float64]) -> AxesImage:
+    """Draw a mean Jacobian [N, N] without its diagonal, as signed roots, which show weak edges beside strong ones."""
+    J = jacobian.copy()
+    np.fill_diagonal(J, 0.0)
+    return panel.imshow(np.sign(J) * np.sqrt(np.abs(J)), cmap="RdBu_r", vmin=-0.6, vmax=0.6, interpolation="nearest")
 
 
 def _group_ticks(panel: Axes, neurons: Sequence[str]) -> None:

@@ -126,6 +126,7 @@ def test_commands_are_found_in_blocks_of_both_kinds_and_over_several_lines():
         ("run --task a --chance 3", "--chance"),
         ("run --task a --seed many", "--seed"),
         ("judge x.py", "--task"),
+        ("claims check one two", "two"),
         ("validate one two", "two"),
     ],
 )

@@ -1,6 +1,7 @@
 """Python of the documentation that is run here, with its programs scored by a hash instead of by training."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.records.result import ProgramRecord
-from zfbench.records.spend import Spend
+from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
 from zfbench.runs.judge import unscored
 from zfbench.tasks.zfish.family import ZfishFamily
@@ -26,10 +27,9 @@ class Hashed(Evaluator):
         return Evaluation(Status.OK, loss, -loss, spend=Spend(updates=1, device_seconds=1.0))
 
 
-def judged(source, method, loaded, seed, limits, **_):
-    return unscored(
-        method, loaded, seed, limits, "ok", "not judged", ProgramRecord(id=Program(source).id, source=source)
-    )
+def judged(source, method, loaded, seed, limits, spend=NOTHING, **_):
+    program = ProgramRecord(id=Program(source).id, source=source)
+    return unscored(method, loaded, seed, limits, "ok", "not judged", program, spend)
 
 
 @pytest.fixture
@@ -40,10 +40,19 @@ def instant(monkeypatch, tmp_path, data_cache):
     monkeypatch.setattr(winner, "judge_program", judged)
 
 
+def text_of(document):
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks(document):
+    """The Python blocks of a document; a block may be indented, as in a list."""
+    found = re.findall(r"^( *)```python\n(.*?)^\1```", text_of(document), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(code) for _, code in found]
+
+
 def block(document, word):
     """The first Python block of a document that has a word."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return next(code for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if word in code)
+    return next(code for code in blocks(document) if word in code)
 
 
 def test_the_discoverer_of_the_readme_runs(instant):
@@ -61,9 +70,18 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
 
 
-def test_the_proposer_of_the_guide_runs(instant):
+def test_the_discoverer_of_the_tutorial_runs_and_asks_for_rewrites(instant):
     names = {}
-    exec(block("docs/plugging-in.md", "class Rates"), names)
+    exec(block("docs/tutorials/your-discoverer.md", "class Stubborn"), names)
+    result, losses = names["result"], names["losses"]
+    assert result.method.settings == {"patience": 2}
+    assert {entry.operator for entry in result.evaluated} == {"seed", "mutate", "rewrite"}
+    assert losses == pytest.approx([entry.loss for entry in result.evaluated], rel=1e-5)
+
+
+def test_the_proposer_of_the_tutorial_runs(instant):
+    names = {}
+    exec(block("docs/tutorials/your-proposer.md", "class Rates"), names)
     seen = []
     zfbench.run(
         "zfish-tiny/driven",
@@ -74,9 +92,75 @@ def test_the_proposer_of_the_guide_runs(instant):
         folder="here",
         on_program=lambda program, evaluation, request: seen.append((request.operator, program, evaluation.loss)),
     )
+    assert names["result"].method.proposer == "Rates"
     assert [operator for operator, _, _ in seen] == ["seed", "mutate", "mutate", "mutate"]
     assert all("nn.initializers.constant(0." in program.source for _, program, _ in seen[1:])
     assert [loss for _, _, loss in seen] == [int(program.id[:8], 16) / 2**32 for _, program, _ in seen]
+
+
+def test_the_language_model_of_the_tutorial_answers_a_search(instant, monkeypatch, tmp_path):
+    pytest.importorskip("openai")
+    monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "none")
+    names = {}
+    exec(block("docs/tutorials/your-language-model.md", "class Model"), names)
+    result = names["result"]
+    assert names["Model"].calls == 3
+    assert len(result.evaluated) == 4
+    assert result.spend.tokens >= 600
+    assert len(list((tmp_path / "my-model" / "prompts").glob("*.txt"))) == 3
+
+
+def test_the_baselines_of_the_tutorial_are_judged(tmp_path, monkeypatch, data_cache):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(block("docs/tutorials/your-baseline.md", "class Damped"), names)
+    result = names["result"]
+    assert (result.method.name, result.method.kind, result.method.future_drive) == ("Damped", "baseline", True)
+    assert (tmp_path / "my-results" / "damped.json").is_file()
+    assert -1 < result.metrics["forecast/id/skill_last_value"] < 1
+    assert not [name for name in result.metrics if name.startswith("dynamics/")]  # it has no rollout
+
+
+@pytest.mark.torch
+def test_the_baseline_in_pytorch_is_judged_with_its_mechanism(data_cache):
+    pytest.importorskip("torch")
+    names = {}
+    exec(block("docs/tutorials/your-baseline.md", "import torch"), names)
+    result = names["result"]
+    assert result.method.name == "residual"
+    assert [name for name in result.metrics if name.startswith("dynamics/")]
+
+
+def test_the_claim_of_the_tutorial_is_checked(tmp_path):
+    from zfbench.leaderboard.claims import read_claims
+    from zfbench.leaderboard.shipped import RESULTS
+    from zfbench.leaderboard.verdicts import check
+    from zfbench.records.reading import load_folder
+
+    (toml,) = re.findall(r"^```toml\n(.*?)^```", text_of("docs/tutorials/check-a-claim.md"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "mine.toml").write_text(toml)
+    (claim,) = read_claims(tmp_path)
+    assert check(claim, load_folder(RESULTS)).verdict == "supported"
+
+
+def test_results_are_looked_at_as_in_the_tutorial(tmp_path, monkeypatch, capsys, make):
+    monkeypatch.chdir(tmp_path)
+    make("mine", metrics={"forecast/ood/skill_last_value": 0.25}).write("my-results/mine.json")
+    code = block("docs/tutorials/submit-a-result.md", "load_results")
+    exec(code, {})
+    assert "0.25" in capsys.readouterr().out
+
+
+def test_every_block_of_a_tutorial_is_run_here():
+    count = {path.stem: len(blocks(path)) for path in (ROOT / "docs" / "tutorials").glob("*.md")}
+    assert count == {
+        "check-a-claim": 0,
+        "submit-a-result": 1,
+        "your-baseline": 2,
+        "your-discoverer": 1,
+        "your-language-model": 1,
+        "your-proposer": 1,
+    }
 
 
 def test_a_class_with_the_name_of_a_registered_method_is_refused(instant):
@@ -87,17 +171,6 @@ def test_a_class_with_the_name_of_a_registered_method_is_refused(instant):
 
     with pytest.raises(ZfbenchError, match="There is a registered discoverer 'puct'; give your class another name"):
         zfbench.run("zfish-tiny/driven", puct)
-
-
-def test_the_baseline_of_the_guide_is_judged(tmp_path, monkeypatch, data_cache):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(block("docs/plugging-in.md", "class Damped"), names)
-    result = names["result"]
-    assert (result.method.name, result.method.kind, result.method.future_drive) == ("Damped", "baseline", True)
-    assert (tmp_path / "my-results" / "damped.json").is_file()
-    assert -1 < result.metrics["forecast/id/skill_last_value"] < 1
-    assert not [name for name in result.metrics if name.startswith("dynamics/")]  # it has no rollout
 
 
 def test_what_cannot_forecast_is_refused_in_a_sentence():

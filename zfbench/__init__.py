@@ -1,22 +1,26 @@
 """zfbench: does a method for discovering mechanistic models discover the mechanism?
 
-The public interface is `load_task`, `judge`, `run`, `load_results` and `Result`; see `zfbench.api`. It is loaded when
-first used, so that `import zfbench` stays light.
+The public interface is `load_task`, `load_recordings`, `judge`, `run`, `load_results` and `Result` (`zfbench.api`), and
+`plot` (`zfbench.plot`). It is loaded when first used, so that `import zfbench` stays light.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zfbench.api import Result, judge, load_results, load_task, run
+    from zfbench import plot
+    from zfbench.api import Result, judge, load_recordings, load_results, load_task, run
 
 __version__ = "0.2.0"
-__all__ = ["Result", "__version__", "judge", "load_results", "load_task", "run"]
+__all__ = ["Result", "__version__", "judge", "load_recordings", "load_results", "load_task", "plot", "run"]
 
 
 def __getattr__(name: str) -> Any:
     """Load a name of the public interface."""
+    if name == "plot":
+        return import_module("zfbench.plot")
     if name in __all__:
         from zfbench import api
 

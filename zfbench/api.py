@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import read_source
+from zfbench.forecasting.task import Task as RecordingsTask
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.models import Forecaster
 from zfbench.protocols.proposer import Proposer
@@ -40,6 +42,37 @@ def load_task(name: str) -> SearchTask:
         UnknownNameError: there is no such task; the sentence suggests the most similar name.
     """
     return _load_task(name)
+
+
+def load_recordings(name: str) -> dict[str, pd.DataFrame]:
+    """Load the training recordings of a task about recordings as tables with labels.
+
+    Args:
+        name: name of the task, such as `zfish-tiny/driven`.
+
+    Returns:
+        A table for each condition: a row for each step, with its time in ms as index, and columns (kind, group, name)
+        of neurons and drive channels; the kind is `neuron` or `drive`, and the group of a channel is its own name.
+
+    Raises:
+        UnknownNameError: there is no such task.
+        ZfbenchError: the task has no recordings.
+    """
+    task = find_task(name).task
+    if not isinstance(task, RecordingsTask):
+        raise ZfbenchError(f"The task {name} has no recordings; choose one of the family zfish.")
+    spec = task.spec
+    labels = [("neuron", group, neuron) for group, neuron in zip(spec.groups, spec.neurons, strict=True)]
+    labels += [("drive", channel, channel) for channel in spec.drive]
+    columns = pd.MultiIndex.from_tuples(labels, names=["kind", "group", "name"])
+    return {
+        recording.condition: pd.DataFrame(
+            np.hstack([recording.activity, recording.drive]),
+            index=pd.Index(np.arange(len(recording.activity)) * spec.dt_ms, name="ms"),
+            columns=columns,
+        )
+        for recording in task.train
+    }
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""The public interface: five names, typed, and light until one of them is used."""
+"""The public interface: a few names, typed, and light until one of them is used."""
 
 import inspect
 import subprocess
@@ -14,11 +14,11 @@ from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.records.reading import add, load
 from zfbench.records.result import Result
 
-NAMES = ("Result", "judge", "load_results", "load_task", "run")
+NAMES = ("Result", "judge", "load_recordings", "load_results", "load_task", "plot", "run")
 TASK = "zfish-tiny/masked"
 
 
-def test_the_public_names_are_these_five_and_the_version():
+def test_the_public_names_are_these_and_the_version():
     assert sorted(zfbench.__all__) == sorted([*NAMES, "__version__"])
     assert dir(zfbench) == sorted(zfbench.__all__)
     assert zfbench.Result is Result
@@ -26,7 +26,7 @@ def test_the_public_names_are_these_five_and_the_version():
         assert inspect.getdoc(getattr(zfbench, name))
 
 
-@pytest.mark.parametrize("name", ["judge", "load_results", "load_task", "run"])
+@pytest.mark.parametrize("name", ["judge", "load_recordings", "load_results", "load_task", "run"])
 def test_every_function_says_the_type_of_each_argument_and_of_what_it_returns(name):
     function = getattr(zfbench, name)
     hints = get_type_hints(function)
@@ -53,7 +53,7 @@ def test_importing_zfbench_imports_nothing_heavy():
 def test_the_functions_are_there_without_any_deep_learning_library():
     code = (
         "import sys, zfbench\n"
-        "zfbench.run, zfbench.judge, zfbench.load_results, zfbench.load_task, zfbench.Result\n"
+        "zfbench.run, zfbench.judge, zfbench.load_results, zfbench.load_task, zfbench.load_recordings, zfbench.Result\n"
         "print(sorted({'torch', 'matplotlib', 'openai', 'ray'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

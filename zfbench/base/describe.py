@@ -1,4 +1,4 @@
-"""What a plug-in is, in the first sentence of its docstring, read from its source without importing it."""
+"""Descriptions of plug-ins: the first sentence of a docstring, read from the source without importing it."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 
 @runtime_checkable
+@runtime_checkable
 class Task(SearchTask, Protocol):
     """A task about recordings.
 

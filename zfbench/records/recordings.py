@@ -193,6 +193,10 @@ class Recording:
     activity: NDArray[np.float32]
     drive: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        """One line, with shapes in place of numbers."""
+        return f"<Recording: {self.condition}, activity {self.activity.shape}, drive {self.drive.shape}>"
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:

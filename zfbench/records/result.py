@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,15 @@ BENCHMARK_VERSION = 1  # rises only when the scores of unchanged methods change
 SCHEMA_VERSION = 2  # rises when the form of the file changes
 PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
 
+MAIN = (  # the scores that the short form of a result names
+    "headline/generalisation",
+    "headline/wiring",
+    "headline/responses",
+    "headline/mean",
+    "forecast/id/skill_last_value",
+    "forecast/ood/skill_last_value",
+    "likelihood/log_marginal",
+)
 NOTHING_FOUND = "nothing_found"  # status of a search that evaluated nothing but the seed program
 
 Picture = NDArray[np.float16]
@@ -253,6 +263,26 @@ class Result(_Strict):
     def __eq__(self, other: object) -> bool:
         """Return True if the files of both have equal content; their paths do not matter."""
         return isinstance(other, Result) and self.model_dump() == other.model_dump()
+
+    def __repr__(self) -> str:
+        """One line; the file holds the rest."""
+        method = self.method.name if self.method.proposer is None else f"{self.method.name} + {self.method.proposer}"
+        shown = ", ".join(f"{name} {self.metrics[name]:.2f}" for name in MAIN if name in self.metrics)
+        return f"<Result: {method} on {self.task.name}, seed {self.seed}, {self.status}{': ' * bool(shown)}{shown}>"
+
+    def __str__(self) -> str:
+        """The same line."""
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        """A table of the scores without those of single groups, which notebooks ask for by this name."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{value:.4f}</td></tr>"
+            for name, value in self.metrics.items()
+            if "/group/" not in name
+        )
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<p>{escape(repr(self))}</p>{notes}<details><summary>scores</summary><table>{rows}</table></details>"
 
     def comparable(self) -> dict[str, Any]:
         """Return the fields in which two runs with the same seed and versions must agree."""

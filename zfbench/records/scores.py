@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-@dataclass
+@dataclass(repr=False)
 class Scores:
     """The scores that a judge computes; `zfbench.records.result.Result` describes the fields."""
 
@@ -18,6 +18,10 @@ class Scores:
     metric_versions: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     pictures: dict[str, NDArray[np.float16]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line; the attributes hold the numbers."""
+        return f"<Scores: {len(self.metrics)} metrics, {len(self.curves)} curves, {len(self.notes)} notes>"
 
     def add(self, name: str, value: float | None) -> None:
         """Record a score, rounded to ten significant digits, unless it is undefined."""

@@ -122,8 +122,7 @@ def _draw_path(axes: Axes, recording: LarvaRecording, bouts: list[Bout]) -> None
             angles="xy", scale_units="inches", scale=7, width=0.005, headwidth=4.5, headlength=5, zorder=3,
         )  # fmt: skip
     for step, color, label in ((0, "#9BD3A8", "larva at the start"), (-1, "#C9A9D6", "at the end")):
-        outline = _outline(recording.pose[step], recording.tail[step])
-        axes.fill(*outline.T, color=color, zorder=4, label=label)
+        axes.fill(*outline(recording.pose[step], recording.tail[step]).T, color=color, zorder=4, label=label)
     axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.06)
@@ -134,8 +133,8 @@ def _draw_path(axes: Axes, recording: LarvaRecording, bouts: list[Bout]) -> None
     )
 
 
-def _outline(pose: Floats, tail_angles: Floats) -> Floats:
-    """Return the larva's outline from above, [points, 2] in mm."""
+def outline(pose: Floats, tail_angles: Floats) -> Floats:
+    """Return the larva's outline from above, [points, 2] in mm, from pose [3] and joint angles [6] of its tail."""
     orientation = pose[2] + np.concatenate(([0.0], np.cumsum(tail_angles)))
     axis = np.stack((np.cos(orientation), np.sin(orientation)), axis=1)  # [7, 2], towards the head
     side = np.stack((-axis[:, 1], axis[:, 0]), axis=1)

@@ -144,8 +144,9 @@ def drawn(width, monkeypatch):
 def test_the_numbers_and_the_clock_are_shown_in_a_terminal_of_any_width(width, monkeypatch):
     text = drawn(width, monkeypatch)
     assert max(len(line.rstrip("\r")) for line in re.split(r"[\r\n]", text)) <= width
-    words = " ".join(text.split())
-    for part in ("0.1334", "0 failed", "3 of 17", "evaluations", "11 device s", "0:00:00"):
+    assert "0:00:00" in text
+    words = " ".join(text.replace("0:00:00", "").split())
+    for part in ("0.1334", "0 failed", "3 of 17", "evaluations", "11 device s"):
         assert part in words
 
 

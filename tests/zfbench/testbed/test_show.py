@@ -11,7 +11,7 @@ from zfbench.testbed.assembly import DRIVE
 from zfbench.testbed.drive import expand
 from zfbench.testbed.larva import simulate
 from zfbench.testbed.published import load
-from zfbench.testbed.show import _bouts, _outline, draw_recording
+from zfbench.testbed.show import _bouts, draw_recording, outline
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +95,11 @@ def test_bouts_end_where_the_tail_stops_beating(recording):
 
 
 def test_the_outline_is_that_of_a_larva_of_four_millimetres():
-    straight = _outline(np.array([1.0, 2.0, np.pi / 2]), np.zeros(6))
+    straight = outline(np.array([1.0, 2.0, np.pi / 2]), np.zeros(6))
     length, width = np.ptp(straight[:, 1]), np.ptp(straight[:, 0])
     assert length == pytest.approx(0.65 + 0.46 * 1.30 + 6 * 0.45)
     assert width == pytest.approx(0.62)
-    bent = _outline(np.zeros(3), np.full(6, -0.2))
+    bent = outline(np.zeros(3), np.full(6, -0.2))
     assert bent[:, 1].max() > 1.0  # negative angles bend the tail to the left
 
 

@@ -56,6 +56,12 @@ class ZfishTask:
         )
         self.validation = hide_drive(windows(dataset, name, name.trained, "validation"), visible)
 
+    def __repr__(self) -> str:
+        """One line: what there is to learn from."""
+        N, D = len(self.spec.neurons), len(self.spec.drive)
+        conditions = ", ".join(f"{recording.condition} {len(recording.activity)}" for recording in self.train)
+        return f"<ZfishTask: {self.spec.name}, {N} neurons, {D} drive channels, steps to train on: {conditions}>"
+
     def mirrored(self) -> tuple[Recording, ...]:
         """Return the training recordings of the mirrored larva; for a control, not for candidates."""
         circuit = self._mirror

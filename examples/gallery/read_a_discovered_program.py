@@ -1,0 +1,25 @@
+"""Read a discovered program: its source, its scores, and its wiring beside that of the true circuit."""
+
+import argparse
+from pathlib import Path
+
+import zfbench
+from zfbench.leaderboard.shipped import RESULTS
+from zfbench.records.reading import load
+
+PICTURE = "connectivity/mean_jacobian"
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--out", type=Path, default=Path("wiring.png"))
+parser.add_argument("--results", type=Path, default=RESULTS, help="a folder of results")
+options = parser.parse_args()
+
+(found,) = options.results.glob("zfish-tiny-driven__modelsmc__grammar__40-evaluations*__seed0.json")
+result, truth = load(found), load(options.results / "zfish-tiny-driven__oracle__seed0.json")
+spec = zfbench.load_task("zfish-tiny/driven").spec
+print(result)
+print(result.program.source)
+zfbench.plot.wiring(result.pictures[PICTURE], spec, "found").savefig(options.out, dpi=130)
+beside = options.out.with_stem(f"{options.out.stem}_true")
+zfbench.plot.wiring(truth.pictures[PICTURE], spec, "true circuit").savefig(beside, dpi=130)
+print(f"wrote {options.out} and {beside}")

@@ -1,0 +1,27 @@
+"""Shortcut against mechanism: equal forecasts of familiar stimuli, and different circuits."""
+
+import argparse
+from pathlib import Path
+
+import zfbench
+from zfbench.leaderboard.shipped import RESULTS
+from zfbench.records.reading import load_folder
+
+METHODS = {("driven_mlp", None), ("modelsmc", "grammar"), ("oracle", None)}
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--out", type=Path, default=Path("shortcut.png"))
+parser.add_argument("--results", type=Path, default=RESULTS, help="a folder of results")
+options = parser.parse_args()
+
+results = [
+    result
+    for result in load_folder(options.results)
+    if result.task.name == "zfish-tiny/driven" and (result.method.name, result.method.proposer) in METHODS
+]
+zfbench.plot.scores(results).savefig(options.out, dpi=130)
+table = zfbench.load_results(options.results)
+table = table[(table.task == "zfish-tiny/driven") & table.method.isin([name for name, _ in METHODS])]
+columns = ["forecast/id/skill_last_value", "forecast/ood/skill_last_value", "connectivity/wiring/lift"]
+print(table.groupby("method")[columns].mean().round(2))
+print(f"wrote {options.out}")
