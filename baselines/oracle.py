@@ -1,4 +1,9 @@
-"""Oracle: the true circuit f* itself, the upper reference; a method that scores above it reveals an error here."""
+"""Oracle: the true circuit f* itself, the upper reference; a method that scores above it reveals an error here.
+
+In an autonomous track nobody knows the drive. There the oracle is f* marginalised over the drive given the context: the
+median of f* over the drives that followed the analogous training states. Nothing forecasts better on average by
+knowing f*, unless it tells the coming drive better than analogy does.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.baselines.neighbours import NEIGHBOURS, TrainingStates
 from zfbench.forecasting.task import Task
 from zfbench.protocols.models import Baseline
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
-from zfbench.tasks.zfish.truth import true_model
+from zfbench.tasks.zfish.truth import training_drives, true_model
 
 
 class Oracle(Baseline):
-    """The true transition, rolled out over the drive that the track shows, or over the mean drive in a track without.
+    """The true transition, rolled out over the drive that the track shows.
 
     Args:
-        task: a task of the family `zfish`.
-        seed: not used.
+        task: a task of the family `zfish` with drive.
+        seed: not used; nothing is drawn.
     """
 
     kind: Literal["baseline", "control", "program"] = "control"
@@ -44,7 +50,7 @@ class Oracle(Baseline):
 
         Args:
             context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D], or D = 0 in a track without drive.
+            drive: [B, C + H, D].
         """
         return self.rollout(context, drive)
 
@@ -55,7 +61,79 @@ class Oracle(Baseline):
 
         Args:
             context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D], or D = 0 in a track without drive.
+            drive: [B, C + H, D].
             clamp: the neurons to clamp and their values; None clamps none.
         """
         return self._truth.rollout(context, drive, clamp)
+
+
+class DrivelessOracle(Baseline):
+    """The median of the true transition over the drives that followed the 16 nearest training states.
+
+    It is no `Simulator`: it stands for many drives, and a push would be followed by each of them.
+
+    Args:
+        task: a task of the family `zfish` without drive.
+        seed: not used; nothing is drawn.
+    """
+
+    kind: Literal["baseline", "control", "program"] = "control"
+
+    def __init__(self, task: Task, seed: int) -> None:
+        del seed
+        self._truth = true_model(task.spec.name)
+        self._drives = training_drives(task.spec.name)
+        self._states = TrainingStates(())
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Keep the training states.
+
+        Args:
+            train: recordings to find analogous states in.
+            validation: not used.
+            limits: not used.
+        """
+        del validation, limits
+        self._states = TrainingStates([recording.activity for recording in train])
+
+    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the median over the analogous drives: [B, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            drive: [B, C + H, 0]; its length gives the horizon.
+        """
+        return np.median(self.paths(context, drive.shape[1] - context.shape[1]), axis=1)
+
+    def paths(self, context: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+        """Return the true transition over each of the analogous drives: [B, 16, H, N].
+
+        Args:
+            context: [B, C, N], activity before the forecast.
+            steps: the horizon H.
+        """
+        last = context[:, -1]
+        drives = self._states.followers(last, self._drives, steps)  # [B, 16, H, D]
+        B, _, H, D = drives.shape
+        shown = np.concatenate([np.zeros((B * NEIGHBOURS, 1, D), np.float32), drives.reshape(-1, H, D)], axis=1)
+        paths = self._truth.rollout(np.repeat(last, NEIGHBOURS, axis=0)[:, None], shown)  # [B * 16, H, N]
+        return paths.reshape(B, NEIGHBOURS, H, -1)
+
+
+class OracleMethod(Baseline):
+    """The oracle of a track, as registered in the entry-point group `zfbench.baselines`."""
+
+    kind: Literal["baseline", "control", "program"] = "control"
+    uses_drive = True
+
+    def __call__(self, task: Task, seed: int) -> Oracle | DrivelessOracle:
+        """Return the true model with the track's drive, or without it where the track shows none.
+
+        Args:
+            task: a task of the family `zfish`.
+            seed: not used; nothing is drawn.
+        """
+        return Oracle(task, seed) if task.spec.drive else DrivelessOracle(task, seed)
+
+
+oracle = OracleMethod()

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from zfbench.base.errors import ZfbenchError
 from zfbench.baselines.programs import source
 from zfbench.forecasting.model import ProgramModel
 from zfbench.forecasting.task import Task
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
+from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import ZfishTask
 
 
@@ -25,7 +27,7 @@ class Reference(ProgramModel):
         seed: seed of the training.
     """
 
-    kind: Literal["program"] = "program"
+    kind: Literal["baseline", "control", "program"] = "program"
 
     def __init__(self, name: str, task: Task, seed: int) -> None:
         super().__init__(source(name), task.spec, seed)
@@ -61,6 +63,30 @@ class Mirrored(Reference):
         super().fit(train + self._task.mirrored(), validation, limits)
 
 
+class Ceiling(Reference):
+    """The published circuit's form with every constant learned: what any method can reach under this training.
+
+    Args:
+        name: name of the program in `baselines/programs`.
+        task: a task of the family `zfish` on the published circuit, with its names.
+        seed: seed of the training.
+
+    Raises:
+        ZfbenchError: the task is on another circuit, or hides the names of its groups.
+    """
+
+    kind: Literal["baseline", "control", "program"] = "control"
+
+    def __init__(self, name: str, task: Task, seed: int) -> None:
+        parts = ZfishName.parse(task.spec.name)
+        if parts.circuit != "published" or parts.uses_neutral_names:
+            raise ZfbenchError(
+                f"The ceiling has the published circuit's form, which is not that of '{task.spec.name}' by its names; "
+                "leave it out there."
+            )
+        super().__init__(name, task, seed)
+
+
 @dataclass(frozen=True)
 class ReferenceMethod:
     """A reference program, as registered in the entry-point group `zfbench.baselines`.
@@ -72,12 +98,16 @@ class ReferenceMethod:
         uses_drive: True if it reads the drive of the horizon.
     """
 
-    kind: ClassVar[Literal["program"]] = "program"
     requires: ClassVar[tuple[str, ...]] = ()
     program: str
     needs: tuple[str, ...] = ()
     model: type[Reference] = Reference
     uses_drive: bool = True
+
+    @property
+    def kind(self) -> Literal["baseline", "control", "program"]:
+        """The kind of its model: a program or a control."""
+        return self.model.kind
 
     def __call__(self, task: Task, seed: int) -> Reference:
         """Return a model that is not trained yet."""
@@ -86,11 +116,25 @@ class ReferenceMethod:
 
 driven_mlp = ReferenceMethod("driven_mlp")
 """A black box: two hidden layers from all activity and drive to a target that all activity leaks to."""
+driven_mlp_bounded = ReferenceMethod("driven_mlp_bounded")
+"""`driven_mlp` with a sigmoid on its output, and nothing else."""
 driven_mlp_mirrored = ReferenceMethod("driven_mlp", model=Mirrored)
 """`driven_mlp`, also trained on the mirror images of the recordings."""
 driven_gru = ReferenceMethod("driven_gru")
 """A gated recurrent unit with a hidden state, which reads all activity and drive."""
-masked_mlp = ReferenceMethod("masked_mlp", needs=("drive",))
-"""A small network per neuron that reads its allowed inputs only; in the track `driven`, all of them."""
-masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("drive",))
-"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs; in the track `driven`, of all."""
+masked_mlp = ReferenceMethod("masked_mlp", needs=("mask",))
+"""A small network per neuron that reads its allowed inputs only."""
+masked_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid", needs=("mask",))
+"""Leaky neurons with a sigmoid of a weighted sum of their allowed inputs."""
+neuron_mlp_leak = ReferenceMethod("masked_mlp")
+"""The program of `masked_mlp`, also where no wiring is given and every neuron may read everything."""
+neuron_leaky_sigmoid = ReferenceMethod("masked_leaky_sigmoid")
+"""The program of `masked_leaky_sigmoid`, also where no wiring is given and every neuron may read everything."""
+neuron_mlp_leak_squash = ReferenceMethod("neuron_mlp_leak_squash")
+"""A small network per neuron with a leak and a sigmoid on its output."""
+neuron_mlp_squash = ReferenceMethod("neuron_mlp_squash")
+"""A small network per neuron with a sigmoid on its output and no leak."""
+neuron_mlp = ReferenceMethod("neuron_mlp")
+"""A small network per neuron with neither leak nor sigmoid on its output."""
+ceiling = ReferenceMethod("ceiling", needs=("drive",), model=Ceiling)
+"""The form of the published circuit with every constant learned: what the best program would score."""

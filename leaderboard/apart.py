@@ -1,4 +1,4 @@
-"""Why results are not on one board: in what the headers of two boards of the same task differ, in words."""
+"""Sentences on why results are not on one board: the fields in which the headers of two boards differ."""
 
 from __future__ import annotations
 

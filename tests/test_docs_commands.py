@@ -127,6 +127,7 @@ def test_commands_are_found_in_blocks_of_both_kinds_and_over_several_lines():
         ("run --task a --seed many", "--seed"),
         ("judge x.py", "--task"),
         ("claims check one two", "two"),
+        ("validate one two", "two"),
     ],
 )
 def test_what_would_be_refused_is_a_fault(line, fault):

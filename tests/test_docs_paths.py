@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zfbench.base.plugins import KINDS
+from zfbench.base.plugins import KINDS, TASK_NAMES
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "zfbench", "baselines", "discoverers", "leaderboard", "tests", "examples")
@@ -15,7 +15,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)}|\.ci)/[\w./*-]*|[\w-]+\.(?:toml|ini|cff|md)")  # of the repository
 NAMED = re.compile(r"(?P<path>[\w./-]+\.\w+):(?P<name>[A-Za-z_][\w.]*)")
 MODULE = re.compile(r"zfbench(?:\.[A-Za-z_]\w*)+")
-GROUPS = {*KINDS.values(), "zfbench.commands"}  # of entry points
+GROUPS = {*KINDS.values(), TASK_NAMES, "zfbench.commands"}  # of entry points
 MADE_BY_USERS = {"mine.toml", "recordings.csv", "mixtures.md"}  # names in examples
 
 
@@ -142,6 +142,11 @@ def test_every_page_is_in_the_index():
     linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)\s]+\.md)\)", index.read_text())}
     pages = {path for path in (ROOT / "docs").glob("*.md") if path != index}
     assert pages <= linked, f"{sorted(p.name for p in pages - linked)} have no line in docs/README.md"
+
+
+def test_every_page_is_in_the_navigation_of_the_site_and_the_other_way_round():
+    named = set(re.findall(r"[\w/-]+\.md$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    assert named == {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
 
 
 def test_every_folder_of_zfbench_is_in_the_picture_of_the_architecture():

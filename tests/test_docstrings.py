@@ -37,7 +37,7 @@ PACKAGES = (
 # Candidate programs are data: a hash of their text is their name, so their docstrings stay as they are.
 PROGRAMS = {
     ROOT / "baselines/programs" / f"{name}.py"
-    for name in ("driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
+    for name in ("ceiling", "driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
 }
 CLAUSES = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
 

@@ -15,8 +15,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from zfbench.discoverers.proposers.rate.genotype import GENES, INPUTS, RateGenotype, start
 from zfbench.discoverers.proposers.rate.render import render
 from zfbench.discoverers.proposers.rate.truth import true_genotype
@@ -26,11 +24,8 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program
 from zfbench.records.recordings import TaskSpec
-from zfbench.scoring.forecast import score_forecast
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
-
-FLOOR = 0.01  # of a group's error of the last value, added to both errors before the logarithm of their ratio
 
 
 def programs(spec: TaskSpec) -> Iterator[tuple[str, RateGenotype]]:
@@ -56,29 +51,17 @@ def programs(spec: TaskSpec) -> Iterator[tuple[str, RateGenotype]]:
 def measure(task: Task, genotype: RateGenotype, updates: int, seed: int) -> dict[str, float | str | None]:
     """Train and score: status, validation MAE, and the mean over groups of two logarithms of relative errors."""
     evaluation = ProgramEvaluator(task, Limits(updates=updates, seconds=900))(Program(render(genotype)), seed)
-    last = {name: value for name, value in _last_value(task).items() if value}
     return {
         "status": str(evaluation.status),
-        "mae": evaluation.loss,
-        "log": _log(evaluation, "mae/group/", last),
-        "isolated": _log(evaluation, "blame/", last),
+        "mae": evaluation.metrics.get("mae"),
+        "log": _log(evaluation, "balanced_error"),
+        "isolated": _log(evaluation, "isolated_error"),
         "seconds": evaluation.spend.device_seconds,
     }
 
 
-def _last_value(task: Task) -> dict[str, float | None]:
-    """Error of the last value by group."""
-    inputs, target = task.validation.inputs, task.validation.target
-    last = np.broadcast_to(inputs.context[:, -1:], target.shape)
-    sd = np.ones(target.shape[2])
-    return score_forecast(last, target, last, sd, inputs.conditions, task.spec.neurons, task.spec.groups).mae.per_group
-
-
-def _log(evaluation: Evaluation, prefix: str, last: dict[str, float]) -> float | None:
-    if not evaluation.ok:
-        return None
-    ratios = [(evaluation.metrics[prefix + g] + FLOOR * e) / (e + FLOOR * e) for g, e in last.items()]
-    return sum(map(math.log, ratios)) / len(ratios)
+def _log(evaluation: Evaluation, metric: str) -> float | None:
+    return math.log(evaluation.metrics[metric]) if evaluation.ok else None
 
 
 def say(line: str) -> None:

@@ -44,6 +44,29 @@ def test_every_format_shows_method_and_oracle(folder, style):
     assert "oracle" in done.stdout
 
 
+def test_several_folders_are_one_table_and_the_published_results_stand_beside_them(folder, tmp_path, make, monkeypatch):
+    add(tmp_path / "mine", make("annealing", metrics={"forecast/ood/mae": 0.1}))
+    shown = call("leaderboard", folder, tmp_path / "mine").stdout
+    assert shown.count("benchmark version") == 1
+    assert all(name in shown for name in ("annealing", "mean", "oracle"))
+    monkeypatch.setattr("zfbench.leaderboard.shipped.RESULTS", folder)
+    assert call("leaderboard", tmp_path / "mine", "--with-published").stdout == shown
+    assert "oracle" not in call("leaderboard", tmp_path / "mine").stdout
+    assert "oracle" in call("leaderboard").stdout
+    assert call("leaderboard", folder, folder, tmp_path / "mine").stdout == shown  # the same file is read once
+
+
+def test_a_row_that_is_not_comparable_says_why(folder, tmp_path, make):
+    limits = {"updates": 2000, "seconds": 600, "memory_bytes": 2**33}
+    add(tmp_path / "slow", make("annealing", metrics={"forecast/ood/mae": 0.1}, limits=limits))
+    done = call("leaderboard", folder, tmp_path / "slow")
+    (sentence,) = done.stderr.strip().splitlines()
+    assert "is not comparable with table 1: other limit of seconds of a training (" in sentence
+    assert "600" in sentence
+    assert "300" in sentence
+    assert call("leaderboard", folder).stderr == ""
+
+
 def test_unknown_names_are_one_sentence(folder):
     for arguments, sentence in (
         (("--format", "markdow"), "did you mean 'markdown'"),

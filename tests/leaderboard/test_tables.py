@@ -16,6 +16,7 @@ from zfbench.leaderboard.statistics import Interval, mean_interval
 from zfbench.leaderboard.tables import as_latex, as_text, heading, show, written
 from zfbench.records.reading import load_folder
 from zfbench.records.result import TaskRecord
+from zfbench.scoring import VERSIONS
 
 
 def cells_of(results, every=True):
@@ -83,7 +84,7 @@ def table_of(results):
 
 def test_results_under_several_versions_of_a_metric_never_share_a_row(make):
     old = [make(seed=seed) for seed in (0, 1)]
-    new = [make(seed=seed, metric_versions={"forecast": 2, "dynamics": 1}) for seed in (0, 1, 2)]
+    new = [make(seed=seed, metric_versions={"forecast": 2, "dynamics": VERSIONS["dynamics"]}) for seed in (0, 1, 2)]
     assert table_of([*old, *new]) == [{"mean": [0, 1]}, {"mean": [0, 1, 2]}]
     first, second = (board.header.describe() for board in boards([*old, *new]))
     assert "metrics: forecast version 1" in first
@@ -93,7 +94,7 @@ def test_results_under_several_versions_of_a_metric_never_share_a_row(make):
 
 def test_what_has_no_score_of_a_disputed_metric_stands_beside_all_that_have(make, searched):
     """A control without forecasts, and a seed that failed: both are part of either board."""
-    wiring = make("mask_only", kind="control", metric_versions={"connectivity": 1})
+    wiring = make("mask_only", kind="control", metric_versions={"connectivity": VERSIONS["connectivity"]})
     failed = make(seed=1, status="timeout")
     old, new = make(), make(metric_versions={"forecast": 2})
     assert table_of([wiring, failed, old, new]) == [{"mask_only": [0], "mean": [0, 1]}] * 2

@@ -73,6 +73,18 @@ class Innovation(Stepping):
         return following.astype(np.float32).astype(float), following
 
 
+class Switching(Stepping):
+    """Good forecasts that follow their own predictions, until activity differs from them: then a show of wiring."""
+
+    def step(self, state, a, x):
+        predicted, probed = (a, np.zeros((len(a), 1), bool)) if state is None else state
+        probed = probed | (np.abs(a - predicted).max(axis=1, keepdims=True) > 1e-3)
+        forecast = transition(PUBLISHED, a if state is None else predicted, x)
+        show = transition(UNWIRED, a, x) + 0.02 * a @ WEIGHTS.T
+        following = np.where(probed, show, forecast)
+        return (following.astype(np.float32).astype(float), probed), following
+
+
 class Delayed(Stepping):
     """The truth, with inputs from other neurons a step late."""
 

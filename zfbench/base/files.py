@@ -132,7 +132,13 @@ def check_folder(folder: Path, advice: str = ADVICE) -> None:
 
 
 def write_text(path: Path, text: str, advice: str = ADVICE) -> None:
-    """Write a text file atomically, as `atomic_write` does."""
+    """Write a text file atomically, as `atomic_write` does.
+
+    Args:
+        path: the file to write.
+        text: its text.
+        advice: text on what to do where the folder cannot be written.
+    """
     with atomic_write(path, advice=advice) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -13,6 +13,7 @@ KINDS = {
     "discoverer": "zfbench.discoverers",
     "proposer": "zfbench.proposers",
     "executor": "zfbench.executors",
+    "contenders": "zfbench.contenders",
 }
 
 TASK_NAMES = "zfbench.task_names"  # group of entry points that name the tasks of a family

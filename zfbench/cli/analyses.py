@@ -1,13 +1,70 @@
-"""Commands that repeat the analysis of one paper on results or runs."""
+"""Commands that analyse a task, or that repeat the analysis of one paper on results or runs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption
+
+KINDS = ("truth", "seed", "added", "removed", "generic")
+
+
+def identify(
+    task: Annotated[str, typer.Argument(help="A task, such as zfish-tiny/masked.", metavar="TASK")],
+    replicates: Annotated[int, typer.Option(min=1, help="Trainings of each program under each budget.")] = 10,
+    screening: Annotated[int, typer.Option(min=1, help="Updates of a candidate while a search screens.")] = 400,
+    full: Annotated[int, typer.Option(min=1, help="Updates of a full training.")] = 2_000,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Compare the truth with programs of this kind alone; repeatable: {', '.join(KINDS[1:])}."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trainings at once.")] = 1,
+    seconds: SecondsOption = 600,
+    out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: identify/TASK.")] = None,
+    sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure whether the loss that searches climb ranks the planted truth first; an interrupted one is continued.
+
+    It trains the true form, each true feature added to the seed program and removed from the truth, the seed program,
+    and the strongest generic approximators, all constants learned, as a search trains them.
+
+    Example: zfbench identify zfish-tiny/masked --workers 2
+    """
+    from tabulate import tabulate
+
+    from zfbench.cli.console import activity
+    from zfbench.cli.setup import choose_sandbox
+    from zfbench.runs.certificate import as_text
+    from zfbench.runs.identify import Measurement, contest_of, to_json
+    from zfbench.runs.identify import identify as measure
+    from zfbench.runs.tasks import find_task
+
+    if unknown := set(kind or ()) - set(KINDS):
+        raise ZfbenchError(
+            f"There are no programs of the kind {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}."
+        )
+    contest = contest_of(find_task(task), kind or ())
+    measurement = Measurement(task, (screening, full), replicates, seconds)
+    folder = out or Path("identify") / task.replace("/", "__").replace("@", "_")
+    with choose_sandbox(sandbox, device) as box, activity(f"identify {task}") as bar:
+        certificates = measure(measurement, contest, folder, workers, box, bar.step)
+    if as_json:
+        typer.echo(json.dumps(to_json(certificates, measurement), indent=1))
+        return
+
+    def table(rows: list[list[str]], headings: list[str]) -> str:
+        return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+
+    typer.echo(as_text(certificates[0], table))
+    for other in certificates[1:]:
+        typer.echo("\nThe same trainings, ranked by another loss:\n\n" + as_text(other, table))
 
 
 def mixtures(

@@ -75,7 +75,7 @@ def check_fitted(model: Any, task: Task) -> None:
 
 
 def check_edges(model: EdgeRanking, N: int) -> None:
-    """Check the signed strengths of edges that a control predicts: float64 [N, N], finite.
+    """Check the edges that a control predicts: finite numbers [N, N].
 
     Raises:
         PluginError: they are no such array.
@@ -85,10 +85,10 @@ def check_edges(model: EdgeRanking, N: int) -> None:
     if not (
         isinstance(edges, np.ndarray)
         and edges.shape == (N, N)
-        and edges.dtype == np.float64
+        and np.issubdtype(edges.dtype, np.floating)
         and np.isfinite(edges).all()
     ):
-        raise PluginError(f"The forecaster {called(model)} returned no array of finite float64 {(N, N)} from edges.")
+        raise PluginError(f"The forecaster {called(model)} returned no array of finite numbers {(N, N)} from edges.")
 
 
 def check_clamp(model: Simulator, task: Task) -> None:

@@ -34,7 +34,7 @@ from zfbench.sandbox.choose import SandboxUser
 from zfbench.scoring.forecast import ForecastScore
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
-from zfbench.scoring.objective import selection_loss
+from zfbench.scoring.objective import balanced_error, selection_loss
 
 PRINTED = 1_000  # characters of a program's output that become feedback
 BLAME_WINDOWS = 16  # validation windows on which groups are isolated, spread over all conditions
@@ -102,6 +102,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         score = validation_score(self._task, prediction)
         mae = score.mae
         metrics = {"mae": selection_loss(PLAIN, score), "balanced_error": selection_loss(BALANCED, score)}
+        metrics["isolated_error"] = balanced_error(blame, score.control.per_group)
         metrics |= {f"mae/group/{name}": value for name, value in mae.per_group.items() if value is not None}
         metrics |= {f"mae/condition/{name}": value for name, value in mae.per_condition.items() if value is not None}
         metrics |= {f"{BLAMED}{name}": value for name, value in blame.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecasting.probes import KICK_STEPS, ProbeStates, kick
+from zfbench.forecasting.probes import KICK_STEPS, Kicks, ProbeStates, kick
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Forecaster, Simulator
 from zfbench.records.program import CandidateError, Status
@@ -26,7 +26,7 @@ from zfbench.scoring.readings import (
     median_reading,
 )
 
-COUNTED = {"common": "what all step sizes show alike", "free": "a free run"}  # readings beside the median
+COUNTED = {"common": "what all kicks show alike", "free": "a free run"}  # readings beside the median
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +64,31 @@ def read(
         CandidateError: mask_violation; a forbidden pair has an effect at the first step.
     """
     context = states.context
-    responses = np.stack([kick(model.rollout, context, drive, h, KICK_STEPS) for h in sizes])  # [K, S, T, N, N]
-    first = responses[:, :, 0]
-    _refuse_forbidden(first, forbidden)
-    free = free_running_map(median_reading(responses)[~states.event])
+    kicks = kick(model.rollout, context, drive, sizes, KICK_STEPS)
+    central = np.stack([k.central for k in kicks])  # [K, S, T, N, N]
+    free = free_running_map(median_reading(central)[~states.event])
+    last, common, coarse = _first_step(kicks, forbidden)
     if not _remembers(model, context, drive):
-        last = median_reading(first)
-        return Readings(last, last, common_reading(first), common_reading(first[-COARSE:]), free)
+        return Readings(last, last, common, coarse, free)
     one_step = drive[:, : context.shape[1] + 1]
-    few = sizes[::2]  # each costs a warm-up for every kick
-    lagged = np.stack([kick(model.rollout, context, one_step, h, depth=KICK_STEPS)[:, 0] for h in few])
-    _refuse_forbidden(lagged, forbidden)
-    common, coarse = common_reading(lagged), common_reading(lagged[-COARSE:])
-    return Readings(median_reading(first), median_reading(lagged), common, coarse, free)
+    few = kick(model.rollout, context, one_step, sizes[::2], depth=KICK_STEPS)  # each costs a warm-up for every kick
+    lagged, common, coarse = _first_step(few, forbidden)
+    return Readings(last, lagged, common, coarse, free)
+
+
+def _first_step(
+    kicks: Sequence[Kicks], forbidden: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Three readings of the first step, [S, N, N] each: median, common to all sizes and sides, common to coarse sizes.
+
+    A model that takes another course once it has been kicked differs between its sides. Coarse sizes are asked where
+    predictions are quantised, so that one side may not move at all.
+    """
+    first = np.stack([k.central[:, 0] for k in kicks])  # [K, S, N, N]
+    sides = np.concatenate([k.sides[:, :, 0] for k in kicks])  # [2 K, S, N, N]
+    for responses in (first, sides):
+        _refuse_forbidden(responses, forbidden)
+    return median_reading(first), common_reading(sides), common_reading(first[-COARSE:])
 
 
 def judge_wiring(
@@ -122,12 +134,12 @@ def judge_direct_wiring(
 ) -> Headline | None:
     """Score the derivative of the first step of a forecaster of whole windows, asked about one state at a time."""
     sizes = draw_step_sizes(rng)[::2]  # fewer, since every answer is a whole horizon
-    windows = list(zip(whole.context, whole.drive, strict=True))
-    responses = [[kick(model.forecast, c[None], x[None], h)[0, 0] for c, x in windows] for h in sizes]
-    J = median_reading(np.array(responses))
+    windows = zip(whole.context, whole.drive, strict=True)
+    responses = [[k.central[0, 0] for k in kick(model.forecast, c[None], x[None], sizes)] for c, x in windows]
+    J = np.median(responses, axis=1)  # [S, N, N]
     C = whole.context.shape[1]
-    truth = [kick(sealed.truth.rollout, whole.context, whole.full_drive[:, : C + 1], h)[:, 0] for h in sizes]
-    _add_connectivity(J, median_reading(np.stack(truth)), sealed, scores)
+    truth = kick(sealed.truth.rollout, whole.context, whole.full_drive[:, : C + 1], sizes)
+    _add_connectivity(J, median_reading(np.stack([k.central[:, 0] for k in truth])), sealed, scores)
     score = add_wiring(J, sealed, scores)
     return None if score is None else score.headline
 

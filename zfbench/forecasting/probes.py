@@ -82,28 +82,56 @@ def choose_states(sealed: SealedTest, count: int = STATES) -> ProbeStates:
     return ProbeStates(*(np.stack([getattr(strata[k], name)[place] for place, k in order]) for name in vars(strata[0])))
 
 
-def kick(
-    predict: Predict, context: NDArray, drive: NDArray, h: float, steps: int = 1, depth: int = 1
-) -> NDArray[np.float64]:
-    """Central differences of the responses to small kicks of every neuron: [S, steps, N, N], entry (target, source).
+@dataclass(frozen=True, eq=False)
+class Kicks:
+    """Responses to small kicks of every neuron, divided by their size, entry (target, source).
 
-    Kicks up and kicks down are two calls, so that both forecasts of a difference stand in the same row of equal calls:
-    what a neuron does not depend on is then exactly zero, with no rounding.
+    Attributes:
+        central: [S, T, N, N], half the difference between a kick up and a kick down.
+        sides: [2, S, T, N, N], a kick up less no kick, and no kick less a kick down.
+    """
+
+    central: NDArray[np.float64]
+    sides: NDArray[np.float64]
+
+
+def kick(
+    predict: Predict, context: NDArray, drive: NDArray, sizes: NDArray[np.float64], steps: int = 1, depth: int = 1
+) -> list[Kicks]:
+    """Ask for the responses to small kicks, one set for each size.
+
+    Kicks up, kicks down and no kick are calls of their own, so that the forecasts of a difference stand in the same row
+    of equal calls: what a neuron does not depend on is then exactly zero, with no rounding.
 
     Args:
         predict: forecasts.
         context: [S, C, N].
         drive: [S, C + H, D].
-        h: the size of a kick.
+        sizes: [K], the sizes of the kicks.
         steps: how many steps of the forecast are read.
         depth: the number of last entries of the context that are displaced.
     """
     S, C, N = context.shape
-    probes = jacobian_probes(context, h, depth).reshape(S, 2, N, C, N)
     repeated = np.repeat(drive, N, axis=0)
-    up, down = (predict(probes[:, k].reshape(S * N, C, N), repeated) for k in (0, 1))  # [S * N, H, N]
-    both = np.stack([a[:, :steps].reshape(S, N, steps, N) for a in (up, down)], axis=1)  # [S, 2, N, steps, N]
-    return np.stack([jacobian_from_responses(both[:, :, :, t].reshape(-1, N), h) for t in range(steps)], axis=1)
+
+    def ask(probes: NDArray) -> NDArray[np.float64]:
+        """[S, N, C, N] -> [S, steps, N, N], entry (source, target)."""
+        path = predict(probes.reshape(S * N, C, N), repeated)[:, :steps]  # [S * N, steps, N]
+        return np.swapaxes(path.reshape(S, N, steps, N), 1, 2).astype(np.float64)
+
+    def slope(after: NDArray, before: NDArray, distance: float) -> NDArray[np.float64]:
+        return np.swapaxes(after - before, 2, 3) / distance
+
+    still, found = ask(np.repeat(context[:, None], N, axis=1)), []
+    for h in sizes:
+        probes = jacobian_probes(context, float(h), depth).reshape(S, 2, N, C, N)
+        up, down = (ask(probes[:, k]) for k in (0, 1))
+        central = [
+            jacobian_from_responses(np.stack([up[:, t], down[:, t]], axis=1).reshape(-1, N), float(h))
+            for t in range(steps)
+        ]
+        found.append(Kicks(np.stack(central, axis=1), np.stack([slope(up, still, h), slope(still, down, h)])))
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from zfbench.protocols.task import SearchTask
 from zfbench.records.reading import add, load
 from zfbench.records.result import BENCHMARK_VERSION, Result
 from zfbench.runs.judge import judge_baseline
+from zfbench.runs.parallel import each
 from zfbench.runs.search import search
 from zfbench.runs.suite import Job
 from zfbench.runs.tasks import LoadedTask, find_task
@@ -102,7 +102,7 @@ class Grid:
                 report.failed.append(job)
             watch(job, "done")
 
-        _each(one, jobs, workers)
+        each(one, jobs, workers)
         return report
 
     def verify(self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None]) -> Report:
@@ -132,7 +132,7 @@ class Grid:
                 report.changed[job] = found
             watch(job, "done")
 
-        _each(one, jobs, workers)
+        each(one, jobs, workers)
         return report
 
     def path(self, job: Job) -> Path:
@@ -221,15 +221,3 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
         elif left != right or (name in one) != (name in other):
             found.append(prefix + name)
     return found
-
-
-def _each(work: Callable[[Job], None], jobs: Iterable[Job], workers: int) -> None:
-    """Do all jobs, several at a time; after the first error, wait for the jobs in progress and raise it."""
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, job) for job in jobs]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise

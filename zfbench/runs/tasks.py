@@ -85,9 +85,13 @@ def _family(name: str) -> TaskFamily:
     return family
 
 
+def family_name(task: str) -> str:
+    """Return the name of a task's family: the part of the task's name before the first `-`, `/` or `@`."""
+    return task.split("/")[0].split("@")[0].split("-")[0]
+
+
 def _family_of(task: str) -> TaskFamily:
-    """Return the family of a task; its name is the part of the task's name before the first `-`, `/` or `@`."""
-    prefix = task.split("/")[0].split("@")[0].split("-")[0]
+    prefix = family_name(task)
     if prefix not in plugins.names("task"):
         raise UnknownNameError("task", task, task_names())
     return _family(prefix)

@@ -18,7 +18,7 @@ from zfbench.protocols.conduct import called, check_interface, check_proposal, c
 from zfbench.protocols.discoverer import Discoverer, WeightedPopulation
 from zfbench.protocols.proposer import Context, ProposalError, Proposer
 from zfbench.protocols.spec import Spec
-from zfbench.records.evaluation import Evaluation, Proposal, Request, Scored
+from zfbench.records.evaluation import FITTED, STANDARDISED_MSE, Evaluation, Proposal, Request, Scored
 from zfbench.records.program import OPERATORS, Program, ProgramId, Status
 from zfbench.records.spend import NOTHING, Spend
 
@@ -35,12 +35,8 @@ Entry = tuple[object, ...]  # of a trace: what was asked, told or found finished
 
 def scored(loss: float) -> Evaluation:
     """Return a working evaluation with everything that a discoverer may read."""
-    metrics = {
-        "mae/condition/left": loss,
-        "mae/condition/right": 2 * loss,
-        "standardised_mse": loss**2,
-        "log_fitted": -loss,
-    }
+    metrics = {"mae/condition/left": loss, "mae/condition/right": 2 * loss}
+    metrics |= {STANDARDISED_MSE: loss**2, FITTED: -loss}
     return Evaluation(Status.OK, loss, -100 * loss, metrics, spend=PAID)
 
 

@@ -55,14 +55,15 @@ def zfbench(server, family, tmp_path):
 
 
 def wrapped(text):
-    """A new program for each call, in an answer of that form; PROGRAM stands for it."""
+    """A new program for each call, in an answer of that form, a text or parts of one; PROGRAM stands for it."""
 
     def answer(handler):
         source = f"{EXAMPLE}# {len(handler.server.requests)}\n"
-        content = (
-            [{**p, "text": p["text"].replace("PROGRAM", source)} for p in text] if isinstance(text, list) else text
-        )
-        send(handler, 200, completion(content if isinstance(text, list) else text.replace("PROGRAM", source)))
+        if isinstance(text, str):
+            send(handler, 200, completion(text.replace("PROGRAM", source)))
+        else:
+            parts = [{"type": kind, "text": part.replace("PROGRAM", source)} for kind, part in text]
+            send(handler, 200, completion(parts))
 
     return answer
 
@@ -153,10 +154,7 @@ def test_a_search_without_a_program_of_its_own_found_nothing_and_says_why(zfbenc
     assert words in said
     assert family.judged == []
     assert json.loads((zfbench.folder / "result.json").read_text())["status"] == "nothing_found"
-    assert (
-        "no result" in zfbench("leaderboard", zfbench.folder)[1].lower()
-        or "toy" not in zfbench("leaderboard", zfbench.folder)[1]
-    )
+    assert "random_search" not in zfbench("leaderboard", zfbench.folder)[1]  # no row for a search without scores
 
 
 @pytest.mark.parametrize(
@@ -170,11 +168,7 @@ def test_a_search_without_a_program_of_its_own_found_nothing_and_says_why(zfbenc
         "<think>\n```python\nx = 1\n```\n</think>\n" + PROSE + "```python\nPROGRAM```\n",
         "A lone surrogate \udc80 and [/red] markup \x1b[31m.\n\n```python\nPROGRAM```\n",
         "```bash\nls\n```\n\n```python\nPROGRAM```\n\n```text\nnotes\n```\n",
-        [
-            {"type": "thinking", "text": "hm"},
-            {"type": "text", "text": PROSE},
-            {"type": "text", "text": "```python\nPROGRAM```\n"},
-        ],
+        (("thinking", "hm"), ("text", PROSE), ("text", "```python\nPROGRAM```\n")),
     ],
     ids=["plain", "CRLF", "mark", "tildes", "no fence", "think", "surrogate", "several blocks", "parts"],
 )

@@ -34,8 +34,8 @@ class Expensive:
 
 
 def evaluate(program, seed):
-    loss = (seed % 1_000) / 1_000
-    return Evaluation(Status.OK, loss, metrics={"blame/A": loss})
+    loss = int(program.id[:6], 16) % 1_000 / 1_000
+    return Evaluation(Status.OK, loss, metrics={"blame_share/A": loss})
 
 
 def search(path, proposer, discoverer=None):

@@ -1,10 +1,13 @@
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from zfbench.base import plugins
 from zfbench.cli.app import app
 
 
@@ -49,6 +52,28 @@ def test_no_extra_is_imported_before_it_is_needed():
     assert output.splitlines()[-1] == "[]"
 
 
+def test_list_imports_no_task_and_no_method():
+    code = (
+        "import sys; sys.argv = ['zfbench', 'list']\n"
+        "from zfbench.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'jax', 'flax', 'numba', 'scipy', 'sklearn', 'torch'} & set(sys.modules)))"
+    )
+    if not plugins.declared_task_names("zfish"):
+        pytest.skip("zfbench was installed before its tasks were declared; install it again")
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "zfish-tiny/masked" in output
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_declared_task_names_are_those_that_the_families_tell():
+    declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["entry-points"]
+    for name, value in declared["zfbench.tasks"].items():
+        told = {task for task, family in declared["zfbench.task_names"].items() if family == value}
+        assert told == set(plugins.load("task", name).names()), "correct [project.entry-points.'zfbench.task_names']"
+
+
 def test_list_names_everything_registered():
     listing = json.loads(run("list", "--json").output)
     assert "zfish-tiny/masked" in listing["tasks"]
@@ -88,12 +113,53 @@ def test_a_broken_program_is_a_result_with_its_status(tmp_path, data_cache):
     (tmp_path / "broken.py").write_text("class Model(:\n")
     done = zfbench("judge", "broken.py", "--task", "zfish-tiny/driven", cwd=tmp_path)
     assert done.returncode == 1
-    result = json.loads((tmp_path / "broken.result.json").read_text())
+    name = "zfish-tiny-driven__broken__seed0.json"
+    result = json.loads((tmp_path / name).read_text())
     assert result["status"] == "invalid"
     assert result["metrics"] == {}
     assert "line 1" in result["notes"][0]
-    shown = zfbench("show", "broken.result.json", cwd=tmp_path)
+    shown = zfbench("show", name, cwd=tmp_path)
     assert "class Model(:" in shown.stdout
+
+
+def test_a_result_is_named_by_task_and_seed_and_never_replaced(tmp_path, data_cache):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "broken.py").write_text("class Model(:\n")
+    judge = ("judge", str(tmp_path / "below" / "broken.py"), "--updates", "7")
+    for more in (("--task", "zfish-tiny/driven"), ("--task", "zfish-tiny/driven", "--seed", "1")):
+        assert isinstance(run(*judge, *more).exception, SystemExit)
+    assert isinstance(run(*judge, "--task", "zfish-tiny/masked").exception, SystemExit)
+    written = {path.name: path.read_bytes() for path in (tmp_path / "below").glob("*.json")}
+    assert set(written) == {
+        "zfish-tiny-driven__broken__seed0.json",
+        "zfish-tiny-driven__broken__seed1.json",
+        "zfish-tiny-masked__broken__seed0.json",
+    }
+    (tmp_path / "mine.json").write_text("mine")
+    for more in ((), ("--out", str(tmp_path / "mine.json"))):
+        refused = run(*judge, "--task", "zfish-tiny/driven", *more)
+        assert "already there and results are never overwritten" in str(refused.exception)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "below").glob("*.json")} == written
+    assert (tmp_path / "mine.json").read_text() == "mine"
+    assert "published results within 2000 and 300 s" in run(*judge, "--task", "zfish-tiny/masked", "--seed", "5").output
+
+
+def test_a_refused_budget_leaves_no_folder_and_an_unknown_method_is_refused_before_data_are_built(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    search = ("run", "--task", "mixtures/exact@target:0", "--out", "out")
+    assert "no limit" in str(run(*search, "--proposer", "finite", "--budget", "tokens=1").exception)
+    monkeypatch.setenv("ZFBENCH_CACHE", str(tmp_path / "cold"))
+    assert "did you mean 'puct'" in str(run("run", "--task", "zfish-tiny/driven", "--discoverer", "puckt").exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_a_method_does_not_have_are_named_with_those_that_it_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused = run("run", "--task", "mixtures/exact@target:0", "--discoverer", "puct", "--set", "d=1")
+    assert "does not take these settings" in str(refused.exception)
+    assert "its settings are: c=" in str(refused.exception)
 
 
 def test_the_larva_can_be_drawn(tmp_path, data_cache):

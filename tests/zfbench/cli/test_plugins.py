@@ -120,6 +120,23 @@ def test_a_task_family_that_cannot_be_imported_is_left_out_of_the_list_with_a_se
     assert '"zfish-tiny/masked"' in zfbench("list", "--json").stdout
 
 
+def test_list_check_imports_everything_and_names_what_is_broken(zfbench, package):
+    assert zfbench("list", "--check").returncode == 0
+    package("badmethod", "raise RuntimeError('CUDA driver too old')\n", discoverers="mine = badmethod_mod:D")
+    assert zfbench("list").returncode == 0
+    (sentence,) = sentences(zfbench("list", "--check"))
+    assert "The discoverer 'mine' (badmethod_mod:D) cannot be imported (RuntimeError: CUDA driver too old)" in sentence
+
+
+def test_names_of_tasks_that_a_package_declares_are_listed_without_importing_it(zfbench, package):
+    names = "declared-tiny/easy = declared_mod:FAMILY\ndeclared-tiny/hard = declared_mod:FAMILY"
+    package("declared", "raise RuntimeError('imported')\n", tasks="declared = declared_mod:FAMILY", task_names=names)
+    done = zfbench("list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "declared-tiny/easy" in done.stdout
+    assert "declared-tiny/hard" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("module", "reason", "advice"),
     [

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from zfbench.base.errors import ZfbenchError
 from zfbench.engine import processes
 from zfbench.engine.processes import CleanProcesses
 from zfbench.records.frame import Frame
@@ -128,6 +129,35 @@ def test_a_real_process_answers_what_the_program_is_to_blame_for_and_lives_on():
         pool.give_back(clean, LIMITS)
         pool.close()
     assert not clean.child.idle
+
+
+def asked(monkeypatch, module):
+    """Ask a clean process whose program is that module."""
+    monkeypatch.setattr(processes, "MODULE", module)
+    pool = CleanProcesses()
+    clean = pool.lend(Limits(seconds=60), "cpu")
+    try:
+        clean.ask(Frame("nothing:at_all"), 0, time.monotonic() + 60, "its predictions")
+    finally:
+        clean.child.kill()
+        pool.close()
+
+
+def test_a_process_of_ours_that_does_not_start_is_no_programs_fault(monkeypatch, tmp_path):
+    (tmp_path / "needy.py").write_text("import not_there\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(
+        ZfbenchError, match=r"did not start .ModuleNotFoundError: No module named 'not_there'"
+    ) as caught:
+        asked(monkeypatch, "needy")
+    assert not isinstance(caught.value, CandidateError)
+
+
+def test_a_process_that_ends_without_a_traceback_is_the_programs_own_end(monkeypatch, tmp_path):
+    (tmp_path / "quitter.py").write_text("raise SystemExit(3)\n")  # found by the user's PYTHONPATH
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(CandidateError, match="exited with code 3 before it answered"):
+        asked(monkeypatch, "quitter")
 
 
 def _request():

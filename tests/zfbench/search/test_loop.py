@@ -451,7 +451,7 @@ def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the
             return super().propose(request, context, rng)
 
     def blamed(program, seed):
-        return Evaluation(Status.OK, 1.0, metrics={"blame/A": 3.0, "blame/B": 1.0})
+        return Evaluation(Status.OK, 1.0, metrics={"blame_share/A": 3.0, "blame_share/B": 1.0})
 
     proposer = Listening(failing=0.0)
     search(tmp_path / "log", proposer=proposer, evaluate=blamed, budget=Budget(evaluations=2))

@@ -14,19 +14,14 @@ from zfbench.testbed.transition import rollout
 
 
 class TrueModel:
-    """The true one-step map f* as a `Simulator`, given the same drive as the methods of a track.
-
-    In a track without drive it is rolled out on the mean drive, the best that it can do without knowing what the larva
-    sees.
+    """The true one-step map f* as a `Simulator`, which must be given the drive.
 
     Args:
         circuit: the larva's circuit.
-        mean_drive: [D], mean of the drive over the training recordings.
     """
 
-    def __init__(self, circuit: Circuit, mean_drive: NDArray[np.float64]) -> None:
+    def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
-        self._mean_drive = mean_drive  # [D]
 
     def rollout(
         self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
@@ -35,20 +30,21 @@ class TrueModel:
 
         Args:
             context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D], or D = 0 in a track without drive.
+            drive: [B, C + H, D], all channels that act on the circuit.
             clamp: the neurons to clamp and their values; None clamps none.
         """
-        B, C = context.shape[:2]
-        future = drive[:, C:].astype(np.float64)  # [B, H, D]
-        if future.shape[2] == 0:
-            future = np.broadcast_to(self._mean_drive, (B, future.shape[1], len(self._mean_drive)))
+        future = drive[:, context.shape[1] :].astype(np.float64)  # [B, H, D]
         mask, value = (None, None) if clamp is None else (clamp.mask, clamp.value.astype(np.float64))
         return rollout(self._circuit, context[:, -1].astype(np.float64), future, mask, value).astype(np.float32)
 
 
 def true_model(name: str) -> TrueModel:
     """Return the true model of the task of that name."""
+    return TrueModel(load_circuit(ZfishName.parse(name).circuit))
+
+
+def training_drives(name: str) -> tuple[NDArray[np.float32], ...]:
+    """Return the drive of each training recording, [T, D], which an autonomous track does not show."""
     parts = ZfishName.parse(name)
     dataset = load_dataset(parts.tier, parts.circuit)
-    drives = [dataset.stretch(c, "train")[1] for c in parts.trained]
-    return TrueModel(load_circuit(parts.circuit), np.concatenate(drives).mean(axis=0, dtype=np.float64))
+    return tuple(dataset.stretch(condition, "train")[1] for condition in parts.trained)

@@ -1,0 +1,146 @@
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from zfbench.base import plugins
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.discoverers.proposers.rate.genotype import start
+from zfbench.discoverers.proposers.rate.render import parse, render
+from zfbench.discoverers.proposers.rate.truth import true_genotype
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.evaluator import ProgramEvaluator
+from zfbench.leaderboard.analyses.contenders import METRICS, zfish
+from zfbench.protocols.contenders import Contender, Contest
+from zfbench.records.evaluation import Evaluation
+from zfbench.records.limits import Limits
+from zfbench.records.program import Program, Status
+from zfbench.runs import identify as module
+from zfbench.runs.identify import Measurement, contest_of, identify, to_json
+from zfbench.runs.tasks import find_task
+from zfbench.search.replicates import training_seed
+from zfbench.testbed.published import published
+
+TRUTH, SEED = Contender("form", "truth", "good"), Contender("start", "seed", "bad")
+CONTEST = Contest((TRUTH, SEED), "balanced", {"plain": "mae"})
+SMALL = Measurement("toy", (5, 7), replicates=2)
+
+
+class Scores:
+    """A family whose evaluator knows two programs, and by another metric ranks them the other way round."""
+
+    def __init__(self):
+        self.calls = []
+
+    def evaluator(self, task, limits, sandbox):
+        def evaluate(program, seed):
+            self.calls.append((program.source, limits.updates, seed))
+            loss = {"good": 0.1, "bad": 0.9}[program.source]
+            return Evaluation(Status.OK, loss, metrics={"mae": 1 - loss})
+
+        return evaluate
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    family = Scores()
+    loaded = SimpleNamespace(name="toy", family=family, task=SimpleNamespace(data_sha256="0" * 64))
+    monkeypatch.setattr(module, "find_task", lambda name: loaded)
+    return family
+
+
+def test_every_program_is_trained_under_every_budget_with_the_seeds_of_the_replicates(tmp_path, toy):
+    certificates = identify(SMALL, CONTEST, tmp_path)
+    seeds = [training_seed("toy", 0), training_seed("toy", 1)]
+    assert sorted(toy.calls) == sorted((p, u, s) for p in ("good", "bad") for u in (5, 7) for s in seeds)
+    assert [c.objective for c in certificates] == ["balanced", "plain"]
+    assert [c.verdict for c in certificates] == ["identifying", "not identifying"]
+    assert [s.ranks for s in certificates[1].standings] == [(2, 2), (2, 2)]
+
+
+def test_what_was_measured_is_not_measured_again_and_more_replicates_are_added(tmp_path, toy):
+    first = identify(SMALL, CONTEST, tmp_path)
+    assert identify(SMALL, CONTEST, tmp_path) == first
+    assert len(toy.calls) == 8
+    next(tmp_path.glob("*updates5__replicate1.json")).unlink()
+    seen = []
+    identify(SMALL, CONTEST, tmp_path, workers=2, progress=lambda *told: seen.append(told[:2]))
+    assert seen == [(7, 8), (8, 8)]
+    identify(replace(SMALL, replicates=3), CONTEST, tmp_path)
+    assert len(toy.calls) == 8 + 1 + 4
+
+
+def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, toy):
+    identify(SMALL, CONTEST, tmp_path)
+    with pytest.raises(ZfbenchError, match=r"seconds = 600\.0, not 5; choose another folder"):
+        identify(replace(SMALL, seconds=5), CONTEST, tmp_path)
+    next(tmp_path.glob("*replicate1.json")).write_text('{"status": "ok"}')
+    with pytest.raises(DamagedFileError, match="remove it, and it is measured again"):
+        identify(SMALL, CONTEST, tmp_path)
+
+
+def test_json_holds_what_was_measured_and_every_certificate(tmp_path, toy):
+    found = json.loads(json.dumps(to_json(identify(SMALL, CONTEST, tmp_path), SMALL)))
+    assert found["measurement"]["budgets"] == [5, 7]
+    assert [c["verdict"] for c in found["certificates"]] == ["identifying", "not identifying"]
+
+
+@pytest.mark.parametrize("changes", [{"budgets": ()}, {"budgets": (5, 5)}, {"replicates": 0}])
+def test_nothing_to_measure_is_refused(changes):
+    with pytest.raises(ZfbenchError, match="Give different numbers of updates"):
+        replace(SMALL, **changes)
+
+
+def test_family_without_a_truth_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(plugins, "names", lambda kind: ("zfish",))
+    with pytest.raises(ZfbenchError, match=r"'sir' cannot be identified yet, .* families that do: zfish"):
+        contest_of(SimpleNamespace(name="sir"))
+
+
+def test_kinds_can_be_chosen_and_the_truth_is_always_there(monkeypatch, loaded_masked):
+    monkeypatch.setattr(plugins, "names", lambda kind: ("zfish",))
+    monkeypatch.setattr(plugins, "load", lambda kind, name: zfish)
+    assert {c.kind for c in contest_of(loaded_masked, ["generic"]).contenders} == {"truth", "generic"}
+
+
+@pytest.mark.parametrize("task", ["masked", "driven"])
+def test_contest_of_the_larva_holds_each_true_feature_added_and_removed(task, request):
+    task = request.getfixturevalue(task)
+    contest = zfish(task)
+    by = {(c.kind, c.name): parse(c.source, task.spec) for c in contest.contenders}
+    seed, truth = by["seed", "start of the rate family"], by["truth", "true form, true inputs"]
+    assert (seed, truth) == (start(task.spec), true_genotype(published(), task.spec))
+    features = {name for kind, name in by if kind == "added"}
+    assert features == {name for kind, name in by if kind == "removed"}
+    assert {"S: gate min", "MN: synapse drive", "AF: rate drive", "BG: reset drive", "PT: slope drive"} < features
+    added = seed
+    for name in features - {"inputs of all groups"}:
+        group, gene, choice = name.replace(":", "").split()
+        assert by["added", name] == seed.with_gene([group], gene, choice)
+        assert by["removed", name] == truth.with_gene([group], gene, getattr(seed.block(group), gene))
+        added = added.with_gene([group], gene, choice)
+    assert added == by["removed", "inputs of all groups"]  # all features of form: the truth but for its inputs
+    for group, block in by["added", "inputs of all groups"].blocks:
+        assert (block.sources, block.channels) == (truth.block(group).sources, truth.block(group).channels)
+        assert replace(block, sources=None, channels=None) == seed.block(group)
+    assert contest.objective == "balanced"
+    assert "plain_mae" in contest.others
+
+
+def test_without_drive_there_is_no_truth_to_say():
+    with pytest.raises(ZfbenchError, match=r"shows no drive.*identify 'zfish-tiny/driven' instead"):
+        zfish(find_task("zfish-tiny/autonomous").task)
+
+
+def test_every_objective_is_a_metric_of_evaluations(masked):
+    evaluation = ProgramEvaluator(masked, Limits(updates=4))(Program(EXAMPLE), 0)
+    assert METRICS.keys() >= {masked.spec.objective}
+    assert set(METRICS.values()) <= evaluation.metrics.keys()
+
+
+def test_two_programs_of_the_larva_are_trained_and_ranked(tmp_path, masked):
+    truth = Contender("true form", "truth", render(true_genotype(published(), masked.spec)))
+    contest = Contest((truth, Contender("example", "seed", EXAMPLE)), "balanced", {"plain_mae": "mae"})
+    certificates = identify(Measurement("zfish-tiny/masked", (60,), replicates=1), contest, tmp_path)
+    assert [c.standings[0].ranks for c in certificates] == [(1,), (1,)]
