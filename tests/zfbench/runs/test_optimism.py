@@ -63,7 +63,7 @@ class Family:
         return SimpleNamespace(
             sealed=SimpleNamespace(**record),
             selection_score="loss",
-            score=lambda model, progress: Scores(metrics=dict(metrics)),
+            score=lambda *_: Scores(metrics=dict(metrics)),
         )
 
 
