@@ -73,7 +73,15 @@ def legend(found: Sequence[Board], every: bool = True) -> str:
 
 
 def show(score: Interval | None, decimals: int) -> str:
-    """Return the text of a cell: rounded to its uncertainty if that is known, else to the column's decimals."""
+    """Return the text of a cell.
+
+    The mean is rounded to its uncertainty, but keeps three digits or the column's decimals, whichever is shorter. It
+    has the column's decimals where the uncertainty is not known.
+
+    Args:
+        score: mean and interval; None where missing.
+        decimals: decimals of the column.
+    """
     if score is None:
         return MISSING
     if abs(score.estimate) >= UNREADABLE:
@@ -86,12 +94,18 @@ def show(score: Interval | None, decimals: int) -> str:
     if width >= UNREADABLE:
         return f"{score.estimate:.0f} ± {width:.0e}"
     places = _places(width)
-    return f"{_fixed(score.estimate, places)} ± {width:.{places}f}"
+    kept = max(places, min(_three_digits(score.estimate), decimals))  # a wide interval hides no mean
+    return f"{_fixed(score.estimate, kept)} ± {width:.{places}f}"
 
 
 def _fixed(value: float, places: int) -> str:
     """A number with that many decimals, and no minus before a zero."""
     return f"{round(value, places) + 0.0:.{places}f}"
+
+
+def _three_digits(value: float) -> int:
+    """Decimals with which a number has three digits."""
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
 
 
 def _places(width: float) -> int:

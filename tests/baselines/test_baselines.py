@@ -99,7 +99,7 @@ def test_the_headline_scores_are_one_at_the_truth_and_zero_at_their_controls(tra
         assert truth[name] == pytest.approx(1, abs=1e-6)
         assert truth[f"{name}_se"] == pytest.approx(0, abs=1e-6)
     still = headlines(LastValue(loaded.task, 0))  # persistence has neither edges nor responses of others
-    assert still == dict.fromkeys(truth, 0)
+    assert still == pytest.approx(dict.fromkeys(truth, 0.0), abs=1e-12)
     assert headlines(NoLateral(loaded.task, 0)) == {"wiring": 0, "wiring_se": 0}
     for control in (NoEffect, OwnDecay):
         found = headlines(control(loaded.task, 0))
