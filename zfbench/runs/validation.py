@@ -14,7 +14,7 @@ from zfbench.protocols.task import Sealed
 from zfbench.records.consistency import CONTROLS, REPEATED, close, contradictions, implied_error
 from zfbench.records.reading import load, refuse_duplicates
 from zfbench.records.recordings import TaskSpec
-from zfbench.records.result import BENCHMARK_VERSION, Result
+from zfbench.records.result import Result
 from zfbench.runs.tasks import load_judge
 
 FIX = "correct the field if it was edited, or judge the method again"
@@ -78,10 +78,7 @@ def _sealed(task: str) -> Sealed:
 
 
 def _against_task(result: Result) -> Iterator[tuple[str, str]]:
-    """Compare a result with the task that its name stands for.
-
-    Data may differ between benchmark versions, so their hash is compared for results of this version.
-    """
+    """Compare a result with the task that its name stands for."""
     sealed = _sealed(result.task.name)
     if sealed.spec.name != result.task.name:
         yield "task.name", f"the task's full name is {sealed.spec.name}"
@@ -90,7 +87,7 @@ def _against_task(result: Result) -> Iterator[tuple[str, str]]:
         stated = getattr(result.task, part)
         if stated != truth[part]:
             yield f"task.{part}", f"it is '{truth[part]}' in {result.task.name} and not '{stated}'"
-    if result.benchmark_version == BENCHMARK_VERSION and result.task.data_sha256 != sealed.data_sha256:
+    if result.task.data_sha256 != sealed.data_sha256:
         yield "task.data_sha256", f"the data of {result.task.name} are {sealed.data_sha256[:12]}..."
     if isinstance(sealed.spec, TaskSpec):
         yield from _against_groups(result, sealed.spec)
