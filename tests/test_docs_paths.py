@@ -144,6 +144,11 @@ def test_every_page_is_in_the_index():
     assert pages <= linked, f"{sorted(p.name for p in pages - linked)} have no line in docs/README.md"
 
 
+def test_every_page_is_in_the_navigation_of_the_site_and_the_other_way_round():
+    named = set(re.findall(r"[\w/-]+\.md$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    assert named == {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+
+
 def test_every_folder_of_zfbench_is_in_the_picture_of_the_architecture():
     text = ARCHITECTURE.read_text(encoding="utf-8")
     links = {"baselines", "discoverers", "leaderboard"}
