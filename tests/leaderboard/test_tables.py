@@ -54,7 +54,7 @@ def test_seeds_become_a_mean_with_students_interval(make):
     values = [0.20, 0.22, 0.27]
     results = [make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)]
     half = mean_interval(values).half_width
-    assert rows(results)["mean"][3:5] == ["3", f"0.23 ± {half:.2f}"]
+    assert rows(results)["mean"][3:5] == ["3", f"0.230 ± {half:.2f}"]
 
 
 def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
@@ -186,14 +186,18 @@ def test_long_settings_and_what_a_proposer_says_of_itself_are_told_by_a_hash(mak
     [
         (0.02184, 0.00052, "0.0218 ± 0.0005"),
         (0.02184, 0.00012, "0.02184 ± 0.00012"),
-        (1.234, 0.3, "1.2 ± 0.3"),
+        (1.234, 0.3, "1.23 ± 0.3"),
+        (0.3218, 3.0, "0.322 ± 3"),
+        (0.03218, 3.0, "0.0322 ± 3"),
+        (0.003218, 3.0, "0.0032 ± 3"),
+        (0.0, 3.0, "0 ± 3"),
         (123.4, 26.0, "123 ± 26"),
         (0.5, 0.0, "0.5000 ± 0"),
         (-0.00001, float("inf"), "0.0000"),
         (0.5, float("inf"), "0.5000"),
         (1.26e14, 1.0, "1e+14"),
         (-30_000.4, float("inf"), "-30000.4000"),
-        (-0.04, 0.0996, "-0.04 ± 0.10"),
+        (-0.04, 0.0996, "-0.0400 ± 0.10"),
     ],
 )
 def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
