@@ -28,11 +28,13 @@ LEGENDS = {  # explanation of the columns of each family of scores
     "forecast": "MAE: mean absolute error of forecasts over 256 ms (ID: training conditions, OOD: the held-out "
     "condition). Skill: 1 - MAE / MAE of the last value.",
     "connectivity": "AP lift: average precision of the recovered wiring, scaled so that 0 is chance and 1 is perfect; "
-    "in mask: among the pairs that the group wiring allows. Sign acc.: share of true edges with the correct sign.",
+    "in mask: among the pairs that the group wiring allows; cross: among pairs of different groups. Sign acc.: share "
+    "of true edges with the correct sign; balanced: mean of excitatory and inhibitory edges.",
     "dynamics": "Impulse error: error of the responses to impulses, relative to the true responses; 1 for predicting "
-    "no response.",
+    "no response; cross: median over blocks of different groups, without the neuron that was moved.",
     "intervention": "Interv. error: error of the effects of clamping a neuron, relative to the true effects; 1 for "
-    "predicting no effect.",
+    "predicting no effect; cross: as for impulses.",
+    "source": "Table share: share of the published circuit's numbers that stand in the program's text.",
     "likelihood": "Log p: log marginal likelihood in nats of all observations that were held out or selected on, mean "
     "of three new evaluations; MC error: Monte Carlo error of the average over the prior; eval. sd: standard deviation "
     "of the three. Optimism: the search's evaluation of its winner minus that mean. Exact log p and surrogate error: "
@@ -71,7 +73,15 @@ def legend(found: Sequence[Board], every: bool = True) -> str:
 
 
 def show(score: Interval | None, decimals: int) -> str:
-    """Return the text of a cell: rounded to its uncertainty if that is known, else to the column's decimals."""
+    """Return the text of a cell.
+
+    The mean is rounded to its uncertainty, but keeps three digits or the column's decimals, whichever is shorter. It
+    has the column's decimals where the uncertainty is not known.
+
+    Args:
+        score: mean and interval; None where missing.
+        decimals: decimals of the column.
+    """
     if score is None:
         return MISSING
     if abs(score.estimate) >= UNREADABLE:
@@ -84,12 +94,18 @@ def show(score: Interval | None, decimals: int) -> str:
     if width >= UNREADABLE:
         return f"{score.estimate:.0f} ± {width:.0e}"
     places = _places(width)
-    return f"{_fixed(score.estimate, places)} ± {width:.{places}f}"
+    kept = max(places, min(_three_digits(score.estimate), decimals))  # a wide interval hides no mean
+    return f"{_fixed(score.estimate, kept)} ± {width:.{places}f}"
 
 
 def _fixed(value: float, places: int) -> str:
     """A number with that many decimals, and no minus before a zero."""
     return f"{round(value, places) + 0.0:.{places}f}"
+
+
+def _three_digits(value: float) -> int:
+    """Decimals with which a number has three digits."""
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
 
 
 def _places(width: float) -> int:

@@ -44,7 +44,10 @@ class FiniteProposer(Proposer):
         self._sources = [(path.name, read_source(path)) for path in paths]
         self._sources += [(f"candidate {k}", source) for k, source in enumerate(given)]
         if not self._sources:
-            raise ZfbenchError("The proposer 'finite' has no programs; give it a folder of .py files as `programs`.")
+            place = f" in {programs}" if programs and isinstance(programs, str) else ""
+            raise ZfbenchError(
+                f"The proposer 'finite' has no programs{place}; give it a folder of .py files as `programs`."
+            )
         self._in_turn = in_turn
         self.identity: Mapping[str, Any] = {"programs": [Program(source).id for _, source in self._sources]}
 

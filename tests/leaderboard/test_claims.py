@@ -135,7 +135,7 @@ def test_a_number_can_stand_on_the_right(runs):
     [
         {"data": "cd" * 32},
         {"limits": {"updates": 9, "seconds": 300}},
-        {"metric_versions": {"forecast": 2}},
+        {"metric_versions": {"forecast": 99}},
     ],
 )
 def test_results_of_other_data_limits_or_versions_are_not_compared(runs, change):
@@ -151,7 +151,7 @@ def test_one_method_with_two_limits_is_ambiguous(runs):
 
 
 def test_one_method_under_two_versions_of_a_metric_is_ambiguous(runs):
-    twice = runs("new", 9 + SPREAD) + runs("new", SPREAD, metric_versions={"forecast": 2})
+    twice = runs("new", 9 + SPREAD) + runs("new", SPREAD, metric_versions={"forecast": 99})
     (finding,) = check(claim(), twice + runs("old", SPREAD)).findings
     assert finding.verdict == "undecided"
     assert "versions of the metrics" in finding.reason

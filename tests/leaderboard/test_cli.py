@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -7,9 +8,11 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
+from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import add
 from zfbench.runs.grid import Grid
 from zfbench.runs.tasks import load_task
+from zfbench.scoring import VERSIONS
 
 
 def call(*arguments):
@@ -24,16 +27,23 @@ def folder(tmp_path, make):
     return tmp_path / "r"
 
 
-def test_validate_counts_what_is_right_and_names_every_fault(folder):
+def test_validate_counts_what_is_right_and_names_every_fault(tmp_path, data_cache):
+    folder = tmp_path / "r"
+    folder.mkdir()
+    for name in ("linear", "oracle", "driven_mlp"):
+        shutil.copy(RESULTS / f"zfish-tiny-driven__{name}__seed0.json", folder)
     done = call("validate", folder)
-    assert (done.exit_code, done.stdout) == (0, "4 valid results, 0 faults\n")
+    assert (done.exit_code, done.stdout) == (0, "3 valid results, 0 faults\n")
     (folder / "torn.json").write_text("{")
-    (folder / "wrong.json").write_text(json.dumps(json.loads(next(folder.glob("*oracle*")).read_text()) | {"seed": -1}))
+    oracle = json.loads(next(folder.glob("*oracle*")).read_text())
+    (folder / "wrong.json").write_text(json.dumps(oracle | {"seed": -1}))
+    lift = oracle["metrics"] | {"connectivity/wiring/lift": 7.0}
+    (folder / "impossible.json").write_text(json.dumps(oracle | {"metrics": lift, "seed": 3}))
     done = call("validate", folder)
     assert done.exit_code == 1
-    assert "4 valid results, 2 faults" in done.output
-    for name in ("torn.json", "wrong.json"):
-        assert sum(name in line and "how to fix it" in line for line in done.output.splitlines()) == 1
+    assert "3 valid results, 4 faults" in done.output  # a lift of 7 is out of bounds and not that of its precision
+    for name in ("torn.json", "wrong.json", "impossible.json"):
+        assert any(name in line and "how to fix it" in line for line in done.output.splitlines())
 
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])
@@ -108,11 +118,10 @@ def test_old_results_are_refused_by_every_command_that_reads_them(folder):
 
 
 def test_results_under_several_versions_of_a_metric_are_told_apart(folder, make):
-    add(folder / "later", make(seed=1, metrics={"forecast/ood/mae": 0.7}, metric_versions={"forecast": 2}))
+    add(folder / "later", make(seed=1, metrics={"forecast/ood/mae": 0.7}, metric_versions={"forecast": 99}))
     shown = call("leaderboard", folder).stdout
-    assert "metrics: forecast version 1" in shown
-    assert "metrics: forecast version 2" in shown
-    assert call("validate", folder).exit_code == 0
+    assert f"metrics: forecast version {VERSIONS['forecast']}" in shown
+    assert "metrics: forecast version 99" in shown
 
 
 def test_a_suite_can_be_listed_shown_and_verified(tmp_path, data_cache):
@@ -195,3 +204,28 @@ def test_a_second_demo_uses_what_is_there_and_measures_again_what_no_longer_fits
     kept = oracle.read_bytes()
     assert demo_of_three()[1] == ["linear", "last_value"]
     assert oracle.read_bytes() == kept
+
+
+def test_strict_fails_unless_every_claim_is_supported(tmp_path, make):
+    for seed in range(10):
+        add(
+            tmp_path / "r", make("driven_mlp", kind="program", seed=seed, metrics={"forecast/id/mae": 0.1 + seed / 1e4})
+        )
+    claim = """id = "{}"
+source = "s"
+text = "t"
+[[tests]]
+left = {{method = "driven_mlp", task = "zfish-tiny/driven"}}
+right = {}
+metric = "forecast/id/mae"
+relation = "lower"
+effect = 0.0
+"""
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "good.toml").write_text(claim.format("good", 0.2))
+    arguments = ("claims", "check", tmp_path / "r", "--claims", tmp_path / "claims")
+    assert call(*arguments, "--strict").exit_code == 0
+    (tmp_path / "claims" / "bad.toml").write_text(claim.format("bad", 0.05))
+    assert call(*arguments).exit_code == 0
+    assert call(*arguments, "--strict").exit_code == 1
+    assert call(*arguments, "--strict", "--id", "good").exit_code == 0

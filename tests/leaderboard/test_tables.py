@@ -18,6 +18,8 @@ from zfbench.records.reading import load_folder
 from zfbench.records.result import TaskRecord
 from zfbench.scoring import VERSIONS
 
+NEXT = VERSIONS["forecast"] + 1  # a version of the forecast scores that does not exist yet
+
 
 def cells_of(results, every=True):
     """Headings and cells of the only table of the only board, as text."""
@@ -68,7 +70,7 @@ def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
         {"benchmark_version": 99},
         {"limits": {"updates": 9, "seconds": 300}},
         {"limits": {"updates": 2000, "seconds": 9}},
-        {"metric_versions": {"forecast": 2}},
+        {"metric_versions": {"forecast": NEXT}},
     ],
 )
 def test_other_data_version_or_limits_get_a_table_of_their_own(make, change):
@@ -84,11 +86,11 @@ def table_of(results):
 
 def test_results_under_several_versions_of_a_metric_never_share_a_row(make):
     old = [make(seed=seed) for seed in (0, 1)]
-    new = [make(seed=seed, metric_versions={"forecast": 2, "dynamics": VERSIONS["dynamics"]}) for seed in (0, 1, 2)]
+    new = [make(seed=seed, metric_versions=VERSIONS | {"forecast": NEXT}) for seed in (0, 1, 2)]
     assert table_of([*old, *new]) == [{"mean": [0, 1]}, {"mean": [0, 1, 2]}]
     first, second = (board.header.describe() for board in boards([*old, *new]))
-    assert "metrics: forecast version 1" in first
-    assert "metrics: forecast version 2" in second
+    assert f"metrics: forecast version {NEXT - 1}" in first
+    assert f"metrics: forecast version {NEXT}" in second
     assert "dynamics" not in first + second  # of which there is one version
 
 
@@ -96,7 +98,7 @@ def test_what_has_no_score_of_a_disputed_metric_stands_beside_all_that_have(make
     """A control without forecasts, and a seed that failed: both are part of either board."""
     wiring = make("mask_only", kind="control", metric_versions={"connectivity": VERSIONS["connectivity"]})
     failed = make(seed=1, status="timeout")
-    old, new = make(), make(metric_versions={"forecast": 2})
+    old, new = make(), make(metric_versions={"forecast": NEXT})
     assert table_of([wiring, failed, old, new]) == [{"mask_only": [0], "mean": [0, 1]}] * 2
 
 
@@ -108,7 +110,7 @@ def test_controls_under_another_version_stand_on_the_board_of_their_own_version(
 
 
 def test_versions_are_disputed_on_one_data_set_alone(make):
-    other = make("other", data="cd" * 32, metric_versions={"forecast": 2})
+    other = make("other", data="cd" * 32, metric_versions={"forecast": NEXT})
     assert not any(board.header.metric_versions for board in boards([make(), other]))
 
 

@@ -15,26 +15,22 @@ claims_app = typer.Typer(no_args_is_help=True, help="Check published claims agai
 def validate(results: ResultsArgument = None) -> None:
     """Check result files, and print each fault with its file, its field and how to fix it.
 
+    A fault is also what cannot be: a score out of bounds, scores that contradict each other, the task or the published
+    results on the same data, and names, limits and spends that no run has.
+
     Example: zfbench validate leaderboard/results
     """
-    from zfbench.base.errors import DamagedFileError
-    from zfbench.leaderboard.shipped import results_folder
-    from zfbench.records.reading import load, refuse_duplicates, result_files
+    from zfbench.leaderboard.shipped import RESULTS, results_folder
+    from zfbench.records.reading import load_folder, result_files
+    from zfbench.runs.validation import validate as check
 
-    read, faults = {}, []
-    for path in result_files(results_folder(results)):
-        try:
-            read[path] = load(path)
-        except DamagedFileError as error:
-            faults.append(str(error))
-    try:
-        refuse_duplicates(read, list(read.values()))
-    except DamagedFileError as error:
-        faults.append(str(error))
-    for fault in faults:
-        typer.echo(fault, err=True)
-    typer.echo(f"{len(read)} valid results, {len(faults)} faults")
-    if faults:
+    folder = results_folder(results)
+    published = load_folder(RESULTS) if RESULTS.is_dir() and folder.resolve() != RESULTS else []
+    outcome = check(result_files(folder), published)
+    for sentence in (*outcome.unchecked, *outcome.faults):
+        typer.echo(sentence, err=True)
+    typer.echo(f"{len(outcome.valid)} valid results, {len(outcome.faults)} faults")
+    if outcome.faults:
         raise typer.Exit(1)
 
 

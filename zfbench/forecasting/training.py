@@ -35,7 +35,6 @@ SET_ASIDE = 0.1  # of every recording, its end
 UPDATES_PER_CALL = 50  # run on the device without a return to Python
 WARM_UP_UPDATES = 50
 FINAL_RATE = 0.02  # of the peak, at the end of the cosine
-GRADIENT_NORM = 1.0
 HUBER = 0.03
 BURN_IN = 32  # recorded steps that warm up a hidden state before a training segment
 
@@ -62,6 +61,7 @@ class Phase:
         unit: what errors are measured in, a field of `Units`.
         loss: of an error in that unit, elementwise.
         rate: learning rate, as a fraction of the program's.
+        clip: largest norm of a gradient; longer ones are shortened to it.
     """
 
     steps: int
@@ -69,6 +69,7 @@ class Phase:
     unit: str
     loss: Loss
     rate: float = 1.0
+    clip: float = 1.0
 
 
 SCHEDULES: dict[str, tuple[Phase, ...]] = {
@@ -225,7 +226,7 @@ class Trainer:
 
         Args:
             choice: of loss and learning rate.
-            updates: optimiser steps.
+            updates: optimiser steps, each after one gradient of `Phase.batch` times `Phase.steps` simulated steps.
             deadline: of the clock.
             seed: of initial parameters and batches.
             given: parameters by name that begin at these values instead of the program's own.
@@ -243,12 +244,12 @@ class Trainer:
         selection.consider(0, params)
 
         milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
-        optimiser = _optimiser(params)
         loss_curve: list[tuple[int, float]] = []
         done, stopped_early = 0, False
         for number, phase in enumerate(SCHEDULES[loss], start=1):
             first, end = done, updates * number // len(SCHEDULES[loss])
             rates = learning_rates(rate * phase.rate, end - first)
+            optimiser = _optimiser(params, phase.clip)
             advance = self._kernel(phase, optimiser)
             optimiser_state = optimiser.init(params)
             while done < end and not stopped_early:
@@ -316,9 +317,9 @@ def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
     return (peak * np.where(number < warm_up, rise, FINAL_RATE + (1 - FINAL_RATE) * cosine)).astype(np.float32)
 
 
-def _optimiser(params: Params) -> optax.GradientTransformation:
-    """Adam with clipped gradients, before the learning rate is applied."""
-    adam = optax.chain(optax.clip_by_global_norm(GRADIENT_NORM), optax.scale_by_adam())
+def _optimiser(params: Params, clip: float) -> optax.GradientTransformation:
+    """Adam with gradients clipped to that norm, before the learning rate is applied."""
+    adam = optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam())
     return optax.flatten(adam) if jax.tree.leaves(params) else adam  # one vector compiles faster than many arrays
 
 

@@ -36,7 +36,7 @@ from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import atomic_write
 from zfbench.records.spend import NOTHING, Spend
 
-BENCHMARK_VERSION = 1  # rises only when the scores of unchanged methods change
+BENCHMARK_VERSION = 2  # rises only when the scores of unchanged methods change
 SCHEMA_VERSION = 2  # rises when the form of the file changes
 PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
 

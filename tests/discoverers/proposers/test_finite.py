@@ -36,7 +36,7 @@ def test_programs_are_identified_by_content_in_order(folder):
 
 
 def test_no_programs_and_missing_files_are_explained(tmp_path):
-    with pytest.raises(ZfbenchError, match="has no programs"):
+    with pytest.raises(ZfbenchError, match=rf"has no programs in {tmp_path}; give it a folder"):
         FiniteProposer(SPEC, str(tmp_path))
     with pytest.raises(ZfbenchError, match="check the path"):
         FiniteProposer(SPEC, [str(tmp_path / "none.py")])

@@ -146,9 +146,7 @@ def asked(monkeypatch, module):
 def test_a_process_of_ours_that_does_not_start_is_no_programs_fault(monkeypatch, tmp_path):
     (tmp_path / "needy.py").write_text("import not_there\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(
-        ZfbenchError, match=r"did not start .ModuleNotFoundError: No module named 'not_there'"
-    ) as caught:
+    with pytest.raises(ZfbenchError, match=r"did not start \(ModuleNotFoundError: No module named 'not") as caught:
         asked(monkeypatch, "needy")
     assert not isinstance(caught.value, CandidateError)
 

@@ -1,0 +1,106 @@
+"""How trainers compare: the true form, the best generic approximator and the reference programs; prints a table.
+
+    python tests/benchmarks/bench_trainer.py zfish-tiny/masked --updates 400 2000 --seeds 2
+
+Each trainer is another pair of phases of the harness's own trainer, applied to all programs alike. Seeds are 0, 1, ...;
+processor seconds are medians over seeds, from the second seed on without compiling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from zfbench.baselines import programs as reference
+from zfbench.discoverers.proposers.rate.genotype import start
+from zfbench.discoverers.proposers.rate.render import render
+from zfbench.discoverers.proposers.rate.truth import true_genotype
+from zfbench.forecasting import training
+from zfbench.forecasting.contract import TrainingChoice
+from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.flax_step import trace_model
+from zfbench.forecasting.task import Task
+from zfbench.forecasting.validation import validation_score
+from zfbench.records.recordings import TaskSpec
+from zfbench.sandbox.worker import execute
+from zfbench.scoring.objective import balanced_error
+from zfbench.tasks.zfish.family import ZFISH
+from zfbench.testbed.published import published
+
+STEP, ROLL = training.SCHEDULES["curriculum"]
+TRAINERS = {
+    "shipped": (STEP, ROLL),
+    "clip .1 in both phases": (replace(STEP, clip=0.1), replace(ROLL, clip=0.1)),
+    "clip .3 in one step": (replace(STEP, clip=0.3), ROLL),
+    "clip .1 in one step": (replace(STEP, clip=0.1), ROLL),
+    "clip .1 and half the rate in one step": (replace(STEP, clip=0.1, rate=0.5), ROLL),
+}
+
+
+def programs(spec: TaskSpec) -> Iterator[tuple[str, str]]:
+    """The programs by name."""
+    seed, form = start(spec), true_genotype(published(), spec)
+    yield "true form, true inputs", render(form)
+    yield "eight hidden units for all groups", render(seed.with_gene(seed.groups, "hidden", "tanh"))
+    for name in ("masked_mlp", "masked_leaky_sigmoid") if spec.masked else ("driven_mlp",):
+        yield name, reference.source(name)
+
+
+def losses(task: Task, trained: training.Trained) -> tuple[float, float]:
+    """Mean absolute and balanced error of the validation windows."""
+    inputs = task.validation.inputs
+    C = inputs.context.shape[1]
+    rows = np.minimum(np.arange(64), len(inputs) - 1)  # the number of rows that training has compiled for
+    assert len(inputs) <= len(rows)
+    path = np.asarray(
+        trained.forecast(
+            trained.params,
+            inputs.context[rows, -1:],
+            inputs.drive[rows, C - 1 :],
+            np.zeros((64, len(task.spec.neurons)), bool),
+            np.zeros((64, task.spec.horizon, len(task.spec.neurons)), np.float32),
+        )
+    )
+    score = validation_score(task, path[: len(inputs)])
+    assert score.mae.overall is not None
+    return score.mae.overall, balanced_error(score.mae.per_group, score.control.per_group)
+
+
+def main() -> None:
+    """Print a line for each program, number of updates and trainer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task")
+    parser.add_argument("--updates", type=int, nargs="+", default=[400, 2000])
+    parser.add_argument("--seeds", type=int, default=2)
+    asked = parser.parse_args()
+    task = ZFISH.load(asked.task)
+    sys.stdout.write("| program | updates | trainer | MAE | log balanced error | CPU s |\n|---|---|---|---|---|---|\n")
+    for name, source in programs(task.spec):
+        module = execute(source)
+        dynamics = Dynamics.of(trace_model(module.Model(spec=task.spec), task.spec))
+        choice = replace(TrainingChoice.parse(getattr(module, "training", None)), loss="curriculum")
+        for label, phases in TRAINERS.items():
+            training.SCHEDULES["curriculum"] = phases
+            trainer = training.Trainer(dynamics, task.spec, task.train)
+            for updates in asked.updates:
+                found, seconds = [], []
+                for seed in range(asked.seeds):
+                    began = time.process_time()
+                    found.append(losses(task, trainer.train(choice, updates, math.inf, seed)))
+                    seconds.append(time.process_time() - began)
+                mae = " ".join(f"{error:.4f}" for error, _ in found)
+                log = " ".join(f"{math.log(loss):.2f}" for _, loss in found)
+                cost = statistics.median(seconds[1:] or seconds)
+                sys.stdout.write(f"| {name} | {updates} | {label} | {mae} | {log} | {cost:.1f} |\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The faults of result files: of each by itself, against its task, and against other results on the same data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.protocols.task import Sealed
+from zfbench.records.consistency import CONTROLS, REPEATED, close, contradictions, implied_error
+from zfbench.records.reading import load, refuse_duplicates
+from zfbench.records.recordings import TaskSpec
+from zfbench.records.result import BENCHMARK_VERSION, Result
+from zfbench.runs.tasks import load_judge
+
+FIX = "correct the field if it was edited, or judge the method again"
+PARTS = ("track", "tier", "circuit", "holdout")  # fields of a result's task that the task's name decides
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome of a validation.
+
+    Attributes:
+        valid: the results without a fault, by their files.
+        faults: a sentence for each fault, with file, field and how to fix it.
+        unchecked: a sentence for each task that cannot be loaded here, so that its results were not compared with it.
+    """
+
+    valid: Mapping[Path, Result]
+    faults: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Validation:
+    """Check result files.
+
+    Args:
+        paths: the files.
+        references: further results, on whose data the files' results have to agree.
+
+    Returns:
+        The valid results and all faults.
+    """
+    read: dict[Path, Result] = {}
+    faults: dict[Path, list[str]] = {}
+    for path in paths:
+        try:
+            read[path] = load(path)
+        except DamagedFileError as error:
+            faults.setdefault(path, []).append(str(error))
+    known, unchecked = _known_errors([*read.values(), *references]), {}
+    for path, result in read.items():
+        found = [*contradictions(result), *_against_others(result, known)]
+        try:
+            found += _against_task(result)
+        except UnknownNameError as error:
+            found.append(("task.name", str(error)))
+        except ZfbenchError as error:
+            unchecked[result.task.name] = f"Not compared with the task {result.task.name}: {error}"
+        faults.setdefault(path, []).extend(f"{path}: {field}: {what} (how to fix it: {FIX})." for field, what in found)
+    sentences = [sentence for own in faults.values() for sentence in own]
+    try:
+        refuse_duplicates(read, list(read.values()))
+    except DamagedFileError as error:
+        sentences.append(str(error))
+    valid = {path: result for path, result in read.items() if not faults[path]}
+    return Validation(valid, tuple(sentences), tuple(unchecked.values()))
+
+
+@cache
+def _sealed(task: str) -> Sealed:
+    return load_judge(task).sealed
+
+
+def _against_task(result: Result) -> Iterator[tuple[str, str]]:
+    """Compare a result with the task that its name stands for.
+
+    Data may differ between benchmark versions, so their hash is compared for results of this version.
+    """
+    sealed = _sealed(result.task.name)
+    if sealed.spec.name != result.task.name:
+        yield "task.name", f"the task's full name is {sealed.spec.name}"
+    truth = {"track": sealed.track, "tier": sealed.tier, "circuit": sealed.circuit, "holdout": sealed.holdout}
+    for part in PARTS:
+        stated = getattr(result.task, part)
+        if stated != truth[part]:
+            yield f"task.{part}", f"it is '{truth[part]}' in {result.task.name} and not '{stated}'"
+    if result.benchmark_version == BENCHMARK_VERSION and result.task.data_sha256 != sealed.data_sha256:
+        yield "task.data_sha256", f"the data of {result.task.name} are {sealed.data_sha256[:12]}..."
+    if isinstance(sealed.spec, TaskSpec):
+        yield from _against_groups(result, sealed.spec)
+
+
+def _against_groups(result: Result, spec: TaskSpec) -> Iterator[tuple[str, str]]:
+    """Compare the error over all neurons with the mean of those of its groups, weighted by their sizes."""
+    sizes = Counter(spec.groups)
+    for split in ("id", "ood"):
+        total = result.metrics.get(f"forecast/{split}/mae")
+        groups = {name: result.metrics.get(f"forecast/{split}/mae/group/{name}") for name in sizes}
+        known = {name: error for name, error in groups.items() if error is not None}
+        if total is None or len(known) < len(sizes):
+            continue
+        mean = sum(sizes[name] * error for name, error in known.items()) / len(spec.groups)
+        if not close(total, mean):
+            yield (
+                f"metrics.forecast/{split}/mae",
+                f"{total} is not the mean over neurons of its groups' errors, {mean:.6g}",
+            )
+
+
+def _known_errors(results: Iterable[Result]) -> dict[tuple[str, ...], float]:
+    """The errors of the controls by data, version, split and skill: the medians of what the results imply."""
+    implied: dict[tuple[str, ...], list[float]] = {}
+    for result in results:
+        for key in _skills(result):
+            error = implied_error(result, key[-2], key[-1])
+            if error is not None:
+                implied.setdefault(key, []).append(error)
+    return {key: median(values) for key, values in implied.items()}
+
+
+def _skills(result: Result) -> list[tuple[str, ...]]:
+    data = (result.task.data_sha256, str(result.benchmark_version), result.task.holdout)
+    return [(*data, split, skill) for split in ("id", "ood") for skill in CONTROLS]
+
+
+def _against_others(result: Result, known: Mapping[tuple[str, ...], float]) -> Iterator[tuple[str, str]]:
+    """Compare the controls' errors that a result's skills imply with those that results on the same data imply."""
+    for key in _skills(result):
+        split, skill = key[-2:]
+        error = implied_error(result, split, skill)
+        if error is not None and not close(error, known[key], 10 * REPEATED):
+            yield (
+                f"metrics.forecast/{split}/{skill}",
+                f"with its MAE it implies an error of the {CONTROLS[skill]} of {error:.6g}, and other results on the "
+                f"same data of {known[key]:.6g}",
+            )
