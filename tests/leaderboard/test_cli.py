@@ -185,10 +185,11 @@ seeds = [0]
     return run
 
 
-def test_the_demo_prints_one_table_and_draws_three_pictures(demo_of_three, tmp_path):
+def test_the_demo_prints_a_table_for_each_track_and_draws_three_pictures(demo_of_three, tmp_path):
     shown, measured = demo_of_three()
     assert measured == ["oracle", "linear", "last_value"]
-    assert shown.count("benchmark version") == 1
+    assert [line.strip() for line in shown.splitlines() if line.startswith("track ")] == ["track driven"]
+    assert {line.split()[0] for line in shown.splitlines() if line.strip()} >= set(measured)
     assert sum(line.startswith("wrote ") for line in shown.splitlines()) == 4
     for name in ("traces.png", "connectivity.png", "id_vs_ood.png"):
         assert (tmp_path / "demo" / name).read_bytes().startswith(b"\x89PNG")
