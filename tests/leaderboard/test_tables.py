@@ -54,7 +54,7 @@ def test_seeds_become_a_mean_with_students_interval(make):
     values = [0.20, 0.22, 0.27]
     results = [make(seed=i, metrics={"forecast/id/mae": v}) for i, v in enumerate(values)]
     half = mean_interval(values).half_width
-    assert rows(results)["mean"][3:5] == ["3", f"0.23 ± {half:.2f}"]
+    assert rows(results)["mean"][3:5] == ["3", f"0.230 ± {half:.2f}"]
 
 
 def test_one_failed_seed_makes_the_mean_missing_and_is_told(make):
@@ -136,7 +136,15 @@ def test_a_filter_never_hides_the_controls(make):
 
 def test_the_header_says_what_was_measured(searched):
     (board,) = boards([searched(8)])
-    for part in ("abab", "published", "tiny", "outward", "2000 updates, 300 s", "budget: 8 evaluations", "version 1"):
+    for part in (
+        "abab",
+        "published",
+        "tiny",
+        "outward",
+        "2000 updates, 300 s",
+        "budget: 8 evaluations",
+        "benchmark version",
+    ):
         assert part in board.header.describe()
 
 
@@ -186,14 +194,14 @@ def test_long_settings_and_what_a_proposer_says_of_itself_are_told_by_a_hash(mak
     [
         (0.02184, 0.00052, "0.0218 ± 0.0005"),
         (0.02184, 0.00012, "0.02184 ± 0.00012"),
-        (1.234, 0.3, "1.2 ± 0.3"),
+        (1.234, 0.3, "1.23 ± 0.3"),
         (123.4, 26.0, "123 ± 26"),
         (0.5, 0.0, "0.5000 ± 0"),
         (-0.00001, float("inf"), "0.0000"),
         (0.5, float("inf"), "0.5000"),
         (1.26e14, 1.0, "1e+14"),
         (-30_000.4, float("inf"), "-30000.4000"),
-        (-0.04, 0.0996, "-0.04 ± 0.10"),
+        (-0.04, 0.0996, "-0.0400 ± 0.10"),
     ],
 )
 def test_numbers_are_rounded_to_their_uncertainty(mean, half, shown):
@@ -296,7 +304,8 @@ def test_ranks_are_in_csv_and_json(second_version):
 
 
 def test_the_first_version_has_a_board_of_its_own_and_no_ranks(make, second_version):
-    old = [make("good", kind="program", seed=i, metrics={"forecast/ood/mae": 0.1}) for i in range(5)]
+    error = {"forecast/ood/mae": 0.1}
+    old = [make("good", kind="program", seed=i, metrics=error, benchmark_version=1) for i in range(5)]
     first, second = boards([*old, *second_version])
     assert "carry no headline scores" in as_text([first])
     assert "carry no headline scores" not in as_text([second])
