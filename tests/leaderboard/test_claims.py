@@ -295,7 +295,7 @@ def test_seeds_that_chose_the_margin_do_not_test_it(runs):
 
 
 def test_only_the_newest_benchmark_version_is_read(runs):
-    old = runs("new", SPREAD) + runs("old", 9 + SPREAD)
+    old = runs("new", SPREAD, benchmark_version=1) + runs("old", 9 + SPREAD, benchmark_version=1)
     new = runs("new", 0.9 + SPREAD, benchmark_version=2) + runs("old", SPREAD, benchmark_version=2)
     assert check(claim(), old).verdict == "refuted"
     assert check(claim(), old + new).verdict == "supported"
