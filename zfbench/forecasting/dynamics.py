@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jax
@@ -29,7 +30,18 @@ def compiler_options(level: int = 1) -> dict[str, Any]:
     """
     if jax.default_backend() != "cpu":
         return {}
-    return {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": level}
+    wanted = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": level}
+    return {name: value for name, value in wanted.items() if is_known(name, value)}
+
+
+@cache
+def is_known(option: str, value: bool | int) -> bool:
+    """Whether this version of XLA has an option of compilation; versions take away and add some."""
+    try:
+        jax.jit(lambda x: x, compiler_options={option: value}).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ class ToyFamily:
 
     def judge(self, name):
         sealed = SimpleNamespace(spec=TOY, track="", tier="", circuit="", holdout="", data_sha256="0" * 64)
-        score = lambda *_: Scores(metrics={"forecast/ood/mae": 0.5}, metric_versions={"forecast": 1})  # noqa: E731
+        score = lambda model, progress, seed: Scores(metrics={"forecast/ood/mae": 0.5}, metric_versions={"forecast": 1})  # noqa: E731
         return SimpleNamespace(
             sealed=sealed,
             selection_score="forecast/validation/mae",

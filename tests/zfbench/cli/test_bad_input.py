@@ -34,6 +34,7 @@ READERS = {  # every command that reads a file or a folder; PATH stands for it, 
     "leaderboard": ("leaderboard", "PATH"),
     "leaderboard of two": ("leaderboard", "PATH", "PATH"),
     "leaderboard page": ("leaderboard", "PATH", "--html", "OUT"),
+    "publish": ("publish", "PATH", "--check"),
     "claims": ("claims", "check", "PATH"),
     "claims in a folder": ("claims", "check", "--claims", "PATH"),
     "suite run": ("suite", "run", "PATH", "--out", "OUT"),
@@ -60,9 +61,8 @@ IN_THE_WAY = {  # every command that writes; OUT is a file where a folder should
     "suite run": ("suite", "run", "SUITE", "--out", "FILE"),
     "judge": ("judge", "PROGRAM", "--task", "mixtures/exact@target:0", "--out", "FOLDER"),
     "leaderboard page": ("leaderboard", "RESULT", "--html", "FILE"),
-    "leaderboard readme": ("leaderboard", "RESULT", "--readme", "FILE"),
-    "leaderboard readme in a folder": ("leaderboard", "RESULT", "--readme", "FOLDER"),
-    "leaderboard readme that is missing": ("leaderboard", "RESULT", "--readme", "FOLDER/none.md"),
+    "publish": ("publish", "FILE"),
+    "publish into an empty folder": ("publish", "FOLDER", "--check"),
 }
 NAMES = ("", "[/old]", "a\nb", "x" * 5_000, "-1", "../..", "@holdout:", "\0", "\ud800")
 NAMED = {  # every command that takes a name or a number; NAME stands for it
