@@ -35,10 +35,7 @@ PACKAGES = (
     "leaderboard",
 )
 # Candidate programs are data: a hash of their text is their name, so their docstrings stay as they are.
-PROGRAMS = {
-    ROOT / "baselines/programs" / f"{name}.py"
-    for name in ("ceiling", "driven_gru", "driven_mlp", "masked_leaky_sigmoid", "masked_mlp")
-}
+PROGRAMS = set((ROOT / "baselines/programs").glob("*.py")) - {ROOT / "baselines/programs/__init__.py"}
 CLAUSES = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
