@@ -143,7 +143,7 @@ class Board:
 
     @property
     def note(self) -> str:
-        """What a reader has to know about all rows; empty if there is nothing."""
+        """A sentence that a reader has to know about all rows; empty if there is nothing."""
         return NOTE if self.header.benchmark_version <= WITHOUT_HEADLINES and self.about_drive else ""
 
     @property

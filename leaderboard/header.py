@@ -1,4 +1,4 @@
-"""What the rows of a board have in common, and which results may stand on one board."""
+"""The header of a board: what its rows have in common, and which results may stand on one board."""
 
 from __future__ import annotations
 

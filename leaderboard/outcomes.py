@@ -1,4 +1,4 @@
-"""What a claim compares of a run: a score or an error, which may be taken relative to another one of the same run.
+"""Outcomes of runs that claims compare: a score or an error, also taken relative to another one of the same run.
 
 Scores are compared by their difference and errors by their log ratio: an error of 0.02 instead of 0.03 is as much of an
 improvement as one of 0.2 instead of 0.3. Errors below `FLOOR` count as `FLOOR`.

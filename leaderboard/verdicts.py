@@ -1,4 +1,4 @@
-"""What results say about claims: supported, refuted, no better than the margin, or undecided.
+"""Verdicts of results on claims: supported, refuted, no better than the margin, or undecided.
 
 With d the difference of left and right in the claimed direction (for errors of their logarithms), seed by seed, m the
 margin, and Student's interval of the mean of d at the test's confidence, a test of `higher` or `lower` is

@@ -1,4 +1,4 @@
-"""What no correct result can hold: scores out of bounds or that contradict each other, impossible names and spends.
+"""Checks for what no correct result can hold: scores out of bounds or in contradiction, impossible names and spends.
 
 `zfbench.records.reading.load` refuses what is no result at all. The checks here need nothing but the result; those that
 need its task or other results are in `zfbench.runs.validation`.
@@ -58,7 +58,13 @@ def implied_error(result: Result, split: str, skill: str) -> float | None:
 
 
 def close(a: float, b: float, tolerance: float = REPEATED) -> bool:
-    """Return True if two numbers are equal but for rounding."""
+    """Return True if two numbers are equal but for rounding.
+
+    Args:
+        a: a number.
+        b: the other number.
+        tolerance: largest difference, as a share of the larger number.
+    """
     return abs(a - b) <= tolerance * max(abs(a), abs(b), 1e-6)
 
 
