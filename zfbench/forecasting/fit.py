@@ -35,7 +35,6 @@ from zfbench.records.source import check_source
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.sandbox.devices import CPU
 
-GIVEN = "given/"  # prefix of arrays that are initial parameters
 SOFT_LIMIT = 0.8  # of the seconds: then training stops by itself, and keeps what it has
 REPORT_LIMIT = 2**20  # bytes
 JOB = "zfbench.forecasting.job"  # the module that traces inside the sandbox
@@ -235,8 +234,6 @@ def fit_step(
     device: str = CPU,
     began: float | None = None,
     deadline: float = math.inf,
-    given: Arrays | None = None,
-    training: TrainingChoice | None = None,
 ) -> FittedProgram:
     """Train a step in a clean process.
 
@@ -249,8 +246,6 @@ def fit_step(
         device: where it is trained.
         began: from when on the limit of seconds counts; by default, from now on.
         deadline: of `time.monotonic()`, for the fit and all later calls together.
-        given: parameters by name that begin at these values.
-        training: how; by default as the program chose.
 
     Raises:
         CandidateError: non_finite, timeout or out_of_memory; or the step does not fit together.
@@ -266,13 +261,12 @@ def fit_step(
             clean.holds["recordings"] = recordings.fields["data"]
         fields = {
             "step": traced.hash,
-            "training": asdict(training or traced.training),
+            "training": asdict(traced.training),
             "updates": limits.updates,
             "seconds": SOFT_LIMIT * limits.seconds - (time.monotonic() - began),
             "seed": seed,
         }
-        arrays = {GIVEN + name: np.asarray(values, np.float32) for name, values in (given or {}).items()}
-        arrays["step"] = np.frombuffer(traced.step, np.uint8)
+        arrays = {"step": np.frombuffer(traced.step, np.uint8)}
         clean.holds["step"] = traced.hash
         answer = clean.ask(Frame(f"{SERVICE}:fit", fields, arrays), REPORT_LIMIT, fitted_by, "training")
         report = TrainingReport.from_json(answer.fields)

@@ -1,7 +1,7 @@
 """In the clean process: traced steps are trained and rolled out. No candidate's Python is here.
 
 The process keeps the recordings it was given last, and the trainer of the last step with all that it compiled, so that
-another seed of an equal step, or the same step with other given parameters, costs its updates alone.
+another seed of an equal step costs its updates alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from zfbench.forecasting.contract import TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
-from zfbench.forecasting.fit import GIVEN
 from zfbench.forecasting.signature import read_step
 from zfbench.forecasting.training import Trained, Trainer
 from zfbench.records.frame import Frame
@@ -50,7 +49,7 @@ def load(asked: Frame) -> Frame:
 
 
 def fit(asked: Frame) -> Frame:
-    """Train a step; the report. The arrays hold its bytes, and parameters that begin at given values."""
+    """Train a step, whose bytes the arrays hold; the report."""
     began = time.monotonic()
     assert HELD.spec is not None, "recordings are loaded before a step is trained"
     HELD.trained = None
@@ -59,10 +58,9 @@ def fit(asked: Frame) -> Frame:
         gc.collect()  # what was compiled for it, before the next one takes memory
         dynamics = Dynamics.of(read_step(asked.arrays["step"].tobytes(), HELD.spec))
         HELD.trainer, HELD.step = Trainer(dynamics, HELD.spec, HELD.train), asked.fields["step"]
-    given = {name.removeprefix(GIVEN): a for name, a in asked.arrays.items() if name.startswith(GIVEN)}
     choice = TrainingChoice(**asked.fields["training"])
     deadline = began + asked.fields["seconds"]
-    HELD.trained = HELD.trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"], given)
+    HELD.trained = HELD.trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"])
     return Frame("fitted", HELD.trained.report.to_json())
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -220,7 +220,6 @@ class Trainer:
         updates: int,
         deadline: float,
         seed: int,
-        given: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> Trained:
         """Train for a number of updates, or until `time.monotonic()` passes the deadline.
 
@@ -229,7 +228,6 @@ class Trainer:
             updates: optimiser steps, each after one gradient of `Phase.batch` times `Phase.steps` simulated steps.
             deadline: of the clock.
             seed: of initial parameters and batches.
-            given: parameters by name that begin at these values instead of the program's own.
 
         Raises:
             CandidateError: non_finite; a training loss is not finite, or every set-aside forecast diverged.
@@ -239,7 +237,6 @@ class Trainer:
         material = self._material
         init_key, batch_key = jax.random.split(jax.random.key(seed))
         params = self._initialise(init_key)
-        params = {**params, **{name: jnp.asarray(values) for name, values in given.items()}} if given else params
         selection = Selection(self.forecast, material)
         selection.consider(0, params)
 

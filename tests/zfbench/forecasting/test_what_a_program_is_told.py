@@ -74,8 +74,9 @@ def task(system):
     return SimpleNamespace(spec=system.unmasked, train=system.train, validation=windows)
 
 
-def test_what_a_program_prints_while_the_recording_leads_it_is_no_feedback(task):
+def test_what_a_program_prints_while_the_recording_leads_it_is_no_feedback(task, monkeypatch):
     fitted = Prints()
-    feedback = ProgramEvaluator(task, BRIEF)(Program(EXAMPLE), 0, lambda *_: fitted).feedback
+    monkeypatch.setattr(ProgramEvaluator, "_fit", lambda *_: fitted)
+    feedback = ProgramEvaluator(task, BRIEF)(Program(EXAMPLE), 0).feedback
     assert "led by" in fitted.stdout  # it was handed the validation targets, and printed them
     assert feedback.endswith("It printed: trained. forecast. ")
