@@ -154,7 +154,7 @@ class Ruler:
 
     def score(self, circuit: Circuit, seed: int) -> dict[str, Headline]:
         """Headline scores by name, their mean included; the seed draws step sizes."""
-        model, windows = TrueModel(circuit, np.zeros(0)), self._sealed.ood
+        model, windows = TrueModel(circuit), self._sealed.ood
         context, target, groups = windows.inputs.context, windows.target, self._sealed.spec.groups
         last = np.broadcast_to(context[:, -1:], target.shape)
         blocks = []

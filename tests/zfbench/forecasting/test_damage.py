@@ -25,7 +25,7 @@ def test_the_mean_of_the_headline_scores_falls_with_the_dose(ruler, damage):
     doses = DAMAGES[damage][:4]
     values = [ruler.score(damage(published(), dose, np.random.default_rng(1)), 0)["mean"].value for dose in doses]
     assert values == sorted(values, reverse=True)
-    assert values[0] > 0.8
+    assert values[0] > 0.7
     assert values[-1] < 0.5
 
 
