@@ -18,16 +18,20 @@ def method_name(result: Result) -> str:
     """Return the method with its proposer, and with its settings if it has any.
 
     If several of discoverer, proposer and search have a setting of the same name, its owner is given too. Further
-    things that identify a proposer, such as hashes of its prompts, are given as one hash.
+    things that identify a proposer are given like its settings if all are short, such as the family of a grammar's
+    programs, and as one hash otherwise, such as the hashes of a language model's prompts.
     """
     method = result.method
     name = method.name if method.proposer is None else f"{method.name} + {method.proposer}"
-    owners = {"discoverer": method.settings, "proposer": method.proposer_settings, "search": _options(result)}
+    identity = method.proposer_identity
+    short = len(to_json(identity)) <= LONGEST
+    proposer = method.proposer_settings | (identity if short else {})
+    owners = {"discoverer": method.settings, "proposer": proposer, "search": _options(result)}
     given = {(key, owner): value for owner, settings in owners.items() for key, value in settings.items()}
     count = Counter(key for key, _ in given)
     parts = [_setting(f"{owner} {key}" if count[key] > 1 else key, given[key, owner]) for key, owner in sorted(given)]
-    if method.proposer_identity:
-        parts.append(f"proposer {_hash(to_json(method.proposer_identity))}")
+    if not short:
+        parts.append(f"proposer {_hash(to_json(identity))}")
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
