@@ -123,3 +123,14 @@ def test_verdicts_on_the_claims(shown):
 
 def test_no_search_used_a_language_model(results):
     assert set(results.proposer.dropna()) <= {"grammar"}
+
+
+def test_what_the_searches_found(shown, results, means):
+    found = results[results.kind == "search"]
+    for method, mean in found.groupby("method")[MEAN].mean().items():
+        assert f"`{method}` {written(mean)}" in shown
+    assert f"and seeds {found.seed.min()} to {found.seed.max()}," in shown
+    masked = means.loc["masked"]
+    assert f"nobody searched have at most {written(masked.loc['masked_leaky_sigmoid', MEAN])}, the ceiling" in shown
+    assert f"the ceiling {written(masked.loc['ceiling', MEAN])}." in shown
+    assert found.groupby("method")[MEAN].mean().between(*masked[MEAN][["masked_leaky_sigmoid", "ceiling"]]).all()
