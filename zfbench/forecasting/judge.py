@@ -1,10 +1,10 @@
 """The judge: scores a fitted model on the sealed test, from its predictions alone.
 
 Probes of mechanism start at recorded states, half from the training conditions and half from the held-out one, and
-the true model answers the same probes. What a method cannot be asked because of its kind is absent: a model that only
-forecasts has no responses, and no wiring unless it says that the derivative of its first step means something. What a
-model could be asked and made impossible has the worst value of the headline score that needs it. A model that breaks
-its mask, or that answers one question in two ways, is refused.
+the true model answers the same probes. A score that is not applicable to a kind of method is absent: a model that only
+forecasts has no responses, and no wiring unless it says that the derivative of its first step means something. Where a
+model makes an applicable score impossible, the headline score that needs it has its worst value. A model that breaks
+its mask, or that answers one call in two ways, is refused.
 """
 
 from __future__ import annotations
