@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
@@ -96,6 +97,10 @@ NAMED = {  # every command that takes a name or a number; NAME stands for it
     "prompt": ("prompt", "--task", "NAME", "--proposer-set", "model=m"),
     "prompt of a proposer": ("prompt", *TASK, "--proposer", "NAME"),
     "check-plugin": ("check-plugin", "NAME"),
+    "identify": ("identify", "NAME", "--out", "OUT"),
+    "identify a kind": ("identify", "zfish-tiny/masked", "--kind", "NAME", "--out", "OUT"),
+    "doctor": ("doctor", "NAME"),
+    "demo": ("demo", "NAME"),
     "check-plugin of a kind": ("check-plugin", "random_search", "--kind", "NAME"),
     "data build": ("data", "build", "--tier", "NAME"),
     "data verify": ("data", "verify", "--tier", "NAME"),
@@ -174,3 +179,8 @@ def test_a_program_of_the_corpus_that_reaches_the_judge_is_a_result_with_a_sente
             assert (tmp_path / f"{path}.json").exists()
             judged += 1
     assert judged >= 4
+
+
+def test_every_command_is_tried():
+    tried = {arguments[0] for cases in (READERS, IN_THE_WAY, NAMED) for arguments in cases.values()}
+    assert set(get_command(app).commands) <= tried
