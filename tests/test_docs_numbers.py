@@ -43,7 +43,7 @@ def test_the_ceiling_and_the_black_box(shown, results, means):
     kinds = results.drop_duplicates(["track", "method"]).set_index(["track", "method"]).kind.loc["driven"]
     best = driven[MEAN][kinds[kinds != "control"].index].max()
     black_box = driven.loc["driven_mlp"]
-    assert f"(`ceiling`) has a mean of {written(driven.loc['ceiling', MEAN])} without the wiring" in shown
+    assert f"which inputs each neuron reads) has a mean of {written(driven.loc['ceiling', MEAN])}." in shown
     assert f"the best row of the track `driven` has {written(best)}, and the black box" in shown
     assert f"black box `driven_mlp` {written(black_box[MEAN])}." in shown
     assert f"forecasts familiar stimuli well (skill {written(black_box[ID])})" in shown
