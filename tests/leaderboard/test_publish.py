@@ -41,7 +41,7 @@ def found(make, search_method):
         make("driven_mlp", kind="program", metrics={OOD: 0.25, IMPULSE: 1.5}),
         make("last_value", metrics={OOD: 0.0}),
     ]
-    for name, skill in (("puct", 0.4), ("modelsmc", 0.6), ("random_search", 0.5)):
+    for name, skill in (("puct", 0.4), ("modelsmc", 0.6), ("best_of_n", 0.5)):
         results += [search(make, search_method, name, {OOD: skill + 0.1 * s, IMPULSE: 0.5}, s) for s in (0, 1)]
     return boards(results)
 
@@ -76,13 +76,13 @@ def test_a_document_without_marks_is_told_which(root, found):
 def test_of_the_searches_the_best_is_shown_and_the_control_without_selection(found):
     shown = highlights(found)
     names = [row.runs[0].method.name for row in shown.rows["driven"]]
-    assert names == ["oracle", "modelsmc", "random_search", "driven_mlp"]
+    assert names == ["oracle", "modelsmc", "best_of_n", "driven_mlp"]
 
 
 def test_a_search_that_is_best_and_wanted_by_name_stands_once(make, search_method):
-    results = [search(make, search_method, "random_search", {OOD: 0.5})]
+    results = [search(make, search_method, "best_of_n", {OOD: 0.5})]
     shown = highlights(boards(results))
-    assert [row.runs[0].method.name for row in shown.rows["driven"]] == ["random_search"]
+    assert [row.runs[0].method.name for row in shown.rows["driven"]] == ["best_of_n"]
 
 
 def test_an_error_is_shown_as_what_is_missing_to_one(found):

@@ -53,7 +53,7 @@ def test_a_result_without_such_scores_has_no_table(make):
 def test_the_references_are_the_black_box_of_the_track_and_the_true_circuit(committed):
     beside = references(committed)
     assert [row.runs[0].method.name for row in beside] == ["masked_mlp", "oracle"]
-    assert len(beside[0].runs) == 5
+    assert len(beside[0].runs) == 10
     lines = printed(compare(committed, beside)).splitlines()
     assert lines[0].split() == ["score", "this", "masked_mlp", "oracle"]
     assert lines[1].split()[-1] == "1.00"

@@ -40,7 +40,6 @@ from zfbench.scoring.source import table_share
 
 SELECTION_SCORES = {BALANCED: "forecast/validation/balanced_error", PLAIN: "forecast/validation/mae"}
 MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
-MASK_STATES = 64  # at which one step is tested again, after the many at which the fit was
 SERVES = {  # each family of scores, and the headline score that needs it
     "forecast": "generalisation",
     "connectivity": "wiring",
@@ -243,8 +242,7 @@ class Judge:
         if self.sealed.spec.masked:
             inputs = [self.sealed.test.inputs, self.sealed.ood.inputs]
             context, drive = (np.concatenate([getattr(w, name) for w in inputs]) for name in ("context", "drive"))
-            lengths = (context.shape[1], self._context)
-            verify_mask(model, self.sealed.spec, context, drive, rng, lengths, states=MASK_STATES)
+            verify_mask(model, self.sealed.spec, context, drive, rng, lengths=(context.shape[1], self._context))
 
     def _generator(self, model: object, seed: int) -> np.random.Generator:
         """The generator of all that is drawn for one judgement, from the task, the program and the seed."""

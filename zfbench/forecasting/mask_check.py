@@ -77,7 +77,6 @@ def verify_mask(
     drive: NDArray[np.float32],
     rng: np.random.Generator,
     lengths: Sequence[int] = (),
-    states: int = STEP_STATES,
 ) -> None:
     """Check that no neuron depends on an input that the task's masks forbid; nothing to do without masks.
 
@@ -92,7 +91,6 @@ def verify_mask(
         drive: [B, C + H, D].
         rng: draws states and perturbations.
         lengths: context lengths from which whole horizons are tested; by default, that of the context.
-        states: how many states are tested with one step.
 
     Raises:
         CandidateError: mask_violation, naming the neuron that moved and the input that moved it.
@@ -100,7 +98,7 @@ def verify_mask(
     if not spec.masked and spec.drive_mask is None:
         return
     C, H = context.shape[1], drive.shape[1] - context.shape[1]
-    free = np.repeat(_same_wiring(spec), states, axis=0)  # [R, N], the neurons tested in each row
+    free = np.repeat(_same_wiring(spec), STEP_STATES, axis=0)  # [R, N], the neurons tested in each row
     base, other = (_draw(context, drive, free, min(C, STEP_CONTEXT), 1, rng, extremes=True) for _ in range(2))
     _compare(model, spec, base, other)
     for past in lengths or (C,):
