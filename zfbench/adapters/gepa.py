@@ -60,6 +60,7 @@ def search(
             return score, {"status": str(evaluation.status), "feedback": evaluation.feedback}
 
         spec = session.task.spec
+        reflection: Any = model  # GEPA declares a protocol of its own for it
         facts = "\n".join(f"{heading}: {text}" for heading, text in spec.facts().items())
         optimize_anything(
             session.task.seed_program,
@@ -68,7 +69,7 @@ def search(
             background=f"{spec.description}\n\n{facts}\n\n{spec.contract}",
             config=GEPAConfig(
                 engine=EngineConfig(seed=seed, parallel=False),
-                reflection=ReflectionConfig(reflection_lm=model),
+                reflection=ReflectionConfig(reflection_lm=reflection),
                 stop_callbacks=[lambda _: session.arena.spent],
             ),
         )
