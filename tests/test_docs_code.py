@@ -33,6 +33,8 @@ def test_python_parses_and_what_it_imports_is_there(text):
             assert not [alias.name for alias in node.names if not hasattr(module, alias.name)]
         elif isinstance(node, ast.Import):
             for alias in node.names:
+                if alias.name == "torch":
+                    pytest.importorskip("torch")  # comes with extras alone
                 importlib.import_module(alias.name)
 
 
