@@ -14,9 +14,9 @@ parser.add_argument("--out", type=Path, default=Path("wiring.png"))
 parser.add_argument("--results", type=Path, default=RESULTS, help="a folder of results")
 options = parser.parse_args()
 
-(found,) = options.results.glob("zfish-tiny-driven__modelsmc__grammar__40-evaluations*__seed0.json")
-result, truth = load(found), load(options.results / "zfish-tiny-driven__oracle__seed0.json")
-spec = zfbench.load_task("zfish-tiny/driven").spec
+(found,) = options.results.glob("zfish-tiny-masked__modelsmc__grammar__40-evaluations*__seed0.json")
+result, truth = load(found), load(options.results / "zfish-tiny-masked__oracle__seed0.json")
+spec = zfbench.load_task("zfish-tiny/masked").spec
 print(result)
 print(result.program.source)
 zfbench.plot.wiring(result.pictures[PICTURE], spec, "found").savefig(options.out, dpi=130)

@@ -7,7 +7,7 @@ import zfbench
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import load_folder
 
-METHODS = {("driven_mlp", None), ("modelsmc", "grammar"), ("oracle", None)}
+METHODS = {("driven_mlp", None), ("neuron_leaky_sigmoid", None), ("oracle", None)}
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("shortcut.png"))
@@ -22,6 +22,6 @@ results = [
 zfbench.plot.scores(results).savefig(options.out, dpi=130)
 table = zfbench.load_results(options.results)
 table = table[(table.task == "zfish-tiny/driven") & table.method.isin([name for name, _ in METHODS])]
-columns = ["forecast/id/skill_last_value", "forecast/ood/skill_last_value", "connectivity/wiring/lift"]
+columns = ["forecast/id/skill_last_value", "headline/generalisation", "headline/wiring", "headline/responses"]
 print(table.groupby("method")[columns].mean().round(2))
 print(f"wrote {options.out}")
