@@ -10,7 +10,7 @@ import pytest
 GALLERY = Path(__file__).parents[1] / "examples" / "gallery"
 SHORT = {
     "watch_the_larva_swim": ("swim.gif", ["--seconds", "0.4"], b"GIF89a", []),
-    "shortcut_against_mechanism": ("shortcut.png", [], b"\x89PNG", ["driven_mlp", "neuron_leaky_sigmoid", "oracle"]),
+    "shortcut_against_mechanism": ("shortcut.png", [], b"\x89PNG", ["driven_mlp", "neuron_mlp_leak", "oracle"]),
     "silence_a_neuron": ("silence.png", [], b"\x89PNG", ["true circuit: silencing nMLF_L changes most", "linear: "]),
     "read_a_discovered_program": ("wiring.png", [], b"\x89PNG", ["class Model(nn.Module)", "wiring_true.png"]),
 }

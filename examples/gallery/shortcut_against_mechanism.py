@@ -1,4 +1,4 @@
-"""Shortcut against mechanism: equal forecasts of familiar stimuli, and different circuits."""
+"""Shortcut against mechanism: programs that forecast familiar stimuli well, and are wired and respond differently."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ import zfbench
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import load_folder
 
-METHODS = {("driven_mlp", None), ("neuron_leaky_sigmoid", None), ("oracle", None)}
+METHODS = {("driven_mlp", None), ("neuron_mlp_leak", None), ("oracle", None)}
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("shortcut.png"))
