@@ -145,28 +145,6 @@ def test_rates_are_a_warm_up_and_a_cosine_decay_to_two_percent(updates):
     np.testing.assert_allclose(learning_rates(0.01, updates), expected, rtol=1e-5, atol=1e-9)
 
 
-class Bystander(Leak):
-    """A leak beside a parameter that no gradient reaches."""
-
-    @nn.compact
-    def __call__(self, state, activity, drive):
-        scale = self.param("scale", nn.initializers.zeros, (len(self.spec.neurons),))
-        state, after = Leak.__call__(self, state, activity, drive)
-        return state, activity + jax.lax.stop_gradient(scale) * (after - activity)
-
-
-def test_given_parameters_replace_the_programs_own_and_stay_where_no_gradient_reaches(system):
-    spec = system.unmasked
-    trainer = Trainer(Dynamics.of(trace_model(Bystander(spec), spec)), spec, system.train)
-    ones = np.ones(6, np.float32)
-    still = trainer.train(TrainingChoice(), 20, math.inf, 0)
-    scaled = trainer.train(TrainingChoice(), 20, math.inf, 0, {"scale": ones})
-    np.testing.assert_array_equal(scaled.params["scale"], ones)
-    assert still.report.loss_curve[-1] != scaled.report.loss_curve[-1]
-    plain = fit(Leak, system, 20)
-    np.testing.assert_allclose(scaled.params["rate"], plain.params["rate"], rtol=1e-5)
-
-
 def test_a_second_training_by_the_same_trainer_is_as_by_a_new_one(system):
     def fresh():
         return Trainer(Dynamics.of(trace_model(Leak(system.unmasked), system.unmasked)), system.unmasked, system.train)
