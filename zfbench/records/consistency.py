@@ -81,7 +81,7 @@ def _names(result: Result) -> Iterator[tuple[str, str]]:
             yield field, "it has line breaks or other control characters"
     if method.name == "oracle" and method.kind != "control":
         yield "method.name", "'oracle' is the name of the true circuit"
-    if method.name == "ceiling" and method.kind != "program":
+    if method.name == "ceiling" and method.kind != "control":
         yield "method.name", "'ceiling' is the name of the true form with learned constants"
 
 
@@ -166,9 +166,10 @@ def _efforts(result: Result) -> Iterator[tuple[str, str]]:
         if kind != "control" and (limit is None or limit <= 0):
             yield f"limits.{name}", "a method that is fitted has such a limit above 0"
     allowed = limits.get("updates") or 0.0
-    if kind in ("baseline", "program") and result.spend.updates > allowed:
+    learned = result.method.name == "ceiling"  # the one control that is trained
+    if (kind in ("baseline", "program") or learned) and result.spend.updates > allowed:
         yield "spend.updates", f"{result.spend.updates} updates are above the limit of {allowed:g}"
-    if kind == "control" and result.spend.updates > 0:
+    if kind == "control" and not learned and result.spend.updates > 0:
         yield "spend.updates", "a control is not trained"
     if kind == "program" and result.status == "ok" and result.program is None:
         yield "program", "the program that was judged is missing"
