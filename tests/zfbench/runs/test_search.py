@@ -183,11 +183,12 @@ def test_unknown_settings_are_named(tmp_path, judged):
 
 def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, monkeypatch):
     pytest.importorskip("openai")
+    from zfbench.discoverers.proposers.llm.client import Client
     from zfbench.discoverers.proposers.llm.prompting import NAMES, Prompts
     from zfbench.discoverers.proposers.llm.reply import Reply
 
     monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "a word")
-    monkeypatch.setattr("zfbench.discoverers.proposers.llm.client.Client.ask", lambda *_: Reply("no program"))
+    monkeypatch.setattr(Client, "ask", lambda *_: Reply("no program"))
     own = tmp_path / "prompts"
     own.mkdir()
     for name in NAMES:
