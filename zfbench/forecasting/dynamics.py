@@ -30,7 +30,11 @@ def compiler_options(level: int = 1) -> dict[str, Any]:
     """
     if jax.default_backend() != "cpu":
         return {}
-    wanted = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": level}
+    wanted = {
+        "xla_cpu_use_fusion_emitters": False,
+        "xla_backend_optimization_level": level,
+        "xla_cpu_parallel_codegen_split_count": 1,
+    }
     return {name: value for name, value in wanted.items() if is_known(name, value)}
 
 

@@ -210,6 +210,7 @@ class Trainer:
         """Prepare the recordings for this program."""
         self._dynamics = dynamics
         self._material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
+        self._burn_in = BURN_IN if dynamics.recurrent else 0
         self._initialise = dynamics.initialiser()
         self._kernels: dict[Phase, Callable[..., tuple[Params, Any, jax.Array]]] = {}
         self.forecast = jax.jit(dynamics.rollout, compiler_options=compiler_options())
@@ -249,12 +250,14 @@ class Trainer:
             optimiser = _optimiser(params, phase.clip)
             advance = self._kernel(phase, optimiser)
             optimiser_state = optimiser.init(params)
+            starts = material.segment_starts(self._burn_in + 1 + phase.steps)
             while done < end and not stopped_early:
                 stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))
                 now = np.zeros(UPDATES_PER_CALL, np.float32)  # of one length, whatever the number of updates
                 now[: stop - done] = rates[done - first : stop - first]
+                rows = _draw(batch_key, starts, done, phase.batch)
                 params, optimiser_state, mean_loss = advance(
-                    params, optimiser_state, batch_key, material.activity, material.drive, now, done, stop
+                    params, optimiser_state, material.activity, material.drive, now, rows, stop - done
                 )
                 loss_curve.append((stop, float(mean_loss)))
                 if not math.isfinite(loss_curve[-1][1]):
@@ -314,6 +317,20 @@ def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
     return (peak * np.where(number < warm_up, rise, FINAL_RATE + (1 - FINAL_RATE) * cosine)).astype(np.float32)
 
 
+@partial(jax.jit, static_argnums=3)
+def _draw(key: jax.Array, starts: jax.Array, first: int, batch: int) -> jax.Array:
+    """First rows of the segments of the updates from `first` on, [UPDATES_PER_CALL, B].
+
+    They are drawn apart from the updates, since this is compiled once for all programs.
+    """
+
+    def one(number: jax.Array) -> jax.Array:
+        chosen: jax.Array = jax.random.randint(jax.random.fold_in(key, number), (batch,), 0, len(starts))
+        return starts[chosen]
+
+    return jax.vmap(one)(first + jnp.arange(UPDATES_PER_CALL))
+
+
 def _optimiser(params: Params, clip: float) -> optax.GradientTransformation:
     """Adam with gradients clipped to that norm, before the learning rate is applied."""
     adam = optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam())
@@ -323,9 +340,8 @@ def _optimiser(params: Params, clip: float) -> optax.GradientTransformation:
 def _advance(
     dynamics: Dynamics, material: Material, phase: Phase, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Params, Any, jax.Array]]:
-    """A compiled function that takes updates `first` .. `stop - 1` at these rates and returns their mean loss."""
+    """A compiled function that takes updates at these rates, on segments from these rows, and returns the mean loss."""
     burn_in = BURN_IN if dynamics.recurrent else 0
-    starts = material.segment_starts(burn_in + 1 + phase.steps)
     scale = jnp.asarray(getattr(material.units, phase.unit))  # [N]
 
     def segment_loss(params: Params, activity: jax.Array, drive: jax.Array) -> jax.Array:
@@ -340,25 +356,23 @@ def _advance(
     def advance(
         params: Params,
         optimiser_state: Any,
-        key: jax.Array,
         activity: jax.Array,
         drive: jax.Array,
         rates: jax.Array,
-        first: int,
-        stop: int,
+        rows: jax.Array,
+        updates: int,
     ) -> tuple[Params, Any, jax.Array]:
         def update(number: jax.Array, carry: tuple[Params, Any, jax.Array]) -> tuple[Params, Any, jax.Array]:
             params, optimiser_state, total = carry
-            chosen = jax.random.randint(jax.random.fold_in(key, number), (phase.batch, 1), 0, len(starts))
-            rows = starts[chosen] + jnp.arange(burn_in + 1 + phase.steps)  # [B, rows]
-            loss, gradient = jax.value_and_grad(segment_loss)(params, activity[rows], drive[rows])
+            chosen = rows[number][:, None] + jnp.arange(burn_in + 1 + phase.steps)  # [B, rows]
+            loss, gradient = jax.value_and_grad(segment_loss)(params, activity[chosen], drive[chosen])
             change, optimiser_state = optimiser.update(gradient, optimiser_state, params)
-            change = jax.tree.map(lambda c: -rates[number - first] * c, change)
+            change = jax.tree.map(lambda c: -rates[number] * c, change)
             return optax.apply_updates(params, change), optimiser_state, total + loss
 
         params, optimiser_state, total = jax.lax.fori_loop(
-            first, stop, update, (params, optimiser_state, jnp.float32(0))
+            0, updates, update, (params, optimiser_state, jnp.float32(0))
         )
-        return params, optimiser_state, total / (stop - first)
+        return params, optimiser_state, total / updates
 
     return advance
