@@ -85,10 +85,12 @@ def main() -> None:
     for name, source in programs(task.spec):
         module = execute(source)
         dynamics = Dynamics.of(trace_model(module.Model(spec=task.spec), task.spec))
+        context = task.spec.context if dynamics.recurrent else 1
+        material = training.Material.of(task.train, task.spec.horizon, context)
         choice = replace(TrainingChoice.parse(getattr(module, "training", None)), loss="curriculum")
         for label, phases in TRAINERS.items():
             training.SCHEDULES["curriculum"] = phases
-            trainer = training.Trainer(dynamics, task.spec, task.train)
+            trainer = training.Trainer(dynamics, material)
             for updates in asked.updates:
                 found, seconds = [], []
                 for seed in range(asked.seeds):

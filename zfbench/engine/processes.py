@@ -34,7 +34,7 @@ class Clean:
     Attributes:
         child: to ask; see `zfbench.engine.worker`.
         kind: what else it must be like to serve another program.
-        holds: what it has loaded, by kind; whoever borrows it keeps account.
+        holds: names of what it has loaded, by kind, the latest last; see `hold`.
         answered: whether it has answered anything.
         lent: how often.
         seconds: for how long, all together.
@@ -43,11 +43,16 @@ class Clean:
 
     child: Child
     kind: tuple[object, ...]
-    holds: dict[str, str] = field(default_factory=dict)
+    holds: dict[str, tuple[str, ...]] = field(default_factory=dict)
     answered: bool = False
     lent: int = 0
     seconds: float = 0.0
     since: float = 0.0
+
+    def hold(self, kind: str, name: str, most: int = 1) -> None:
+        """Keep account of what the process was given: it keeps so many of a kind, those that were used last."""
+        others = (known for known in self.holds.get(kind, ()) if known != name)
+        self.holds[kind] = (*others, name)[-most:]
 
     def ask(self, frame: Frame, body_limit: int, deadline: float, doing: str) -> Frame:
         """Its answer to a frame.
@@ -95,7 +100,8 @@ class CleanProcesses:
                 self._idle.remove(clean)
                 clean.child.kill()
             alike = [clean for clean in self._idle if clean.kind == kind]
-            found = next((c for c in reversed(alike) if holding in c.holds.values()), alike[-1] if alike else None)
+            holders = [c for c in alike if any(holding in names for names in c.holds.values())]
+            found = next(reversed(holders or alike), None)
             if found is not None:
                 self._idle.remove(found)
         if found is None:

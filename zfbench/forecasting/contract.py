@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.source import SOURCE_LIMIT
 
+COMPILED = 8  # programs of which a process keeps what it compiled
 WINDOWS_PER_CALL = 64  # rows of every call of a trained program, so that few shapes compile
 LOSSES = {
     "curriculum": "one-step squared error for the first half of the updates, then `rollout` at half the rate",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from zfbench.base.errors import ZfbenchError
 from zfbench.engine.processes import PROCESSES, Clean
 from zfbench.engine.serialise import LIMIT, program_hash, to_bytes
-from zfbench.forecasting.contract import WINDOWS_PER_CALL, TrainingChoice
+from zfbench.forecasting.contract import COMPILED, WINDOWS_PER_CALL, TrainingChoice
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.signature import read_step
 from zfbench.protocols.sandbox import Sandbox
@@ -37,6 +37,7 @@ from zfbench.sandbox.devices import CPU
 
 SOFT_LIMIT = 0.8  # of the seconds: then training stops by itself, and keeps what it has
 REPORT_LIMIT = 2**20  # bytes
+MESSAGE = 2**26  # bytes that go to the clean process and come back at once
 JOB = "zfbench.forecasting.job"  # the module that traces inside the sandbox
 SERVICE = "zfbench.forecasting.service"  # the module that trains and rolls out in the clean process
 
@@ -109,34 +110,29 @@ class FittedProgram:
         H = drive.shape[1] - C
         if not self.report.recurrent:  # the past is not read: what is not sent need not be compiled for
             context, drive = context[:, -1:], drive[:, C - 1 :]
-        inputs = {
-            "context": np.asarray(context, np.float32),
-            "drive": np.asarray(drive, np.float32),
-            "clamp_mask": np.zeros((B, N), bool) if clamp is None else np.asarray(clamp.mask, bool),
-            "clamp_value": np.broadcast_to(np.float32(0), (B, H, N)) if clamp is None else _course(clamp, H),
-        }
+        inputs = {"context": np.asarray(context, np.float32), "drive": np.asarray(drive, np.float32)}
+        if clamp is not None:  # values [B, N] where they are held; what nothing is clamped to is not sent
+            inputs |= {"clamp_mask": np.asarray(clamp.mask, bool), "clamp_value": np.asarray(clamp.value, np.float32)}
         path = np.empty((B, H, N), np.float32)
         deadline = min(time.monotonic() + self._limits.seconds, self._deadline)
+        size = _rows_per_message(inputs, H * N)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.close)
-            for first in range(0, B, WINDOWS_PER_CALL):
-                rows = slice(first, min(first + WINDOWS_PER_CALL, B))
+            for first in range(0, B, size):
+                rows = slice(first, first + size)
                 path[rows] = self._ask({name: a[rows] for name, a in inputs.items()}, H, deadline)
             on_failure.pop_all()
         return path
 
     def _ask(self, inputs: Arrays, H: int, deadline: float) -> NDArray[np.float32]:
-        """Predictions [b, H, N] of at most `WINDOWS_PER_CALL` rows; the last one fills up the call."""
-        b, N = inputs["clamp_mask"].shape
-        padded = {name: a[np.minimum(np.arange(WINDOWS_PER_CALL), b - 1)] for name, a in inputs.items()}
-        shape = (WINDOWS_PER_CALL, H, N)
-        asked = Frame(f"{SERVICE}:roll out", arrays=padded)
-        answer = self._clean.ask(asked, 4 * WINDOWS_PER_CALL * H * N, deadline, "its forecasts")
+        """Predictions [b, H, N] of the rows of one message."""
+        b, _, N = inputs["context"].shape
+        asked = Frame(f"{SERVICE}:roll out", arrays=inputs)
+        answer = self._clean.ask(asked, 4 * b * H * N, deadline, "its forecasts")
         path = answer.arrays.get("path")
-        if path is None or path.dtype != np.float32 or path.shape != shape:
+        if path is None or path.dtype != np.float32 or path.shape != (b, H, N):
             got = "nothing" if path is None else f"{path.dtype}{list(path.shape)}"
-            raise CandidateError(Status.INVALID, f"Predictions must be float32{list(shape)}, got {got}.")
-        path = path[:b]
+            raise CandidateError(Status.INVALID, f"Predictions must be float32{[b, H, N]}, got {got}.")
         if not np.isfinite(path).all():
             _, h, i = np.argwhere(~np.isfinite(path))[0]
             raise CandidateError(
@@ -256,9 +252,10 @@ def fit_step(
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(PROCESSES.give_back, clean, limits)
         recordings = recordings_job(spec, train)
-        if clean.holds.get("recordings") != recordings.fields["data"]:
+        if recordings.fields["data"] not in clean.holds.get("recordings", ()):
             clean.ask(recordings, 0, fitted_by, "training")
-            clean.holds["recordings"] = recordings.fields["data"]
+            clean.hold("recordings", recordings.fields["data"])
+            clean.holds["steps"] = ()
         fields = {
             "step": traced.hash,
             "training": asdict(traced.training),
@@ -267,7 +264,7 @@ def fit_step(
             "seed": seed,
         }
         arrays = {"step": np.frombuffer(traced.step, np.uint8)}
-        clean.holds["step"] = traced.hash
+        clean.hold("steps", traced.hash, COMPILED)
         answer = clean.ask(Frame(f"{SERVICE}:fit", fields, arrays), REPORT_LIMIT, fitted_by, "training")
         report = TrainingReport.from_json(answer.fields)
         on_failure.pop_all()
@@ -323,5 +320,7 @@ def _check_windows(
         )
 
 
-def _course(clamp: Clamp, H: int) -> NDArray[np.float32]:
-    return np.asarray(clamp.course(H), np.float32)
+def _rows_per_message(inputs: Arrays, predicted: int) -> int:
+    """The rows of one message: whole calls, of about `MESSAGE` bytes there and back."""
+    row = sum(a.nbytes // len(a) for a in inputs.values()) + 4 * predicted
+    return WINDOWS_PER_CALL * max(1, MESSAGE // (WINDOWS_PER_CALL * row))

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecasting.probes import IMPULSE_HORIZON, ProbeStates, Range, effects, impulses
+from zfbench.forecasting.probes import IMPULSE_HORIZON, Effects, ProbeStates, Range, effects, impulses
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Simulator
 from zfbench.records.scores import Scores
@@ -54,18 +54,19 @@ class ResponseJudge:
     def interventions(self, model: Simulator, scores: Scores) -> BlockScore:
         """Score the effects of holding neurons; returns the errors between neurons."""
         truth, neurons = self._true_effects, range(len(self._sealed.spec.neurons))
-        found, clipped = effects(model, self._long.context, self._long.drive, self._range)
-        for kind, effect in found.items():
-            score = score_intervention(effect, truth[kind], neurons)
+        found = effects(model, self._long.context, self._long.drive, self._range)
+        for kind in found.kinds:
+            score = score_intervention(found.of(kind), truth.of(kind), neurons)
             scores.add(f"intervention/{kind}/error", score.error)
             scores.add(f"intervention/{kind}/sign_accuracy", score.sign_accuracy)
             scores.add(f"intervention/{kind}/rank_correlation", score.rank_correlation)
-        pooled = score_intervention(np.concatenate(list(found.values())), np.concatenate(list(truth.values())), neurons)
+        pooled = score_intervention(found.pooled, truth.pooled, neurons)
         scores.add("intervention/error", pooled.error)
         scores.add("intervention/sign_accuracy", pooled.sign_accuracy)
         scores.add("intervention/rank_correlation", pooled.rank_correlation)
-        scores.add("intervention/clipped", clipped)
-        return self._blocks("intervention", together([energies(found[kind], truth[kind]) for kind in found]), scores)
+        scores.add("intervention/clipped", found.clipped)
+        squares = [energies(found.of(kind), truth.of(kind)) for kind in found.kinds]
+        return self._blocks("intervention", together(squares), scores)
 
     def _blocks(self, prefix: str, squares: Energies, scores: Scores) -> BlockScore:
         cross = score_cross(squares, self._sealed.spec.groups)
@@ -82,9 +83,8 @@ class ResponseJudge:
         return impulses(self._sealed.truth, self._short.context, self._short.full_drive, self._range)[0]
 
     @cached_property
-    def _true_effects(self) -> dict[str, NDArray[np.float64]]:
-        """[W, N, H, N] by kind."""
-        return effects(self._sealed.truth, self._long.context, self._long.full_drive, self._range)[0]
+    def _true_effects(self) -> Effects:
+        return effects(self._sealed.truth, self._long.context, self._long.full_drive, self._range)
 
     @cached_property
     def _impulse_examples(self) -> list[tuple[int, int]]:

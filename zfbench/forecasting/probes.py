@@ -171,20 +171,41 @@ def kind_of_state(count: int) -> dict[str, NDArray[np.intp]]:
     return {kind: np.flatnonzero(which == k) for k, kind in enumerate(kinds)}
 
 
-def effects(
-    model: Simulator, context: NDArray, drive: NDArray, within: Range
-) -> tuple[dict[str, NDArray[np.float64]], float]:
-    """Effects [W, N, H, N] of holding every neuron, by kind, each from states of its own; and the share clipped."""
-    neurons = range(context.shape[2])
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Effects of holding every neuron.
+
+    Attributes:
+        pooled: [S, N, H, N], from all states, kind by kind.
+        kinds: rows of the pooled effects, by kind.
+        clipped: the share of the rollouts' entries that was clipped.
+    """
+
+    pooled: NDArray[np.float64]
+    kinds: dict[str, slice]
+    clipped: float
+
+    def of(self, kind: str) -> NDArray[np.float64]:
+        """The effects [W, N, H, N] of one kind, each kind from states of its own."""
+        return self.pooled[self.kinds[kind]]
+
+
+def effects(model: Simulator, context: NDArray, drive: NDArray, within: Range) -> Effects:
+    """Hold every neuron, from every state in one of the ways of holding."""
+    S, C, N = context.shape
+    neurons = range(N)
     free, _ = bounded(model.rollout(context, drive), within.low, within.high)
-    found, clipped = {}, []
-    for kind, rows in kind_of_state(len(context)).items():
+    pooled = np.empty((S, N, drive.shape[1] - C, N))
+    kinds: dict[str, slice] = {}
+    clipped, first = [], 0
+    for kind, rows in kind_of_state(S).items():
         if len(rows):
             probes = clamp_probes(context[rows], kind, neurons)
-            repeated = np.repeat(drive[rows], len(neurons), axis=0)
+            repeated = np.repeat(drive[rows], N, axis=0)
             held, share = bounded(
                 model.rollout(probes.context, repeated, Clamp(probes.mask, probes.value)), within.low, within.high
             )
-            found[kind] = clamp_effects(held, free[rows], neurons)
+            kinds[kind] = slice(first, first := first + len(rows))
+            pooled[kinds[kind]] = clamp_effects(held, free[rows], neurons)
             clipped.append(share)
-    return found, float(np.mean(clipped))
+    return Effects(pooled, kinds, float(np.mean(clipped)))

@@ -1,7 +1,7 @@
 """In the clean process: traced steps are trained and rolled out. No candidate's Python is here.
 
-The process keeps the recordings it was given last, and the trainer of the last step with all that it compiled, so that
-another seed of an equal step costs its updates alone.
+The process keeps the recordings it was given last, and the trainers of the steps that it trained last with all that was
+compiled for them, so that another seed of an equal step costs its updates alone.
 """
 
 from __future__ import annotations
@@ -10,26 +10,37 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
-from zfbench.forecasting.contract import TrainingChoice
+from zfbench.forecasting.contract import COMPILED, WINDOWS_PER_CALL, TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.signature import read_step
-from zfbench.forecasting.training import Trained, Trainer
-from zfbench.records.frame import Frame
+from zfbench.forecasting.training import Material, Trained, Trainer
+from zfbench.records.frame import Arrays, Frame
 from zfbench.records.recordings import Recording, TaskSpec
 
 
 @dataclass
 class _Held:
-    """What the process holds; each replaces the one before."""
+    """What the process holds.
+
+    Attributes:
+        spec, train, data: of the recordings that it was given last, and their name.
+        materials: the recordings prepared for training, by the length of the context.
+        trainers: by the hash of the step, the one that was used last at the end.
+        trained: the program that is asked for forecasts.
+    """
 
     spec: TaskSpec | None = None
     train: list[Recording] = field(default_factory=list)
     data: str = ""
-    trainer: Trainer | None = None
-    step: str = ""
+    materials: dict[int, Material] = field(default_factory=dict)
+    trainers: dict[str, Trainer] = field(default_factory=dict)
     trained: Trained | None = None
 
 
@@ -53,25 +64,58 @@ def fit(asked: Frame) -> Frame:
     began = time.monotonic()
     assert HELD.spec is not None, "recordings are loaded before a step is trained"
     HELD.trained = None
-    if HELD.trainer is None or HELD.step != asked.fields["step"]:
-        HELD.trainer = None
-        gc.collect()  # what was compiled for it, before the next one takes memory
-        dynamics = Dynamics.of(read_step(asked.arrays["step"].tobytes(), HELD.spec))
-        HELD.trainer, HELD.step = Trainer(dynamics, HELD.spec, HELD.train), asked.fields["step"]
+    trainer = _trainer(asked, HELD.spec)
     choice = TrainingChoice(**asked.fields["training"])
     deadline = began + asked.fields["seconds"]
-    HELD.trained = HELD.trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"])
+    HELD.trained = trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"])
     return Frame("fitted", HELD.trained.report.to_json())
 
 
+def _trainer(asked: Frame, spec: TaskSpec) -> Trainer:
+    """The trainer of a step; a new one takes the place of the one whose last use is longest ago."""
+    name = asked.fields["step"]
+    if name not in HELD.trainers:
+        while len(HELD.trainers) >= COMPILED:
+            del HELD.trainers[next(iter(HELD.trainers))]
+        gc.collect()  # what was compiled for it, before the next one takes memory
+        dynamics = Dynamics.of(read_step(asked.arrays["step"].tobytes(), spec))
+        context = spec.context if dynamics.recurrent else 1
+        if context not in HELD.materials:
+            HELD.materials[context] = Material.of(HELD.train, spec.horizon, context)
+        HELD.trainers[name] = Trainer(dynamics, HELD.materials[context])
+    HELD.trainers[name] = HELD.trainers.pop(name)
+    return HELD.trainers[name]
+
+
 def roll_out(asked: Frame) -> Frame:
-    """Forecast with the parameters that were trained last."""
-    trained, arrays = HELD.trained, asked.arrays
+    """Forecast with the parameters that were trained last, `WINDOWS_PER_CALL` rows at a time."""
+    trained = HELD.trained
     assert trained is not None, "a step is trained before it is rolled out"
-    path = trained.forecast(
-        trained.params, arrays["context"], arrays["drive"], arrays["clamp_mask"], arrays["clamp_value"]
-    )
-    return Frame("path", arrays={"path": np.asarray(path)})
+    context, drive = asked.arrays["context"], asked.arrays["drive"]
+    B, C, N = context.shape
+    H = drive.shape[1] - C
+    path = np.empty((B, H, N), np.float32)
+    for first in range(0, B, WINDOWS_PER_CALL):
+        rows = np.minimum(np.arange(first, first + WINDOWS_PER_CALL), B - 1)  # the last row fills up the call
+        given = (trained.params, context[rows], drive[rows], *_clamp(asked.arrays, rows, H, N))
+        path[first : first + WINDOWS_PER_CALL] = np.asarray(trained.forecast(*given))[: B - first]
+    return Frame("path", arrays={"path": path})
+
+
+def _clamp(arrays: Arrays, rows: NDArray[np.intp], H: int, N: int) -> tuple[jax.Array, jax.Array]:
+    """The clamped neurons of some rows, [b, N], and their values at each step, [b, H, N]."""
+    if "clamp_mask" not in arrays:
+        return _nothing(len(rows), H, N)
+    mask, value = arrays["clamp_mask"][rows], arrays["clamp_value"][rows]
+    if value.ndim == 2:
+        return jnp.asarray(mask), jnp.broadcast_to(value[:, None], (len(rows), H, N))
+    return jnp.asarray(mask), jnp.asarray(value)
+
+
+@lru_cache(maxsize=4)
+def _nothing(b: int, H: int, N: int) -> tuple[jax.Array, jax.Array]:
+    """A clamp of no neuron, on the device."""
+    return jnp.zeros((b, N), bool), jnp.zeros((b, H, N), jnp.float32)
 
 
 ANSWERS: dict[str, Callable[[Frame], Frame]] = {"load": load, "fit": fit, "roll out": roll_out}

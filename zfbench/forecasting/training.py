@@ -206,10 +206,10 @@ class Trainer:
         forecast: the compiled `Dynamics.rollout`.
     """
 
-    def __init__(self, dynamics: Dynamics, spec: TaskSpec, train: Sequence[Recording]) -> None:
-        """Prepare the recordings for this program."""
+    def __init__(self, dynamics: Dynamics, material: Material) -> None:
+        """Train a program on recordings, whose contexts are as long as it reads."""
         self._dynamics = dynamics
-        self._material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
+        self._material = material
         self._burn_in = BURN_IN if dynamics.recurrent else 0
         self._initialise = dynamics.initialiser()
         self._kernels: dict[Phase, Callable[..., tuple[Params, Any, jax.Array]]] = {}
@@ -305,7 +305,8 @@ def train_program(
     seed: int,
 ) -> Trained:
     """Train a program once; see `Trainer.train`."""
-    return Trainer(dynamics, spec, train).train(choice, updates, deadline, seed)
+    material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
+    return Trainer(dynamics, material).train(choice, updates, deadline, seed)
 
 
 def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:

@@ -65,7 +65,7 @@ def simulate_program(
         device = box.device
     asked = _request(step, spec, seed)
     clean = PROCESSES.lend(limits, device, asked.fields["step"])
-    clean.holds["step"] = asked.fields["step"]
+    clean.hold("steps", asked.fields["step"])
     try:
         for first in range(0, n, ROWS_PER_CALL):
             rows = np.minimum(np.arange(first, first + ROWS_PER_CALL), n - 1)  # the last row fills up the call

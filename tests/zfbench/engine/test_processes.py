@@ -43,10 +43,20 @@ def test_a_process_is_lent_once_at_a_time_and_again_when_it_came_back(pool):
 def test_the_process_that_holds_what_is_asked_for_comes_first(pool):
     lent = [pool.lend(LIMITS, "cpu") for _ in range(3)]
     for k, clean in enumerate(lent):
-        clean.holds["step"] = str(k)
+        clean.hold("steps", str(k))
         pool.give_back(clean, LIMITS)
     assert pool.lend(LIMITS, "cpu", "1") is lent[1]
     assert pool.lend(LIMITS, "cpu", "7") is lent[2]
+
+
+def test_a_process_keeps_the_last_of_a_kind(pool):
+    clean = pool.lend(LIMITS, "cpu")
+    for name in "abcb":
+        clean.hold("steps", name, 2)
+    assert clean.holds == {"steps": ("c", "b")}
+    clean.hold("recordings", "d")
+    clean.hold("recordings", "e")
+    assert clean.holds["recordings"] == ("e",)
 
 
 def test_other_limits_devices_and_cores_are_other_processes(pool, monkeypatch):

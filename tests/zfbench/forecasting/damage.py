@@ -174,4 +174,5 @@ class Ruler:
         """Responses to impulses, and to each kind of intervention."""
         context, drive = self._short.context, self._short.drive
         kicked = impulses(model, context, drive, self._range)[0]
-        return {"impulse": kicked}, effects(model, context, drive, self._range)[0]
+        held = effects(model, context, drive, self._range)
+        return {"impulse": kicked}, {kind: held.of(kind) for kind in held.kinds}

@@ -147,7 +147,8 @@ def test_rates_are_a_warm_up_and_a_cosine_decay_to_two_percent(updates):
 
 def test_a_second_training_by_the_same_trainer_is_as_by_a_new_one(system):
     def fresh():
-        return Trainer(Dynamics.of(trace_model(Leak(system.unmasked), system.unmasked)), system.unmasked, system.train)
+        material = Material.of(system.train, system.unmasked.horizon, 1)
+        return Trainer(Dynamics.of(trace_model(Leak(system.unmasked), system.unmasked)), material)
 
     used, choice = fresh(), TrainingChoice("one_step", 0.003)
     used.train(TrainingChoice("curriculum", 0.03), 70, math.inf, 1)

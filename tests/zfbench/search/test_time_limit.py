@@ -11,7 +11,7 @@ from zfbench.discoverers.random_search import RandomSearch
 from zfbench.engine.processes import Clean
 from zfbench.forecasting import evaluator
 from zfbench.forecasting import fit as sandbox
-from zfbench.forecasting.contract import EXAMPLE, WINDOWS_PER_CALL, TrainingChoice
+from zfbench.forecasting.contract import EXAMPLE, TrainingChoice
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.forecasting.report import TrainingReport
 from zfbench.records.evaluation import Proposal
@@ -72,8 +72,9 @@ class SlowChild:
             raise CandidateError(Status.TIMEOUT, "too slow")
         if verb == "fit":
             return Frame("fitted", REPORT.to_json())
-        horizon = self.asked.arrays["clamp_value"].shape[1]
-        return Frame("path", arrays={"path": np.zeros((WINDOWS_PER_CALL, horizon, N), np.float32)})
+        context, drive = (self.asked.arrays[name] for name in ("context", "drive"))
+        path = np.zeros((len(context), drive.shape[1] - context.shape[1], N), np.float32)
+        return Frame("path", arrays={"path": path})
 
     def kill(self):
         self.clock.now += self.ending if self.alive else 0.0
