@@ -8,11 +8,11 @@ are ranked, and controls, the oracle and the ceiling are references without a ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from zfbench.leaderboard.columns import HEADLINE, TIME, Column, columns_of, main_columns, sorting_key
+from zfbench.leaderboard.columns import HEADLINE, RANKED_BY, TIME, Column, columns_of, main_columns, sorting_key
 from zfbench.leaderboard.header import Header, sorted_by_header
 from zfbench.leaderboard.names import method_name
 from zfbench.leaderboard.ranking import ALL_SEEDS, Rank, ranks
@@ -45,7 +45,7 @@ class Row:
         """The kind of method: control, baseline, program or search."""
         return self.runs[0].method.kind
 
-    @property
+    @cached_property
     def method(self) -> str:
         """The method's name with its proposer and settings."""
         return method_name(self.runs[0])
@@ -83,11 +83,35 @@ class Row:
         return {run.seed if self.depends_on_seed else ALL_SEEDS: run.metrics[score] for run in self.runs}
 
     @cached_property
-    def scores(self) -> dict[str, Interval]:
+    def scores(self) -> Mapping[str, Interval]:
         """The mean over seeds of every score that all runs have; if one run lacks a score, its mean is missing."""
-        values = [_scores_of(run) for run in self.runs]
-        common = [name for name in values[0] if all(name in v for v in values)]
-        return {name: mean_interval([v[name] for v in values]) for name in common}
+        return _Means(self.runs)
+
+
+class _Means(Mapping[str, Interval]):
+    """The mean over runs of each score that all of them have, computed when it is first asked for."""
+
+    def __init__(self, runs: Sequence[Result]) -> None:
+        own = [_score_names(run) for run in runs]
+        self._runs = runs
+        self._names = {name: None for name in own[0] if all(name in names for names in own[1:])}
+        self._known: dict[str, Interval] = {}
+
+    def __getitem__(self, name: str) -> Interval:
+        if name not in self._known:
+            if name not in self._names:
+                raise KeyError(name)
+            self._known[name] = mean_interval([_score(run, name) for run in self._runs])
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)
@@ -203,17 +227,21 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
     return chosen + controls
 
 
-def _scores_of(result: Result) -> dict[str, float]:
+def _score_names(result: Result) -> Collection[str]:
     if result.status != "ok":
-        return {}
-    time = {TIME: float(sum(result.timings.values()))} if result.timings else {}
-    return {**result.metrics, **time}
+        return ()
+    return dict.fromkeys((*result.metrics, TIME)) if result.timings else result.metrics.keys()
+
+
+def _score(result: Result, name: str) -> float:
+    return float(sum(result.timings.values())) if name == TIME else result.metrics[name]
 
 
 def _order(row: Row) -> tuple[int, tuple[int, float], str]:
     """Methods first, then the oracle, the ceiling and the controls; among them the best first."""
     standing = 0 if not row.is_reference else {ORACLE: 1, CEILING: 2}.get(row.method, 3)
-    return standing, sorting_key({name: score.estimate for name, score in row.scores.items()}), row.method
+    main = {name: row.scores[name].estimate for name in RANKED_BY if name in row.scores}
+    return standing, sorting_key(main), row.method
 
 
 def is_without_chance(runs: Sequence[Result]) -> bool:

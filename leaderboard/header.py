@@ -72,8 +72,13 @@ def sorted_by_header(results: Sequence[Result]) -> list[tuple[Header, list[Resul
     disputes = {data: disputed(own) for data, own in _by_data(results).items()}
     headers = [_header(r, disputes[_data(r)]) for r in results]
     distinct = sorted(set(headers), key=repr)
-    kept = [h for h in distinct if not any(_belongs_on(h, other) for other in distinct if other != h)]
-    return [(h, [r for r, own in zip(results, headers, strict=True) if _belongs_on(own, h)]) for h in kept]
+    boards = {own: [h for h in distinct if _belongs_on(own, h)] for own in distinct}  # on its own, and perhaps others
+    rows: dict[Header, list[Result]] = {own: [] for own in distinct if len(boards[own]) == 1}
+    for result, own in zip(results, headers, strict=True):
+        for board in boards[own]:
+            if board in rows:
+                rows[board].append(result)
+    return list(rows.items())
 
 
 def _by_data(results: Iterable[Result]) -> dict[tuple[str, int], list[Result]]:

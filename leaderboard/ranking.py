@@ -79,14 +79,17 @@ def _compared(values: Array) -> tuple[Array, Array]:
                 d = values[i, seeds] - values[group][:, seeds]
                 p[i, group], difference[i, group] = one_sample_p(d), d.mean(axis=1)
             else:
-                for j in group:
-                    p[i, j], difference[i, j] = _welch(values[i, known[i]], values[j, known[j]])
+                p[i, group], difference[i, group] = _welch(values[i], values[group])
     return p, difference
 
 
-def _welch(x: Array, y: Array) -> tuple[float, float]:
-    """Return p-value and mean difference of two independent samples."""
-    difference = float(x.mean() - y.mean())
-    if is_constant(x) and is_constant(y):
-        return float(difference == 0.0), difference
-    return float(stats.ttest_ind(x, y, equal_var=False).pvalue), difference
+def _welch(x: Array, others: Array) -> tuple[Array, Array]:
+    """Return p-values and mean differences of scores [S] and others [J, S], all independent: [J] each."""
+    x = x[~np.isnan(x)]
+    samples = [own[~np.isnan(own)] for own in others]
+    count, mean, sd = (np.array([f(y) for y in samples]) for f in (len, np.mean, lambda y: np.std(y, ddof=1)))
+    difference = x.mean() - mean
+    constant = np.array([is_constant(y) for y in samples]) & is_constant(x)
+    p = np.where(difference == 0.0, 1.0, 0.0)
+    test = stats.ttest_ind_from_stats(x.mean(), x.std(ddof=1), len(x), mean, sd, count, equal_var=False)
+    return np.where(constant, p, test.pvalue), difference

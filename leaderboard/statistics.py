@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +27,7 @@ ROUNDING = 1e-12  # relative to their size, numbers that differ by less are equa
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """An estimate with its confidence interval; the bounds are infinite if there is only one value."""
 
@@ -69,8 +70,13 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         return Interval(mean, -np.inf, np.inf, n)
     if is_constant(x):
         return Interval(mean, mean, mean, n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * stats.sem(x))
+    half = _t_quantile((1 + confidence) / 2, n - 1) * float(x.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
+
+
+@lru_cache(maxsize=64)  # a folder of results has few numbers of seeds
+def _t_quantile(probability: float, freedom: int) -> float:
+    return float(stats.t.ppf(probability, freedom))
 
 
 def is_constant(values: Array) -> NDArray[np.bool_]:

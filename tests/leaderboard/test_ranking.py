@@ -81,6 +81,13 @@ def test_pairs_are_compared_by_scipys_paired_and_welchs_tests():
     assert p[2, 3] == pytest.approx(stats.ttest_1samp(z, 0.4).pvalue)
 
 
+def test_rows_without_common_seeds_that_are_constant_differ_or_are_equal_without_doubt():
+    values = _table([by_seed(np.full(3, 1.0), first) for first in (0, 3)] + [by_seed(np.full(3, 2.0), first=6)])
+    p, difference = _compared(values)
+    assert (p[0, 1], difference[0, 1]) == (1.0, 0.0)
+    assert (p[0, 2], difference[0, 2]) == (0.0, -1.0)
+
+
 @given(
     st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=6), min_size=1, max_size=6),
     st.randoms(use_true_random=False),

@@ -12,19 +12,24 @@ from pathlib import Path
 from zfbench.base.plugins import KINDS
 
 
-def description(kind: str, name: str) -> str:
-    """Return the first sentence of the docstring of a registered object, or of its module if it has none of its own.
+def descriptions(kind: str) -> dict[str, str]:
+    """Return by name the first sentence of the docstring of each registered object, or else of its module.
 
-    It is empty if the name is not registered exactly once, or if its source cannot be read.
+    It is empty where several objects are registered under one name, or the source cannot be read.
 
     Args:
-        kind: kind of the object, a key of `zfbench.base.plugins.KINDS`.
-        name: registered name.
+        kind: kind of the objects, a key of `zfbench.base.plugins.KINDS`.
+
+    Returns:
+        The names in order, each with its sentence.
     """
-    entries = {(entry.module, entry.attr) for entry in entry_points(group=KINDS[kind], name=name)}
-    if len(entries) != 1:
-        return ""
-    module, attribute = entries.pop()
+    targets: dict[str, set[tuple[str, str]]] = {}
+    for entry in entry_points(group=KINDS[kind]):
+        targets.setdefault(entry.name, set()).add((entry.module, entry.attr))
+    return {name: _description(*own.pop()) if len(own) == 1 else "" for name, own in sorted(targets.items())}
+
+
+def _description(module: str, attribute: str) -> str:
     path = _source(module)
     return "" if path is None else _docstrings(path).get(attribute, _docstrings(path)[""])
 

@@ -64,7 +64,7 @@ def leaderboard(
     if style not in FORMATS:
         raise UnknownNameError("format", style, FORMATS)
     folders = results_folders(results, with_published)
-    everything = load_folders(folders)
+    everything = load_folders(folders, for_tables=html is None)
     chosen = select(everything, task, track)
     if not chosen:
         known = sorted({r.task.name for r in everything})

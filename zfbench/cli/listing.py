@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from zfbench.base.describe import description
+from zfbench.base.describe import descriptions
 from zfbench.cli.console import report_error, show_table, show_text
 
 
@@ -37,7 +37,7 @@ def list_names(
         return
     show_table(_families(listing["tasks"]))
     for kind in ("baseline", "discoverer", "proposer"):
-        show_table(_described(kind, listing[f"{kind}s"]))
+        show_table(_described(kind))
     show_text(
         "\nThe name of a zfish task may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, which "
         "holds out another condition, in @anonymous, which replaces all names by neutral ones, so that no method "
@@ -67,18 +67,18 @@ def _families(tasks: Sequence[str]) -> Table:
     names: dict[str, list[str]] = {}
     for task in tasks:
         names.setdefault(task.split("/")[0].split("@")[0].split("-")[0], []).append(task)
-    table = _table("tasks")
+    table, known = _table("tasks"), descriptions("task")
     for family, own in names.items():
-        what = Text(description("task", family), style="italic")
+        what = Text(known.get(family, ""), style="italic")
         table.add_row(Text(family), Text("\n").join(text for text in (what, Text(", ".join(own))) if text))
     return table
 
 
-def _described(kind: str, names: Sequence[str]) -> Table:
+def _described(kind: str) -> Table:
     """A line for each registered name of a kind."""
     table = _table(f"{kind}s")
-    for name in names:
-        table.add_row(Text(name), Text(description(kind, name)))
+    for name, what in descriptions(kind).items():
+        table.add_row(Text(name), Text(what))
     return table
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +22,7 @@ from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.base.files import is_folder, is_there
 from zfbench.records.program import Program
 from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, SearchOptions, located, to_json
-from zfbench.records.spend import NOTHING
+from zfbench.records.spend import NOTHING, Spend
 
 HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: judge the method again
     "missing": "add the field",
@@ -33,6 +35,8 @@ POPULATION = "population.json"  # file of a run that lies beside its result, but
 OTHERWISE = "correct it, or judge the method again"
 UNIT_INTERVAL = ("average_precision", "auroc", "precision_at_k", "prevalence", "sign_accuracy", "spectral_distance")
 NO_NEGATIVES = ("mae", "mae_sd")
+UNITS = tuple(field.name for field in fields(Spend))
+ONLY_FOR_PAGES: dict[str, Any] = {"program": None, "evaluated": (), "curves": {}, "finals": ()}  # no table shows these
 
 
 def run_name(task: str, method: MethodRecord, search: SearchOptions | None, seed: int) -> str:
@@ -165,10 +169,16 @@ def load_folder(path: Path) -> list[Result]:
     return load_folders([path])
 
 
-def load_folders(places: Iterable[Path]) -> list[Result]:
-    """Read the results of several files or folders together; the errors are those of `load_folder`."""
+def load_folders(places: Iterable[Path], for_tables: bool = False) -> list[Result]:
+    """Read the results of several files or folders together; the errors are those of `load_folder`.
+
+    Args:
+        places: files and folders.
+        for_tables: True to leave out, after every check, what no table shows, which is most of the memory of thousands
+            of results: programs, evaluated programs, finals and curves.
+    """
     paths = list(dict.fromkeys(path for place in places for path in result_files(place)))
-    results = [load(path) for path in paths]
+    results = [load(path).model_copy(update=ONLY_FOR_PAGES if for_tables else None) for path in paths]
     refuse_duplicates(paths, results)
     return results
 
@@ -231,7 +241,13 @@ def _faults(result: Result) -> Iterable[_Fault]:
     if result.status != "ok" and result.metrics:
         yield _Fault("metrics", f"a result with status '{result.status}' has none", "remove the scores")
     for name, value in result.metrics.items():
-        yield from _metric_faults(name, value, result)
+        family, is_share, is_error = _rules(name)
+        if family not in result.metric_versions:
+            yield _Fault(f"metrics.{name}", "its family has no entry in metric_versions", "judge the method again")
+        if is_share and not -1e-9 <= value <= 1 + 1e-9:
+            yield _Fault(f"metrics.{name}", f"{value} is outside [0, 1]", "judge the method again")
+        if is_error and value < 0:
+            yield _Fault(f"metrics.{name}", "an error cannot be negative", "judge the method again")
     for number, evaluated in enumerate(result.evaluated, 1):
         yield from _search_faults(number, evaluated, result)
     if result.program is not None and result.program.id != Program(result.program.source).id:
@@ -245,20 +261,16 @@ def _search_faults(number: int, evaluated: Evaluated, result: Result) -> Iterabl
     if (evaluated.status == "ok") != (evaluated.loss is not None):
         yield _Fault(f"{field}.loss", "a program has a loss if and only if it worked", "search again")
     before = result.evaluated[number - 2].spend if number > 1 else NOTHING
-    for name, now in asdict(evaluated.spend).items():
-        if now < getattr(before, name):
+    for name in UNITS:
+        if getattr(evaluated.spend, name) < getattr(before, name):
             yield _Fault(f"{field}.spend.{name}", "what was spent cannot become less", "search again")
 
 
-def _metric_faults(name: str, value: float, result: Result) -> Iterable[_Fault]:
-    last = name.rsplit("/", 1)[-1]
-    measure = next((part for part in name.split("/") if part in NO_NEGATIVES), last)
-    if name.split("/")[0] not in result.metric_versions:
-        yield _Fault(f"metrics.{name}", "its family has no entry in metric_versions", "judge the method again")
-    if last in UNIT_INTERVAL and not -1e-9 <= value <= 1 + 1e-9:
-        yield _Fault(f"metrics.{name}", f"{value} is outside [0, 1]", "judge the method again")
-    if measure in NO_NEGATIVES and value < 0:
-        yield _Fault(f"metrics.{name}", "an error cannot be negative", "judge the method again")
+@lru_cache(maxsize=4096)  # every result has the same few hundred names
+def _rules(name: str) -> tuple[str, bool, bool]:
+    """The family of a metric, whether it lies in [0, 1], and whether it is an error, which is not negative."""
+    parts = name.split("/")
+    return parts[0], parts[-1] in UNIT_INTERVAL, any(part in NO_NEGATIVES for part in parts)
 
 
 def _damaged(path: Path, field: str, what: str, fix: str) -> DamagedFileError:
@@ -273,9 +285,10 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(text: str) -> float:
-    if abs(float(text)) == float("inf"):
+    value = float(text)
+    if not math.isfinite(value):
         raise ValueError(f"{text} is too large a number")
-    return float(text)
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

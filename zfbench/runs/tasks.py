@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
-from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
+
+if TYPE_CHECKING:  # names of tasks are listed without NumPy
+    from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Budget:
     money: float | None = None
 
     def __post_init__(self) -> None:
-        for unit, limit in asdict(self).items():
+        for unit, limit in vars(self).items():
             if limit is None:
                 continue
             least = 1 if unit == "updates" else 0

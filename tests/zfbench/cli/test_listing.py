@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.base import plugins
-from zfbench.base.describe import description
+from zfbench.base.describe import descriptions
 from zfbench.cli.app import app
 
 
@@ -20,7 +20,9 @@ def listed(width="80"):
 
 @pytest.mark.parametrize("kind", ["task", "baseline", "discoverer", "proposer"])
 def test_every_shipped_plug_in_has_a_line(kind):
-    assert not [name for name in plugins.names(kind) if not re.fullmatch(r".{12,}", description(kind, name))]
+    known = descriptions(kind)
+    assert tuple(known) == plugins.names(kind)
+    assert not [name for name, what in known.items() if not re.fullmatch(r".{12,}", what)]
 
 
 def test_descriptions_are_those_of_the_object_itself_and_else_of_its_module(package, monkeypatch):
@@ -30,8 +32,8 @@ def test_descriptions_are_those_of_the_object_itself_and_else_of_its_module(pack
     )
     entries = "\n".join(f"{letter.lower()}_x = lines_mod:{letter}" for letter in ("A", "b", "C", "D", "Gone"))
     monkeypatch.syspath_prepend(package("lines", module, discoverers=entries))
-    found = {name: description("discoverer", name) for name in ("a_x", "b_x", "c_x", "d_x", "gone_x")}
-    assert found == {
+    known = descriptions("discoverer")
+    assert {name: known[name] for name in ("a_x", "b_x", "c_x", "d_x", "gone_x")} == {
         "a_x": "An a of Wahl et al. 2026",
         "b_x": "Make a b",
         "c_x": "A c",
@@ -42,18 +44,25 @@ def test_descriptions_are_those_of_the_object_itself_and_else_of_its_module(pack
 
 def test_what_cannot_be_read_has_an_empty_line_and_stops_nothing(package, monkeypatch):
     monkeypatch.syspath_prepend(package("torn", "def (:", discoverers="torn = torn_mod:D\nlost = nowhere.mod:D"))
-    assert description("discoverer", "torn") == ""
-    assert description("discoverer", "lost") == ""
-    assert description("discoverer", "no such name") == ""
+    known = descriptions("discoverer")
+    assert known["torn"] == known["lost"] == ""
     assert "torn" in listed()
 
 
-def test_describing_imports_no_plug_in():
+def test_a_name_that_two_packages_claim_has_an_empty_line(package, monkeypatch):
+    monkeypatch.syspath_prepend(package("one", '"""The one of two."""', discoverers="claimed = one_mod:D"))
+    monkeypatch.syspath_prepend(package("two", '"""The two of two."""', discoverers="claimed = two_mod:D"))
+    assert descriptions("discoverer")["claimed"] == ""
+
+
+def test_listing_imports_no_plug_in_and_no_numpy():
     code = (
-        "import sys\nfrom zfbench.base.describe import description\ndescription('baseline', 'linear')\n"
-        "print([name for name in sys.modules if name.startswith('zfbench.baselines')])"
+        "import sys\nfrom zfbench.cli.app import app\napp(['list'], standalone_mode=False)\n"
+        "names = [name for name in sys.modules if name.startswith(('zfbench.baselines', 'zfbench.tasks.'))]\n"
+        "print([*names, *(name for name in ('numpy', 'jax') if name in sys.modules)])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("width", ["60", "100"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.records.program import Program
-from zfbench.records.reading import add, disputed, file_name, load, load_folder
+from zfbench.records.reading import add, disputed, file_name, load, load_folder, load_folders
 from zfbench.records.result import Evaluated, ProgramRecord, Result
 from zfbench.records.spend import Spend
 
@@ -197,6 +197,22 @@ def test_what_else_lies_in_the_folders_of_searches_is_no_result(tmp_path, make):
     (tmp_path / ".begun" / "result.json").write_text("{}")
     (found,) = load_folder(tmp_path)
     assert found.comparable() == make().comparable()
+
+
+def test_results_for_tables_are_those_without_what_only_pages_show(tmp_path, rich):
+    add(tmp_path, rich)
+    (whole,), (lean,) = load_folders([tmp_path]), load_folders([tmp_path], for_tables=True)
+    assert (whole.program, whole.evaluated, whole.curves, whole.finals) != (None, (), {}, ())
+    assert (lean.program, lean.evaluated, lean.curves, lean.finals) == (None, (), {}, ())
+    rest = {"program", "evaluated", "curves", "finals"}
+    assert lean.model_dump(exclude=rest) == whole.model_dump(exclude=rest)
+
+
+def test_a_damaged_program_is_refused_also_where_only_tables_are_wanted(tmp_path, rich):
+    path = add(tmp_path, rich)
+    path.write_text(path.read_text().replace("x = 1", "x = 2"))
+    with pytest.raises(DamagedFileError, match=r"program\.id: it is not the hash of the source"):
+        load_folders([tmp_path], for_tables=True)
 
 
 def test_one_run_under_other_versions_of_the_metrics_is_another_run(tmp_path, make):

@@ -1,0 +1,62 @@
+"""What `zfbench leaderboard` costs for many results: processor seconds of its parts, and peak memory.
+
+The results are copies of committed ones: every copy is of a method of its own with ten seeds, whose scores differ.
+
+    python tests/benchmarks/bench_leaderboard.py 10000
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+SEEDS = 10  # of each method
+USUAL = 1000  # results, unless another number is asked for
+
+
+def make(folder: Path, count: int) -> None:
+    """Write so many results of methods of their own, in turn copied from the committed ones."""
+    from zfbench.leaderboard.shipped import RESULTS
+
+    known = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    for number in range(count):
+        method, seed = divmod(number, SEEDS)
+        content = known[method % len(known)]
+        name = f"{content['method']['name']}-{method}"
+        scores = {score: value * (1 - seed / 1000) for score, value in content["metrics"].items()}
+        copy = content | {"method": content["method"] | {"name": name}, "seed": seed, "metrics": scores}
+        (folder / f"{number}.json").write_text(json.dumps(copy, indent=1), encoding="utf-8")
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Processor seconds of imports, reading, sorting onto boards and writing tables."""
+    times = [time.process_time()]
+    from zfbench.leaderboard.apart import differences
+    from zfbench.leaderboard.board import boards, select
+    from zfbench.leaderboard.tables import written
+    from zfbench.records.reading import load_folders
+
+    times.append(time.process_time())
+    chosen = select(load_folders([folder], for_tables=True))
+    times.append(time.process_time())
+    found = boards(chosen)
+    times.append(time.process_time())
+    written(found, "text")
+    differences(found)
+    times.append(time.process_time())
+    names = ("imports", "load", "boards", "tables")
+    return dict(zip(names, (b - a for a, b in pairwise(times)), strict=True))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        number = int(sys.argv[1]) if len(sys.argv) > 1 else USUAL
+        make(Path(place), number)
+        seconds = measure(Path(place))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{number} results: {', '.join(f'{k} {v:.2f} s' for k, v in seconds.items())}; peak {peak:.0f} MB")  # noqa: T201
