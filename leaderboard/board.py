@@ -101,6 +101,11 @@ class Table:
         """The task's full name."""
         return self.rows[0].task
 
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the task's data."""
+        return self.rows[0].runs[0].task.data_sha256
+
     @cached_property
     def ranks(self) -> dict[str, Rank]:
         """The ranks of the methods by the mean of their headline scores; no entry for those that are not ranked."""

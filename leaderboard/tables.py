@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from tabulate import tabulate
 
+from zfbench.leaderboard import certificates
 from zfbench.leaderboard.board import Board, Row, Table
 from zfbench.leaderboard.columns import Column
 from zfbench.leaderboard.escaping import latex, markdown, one_line
@@ -69,7 +70,15 @@ def legend(found: Sequence[Board], every: bool = True) -> str:
     families = dict.fromkeys(column.family for column in shown)
     drive = [DRIVE_LEGEND] if every and any(board.about_drive for board in found) else []
     ranked = [RANKS] if any(table.ranks for board in found for table in board.tables) else []
-    return "\n".join([*ranked, *drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
+    return "\n".join(
+        [
+            *ranked,
+            certificates.MEANING,
+            *drive,
+            *(LEGENDS[family] for family in families if family in LEGENDS),
+            UNCERTAINTY,
+        ]
+    )
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -197,8 +206,8 @@ def written(found: Sequence[Board], style: str, every: bool = False) -> str:
 
 
 def heading(table: Table) -> str:
-    """Return the heading of a table: its task, and how many seeds its rows have."""
-    return one_line(f"{table.task} · {table.seeds}")
+    """Return the heading of a table: its task, how many seeds its rows have, and whether its loss sees the truth."""
+    return one_line(f"{table.task} · {table.seeds} · {certificates.words(table.task, table.data_sha256)}")
 
 
 def _grid(board: Board, table: Table, every: bool, style: str, escape: Callable[[str], str] = one_line) -> str:

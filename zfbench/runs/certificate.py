@@ -56,6 +56,7 @@ class Standing:
     Attributes:
         updates: of each training.
         ranks: of the truth among all programs in each replicate; 1 is first. Equal losses count against it.
+        losses: of each program in each replicate, by kind and name; None where it failed.
         medians: median loss of each program over the replicates in which it worked, by kind and name; None if it never
             did.
         added: signal of each feature when it is added to the seed.
@@ -64,6 +65,7 @@ class Standing:
 
     updates: int
     ranks: tuple[int, ...]
+    losses: dict[str, tuple[float | None, ...]]
     medians: dict[str, float | None]
     added: dict[str, Signal]
     removed: dict[str, Signal]
@@ -90,10 +92,18 @@ class Standing:
         return cls(
             updates,
             ranks=_ranks(truth, losses),
+            losses={f"{c.kind}: {c.name}": tuple(values) for c, values in losses.items()},
             medians={f"{c.kind}: {c.name}": _median(values) for c, values in losses.items()},
             added={n: Signal.between(losses[seed], losses[c]) for n, c in kinds["added"].items() if seed is not None},
             removed={n: Signal.between(losses[c], losses[truth]) for n, c in kinds["removed"].items()},
         )
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Standing:
+        """Return the standing whose fields are the content."""
+        signals = {how: {n: Signal(**s) for n, s in content[how].items()} for how in ("added", "removed")}
+        losses = {name: tuple(values) for name, values in content["losses"].items()}
+        return cls(content["updates"], tuple(content["ranks"]), losses, content["medians"], **signals)
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,12 @@ class Certificate:
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-compatible form, with the verdict."""
         return {**asdict(self), "verdict": self.verdict, "within": self.within}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Certificate:
+        """Return the certificate of which the content is the form; its verdict is decided anew."""
+        standings = tuple(Standing.from_json(standing) for standing in content["standings"])
+        return cls(content["task"], content["objective"], content["programs"], content["replicates"], standings)
 
 
 def certify(task: str, objective: str, losses: Mapping[int, Losses]) -> Certificate:

@@ -16,8 +16,10 @@ from zfbench.protocols.contenders import Contender, Contest
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program, Status
+from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.runs import identify as module
-from zfbench.runs.identify import Measurement, contest_of, identify, to_json
+from zfbench.runs.certificate import Certificate
+from zfbench.runs.identify import Measurement, as_file, command, contest_of, identify, to_json
 from zfbench.runs.tasks import find_task
 from zfbench.search.replicates import training_seed
 from zfbench.testbed.published import published
@@ -80,10 +82,27 @@ def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, t
         identify(SMALL, CONTEST, tmp_path)
 
 
-def test_json_holds_what_was_measured_and_every_certificate(tmp_path, toy):
-    found = json.loads(json.dumps(to_json(identify(SMALL, CONTEST, tmp_path), SMALL)))
-    assert found["measurement"]["budgets"] == [5, 7]
-    assert [c["verdict"] for c in found["certificates"]] == ["identifying", "not identifying"]
+def test_json_holds_what_was_measured_on_what_and_every_certificate_with_its_losses(tmp_path, toy):
+    certificates = identify(SMALL, CONTEST, tmp_path)
+    content = to_json(certificates, SMALL, tmp_path)
+    text = as_file(content)
+    assert json.loads(text) == json.loads(json.dumps(content))
+    assert '"ranks": [1, 1],\n' in text  # what holds numbers alone stands on one line
+    assert content["measurement"]["budgets"] == (5, 7)
+    assert content["command"] == "zfbench identify toy --replicates 2 --screening 5 --full 7"
+    assert content["benchmark_version"] == BENCHMARK_VERSION
+    assert content["data_sha256"] == "0" * 64
+    assert "jax" in content["libraries"]
+    assert [c["verdict"] for c in content["certificates"]] == ["identifying", "not identifying"]
+    assert content["certificates"][0]["standings"][0]["losses"]["seed: start"] == [0.9, 0.9]
+    assert Certificate.from_json(json.loads(text)["certificates"][0]) == certificates[0]
+
+
+def test_the_command_leaves_out_what_is_usual():
+    assert command(Measurement("sir")) == "zfbench identify sir"
+    assert command(Measurement("sir", (400,), 3), ["seed"]) == (
+        "zfbench identify sir --replicates 3 --screening 400 --kind seed"
+    )
 
 
 @pytest.mark.parametrize("changes", [{"budgets": ()}, {"budgets": (5, 5)}, {"replicates": 0}])
