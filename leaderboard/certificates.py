@@ -149,7 +149,9 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
 
 
 def _details(one: Published) -> list[str]:
-    """What a certificate rests on: the command, the signals of the features, and the median losses."""
+    """What a certificate with features rests on: the command, their signals, and the median losses."""
+    if not any(standing.added or standing.removed for standing in one.found[0].standings):
+        return []
     from tabulate import tabulate  # not needed to list names
 
     def table(rows: list[list[str]], headings: list[str]) -> str:

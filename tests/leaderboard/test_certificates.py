@@ -35,7 +35,7 @@ DATA = "a" * 64
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a certificate of one task: under 400 updates the truth is first in one replicate of two."""
-    truth, rival = Contender("form", "truth", "t"), Contender("network", "generic", "n")
+    truth, rival = Contender("form", "truth", "t"), Contender("gate", "removed", "n")
     losses = {400: {truth: [0.1, 0.3], rival: [0.2, 0.2]}, 2000: {truth: [0.1, 0.1], rival: [0.2, None]}}
     own = certify(MASKED, "balanced", losses).to_json()
     other = certify(MASKED, "plain_mae", losses).to_json()
@@ -137,7 +137,7 @@ def test_a_committed_certificate_follows_from_its_losses_and_fits_its_task(path)
     known = read(path)
     assert known.benchmark_version == BENCHMARK_VERSION
     assert known.data_sha256 == load_task(known.task).data_sha256
-    assert path.stem == known.task.replace("/", "__").replace("@", "_")
+    assert path.stem == re.sub(r"[^\w.]+", "-", known.task)
     for certificate in known.found:
         losses = {
             standing.updates: {
@@ -146,7 +146,7 @@ def test_a_committed_certificate_follows_from_its_losses_and_fits_its_task(path)
             }
             for standing in certificate.standings
         }
-        again = certify(certificate.task, certificate.objective, losses)
+        again = certify(certificate.task, certificate.objective, losses, certificate.scale)
         assert again.verdict == certificate.verdict
         assert [s.ranks for s in again.standings] == [s.ranks for s in certificate.standings]
         for one, other in zip(again.standings, certificate.standings, strict=True):

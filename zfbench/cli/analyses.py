@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption
+from zfbench.protocols.contenders import Kind
 
-KINDS = ("truth", "seed", "added", "removed", "generic")
+KINDS = get_args(Kind)
 
 
 def identify(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def contest_of(loaded: LoadedTask, kinds: Collection[str] = ()) -> Contest:
     make: Contenders = plugins.load("contenders", family)
     contest = make(loaded.task)
     kept = tuple(c for c in contest.contenders if not kinds or c.kind == "truth" or c.kind in kinds)
-    return Contest(kept, contest.objective, contest.others)
+    return replace(contest, contenders=kept)
 
 
 def identify(
@@ -145,7 +145,9 @@ def identify(
         each(measure, missing, workers)
     outcomes = {training: _read(folder / training.file) for training in trainings}
     signals: dict[str, str | None] = {contest.objective: None, **contest.others}
-    return tuple(certify(measurement.task, name, _losses(outcomes, metric)) for name, metric in signals.items())
+    return tuple(
+        certify(measurement.task, name, _losses(outcomes, metric), contest.scale) for name, metric in signals.items()
+    )
 
 
 def _losses(outcomes: Mapping[_Training, Evaluation], metric: str | None) -> Mapping[int, Losses]:

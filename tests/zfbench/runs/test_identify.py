@@ -3,15 +3,18 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from zfbench.base import plugins
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.cli.app import app
 from zfbench.discoverers.proposers.rate.genotype import start
 from zfbench.discoverers.proposers.rate.render import parse, render
 from zfbench.discoverers.proposers.rate.truth import true_genotype
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.leaderboard.analyses.contenders import METRICS, zfish
+from zfbench.leaderboard.certificates import read
 from zfbench.protocols.contenders import Contender, Contest
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
@@ -158,8 +161,17 @@ def test_every_objective_is_a_metric_of_evaluations(masked):
     assert set(METRICS.values()) <= evaluation.metrics.keys()
 
 
-def test_two_programs_of_the_larva_are_trained_and_ranked(tmp_path, masked):
+def test_two_programs_of_the_larva_are_trained_and_ranked_by_the_command(tmp_path, masked, monkeypatch):
     truth = Contender("true form", "truth", render(true_genotype(published(), masked.spec)))
     contest = Contest((truth, Contender("example", "seed", EXAMPLE)), "balanced", {"plain_mae": "mae"})
-    certificates = identify(Measurement("zfish-tiny/masked", (60,), replicates=1), contest, tmp_path)
-    assert [c.standings[0].ranks for c in certificates] == [(1,), (1,)]
+    monkeypatch.setattr(module, "contest_of", lambda loaded, kinds: contest)
+    small = ["--screening", "30", "--full", "60", "--replicates", "2", "--json"]
+    done = CliRunner().invoke(app, ["identify", "zfish-tiny/masked", "--out", str(tmp_path / "out"), *small])
+    assert done.exit_code == 0
+    (tmp_path / "found.json").write_text(done.stdout)
+    found = read(tmp_path / "found.json")
+    assert found.command == f"zfbench identify zfish-tiny/masked --replicates 2 {' '.join(small[:4])}"
+    assert [c.objective for c in found.found] == ["balanced", "plain_mae"]
+    assert [[s.updates for s in c.standings] for c in found.found] == [[30, 60]] * 2
+    assert found.found[0].standings[1].ranks == (1, 1)
+    assert len({loss for s in found.found[0].standings for values in s.losses.values() for loss in values}) == 8
