@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from zfbench.leaderboard.columns import HEADLINE, TIME, Column, columns_of, main_columns, sorting_key
+from zfbench.leaderboard.columns import HEADLINE, TABLE_SHARE, TIME, Column, columns_of, main_columns, sorting_key
 from zfbench.leaderboard.header import Header, sorted_by_header
 from zfbench.leaderboard.names import method_name
 from zfbench.leaderboard.ranking import ALL_SEEDS, Rank, ranks
 from zfbench.leaderboard.statistics import Interval, mean_interval
 from zfbench.records.result import NOTHING_FOUND, Result
+from zfbench.scoring.source import CANARY_NOTE, SUSPICIOUS
 
 ORACLE, CEILING = "oracle", "ceiling"  # the true circuit, and its form with all constants learned
 WITHOUT_HEADLINES = 1  # last benchmark version whose results have no headline scores
@@ -117,6 +118,11 @@ class Table:
         return main_columns(columns, {name for row in self.rows for name in row.scores}, self.rows[0].track)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each row whose program seems to have been written from the published numbers."""
+        return tuple(sentence for row in self.rows if (sentence := _written_from_tables(row)))
+
+    @property
     def seeds(self) -> str:
         """The numbers of seeds of the rows that depend on them, in words."""
         counts = [len(row.runs) for row in self.rows if row.depends_on_seed]
@@ -213,6 +219,14 @@ def _scores_of(result: Result) -> dict[str, float]:
         return {}
     time = {TIME: float(sum(result.timings.values()))} if result.timings else {}
     return {**result.metrics, **time}
+
+
+def _written_from_tables(row: Row) -> str:
+    """What a reader has to know if a program of the row holds the published numbers or their canary; else empty."""
+    share = max((run.metrics.get(TABLE_SHARE, 0.0) for run in row.runs), default=0.0)
+    told = [f"{share:.0%} of the published circuit's numbers"] if share >= SUSPICIOUS else []
+    told += ["the canary of the published tables"] if any(CANARY_NOTE in run.notes for run in row.runs) else []
+    return f"{row.method}: its text holds {' and '.join(told)}, so it may have been written from them." if told else ""
 
 
 def _order(row: Row) -> tuple[int, tuple[int, float], str]:
