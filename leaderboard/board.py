@@ -12,12 +12,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from zfbench.leaderboard.columns import HEADLINE, RANKED_BY, TIME, Column, columns_of, main_columns, sorting_key
+from zfbench.leaderboard.columns import (
+    HEADLINE,
+    RANKED_BY,
+    TABLE_SHARE,
+    TIME,
+    Column,
+    columns_of,
+    main_columns,
+    sorting_key,
+)
 from zfbench.leaderboard.header import Header, sorted_by_header
 from zfbench.leaderboard.names import method_name
 from zfbench.leaderboard.ranking import ALL_SEEDS, Rank, ranks
 from zfbench.leaderboard.statistics import Interval, mean_interval
 from zfbench.records.result import NOTHING_FOUND, Result
+from zfbench.scoring.source import CANARY_NOTE, SUSPICIOUS
 
 ORACLE, CEILING = "oracle", "ceiling"  # the true circuit, and its form with all constants learned
 WITHOUT_HEADLINES = 1  # last benchmark version whose results have no headline scores
@@ -125,6 +135,11 @@ class Table:
         """The task's full name."""
         return self.rows[0].task
 
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the task's data."""
+        return self.rows[0].runs[0].task.data_sha256
+
     @cached_property
     def ranks(self) -> dict[str, Rank]:
         """The ranks of the methods by the mean of their headline scores; no entry for those that are not ranked."""
@@ -134,6 +149,11 @@ class Table:
     def main_columns(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """Return those of the board's columns that the table shows unless all are asked for."""
         return main_columns(columns, {name for row in self.rows for name in row.scores}, self.rows[0].track)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each row whose program seems to have been written from the published numbers."""
+        return tuple(sentence for row in self.rows if (sentence := _written_from_tables(row)))
 
     @property
     def seeds(self) -> str:
@@ -235,6 +255,14 @@ def _score_names(result: Result) -> Collection[str]:
 
 def _score(result: Result, name: str) -> float:
     return float(sum(result.timings.values())) if name == TIME else result.metrics[name]
+
+
+def _written_from_tables(row: Row) -> str:
+    """What a reader has to know if a program of the row holds the published numbers or their canary; else empty."""
+    share = max((run.metrics.get(TABLE_SHARE, 0.0) for run in row.runs), default=0.0)
+    told = [f"{share:.0%} of the published circuit's numbers"] if share >= SUSPICIOUS else []
+    told += ["the canary of the published tables"] if any(CANARY_NOTE in run.notes for run in row.runs) else []
+    return f"{row.method}: its text holds {' and '.join(told)}, so it may have been written from them." if told else ""
 
 
 def _order(row: Row) -> tuple[int, tuple[int, float], str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from zfbench.records.result import Result
 
 HEADLINE = "headline/mean"  # the score that methods are ranked by
+TABLE_SHARE = "source/table_share"
 TIME = "seconds"  # the only column that is not a metric: time of fit and judging together
 
 
@@ -61,7 +62,7 @@ COLUMNS = (
     Column("cross impulse error", "dynamics/impulse/cross/error", 2, "lower"),
     Column("interv. error", "intervention/error", 2, "lower"),
     Column("cross interv. error", "intervention/cross/error", 2, "lower"),
-    Column("table share", "source/table_share", 2, "lower"),
+    Column("table share", TABLE_SHARE, 2, "lower"),
     Column("log p held out", "likelihood/log_marginal", 1, "higher"),
     Column("MC error", "likelihood/log_marginal_se", 1, "lower"),
     Column("log p selection", "likelihood/log_marginal_selection", 1, "higher"),

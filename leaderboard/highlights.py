@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zfbench.leaderboard import certificates
 from zfbench.leaderboard.board import Board, Row
 from zfbench.leaderboard.statistics import Interval
 
@@ -95,7 +96,10 @@ def highlights(found: Sequence[Board]) -> Highlights:
     new = any(name.startswith("headline/") for row in board.rows for name in row.scores)
     scores, main = (HEADLINES, HEADLINES[-1]) if new else (FORERUNNERS, FORERUNNERS[1])
     rows = {track: _choose(board, track, wanted, main) for track, wanted in ROWS.items()}
-    return Highlights(scores, main, {track: own for track, own in rows.items() if own}, board.header.describe())
+    rows = {track: own for track, own in rows.items() if own}
+    shown = {own[0].task: certificates.words(own[0].task, board.header.data_sha256) for own in rows.values()}
+    header = " · ".join([board.header.describe(), *(f"{task}, {verdict}" for task, verdict in shown.items())])
+    return Highlights(scores, main, rows, header)
 
 
 def _choose(board: Board, track: str, wanted: Sequence[str], main: Shown) -> tuple[Row, ...]:

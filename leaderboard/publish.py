@@ -7,12 +7,13 @@ from pathlib import Path
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
-from zfbench.leaderboard import finding, highlights
+from zfbench.leaderboard import certificates, finding, highlights
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.tables import as_markdown
 
 SHORT = Path("README.md")  # holds the table of the highlights
 FULL = Path("docs/results/tables.md")  # holds the whole tables
+CERTIFIED = Path("docs/results/identify.md")  # holds the certificates
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -35,6 +36,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     texts = {
         root / SHORT: _with_table(root / SHORT, highlights.as_markdown(shown)),
         root / FULL: _with_table(root / FULL, as_markdown(found)),
+        root / CERTIFIED: _with_table(root / CERTIFIED, _certificates(found)),
         root / PICTURE: finding.draw(shown),
     }
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
@@ -45,6 +47,12 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, texts[path])
     return changed
+
+
+def _certificates(found: Sequence[Board]) -> str:
+    """The tables of the certificates, and what there is to say of the other tasks of the boards."""
+    tasks = dict.fromkeys(table.task for board in found for table in board.tables)
+    return certificates.as_markdown(certificates.published(), tuple(tasks))
 
 
 def _with_table(path: Path, table: str) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 
 from tabulate import tabulate
 
+from zfbench.leaderboard import certificates
 from zfbench.leaderboard.board import Board, Row, Table
 from zfbench.leaderboard.columns import Column
 from zfbench.leaderboard.escaping import latex, markdown, one_line
 from zfbench.leaderboard.exports import as_csv, as_json
 from zfbench.leaderboard.statistics import Interval
+from zfbench.scoring.source import SUSPICIOUS
 
 MISSING = "-"
 UNREADABLE = 1e6  # larger errors, of unstable models, are shown by their order of magnitude
@@ -34,7 +36,8 @@ LEGENDS = {  # explanation of the columns of each family of scores
     "no response; cross: median over blocks of different groups, without the neuron that was moved.",
     "intervention": "Interv. error: error of the effects of clamping a neuron, relative to the true effects; 1 for "
     "predicting no effect; cross: as for impulses.",
-    "source": "Table share: share of the published circuit's numbers that stand in the program's text.",
+    "source": "Table share: share of the published circuit's numbers that stand in the program's text; from "
+    f"{SUSPICIOUS:g} on a sentence below the table names the method.",
     "likelihood": "Log p: log marginal likelihood in nats of all observations that were held out or selected on, mean "
     "of three new evaluations; MC error: Monte Carlo error of the average over the prior; eval. sd: standard deviation "
     "of the three. Optimism: the search's evaluation of its winner minus that mean. Exact log p and surrogate error: "
@@ -69,7 +72,15 @@ def legend(found: Sequence[Board], every: bool = True) -> str:
     families = dict.fromkeys(column.family for column in shown)
     drive = [DRIVE_LEGEND] if every and any(board.about_drive for board in found) else []
     ranked = [RANKS] if any(table.ranks for board in found for table in board.tables) else []
-    return "\n".join([*ranked, *drive, *(LEGENDS[family] for family in families if family in LEGENDS), UNCERTAINTY])
+    return "\n".join(
+        [
+            *ranked,
+            certificates.MEANING,
+            *drive,
+            *(LEGENDS[family] for family in families if family in LEGENDS),
+            UNCERTAINTY,
+        ]
+    )
 
 
 def show(score: Interval | None, decimals: int) -> str:
@@ -144,7 +155,8 @@ def as_text(found: Sequence[Board], every: bool = False, style: str = "simple") 
     parts = []
     for board in found:
         parts += [board.header.describe(), *([board.note] if board.note else [])]
-        parts += [f"{heading(table)}\n\n{_grid(board, table, every, style)}" for table in board.tables]
+        for table in board.tables:
+            parts += [f"{heading(table)}\n\n{_grid(board, table, every, style)}", *map(one_line, table.remarks)]
     return "\n\n".join([*parts, legend(found, every)])
 
 
@@ -153,10 +165,9 @@ def as_markdown(found: Sequence[Board], every: bool = False) -> str:
     parts = []
     for board in found:
         parts += [markdown(board.header.describe()), *([markdown(board.note)] if board.note else [])]
-        parts += [
-            f"**{markdown(heading(table))}**\n\n{_grid(board, table, every, 'github', markdown)}"
-            for table in board.tables
-        ]
+        for table in board.tables:
+            grid = _grid(board, table, every, "github", markdown)
+            parts += [f"**{markdown(heading(table))}**\n\n{grid}", *map(markdown, table.remarks)]
     return "\n\n".join([*parts, legend(found, every).replace("\n", " ")])
 
 
@@ -172,6 +183,7 @@ def as_html(found: Sequence[Board], every: bool = False) -> str:
         parts += [f"<p>{html.escape(text)}</p>" for text in (board.header.describe(), board.note) if text]
         for table in board.tables:
             parts += [f"<h3>{html.escape(heading(table))}</h3>", _grid(board, table, every, "html")]
+            parts += [f"<p>{html.escape(one_line(remark))}</p>" for remark in table.remarks]
     return "\n".join([*parts, f"<p>{html.escape(legend(found, every))}</p>"])
 
 
@@ -197,8 +209,8 @@ def written(found: Sequence[Board], style: str, every: bool = False) -> str:
 
 
 def heading(table: Table) -> str:
-    """Return the heading of a table: its task, and how many seeds its rows have."""
-    return one_line(f"{table.task} · {table.seeds}")
+    """Return the heading of a table: its task, how many seeds its rows have, and whether its loss sees the truth."""
+    return one_line(f"{table.task} · {table.seeds} · {certificates.words(table.task, table.data_sha256)}")
 
 
 def _grid(board: Board, table: Table, every: bool, style: str, escape: Callable[[str], str] = one_line) -> str:
@@ -221,7 +233,8 @@ def _columns(board: Board, table: Table, every: bool) -> tuple[Column, ...]:
 
 def _latex_table(board: Board, table: Table, every: bool) -> str:
     body = _grid(board, table, every, "latex_booktabs").replace("±", r"$\pm$")
-    caption = latex(" · ".join(text for text in (heading(table), board.header.describe(), board.note) if text))
+    texts = (heading(table), board.header.describe(), board.note, *table.remarks)
+    caption = latex(" · ".join(text for text in texts if text))
     return (
         "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n\\resizebox{\\textwidth}{!}{%\n"
         f"{body}}}\n\\caption{{{caption}}}\n\\end{{table*}}"

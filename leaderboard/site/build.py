@@ -13,6 +13,7 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard.board import ORACLE, Board, Row, Table
+from zfbench.leaderboard.certificates import words
 from zfbench.leaderboard.columns import TIME
 from zfbench.leaderboard.exports import as_csv, as_json
 from zfbench.leaderboard.statistics import performance_profile
@@ -90,6 +91,7 @@ def _section(board: Board, number: int) -> dict[str, Any]:
     found = panels(board.rows, board)
     return {
         "board": board,
+        "certificates": [f"{t.task}: {words(t.task, t.data_sha256)}" for t in board.tables],
         "rows": [_row(row, table, board, page_of(row, number)) for table in board.tables for row in table.rows],
         "legend": legend([board]),
         "tracks": list(dict.fromkeys(row.track for row in board.rows if row.track)),

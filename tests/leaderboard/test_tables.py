@@ -17,6 +17,7 @@ from zfbench.leaderboard.tables import as_latex, as_text, heading, show, written
 from zfbench.records.reading import load_folder
 from zfbench.records.result import TaskRecord
 from zfbench.scoring import VERSIONS
+from zfbench.scoring.source import CANARY_NOTE, SUSPICIOUS
 
 NEXT = VERSIONS["forecast"] + 1  # a version of the forecast scores that does not exist yet
 
@@ -449,3 +450,32 @@ def test_latex_compiles(source, request, make, tmp_path):
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def with_share(make, share, **changes):
+    versions = {"forecast": VERSIONS["forecast"], "source": VERSIONS["source"]}
+    return make("mlp", kind="program", metrics={"source/table_share": share}, metric_versions=versions, **changes)
+
+
+def test_the_share_of_the_tables_is_a_column_of_all(make):
+    headings, (row,) = cells_of([with_share(make, 0.0435)])
+    assert row[headings.index("table share")] == "0.04"
+
+
+@pytest.mark.parametrize("style", ["text", "markdown", "html", "latex"])
+def test_a_program_written_from_the_tables_is_named_below_its_table(make, style):
+    share = with_share(make, 0.25)
+    shown = written(boards([share]), style).replace("\\", "")
+    assert "mlp: its text holds 25% of the published circuit" in shown
+    below = written(boards([with_share(make, SUSPICIOUS - 0.01)]), style)
+    assert "its text holds" not in below
+
+
+def test_a_program_with_the_canary_is_named_whatever_its_share(make):
+    lines = as_text(boards([with_share(make, 0.0, notes=(CANARY_NOTE,)), with_share(make, 0.5, seed=1)]))
+    remark = "mlp: its text holds 50% of the published circuit's numbers and the canary of the published tables, so it"
+    assert remark in lines
+
+
+def test_no_published_row_was_written_from_the_tables():
+    assert not [table.remarks for board in boards(load_folder(RESULTS)) for table in board.tables if table.remarks]

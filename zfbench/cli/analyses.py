@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption
+from zfbench.protocols.contenders import Kind
 
-KINDS = ("truth", "seed", "added", "removed", "generic")
+KINDS = get_args(Kind)
 
 
 def identify(
@@ -42,7 +42,7 @@ def identify(
     from zfbench.cli.console import activity
     from zfbench.cli.setup import choose_sandbox
     from zfbench.runs.certificate import as_text
-    from zfbench.runs.identify import Measurement, contest_of, to_json
+    from zfbench.runs.identify import Measurement, as_file, contest_of, to_json
     from zfbench.runs.identify import identify as measure
     from zfbench.runs.tasks import find_task
 
@@ -56,7 +56,7 @@ def identify(
     with choose_sandbox(sandbox, device) as box, activity(f"identify {task}") as bar:
         certificates = measure(measurement, contest, folder, workers, box, bar.step)
     if as_json:
-        typer.echo(json.dumps(to_json(certificates, measurement), indent=1))
+        typer.echo(as_file(to_json(certificates, measurement, folder, kind or ())))
         return
 
     def table(rows: list[list[str]], headings: list[str]) -> str:

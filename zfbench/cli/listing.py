@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -22,6 +22,7 @@ def list_names(
 ) -> None:
     """List tasks, baselines, discoverers and proposers, of this package and of installed plug-ins."""
     from zfbench.base import plugins
+    from zfbench.leaderboard.certificates import verdict_of
     from zfbench.runs.tasks import task_names
 
     if check and not _import_everything():
@@ -32,10 +33,12 @@ def list_names(
         "discoverers": plugins.names("discoverer"),
         "proposers": plugins.names("proposer"),
     }
+    certificates = {task: verdict_of(task) for task in listing["tasks"]}
     if as_json:
-        typer.echo(json.dumps(listing))
+        typer.echo(json.dumps({**listing, "certificates": certificates}))
         return
     show_table(_families(listing["tasks"]))
+    show_table(_certificates(certificates))
     for kind in ("baseline", "discoverer", "proposer"):
         show_table(_described(kind))
     show_text(
@@ -71,6 +74,16 @@ def _families(tasks: Sequence[str]) -> Table:
     for family, own in names.items():
         what = Text(known.get(family, ""), style="italic")
         table.add_row(Text(family), Text("\n").join(text for text in (what, Text(", ".join(own))) if text))
+    return table
+
+
+def _certificates(verdicts: Mapping[str, str | None]) -> Table:
+    """Whether the loss of a task ranks the truth first, a line for each task of which there is something to say."""
+    table = _table("certificates: does the loss see the truth?")
+    for task, verdict in verdicts.items():
+        if verdict is not None:
+            table.add_row(Text(task), Text(verdict))
+    table.add_row(Text("all others"), Text("not measured; `zfbench identify TASK` measures it"))
     return table
 
 

@@ -10,6 +10,8 @@ import typer
 from zfbench.base.text import printable
 from zfbench.cli.console import fail, show_table
 
+NOT_RECORDED = "not recorded"
+
 if TYPE_CHECKING:
     from zfbench.records.limits import Limits
     from zfbench.records.result import Result
@@ -84,5 +86,7 @@ def print_result(result: Result, whole: bool = False, everything: bool = False) 
         typer.echo(f"  spend    {result.spend.to_json()}")
         typer.echo(f"  timings  {result.timings}")
         typer.echo(f"  data     {result.task.data_sha256}")
+        typer.echo(f"  sandbox  {printable(result.machine.sandbox or NOT_RECORDED, kept='')}")
+        typer.echo(f"  engine   {printable(result.machine.engine or NOT_RECORDED, kept='')}")
         if result.program is not None:
             typer.echo(f"\n{printable(result.program.source)}")

@@ -35,6 +35,8 @@ from zfbench.engine.step import (
 )
 from zfbench.records.program import CandidateError, Status
 
+FORMAT = 1  # rises when the form of the bytes changes
+ENGINE = f"graph of operations, format {FORMAT}"  # as results name it
 HEADER_LIMIT = 2**24  # bytes
 LIMIT = 8 + HEADER_LIMIT + CONSTANT_BYTES  # bytes of a program
 VALUES = 200_000  # of one graph, and inputs of one equation

@@ -36,7 +36,7 @@ from zfbench.scoring.dynamics import spectral_distance
 from zfbench.scoring.forecast import score_forecast
 from zfbench.scoring.headline import WORST, Headline
 from zfbench.scoring.probabilistic import crps
-from zfbench.scoring.source import table_share
+from zfbench.scoring.source import CANARY_NOTE, table_share
 
 SELECTION_SCORES = {BALANCED: "forecast/validation/balanced_error", PLAIN: "forecast/validation/mae"}
 MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
@@ -175,7 +175,7 @@ class Judge:
         scores.add("source/table_share", table_share(source, self.sealed.constants))
         scores.metric_versions["source"] = scoring.VERSIONS["source"]
         if self.sealed.canary and self.sealed.canary in source:
-            scores.notes.append("the program holds the canary of the published tables: it was written from them")
+            scores.notes.append(CANARY_NOTE)
 
     def _edges(self, model: EdgeRanking) -> Scores:
         """How well a ranking of edges finds the true ones; it forecasts nothing."""

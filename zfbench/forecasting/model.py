@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.seeds import generator
+from zfbench.engine.serialise import ENGINE
 from zfbench.forecasting.fit import FittedProgram, fit_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
@@ -23,7 +24,12 @@ class ProgramModel:
 
     It holds a child process from `fit` until `close`; use it as a context manager. Without a sandbox it opens one of
     its own.
+
+    Attributes:
+        engine: what carries it out.
     """
+
+    engine = ENGINE
 
     def __init__(self, source: str, spec: TaskSpec, seed: int, sandbox: Sandbox | None = None) -> None:
         self.source = source

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Kind = Literal["truth", "seed", "added", "removed", "generic"]
+Kind = Literal["truth", "seed", "added", "removed", "alternative", "generic"]
+Scale = Literal["ratio", "difference"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Contender:
         name: what it is, in a few words; for `added` and `removed`, the feature.
         kind: `truth`, the form that made the data; `seed`, where searches begin, the first of which is the one that
             features are added to; `added`, a true feature added to that seed; `removed`, the truth without that
-            feature; `generic`, an approximator that knows nothing of the truth.
+            feature; `alternative`, another mechanism of the same kind, such as the truth with one part replaced, or
+            another candidate that the task lists; `generic`, an approximator that knows nothing of the truth.
         source: the program.
     """
 
@@ -34,11 +36,14 @@ class Contest:
         contenders: exactly one of them is the truth.
         objective: what the task's loss is called.
         others: further losses, as the name of each and the metric of evaluations that holds it.
+        scale: how two losses are compared: `ratio`, errors, by their logarithms; `difference`, minus log-likelihoods,
+            in nats.
     """
 
     contenders: tuple[Contender, ...]
     objective: str
     others: Mapping[str, str] = field(default_factory=dict)
+    scale: Scale = "ratio"
 
     def __post_init__(self) -> None:
         kinds = [contender.kind for contender in self.contenders]

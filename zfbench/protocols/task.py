@@ -98,6 +98,20 @@ class Candidate(Protocol):
         ...
 
 
+@runtime_checkable
+class CarriedOut(Protocol):
+    """A candidate that says what carries it out, for the record.
+
+    Attributes:
+        engine: what carries it out, with the version of the form that it has there.
+    """
+
+    @property
+    def engine(self) -> str:
+        """What carries it out, with the version of the form that it has there."""
+        ...
+
+
 class Evaluator:
     """The function that scores programs for a search; a class to inherit from.
 

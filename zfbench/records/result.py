@@ -49,6 +49,7 @@ MAIN = (  # the scores that the short form of a result names
     "forecast/ood/skill_last_value",
     "likelihood/log_marginal",
 )
+NONE = "none"  # sandbox and engine of a method that is no program
 NOTHING_FOUND = "nothing_found"  # status of a search that evaluated nothing but the seed program
 
 Picture = NDArray[np.float16]
@@ -146,6 +147,10 @@ class Machine(_Strict):
         features: features of the processor that rounding depends on: family, model and the widest vector instructions.
         unfixed: environment variables that change rounding and that could not be fixed, with their values; see
             `zfbench.base.numerics`.
+        sandbox: what the program ran in, `bubblewrap` or `process`; `none` where the method is no program, so that
+            nobody's source was run; None in files that were written before this was recorded.
+        engine: what carried the program out, such as "graph of operations, format 1"; `none` where nothing did; None
+            in files that were written before this was recorded.
     """
 
     system: str
@@ -154,10 +159,18 @@ class Machine(_Strict):
     cores: int
     device: str
     unfixed: dict[str, str] = Field(default_factory=dict)
+    sandbox: str | None = None
+    engine: str | None = None
 
     @classmethod
-    def here(cls, device: str = "cpu") -> Machine:
-        """Describe this machine."""
+    def here(cls, sandbox: str, engine: str, device: str = "cpu") -> Machine:
+        """Describe this machine, and how a program was run on it.
+
+        Args:
+            sandbox: name of the sandbox; `NONE` if no program was run.
+            engine: what carried the program out; `NONE` if nothing did.
+            device: where it was trained and rolled out.
+        """
         return cls(
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             processor=machine.processor(),
@@ -165,6 +178,8 @@ class Machine(_Strict):
             cores=os.cpu_count() or 1,
             device=device,
             unfixed=numerics.unfixed(),
+            sandbox=sandbox,
+            engine=engine,
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from zfbench.protocols.contenders import Contender
+from zfbench.protocols.contenders import Contender, Scale
 
 IDENTIFYING = 0.9  # share of the replicates in which the truth must be first
 BEST = 0.05  # share of the programs within which the truth's median rank must lie for "partly"
@@ -22,7 +22,7 @@ Losses = Mapping[Contender, Sequence[float | None]]  # by replicate
 
 @dataclass(frozen=True)
 class Signal:
-    """By how much a true feature lowers the logarithm of the loss, paired by replicate.
+    """By how much a true feature lowers the logarithm of the loss, or a loss in nats, paired by replicate.
 
     Attributes:
         mean: over the replicates in which both programs worked; positive if the feature helps. None if there is none.
@@ -38,10 +38,10 @@ class Signal:
         return None if self.mean is None or not self.noise else self.mean / self.noise
 
     @classmethod
-    def between(cls, without: Sequence[float | None], having: Sequence[float | None]) -> Signal:
+    def between(cls, without: Sequence[float | None], having: Sequence[float | None], scale: Scale = "ratio") -> Signal:
         """Compare the losses of two programs that differ in one feature."""
         gains = [
-            math.log(before / after)
+            math.log(before / after) if scale == "ratio" else before - after
             for before, after in zip(without, having, strict=True)
             if before is not None and after is not None
         ]
@@ -56,6 +56,7 @@ class Standing:
     Attributes:
         updates: of each training.
         ranks: of the truth among all programs in each replicate; 1 is first. Equal losses count against it.
+        losses: of each program in each replicate, by kind and name; None where it failed.
         medians: median loss of each program over the replicates in which it worked, by kind and name; None if it never
             did.
         added: signal of each feature when it is added to the seed.
@@ -64,6 +65,7 @@ class Standing:
 
     updates: int
     ranks: tuple[int, ...]
+    losses: dict[str, tuple[float | None, ...]]
     medians: dict[str, float | None]
     added: dict[str, Signal]
     removed: dict[str, Signal]
@@ -79,7 +81,7 @@ class Standing:
         return statistics.median(self.ranks)
 
     @classmethod
-    def of(cls, updates: int, losses: Losses) -> Standing:
+    def of(cls, updates: int, losses: Losses, scale: Scale = "ratio") -> Standing:
         """Summarise the losses of all contenders under one budget."""
         truth = next(contender for contender in losses if contender.kind == "truth")
         seed = next((contender for contender in losses if contender.kind == "seed"), None)
@@ -90,10 +92,20 @@ class Standing:
         return cls(
             updates,
             ranks=_ranks(truth, losses),
+            losses={f"{c.kind}: {c.name}": tuple(values) for c, values in losses.items()},
             medians={f"{c.kind}: {c.name}": _median(values) for c, values in losses.items()},
-            added={n: Signal.between(losses[seed], losses[c]) for n, c in kinds["added"].items() if seed is not None},
-            removed={n: Signal.between(losses[c], losses[truth]) for n, c in kinds["removed"].items()},
+            added={
+                n: Signal.between(losses[seed], losses[c], scale) for n, c in kinds["added"].items() if seed is not None
+            },
+            removed={n: Signal.between(losses[c], losses[truth], scale) for n, c in kinds["removed"].items()},
         )
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Standing:
+        """Return the standing whose fields are the content."""
+        signals = {how: {n: Signal(**s) for n, s in content[how].items()} for how in ("added", "removed")}
+        losses = {name: tuple(values) for name, values in content["losses"].items()}
+        return cls(content["updates"], tuple(content["ranks"]), losses, content["medians"], **signals)
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ class Certificate:
         programs: number of programs scored.
         replicates: number of trainings of each under each budget.
         standings: by budget, the shortest first.
+        scale: how two losses differ, in which signals are given.
     """
 
     task: str
@@ -113,6 +126,7 @@ class Certificate:
     programs: int
     replicates: int
     standings: tuple[Standing, ...]
+    scale: Scale = "ratio"
 
     @property
     def within(self) -> int:
@@ -136,18 +150,32 @@ class Certificate:
         """Return a JSON-compatible form, with the verdict."""
         return {**asdict(self), "verdict": self.verdict, "within": self.within}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Certificate:
+        """Return the certificate of which the content is the form; its verdict is decided anew."""
+        standings = tuple(Standing.from_json(standing) for standing in content["standings"])
+        return cls(
+            content["task"],
+            content["objective"],
+            content["programs"],
+            content["replicates"],
+            standings,
+            content["scale"],
+        )
 
-def certify(task: str, objective: str, losses: Mapping[int, Losses]) -> Certificate:
+
+def certify(task: str, objective: str, losses: Mapping[int, Losses], scale: Scale = "ratio") -> Certificate:
     """Judge one objective.
 
     Args:
         task: full name of the task.
         objective: name of the loss.
         losses: by number of updates, the losses of all contenders by replicate.
+        scale: how two losses differ.
     """
-    standings = tuple(Standing.of(updates, losses[updates]) for updates in sorted(losses))
-    some = next(iter(losses.values()))
-    return Certificate(task, objective, len(some), len(standings[0].ranks), standings)
+    standings = tuple(Standing.of(updates, losses[updates], scale) for updates in sorted(losses))
+    programs = len({contender.source for contender in next(iter(losses.values()))})
+    return Certificate(task, objective, programs, len(standings[0].ranks), standings, scale)
 
 
 def as_text(certificate: Certificate, table: Callable[[list[list[str]], list[str]], str]) -> str:
@@ -176,9 +204,10 @@ def as_text(certificate: Certificate, table: Callable[[list[list[str]], list[str
             [name, *(_signal(side.get(name)) for s in standings for side in (s.added, s.removed))] for name in names
         ]
         lines += ["", table(rows, headings), ""]
+        what = "logarithm of the loss" if c.scale == "ratio" else "loss (in nats)"
         lines.append(
-            "Signal: by how much the feature lowers the logarithm of the loss when it is added to the seed, and when "
-            "the truth has it; in brackets, in standard deviations of the paired difference over replicates."
+            f"Signal: by how much the feature lowers the {what} when it is added to the seed, and when the truth has "
+            "it; in brackets, in standard deviations of the paired difference over replicates."
         )
     last = standings[-1].medians
     order = sorted(last, key=lambda name: (last[name] is None, last[name] or 0.0))
@@ -187,10 +216,11 @@ def as_text(certificate: Certificate, table: Callable[[list[list[str]], list[str
 
 
 def _ranks(truth: Contender, losses: Losses) -> tuple[int, ...]:
-    """Rank of the truth in each replicate; one that failed is last."""
+    """Rank of the truth among all different programs in each replicate; one that failed is last."""
+    rivals = {c.source: values for c, values in losses.items() if c.source != truth.source}
     ranks = []
     for replicate, own in enumerate(losses[truth]):
-        others = [values[replicate] for contender, values in losses.items() if contender is not truth]
+        others = [values[replicate] for values in rivals.values()]
         better = len(others) if own is None else sum(other is not None and other <= own for other in others)
         ranks.append(1 + better)
     return tuple(ranks)

@@ -7,8 +7,9 @@ further replicates. Each outcome is a file in a folder, so that an interrupted m
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def contest_of(loaded: LoadedTask, kinds: Collection[str] = ()) -> Contest:
     make: Contenders = plugins.load("contenders", family)
     contest = make(loaded.task)
     kept = tuple(c for c in contest.contenders if not kinds or c.kind == "truth" or c.kind in kinds)
-    return Contest(kept, contest.objective, contest.others)
+    return replace(contest, contenders=kept)
 
 
 def identify(
@@ -144,7 +145,9 @@ def identify(
         each(measure, missing, workers)
     outcomes = {training: _read(folder / training.file) for training in trainings}
     signals: dict[str, str | None] = {contest.objective: None, **contest.others}
-    return tuple(certify(measurement.task, name, _losses(outcomes, metric)) for name, metric in signals.items())
+    return tuple(
+        certify(measurement.task, name, _losses(outcomes, metric), contest.scale) for name, metric in signals.items()
+    )
 
 
 def _losses(outcomes: Mapping[_Training, Evaluation], metric: str | None) -> Mapping[int, Losses]:
@@ -189,6 +192,60 @@ def _read(path: Path) -> Evaluation:
         raise DamagedFileError(f"{path} holds no evaluation ({error}); remove it, and it is measured again.") from error
 
 
-def to_json(certificates: Sequence[Certificate], measurement: Measurement) -> dict[str, Any]:
-    """Return a JSON-compatible form of what was measured and found; the first certificate is of the task's loss."""
-    return {"measurement": asdict(measurement), "certificates": [c.to_json() for c in certificates]}
+def to_json(
+    certificates: Sequence[Certificate], measurement: Measurement, folder: Path, kinds: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return a JSON-compatible form of what was measured and found.
+
+    Args:
+        certificates: as `identify` returns them; the first is of the task's loss.
+        measurement: what was measured.
+        folder: of the outcomes.
+        kinds: the kinds of contenders that were chosen; all if it is empty.
+    """
+    head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+    return {
+        "command": command(measurement, kinds),
+        "measurement": asdict(measurement),
+        **{name: head[name] for name in ("data_sha256", "benchmark_version", "libraries")},
+        "certificates": [_rounded(c.to_json()) for c in certificates],
+    }
+
+
+def command(measurement: Measurement, kinds: Collection[str] = ()) -> str:
+    """Return the shell command of a measurement; what is the usual is left out."""
+    usual = Measurement(measurement.task)
+    words = ["zfbench", "identify", measurement.task]
+    if measurement.replicates != usual.replicates:
+        words += ["--replicates", str(measurement.replicates)]
+    if measurement.budgets != usual.budgets:
+        words += [
+            w for name, n in zip(("--screening", "--full"), measurement.budgets, strict=False) for w in (name, str(n))
+        ]
+    words += [word for kind in kinds for word in ("--kind", kind)]
+    return shlex.join(words)
+
+
+def _rounded(value: Any) -> Any:
+    """The same content with all numbers to six significant digits."""
+    if isinstance(value, dict):
+        return {name: _rounded(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(entry) for entry in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def as_file(content: Any, indent: int = 0) -> str:
+    """Return JSON in which what holds no further list or object stands on one line."""
+    entries = list(content.values() if isinstance(content, dict) else content if isinstance(content, list) else ())
+    if not any(isinstance(entry, dict | list) for entry in entries):
+        return json.dumps(content, ensure_ascii=False)
+    names = (
+        [f"{json.dumps(name, ensure_ascii=False)}: " for name in content]
+        if isinstance(content, dict)
+        else [""] * len(entries)
+    )
+    space = " " * (indent + 1)
+    lines = [f"{space}{name}{as_file(entry, indent + 1)}" for name, entry in zip(names, entries, strict=True)]
+    begin, end = "{}" if isinstance(content, dict) else "[]"
+    return f"{begin}\n" + ",\n".join(lines) + f"\n{' ' * indent}{end}"

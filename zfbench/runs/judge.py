@@ -12,13 +12,14 @@ from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
 from zfbench.protocols.models import Forecaster, Metered, Simulator
 from zfbench.protocols.sandbox import Sandbox
-from zfbench.protocols.task import Candidate, TaskJudge
+from zfbench.protocols.task import Candidate, CarriedOut, TaskJudge
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program
-from zfbench.records.result import Machine, MethodRecord, ProgramRecord, Result, TaskRecord
+from zfbench.records.result import NONE, Machine, MethodRecord, ProgramRecord, Result, TaskRecord
 from zfbench.records.scores import Scores
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs.tasks import LoadedTask
+from zfbench.sandbox.choose import name_of
 from zfbench.sandbox.devices import CPU
 
 Progress = Callable[[str], None]
@@ -111,7 +112,7 @@ def judge_program(
     device = CPU if sandbox is None else sandbox.device
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
     check_seed(seed)
-    run = _Run(method, seed, limits, spend, device=device)
+    run = _Run(method, seed, limits, spend, device=device, sandbox=sandbox)
     return _judge(loaded.family.candidate(loaded.task, source, seed, sandbox), run, loaded, progress)
 
 
@@ -124,6 +125,7 @@ def unscored(
     note: str,
     program: ProgramRecord,
     spend: Spend = NOTHING,
+    sandbox: Sandbox | None = None,
 ) -> Result:
     """Make a result without scores, for a method that has nothing to judge.
 
@@ -136,12 +138,14 @@ def unscored(
         note: the same reason as a sentence.
         program: program of the method.
         spend: resources that were used up.
+        sandbox: ran the program; None for the one that is opened where none is given.
 
     Returns:
         The result.
     """
     method = method.model_copy(update={"future_drive": loaded.family.future_drive(loaded.task, None)})
-    return _result(_Run(method, seed, limits, spend, program), loaded.judge, Scores(notes=[note]), status)
+    run = _with_box(_Run(method, seed, limits, spend, program, sandbox=sandbox), NONE)
+    return _result(run, loaded.judge, Scores(notes=[note]), status)
 
 
 @dataclass(frozen=True)
@@ -155,11 +159,16 @@ class _Run:
     program: ProgramRecord | None = None
     timings: tuple[tuple[str, float], ...] = ()
     device: str = CPU
+    sandbox: Sandbox | None = None
+    ran_in: str = NONE
+    engine: str = NONE
 
 
 def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Result:
     """Fit and score one model; its child process, if it has one, is always ended."""
     family, task, judge = loaded.family, loaded.task, loaded.judge
+    if isinstance(model, Candidate):
+        run = _with_box(run, model.engine if isinstance(model, CarriedOut) else NONE)
     try:
         progress("fit")
         began = time.monotonic()
@@ -183,6 +192,11 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
     finally:
         if isinstance(model, Candidate):
             model.close()
+
+
+def _with_box(run: _Run, engine: str) -> _Run:
+    """Return the run of a program with what it ran in and what carried it out."""
+    return replace(run, ran_in=name_of(run.sandbox), engine=engine)
 
 
 def _updates(model: Any) -> int:
@@ -239,7 +253,7 @@ def _result(run: _Run, judge: TaskJudge, scores: Scores, status: str = "ok") -> 
         program=run.program,
         notes=tuple(scores.notes),
         libraries=library_versions(),
-        machine=Machine.here(run.device),
+        machine=Machine.here(run.ran_in, run.engine, run.device),
         timings=dict(run.timings),
     )
     return result.with_pictures(scores.pictures)

@@ -74,7 +74,7 @@ def judge_winner(
         }
     )
     if not outcome.found(seed_program(loaded.task).id):
-        result = nothing_found(winner, method, loaded, plan, outcome).model_copy(update=beside)
+        result = nothing_found(winner, method, loaded, plan, outcome, sandbox).model_copy(update=beside)
         return _written(result, folder, log)
     write_text(folder / BEST, winner.program.source)
     result = judge_program(
@@ -110,7 +110,12 @@ def _written(result: Result, folder: Path, log: EventLog) -> Result:
 
 
 def nothing_found(
-    winner: Scored, method: MethodRecord, loaded: LoadedTask, plan: Plan, outcome: SearchOutcome
+    winner: Scored,
+    method: MethodRecord,
+    loaded: LoadedTask,
+    plan: Plan,
+    outcome: SearchOutcome,
+    sandbox: Sandbox | None = None,
 ) -> Result:
     """Make the result of a search that evaluated nothing but the seed program, and therefore has no scores.
 
@@ -120,13 +125,14 @@ def nothing_found(
         loaded: the task.
         plan: plan of the search.
         outcome: outcome of the search.
+        sandbox: ran the program; None for the one that is opened where none is given.
 
     Returns:
         The result.
     """
     note = f"The search evaluated nothing but the seed program. {outcome.summary()}"
     program = ProgramRecord(id=winner.program.id, source=winner.program.source, validation_loss=winner.evaluation.loss)
-    return unscored(method, loaded, plan.seed, plan.limits, NOTHING_FOUND, note, program, outcome.spend)
+    return unscored(method, loaded, plan.seed, plan.limits, NOTHING_FOUND, note, program, outcome.spend, sandbox)
 
 
 def _record(folder: Path) -> tuple[Evaluated, ...]:

@@ -43,6 +43,11 @@ def _open(name: str | None, device: str) -> Sandbox:
     return ProcessSandbox(obstacle, device)
 
 
+def name_of(sandbox: Sandbox | None) -> str:
+    """Return the name of a sandbox, or of the one that `open_sandbox` opens where none is given."""
+    return _open(None, CPU).name if sandbox is None else sandbox.name
+
+
 def check_trust(sandbox: Sandbox, proposer: str, trusted: bool, allow_unsafe: bool) -> None:
     """Refuse to run what nobody vouches for without confinement.
 

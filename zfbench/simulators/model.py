@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import DensityError, ZfbenchError
+from zfbench.engine.serialise import ENGINE
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status, normalise
@@ -61,8 +62,10 @@ class SimulatorModel:
         report: the cost of learning its likelihood; None before `fit`.
         simulated: [n, K], the statistics that the likelihood was learned from; empty where it is exact.
         posterior: the posterior of the parameters; None before it is learned, and where it is not asked for.
+        engine: what carries it out.
     """
 
+    engine = ENGINE
     report: SimulationReport | None = None
     simulated: NDArray[np.float64]
     posterior: Posterior | None = None

@@ -14,11 +14,12 @@ from zfbench.records.program import normalise
 from zfbench.tasks.hodgkin_huxley.programs import EMPTY, SEED_PROGRAM, neuron
 
 FAMILIES = ("none", "M", "NaP", "Ih", "A", "Ca")
+POWERS = ("1", "2", "4")
 FORMS = ("bell", "constant", "sigmoid")
 SLOTS = {
     f"{what}_{k}": alternatives
     for k in (1, 2)
-    for what, alternatives in (("channel", FAMILIES), ("power", ("1", "2", "4")), ("tau", FORMS))
+    for what, alternatives in (("channel", FAMILIES), ("power", POWERS), ("tau", FORMS))
 }
 
 # Half-activation (mV), slope (mV; negative: closes on depolarisation), reversal (mV), largest conductance (mS/cm2) and

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from zfbench.base import plugins
 from zfbench.cli.app import app
+from zfbench.sandbox.choose import name_of
 
 
 def run(*arguments):
@@ -120,6 +121,11 @@ def test_a_broken_program_is_a_result_with_its_status(tmp_path, data_cache):
     assert "line 1" in result["notes"][0]
     shown = zfbench("show", name, cwd=tmp_path)
     assert "class Model(:" in shown.stdout
+    assert f"sandbox  {name_of(None)}\n" in shown.stdout
+    assert "engine   graph of operations, format 1\n" in shown.stdout
+    del result["machine"]["sandbox"], result["machine"]["engine"]
+    (tmp_path / name).write_text(json.dumps(result))
+    assert zfbench("show", name, cwd=tmp_path).stdout.count("not recorded\n") == 2
 
 
 def test_a_result_is_named_by_task_and_seed_and_never_replaced(tmp_path, data_cache):

@@ -18,7 +18,7 @@ def test_a_score_that_is_not_a_number_is_refused(make, value):
 
 def test_runs_that_differ_only_in_machine_time_and_libraries_are_comparable(make):
     first = make(timings={"fit": 1.0}, spend=Spend(updates=3, device_seconds=1.0, wall_seconds=1.0))
-    other = Machine(system="other", processor="other", cores=1, device="gpu")
+    other = Machine(system="other", processor="other", cores=1, device="gpu", sandbox="process", engine="another")
     second = make(
         timings={"fit": 9.0},
         machine=other,
@@ -59,6 +59,19 @@ def test_a_machine_without_features_can_be_read_and_features_are_no_part_of_a_sc
     old = Result.model_validate(content)
     assert old.machine.features == ""
     assert old.comparable() == make().comparable()
+
+
+def test_a_result_that_names_no_sandbox_is_read_and_a_new_one_has_to_name_it(make, tmp_path):
+    path = tmp_path / "old.json"
+    make().write(path)
+    content = json.loads(path.read_text())
+    del content["machine"]["sandbox"], content["machine"]["engine"]
+    path.write_text(json.dumps(content))
+    assert (load(path).machine.sandbox, load(path).machine.engine) == (None, None)
+    with pytest.raises(TypeError, match="sandbox"):
+        Machine.here()
+    here = Machine.here("process", "a graph", "cpu")
+    assert (here.sandbox, here.engine, here.device) == ("process", "a graph", "cpu")
 
 
 def told(seconds, tokens=5):

@@ -87,6 +87,28 @@ def test_signal_is_paired_what_all_losses_of_a_replicate_share_cancels(pairs, fa
     assert moved.noise == pytest.approx(still.noise, abs=1e-9)
 
 
+def test_equal_programs_count_once_and_the_truths_own_text_is_no_rival():
+    twice = {
+        TRUTH: [1.0],
+        Contender("gate", "removed", "s"): [0.5],
+        SEED: [0.5],
+        Contender("same", "added", "t"): [1.0],
+    }
+    found = certify("toy", "evidence", {400: twice})
+    assert found.standings[0].ranks == (2,)
+    assert found.programs == 2
+
+
+def test_log_likelihoods_are_compared_in_nats():
+    losses = {TRUTH: [-7.0, 20.0], REMOVED: [-5.0, 23.0]}
+    found = certify("toy", "evidence", {400: losses}, "difference")
+    assert found.standings[0].removed["gate"].mean == pytest.approx(2.5)
+    assert "lowers the loss (in nats) when" in as_text(found, lambda rows, headings: "")
+    assert "lowers the logarithm of the loss when" in as_text(
+        certify("toy", "error", {400: {TRUTH: [1.0], REMOVED: [2.0]}}), lambda rows, headings: ""
+    )
+
+
 def test_signal_without_enough_replicates_has_no_ratio():
     assert Signal.between([1.0], [0.5]) == Signal(pytest.approx(math.log(2)), None)
     assert Signal.between([None, 1.0], [0.5, None]) == Signal(None, None)

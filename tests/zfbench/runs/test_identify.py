@@ -3,21 +3,26 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from zfbench.base import plugins
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.cli.app import app
 from zfbench.discoverers.proposers.rate.genotype import start
 from zfbench.discoverers.proposers.rate.render import parse, render
 from zfbench.discoverers.proposers.rate.truth import true_genotype
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.leaderboard.analyses.contenders import METRICS, zfish
+from zfbench.leaderboard.certificates import read
 from zfbench.protocols.contenders import Contender, Contest
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program, Status
+from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.runs import identify as module
-from zfbench.runs.identify import Measurement, contest_of, identify, to_json
+from zfbench.runs.certificate import Certificate
+from zfbench.runs.identify import Measurement, as_file, command, contest_of, identify, to_json
 from zfbench.runs.tasks import find_task
 from zfbench.search.replicates import training_seed
 from zfbench.testbed.published import published
@@ -80,10 +85,27 @@ def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, t
         identify(SMALL, CONTEST, tmp_path)
 
 
-def test_json_holds_what_was_measured_and_every_certificate(tmp_path, toy):
-    found = json.loads(json.dumps(to_json(identify(SMALL, CONTEST, tmp_path), SMALL)))
-    assert found["measurement"]["budgets"] == [5, 7]
-    assert [c["verdict"] for c in found["certificates"]] == ["identifying", "not identifying"]
+def test_json_holds_what_was_measured_on_what_and_every_certificate_with_its_losses(tmp_path, toy):
+    certificates = identify(SMALL, CONTEST, tmp_path)
+    content = to_json(certificates, SMALL, tmp_path)
+    text = as_file(content)
+    assert json.loads(text) == json.loads(json.dumps(content))
+    assert '"ranks": [1, 1],\n' in text  # what holds numbers alone stands on one line
+    assert content["measurement"]["budgets"] == (5, 7)
+    assert content["command"] == "zfbench identify toy --replicates 2 --screening 5 --full 7"
+    assert content["benchmark_version"] == BENCHMARK_VERSION
+    assert content["data_sha256"] == "0" * 64
+    assert "jax" in content["libraries"]
+    assert [c["verdict"] for c in content["certificates"]] == ["identifying", "not identifying"]
+    assert content["certificates"][0]["standings"][0]["losses"]["seed: start"] == [0.9, 0.9]
+    assert Certificate.from_json(json.loads(text)["certificates"][0]) == certificates[0]
+
+
+def test_the_command_leaves_out_what_is_usual():
+    assert command(Measurement("sir")) == "zfbench identify sir"
+    assert command(Measurement("sir", (400,), 3), ["seed"]) == (
+        "zfbench identify sir --replicates 3 --screening 400 --kind seed"
+    )
 
 
 @pytest.mark.parametrize("changes", [{"budgets": ()}, {"budgets": (5, 5)}, {"replicates": 0}])
@@ -139,8 +161,17 @@ def test_every_objective_is_a_metric_of_evaluations(masked):
     assert set(METRICS.values()) <= evaluation.metrics.keys()
 
 
-def test_two_programs_of_the_larva_are_trained_and_ranked(tmp_path, masked):
+def test_two_programs_of_the_larva_are_trained_and_ranked_by_the_command(tmp_path, masked, monkeypatch):
     truth = Contender("true form", "truth", render(true_genotype(published(), masked.spec)))
     contest = Contest((truth, Contender("example", "seed", EXAMPLE)), "balanced", {"plain_mae": "mae"})
-    certificates = identify(Measurement("zfish-tiny/masked", (60,), replicates=1), contest, tmp_path)
-    assert [c.standings[0].ranks for c in certificates] == [(1,), (1,)]
+    monkeypatch.setattr(module, "contest_of", lambda loaded, kinds: contest)
+    small = ["--screening", "30", "--full", "60", "--replicates", "2", "--json"]
+    done = CliRunner().invoke(app, ["identify", "zfish-tiny/masked", "--out", str(tmp_path / "out"), *small])
+    assert done.exit_code == 0
+    (tmp_path / "found.json").write_text(done.stdout)
+    found = read(tmp_path / "found.json")
+    assert found.command == f"zfbench identify zfish-tiny/masked --replicates 2 {' '.join(small[:4])}"
+    assert [c.objective for c in found.found] == ["balanced", "plain_mae"]
+    assert [[s.updates for s in c.standings] for c in found.found] == [[30, 60]] * 2
+    assert found.found[0].standings[1].ranks == (1, 1)
+    assert len({loss for s in found.found[0].standings for values in s.losses.values() for loss in values}) == 8

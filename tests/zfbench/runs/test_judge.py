@@ -3,16 +3,29 @@ from types import SimpleNamespace
 import pytest
 
 from zfbench.base.errors import UnknownNameError
+from zfbench.engine.serialise import ENGINE
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.records.limits import Limits
 from zfbench.records.result import MethodRecord
 from zfbench.records.spend import Spend
 from zfbench.runs.judge import judge_baseline, judge_program
 from zfbench.runs.tasks import load_task
+from zfbench.sandbox.choose import name_of
+from zfbench.sandbox.process import ProcessSandbox
 
 BRIEF = Limits(updates=20, seconds=120)
 READS_ALL = EXAMPLE.replace("if self.spec.mask is not None:", "if False:")
 PROGRAM = MethodRecord(name="example", kind="program")
+
+
+def test_a_result_names_the_sandbox_and_the_engine_and_a_method_without_a_program_has_none(loaded_driven):
+    with ProcessSandbox() as box:
+        program = judge_program(EXAMPLE, PROGRAM, loaded_driven, 0, Limits(updates=2), sandbox=box)
+    assert (program.machine.sandbox, program.machine.engine) == ("process", "graph of operations, format 1")
+    reference = judge_baseline("driven_mlp", loaded_driven, 0, Limits(updates=2))
+    assert (reference.machine.sandbox, reference.machine.engine) == (name_of(None), ENGINE)
+    control = judge_baseline("last_value", loaded_driven, 0, BRIEF)
+    assert (control.machine.sandbox, control.machine.engine) == ("none", "none")
 
 
 def test_a_program_is_judged_with_its_source_and_spend(loaded_driven):

@@ -46,7 +46,7 @@ class Judged:
             metric_versions={"forecast": 1},
             program=ProgramRecord(id=Program(source).id, source=source),
             libraries={},
-            machine=Machine.here(),
+            machine=Machine.here("none", "none"),
         )
 
 

@@ -13,7 +13,8 @@ from zfbench.records.recordings import TaskSpec
 from zfbench.runs.arena import judge_arena, open_arena
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.search import search
-from zfbench.sandbox.choose import VARIABLE
+from zfbench.sandbox import bubblewrap
+from zfbench.sandbox.choose import VARIABLE, name_of, open_sandbox
 from zfbench.sandbox.process import ProcessSandbox
 from zfbench.search.budget import Budget
 
@@ -91,6 +92,28 @@ def test_programs_that_nobody_vouches_for_are_refused_before_anything_is_run_or_
     with pytest.raises(ZfbenchError, match=r"does not confine them.*--allow-unsafe-programs") as refusal:
         way(tmp_path / "run", sandbox=sandbox)
     assert "\n" not in str(refusal.value)
+    assert toy.ran == []
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("way", [searched, brought, judged])
+@pytest.mark.parametrize("named", ["nothing", "bubblewrap"])
+def test_where_bubblewrap_is_missing_they_are_refused_and_nothing_takes_its_place(
+    toy, tmp_path, monkeypatch, way, named
+):
+    monkeypatch.setattr(bubblewrap, "obstacle", lambda: "bubblewrap is not installed")
+    if named == "bubblewrap":
+        monkeypatch.setenv(VARIABLE, "bubblewrap")
+        refused = "The sandbox 'bubblewrap' does not work here: bubblewrap is not installed"
+    else:
+        monkeypatch.delenv(VARIABLE, raising=False)
+        refused = "the sandbox 'process' does not confine them; install bubblewrap"
+        assert name_of(None) == "process"
+        with open_sandbox() as box:
+            assert not box.confined
+            assert "bubblewrap is not installed" in box.notice
+    with pytest.raises(ZfbenchError, match=refused):
+        way(tmp_path / "run")
     assert toy.ran == []
     assert not (tmp_path / "run").exists()
 

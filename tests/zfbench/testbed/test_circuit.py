@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +132,13 @@ def test_a_table_that_reads_from_nowhere_is_refused():
     unit = assembly.Unit("oB_L", "oB", "sigmoid", 0.1, weights={"RPT_L9": 1})
     with pytest.raises(ValueError, match="RPT_L9"):
         assembly.assemble("broken", [unit])
+
+
+def test_the_canary_stands_with_the_published_tables_and_in_no_program():
+    tables = Path(published.__file__).read_text(encoding="utf-8")
+    assert tables.index(published.CANARY) < tables.index("LATE_PRETECTUM")
+    assert re.fullmatch(r"zfbench canary [0-9a-f-]{36}", published.CANARY)
+    root = Path(__file__).parents[3]
+    programs = [path for own in ("baselines", "discoverers", "examples") for path in (root / own).rglob("*.py")]
+    assert len(programs) > 50
+    assert not [path for path in programs if published.CANARY in path.read_text(encoding="utf-8")]

@@ -1,0 +1,162 @@
+"""The certificates that come with zfbench: does the loss that searches climb rank the planted truth first?
+
+Each is a file that `zfbench identify TASK --json` wrote, in `leaderboard/certificates`. A task without one is not
+measured, but for those in which no program can be the truth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zfbench.base.errors import DamagedFileError
+from zfbench.leaderboard.shipped import FOLDER
+from zfbench.runs.certificate import Certificate, as_text
+
+CERTIFICATES = FOLDER / "certificates"
+AUTONOMOUS = "/autonomous"  # ends the names of tasks that show no drive
+WITHOUT_TRUTH = "none, because without the drive no program can be the true circuit"
+NOT_MEASURED = "not measured"
+MEANING = (
+    "Certificate: does the loss that searches climb rank the true program before its rivals? Identifying: first in "
+    "nine tenths of the trainings; partly: its median rank is within the best twentieth; not identifying: neither "
+    "(`zfbench identify`)."
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A certificate that comes with zfbench, with what it was measured on.
+
+    Attributes:
+        command: the shell command that measured it.
+        data_sha256: of the task.
+        benchmark_version: whose trainer and losses were used.
+        libraries: their versions.
+        found: the certificate of the task's own loss, and then those of other losses of the same trainings.
+    """
+
+    command: str
+    data_sha256: str
+    benchmark_version: int
+    libraries: Mapping[str, str]
+    found: tuple[Certificate, ...]
+
+    @property
+    def task(self) -> str:
+        """Full name of the task."""
+        return self.found[0].task
+
+    @property
+    def sentence(self) -> str:
+        """The verdict on the task's own loss, and the counts that it rests on."""
+        own = self.found[0]
+        counts = " and ".join(f"{s.first} of {own.replicates} at {s.updates:,} updates" for s in own.standings)
+        return f"{own.verdict}; of {own.programs} programs the truth is first in {counts}"
+
+
+def read(path: Path) -> Published:
+    """Read the file of a certificate.
+
+    Raises:
+        DamagedFileError: it is not what `zfbench identify --json` writes.
+    """
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = tuple(Certificate.from_json(certificate) for certificate in content["certificates"])
+        told = [certificate["verdict"] for certificate in content["certificates"]]
+        if not found or told != [certificate.verdict for certificate in found]:
+            raise ValueError("its verdict is not that of its ranks")
+        return Published(
+            content["command"], content["data_sha256"], content["benchmark_version"], content["libraries"], found
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(
+            f"{path} holds no certificate ({error}); write it again with `zfbench identify TASK --json`."
+        ) from error
+
+
+def published(folder: Path = CERTIFICATES) -> tuple[Published, ...]:
+    """Return all certificates of a folder, by name of their files."""
+    return tuple(read(path) for path in sorted(folder.glob("*.json")))
+
+
+def certificate_of(task: str, data_sha256: str | None = None, folder: Path = CERTIFICATES) -> Published | None:
+    """Return the certificate of a task, or None if it is not measured.
+
+    Args:
+        task: full name of the task.
+        data_sha256: hash of the data that it must have been measured on; None for any.
+        folder: of the certificates.
+    """
+    for known in published(folder):
+        if known.task == task and data_sha256 in (None, known.data_sha256):
+            return known
+    return None
+
+
+def verdict_of(task: str, folder: Path = CERTIFICATES) -> str | None:
+    """Return a sentence on whether the loss of a task sees the truth, or None if that is not measured.
+
+    Args:
+        task: full name of the task.
+        folder: of the certificates.
+    """
+    if _shows_no_drive(task):
+        return WITHOUT_TRUTH
+    known = certificate_of(task, folder=folder)
+    return None if known is None else known.sentence
+
+
+def words(task: str, data_sha256: str | None = None, folder: Path = CERTIFICATES) -> str:
+    """Return the verdict on a task for a heading, such as "certificate: partly"; arguments as of `certificate_of`."""
+    if _shows_no_drive(task):
+        return "no certificate without the drive"
+    known = certificate_of(task, data_sha256, folder)
+    return f"certificate: {NOT_MEASURED if known is None else known.found[0].verdict}"
+
+
+def _shows_no_drive(task: str) -> bool:
+    return task.split("@")[0].endswith(AUTONOMOUS)
+
+
+def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
+    """Return the tables of certificates for a document.
+
+    Args:
+        known: the certificates.
+        tasks: names of tasks that are said to be not measured, or to have no certificate, unless there is one.
+    """
+    lines = [
+        "| task | loss | verdict | programs | replicates | truth first, by updates | median rank, by updates |",
+        "|---|---|---|--:|--:|---|---|",
+    ]
+    for one in known:
+        for number, c in enumerate(one.found):
+            first = ", ".join(f"{s.updates:,}: {s.first}" for s in c.standings)
+            median = ", ".join(f"{s.updates:,}: {s.median_rank:g}" for s in c.standings)
+            name = f"**{c.objective}**" if number == 0 else c.objective
+            cells = (f"`{c.task}`", name, c.verdict, str(c.programs), str(c.replicates), first, median)
+            lines.append(f"| {' | '.join(cells)} |")
+    for task in tasks:
+        if all(one.task != task for one in known):
+            lines.append(f"| `{task}` | | {verdict_of(task) or NOT_MEASURED} | | | | |")
+    lines += ["", "In bold: the loss that searches of the task climb. The others rank the same trainings."]
+    return "\n".join([*lines, *(part for one in known for part in _details(one))])
+
+
+def _details(one: Published) -> list[str]:
+    """What a certificate with features rests on: the command, their signals, and the median losses."""
+    if not any(standing.added or standing.removed for standing in one.found[0].standings):
+        return []
+    from tabulate import tabulate  # not needed to list names
+
+    def table(rows: list[list[str]], headings: list[str]) -> str:
+        return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+
+    libraries = ", ".join(f"{name} {version}" for name, version in one.libraries.items())
+    measured = f"Measured with `{one.command}` ({libraries}; data {one.data_sha256[:12]})."
+    return ["", f"## {one.task}", "", measured, "", as_text(one.found[0], table)]
