@@ -29,22 +29,30 @@ def table_build(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many evaluations; the next call goes on from there.")
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A part of the work, repeatable: `screening`, `replicates` (64 programs of a stage again, with two "
+            "other seeds) or `judging` (a fifth of a complete stage in full). Default: all, in this order."
+        ),
+    ] = None,
     seconds: SecondsOption = 300.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: table/TASK.")] = None,
     sandbox: SandboxOption = None,
 ) -> None:
-    """Evaluate every program of a finite space once, as a search does; an interrupted table is continued.
+    """Evaluate every program of a finite space once, as a search does, and judge a fifth of them.
 
     The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
-    a finite space itself. Every program is trained with the 400 updates and the seed with which searches screen. Each
-    outcome is a file: whatever stops the command, the same command goes on, and at most the evaluations in progress are
-    lost. Give all runs of one table the same --out.
+    a finite space itself. Every program is trained with the 400 updates and the seed with which searches screen. A
+    sample is screened with two other seeds as well. Of a stage whose programs are all screened, the best tenth and a
+    random tenth are trained in full and judged. Each outcome is a file: whatever stops the command, the same command
+    goes on, and at most the evaluations in progress are lost. Give all runs of one table the same --out.
 
     Example: zfbench table build zfish-tiny/masked --stage 1 --workers 2
     """
     from zfbench.cli.setup import choose_sandbox
     from zfbench.discoverers.proposers.rate.subspace import RateSubspace
-    from zfbench.runs.table import evaluate, screenings
+    from zfbench.runs.table_building import PARTS, build
     from zfbench.runs.tasks import find_task
 
     loaded = find_task(task)
@@ -52,17 +60,20 @@ def table_build(
     stages = sorted(set(stage or [1]))
     if unknown := [number for number in stages if number not in space.stages]:
         raise ZfbenchError(f"The space has the stages {space.stages[0]} to {space.stages[-1]}, not {unknown[0]}.")
+    if strange := set(part or ()) - set(PARTS):
+        raise ZfbenchError(f"There is no part {', '.join(sorted(strange))}; known: {', '.join(PARTS)}.")
     folder = out or Path("table") / task.replace("/", "__").replace("@", "_")
     with (
         when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
         choose_sandbox(sandbox, "cpu") as box,
         activity(f"table {task}") as bar,
     ):
-        evaluate(
+        build(
             loaded,
             space,
-            screenings(space, stages),
+            stages,
             folder,
+            parts=part or PARTS,
             seconds=seconds,
             workers=workers,
             limit=limit,

@@ -103,7 +103,7 @@ def evaluate(
     """
     task = loaded.task
     claim(folder, loaded, space, seconds)
-    missing = [training for training in trainings if not (folder / EVALUATIONS / training.file).exists()]
+    missing = [training for training in trainings if not present(folder, [training])]
     total, done = len(trainings), len(trainings) - len(missing)
     progress(done, total, "")
     with opened(sandbox) as box:
@@ -117,17 +117,10 @@ def evaluate(
             program = Program(space.source(training.codes))
             seed = training_seed(task.spec.name, training.replicate)
             evaluation = evaluators[training.updates](program, seed)
-            content = {
-                "codes": training.codes,
-                "program": program.id,
-                "updates": training.updates,
-                "replicate": training.replicate,
-                "seed": seed,
-                "evaluation": evaluation.to_json(),
-            }
+            content = content_of(training, space, seed) | {"evaluation": evaluation.to_json()}
             write_text(folder / EVALUATIONS / training.file, json.dumps(content) + "\n")
             done += 1
-            progress(done, total, _told(training, evaluation))
+            progress(done, total, told(training, evaluation))
 
         each(measure, missing[:limit], workers)
 
@@ -144,6 +137,11 @@ def outcomes(folder: Path, space: Space, trainings: Iterable[Training]) -> dict[
         if path.exists():
             found[training] = _read(path, training, space)
     return found
+
+
+def present(folder: Path, trainings: Iterable[Training]) -> int:
+    """Return how many of some trainings a folder holds."""
+    return sum((folder / EVALUATIONS / training.file).exists() for training in trainings)
 
 
 def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Mapping[str, Any]:
@@ -174,6 +172,29 @@ def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Map
     return head
 
 
+def content_of(training: Training, space: Space, seed: int) -> dict[str, Any]:
+    """Return the part of an outcome's file that says what was trained.
+
+    Args:
+        training: what was asked for.
+        space: the programs.
+        seed: seed of the training.
+    """
+    return {
+        "codes": training.codes,
+        "program": Program(space.source(training.codes)).id,
+        "updates": training.updates,
+        "replicate": training.replicate,
+        "seed": seed,
+    }
+
+
+def told(training: Training, evaluation: Evaluation) -> str:
+    """Return an outcome in a few words."""
+    loss = str(evaluation.status) if evaluation.loss is None else f"loss {evaluation.loss:.4f}"
+    return f"{''.join(map(str, training.codes))}: {loss}"
+
+
 def _read(path: Path, training: Training, space: Space) -> Outcome:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -183,8 +204,3 @@ def _read(path: Path, training: Training, space: Space) -> Outcome:
     if outcome.program != Program(space.source(training.codes)).id:
         raise DamagedFileError(f"{path} is of another program; remove it, and it is measured again.")
     return outcome
-
-
-def _told(training: Training, evaluation: Evaluation) -> str:
-    loss = str(evaluation.status) if evaluation.loss is None else f"loss {evaluation.loss:.4f}"
-    return f"{''.join(map(str, training.codes))}: {loss}"
