@@ -81,3 +81,27 @@ def table_build(
             progress=bar.step,
         )
     typer.echo(str(folder))
+
+
+@table_app.command("pack")
+def table_pack(
+    folder: Annotated[Path, typer.Argument(help="The folder of a built table.", metavar="FOLDER")],
+    to: Annotated[Path, typer.Option(help="Folder of the two files.")] = Path("leaderboard/tables"),
+    stage: Annotated[
+        list[int] | None, typer.Option(min=1, help="Stage of the space, repeatable; default: all that are complete.")
+    ] = None,
+) -> None:
+    """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
+
+    A stage that is not screened completely is refused. Equal outcomes give equal bytes.
+
+    Example: zfbench table pack table/zfish-tiny__masked --to leaderboard/tables
+    """
+    from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.runs.table import task_of
+    from zfbench.runs.table_packing import pack
+    from zfbench.runs.tasks import load_task
+
+    spec = load_task(task_of(folder)).spec
+    for path in pack(folder, spec, RateSubspace(spec), to, stage or ()):
+        typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")

@@ -28,11 +28,13 @@ class Slot:
         name: what is decided.
         choices: in a few words each; the first is the one of the program with which searches begin.
         true: number of the choice that the planted truth takes.
+        groups: the parts of the system that it changes, by the names that blame has for them; empty: all.
     """
 
     name: str
     choices: tuple[str, ...]
     true: int
+    groups: tuple[str, ...] = ()
 
 
 class Space(ABC):

@@ -144,6 +144,24 @@ def present(folder: Path, trainings: Iterable[Training]) -> int:
     return sum((folder / EVALUATIONS / training.file).exists() for training in trainings)
 
 
+def head_of(folder: Path) -> dict[str, Any]:
+    """Return what all outcomes of a folder share.
+
+    Raises:
+        ZfbenchError: the folder holds no table in progress.
+    """
+    try:
+        head: dict[str, Any] = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ZfbenchError(f"{folder} holds no table ({error}); `zfbench table build` makes one.") from error
+    return head
+
+
+def task_of(folder: Path) -> str:
+    """Return the name of the task that the outcomes of a folder are of; the errors are those of `head_of`."""
+    return str(head_of(folder).get("task"))
+
+
 def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Mapping[str, Any]:
     """Write what all outcomes of a folder share, or compare it with what is there; return it.
 
@@ -163,7 +181,7 @@ def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Map
     if not path.exists():
         write_text(path, json.dumps(head, indent=1) + "\n")
         return head
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = head_of(folder)
     for key, value in head.items():
         if known.get(key) != value:
             raise ZfbenchError(

@@ -168,6 +168,21 @@ def judgements(folder: Path, space: Space, programs: Sequence[Codes]) -> dict[Co
     return found
 
 
+def metric_versions(folder: Path, programs: Sequence[Codes]) -> dict[str, int]:
+    """Return the version of each family of scores in what the judge said of some programs.
+
+    Raises:
+        ZfbenchError: two programs were judged by different versions.
+    """
+    versions: dict[str, int] = {}
+    for path in (folder / JUDGED / in_full(codes).file for codes in programs):
+        if path.exists():
+            for family, version in json.loads(path.read_text(encoding="utf-8"))["metric_versions"].items():
+                if versions.setdefault(family, version) != version:
+                    raise ZfbenchError(f"{path} has scores of another version than the others; remove it.")
+    return versions
+
+
 @fixed()
 def _measured(
     loaded: LoadedTask, source: str, training: Training, seconds: float, sandbox: Sandbox

@@ -124,7 +124,8 @@ class RateSubspace(Space):
     name = "rate-4096"
     versions = MappingProxyType({"space": VERSION, "rate": FAMILY_VERSION})
     slots = tuple(
-        Slot(name, tuple(choices), true) for (name, (_, choices)), true in zip(PARTS.items(), TRUTH, strict=True)
+        Slot(name, tuple(choices), true, groups)
+        for (name, (groups, choices)), true in zip(PARTS.items(), TRUTH, strict=True)
     )
 
     def __init__(self, spec: Spec) -> None:
