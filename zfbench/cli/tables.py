@@ -33,7 +33,7 @@ def table_build(
         list[str] | None,
         typer.Option(
             help="A part of the work, repeatable: `screening`, `replicates` (64 programs of a stage again, with two "
-            "other seeds) or `judging` (a fifth of a complete stage in full). Default: all, in this order."
+            "other seeds) or `judging` (a fifth of a stage in full). Default: all, in this order."
         ),
     ] = None,
     seconds: SecondsOption = 300.0,
@@ -44,9 +44,10 @@ def table_build(
 
     The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
     a finite space itself. Every program is trained with the 400 updates and the seed with which searches screen. A
-    sample is screened with two other seeds as well. Of a stage whose programs are all screened, the best tenth and a
-    random tenth are trained in full and judged. Each outcome is a file: whatever stops the command, the same command
-    goes on, and at most the evaluations in progress are lost. Give all runs of one table the same --out.
+    sample is screened with two other seeds as well. The best tenth and a random tenth of a stage, or of its parts that
+    are screened to the last program, are trained in full and judged. Each outcome is a file: whatever stops the
+    command, the same command goes on, and at most the evaluations in progress are lost. Give all runs of one table the
+    same --out.
 
     Example: zfbench table build zfish-tiny/masked --stage 1 --workers 2
     """
@@ -93,7 +94,8 @@ def table_pack(
 ) -> None:
     """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
 
-    A stage that is not screened completely is refused. Equal outcomes give equal bytes.
+    A wanted stage that is not screened completely is refused. Without one, all complete stages are packed, or else the
+    complete parts of the first: a part has one choice of the last slot but one. Equal outcomes give equal bytes.
 
     Example: zfbench table pack table/zfish-tiny__masked --to leaderboard/tables
     """

@@ -40,8 +40,9 @@ class Slot:
 class Space(ABC):
     """A finite space of programs for one task; every combination of choices is a program of it.
 
-    The space is divided into stages, one for each choice of the last slot. A stage holds every combination of the other
-    slots, so it is a finite space itself.
+    The space is divided into stages, one for each choice of the last slot, and each stage into parts, one for each
+    choice of the last slot but one. A stage, or a part, holds every combination of the other slots, so it is a finite
+    space itself.
 
     Attributes:
         name: what the space is called.
@@ -82,7 +83,7 @@ class Space(ABC):
         return range(1, len(self.slots[-1].choices) + 1)
 
     def stage(self, number: int) -> list[Codes]:
-        """Return the programs of a stage in the order in which they are measured, which is random but fixed.
+        """Return the programs of a stage in the order in which they are measured: part by part, random within each.
 
         Raises:
             ValueError: there is no such stage.
@@ -91,7 +92,7 @@ class Space(ABC):
             raise ValueError(f"the space has the stages {self.stages[0]} to {self.stages[-1]}, not {number}")
         members = [(*codes, number - 1) for codes in product(*(range(len(slot.choices)) for slot in self.slots[:-1]))]
         order = np.random.default_rng((ORDER, number)).permutation(len(members))
-        return [members[k] for k in order]
+        return sorted((members[k] for k in order), key=lambda codes: codes[-2])
 
     def neighbours(self, codes: Codes) -> Iterator[Codes]:
         """Yield every program that differs in one slot: any choice of a slot is one change away from any other."""

@@ -8,7 +8,7 @@ progress and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,19 @@ def outcomes(folder: Path, space: Space, trainings: Iterable[Training]) -> dict[
 def present(folder: Path, trainings: Iterable[Training]) -> int:
     """Return how many of some trainings a folder holds."""
     return sum((folder / EVALUATIONS / training.file).exists() for training in trainings)
+
+
+def complete(space: Space, number: int, screened: Container[Codes]) -> list[Codes]:
+    """Return the programs of those parts of a stage that were screened to the last program, in the order of the stage.
+
+    Args:
+        space: the programs.
+        number: number of the stage.
+        screened: the programs that were screened.
+    """
+    members = space.stage(number)
+    open_parts = {codes[-2] for codes in members if codes not in screened}
+    return [codes for codes in members if codes[-2] not in open_parts]
 
 
 def head_of(folder: Path) -> dict[str, Any]:

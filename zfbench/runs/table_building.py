@@ -5,13 +5,14 @@ Every part goes on where it was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from zfbench.protocols.sandbox import Sandbox
-from zfbench.protocols.space import Space
+from zfbench.protocols.space import Codes, Space
+from zfbench.records.evaluation import Evaluation
 from zfbench.runs import table, table_judging
-from zfbench.runs.table import Progress
+from zfbench.runs.table import Progress, Training
 from zfbench.runs.tasks import LoadedTask
 
 SCREENING, REPLICATES, JUDGING = PARTS = ("screening", "replicates", "judging")
@@ -45,8 +46,8 @@ def build(
         progress: told at the beginning of each part and after each training.
 
     Raises:
-        ZfbenchError: the folder holds evaluations of another task, space or version; or a stage that is to be judged
-            is not screened completely, and screening is no wanted part or the limit stopped it.
+        ZfbenchError: the folder holds evaluations of another task, space or version; or no part of a stage that is
+            to be judged is screened completely, because screening is not wanted or the limit stopped it.
     """
     left = limit
 
@@ -55,12 +56,18 @@ def build(
         left = None if left is None else left - (after - before)
 
     wanted = set(parts)
-    lists = {
-        SCREENING: table.screenings(space, stages),
-        REPLICATES: [training for number in stages for training in table_judging.repeats(space, number)],
+
+    def screened(number: int) -> dict[Codes, Evaluation]:
+        found = table.outcomes(folder, space, table.screenings(space, [number]))
+        return {training.codes: outcome.evaluation for training, outcome in found.items()}
+
+    lists: dict[str, Callable[[], list[Training]]] = {
+        SCREENING: lambda: table.screenings(space, stages),
+        REPLICATES: lambda: [t for number in stages for t in table_judging.repeats(space, number, screened(number))],
     }
-    for part, trainings in lists.items():
+    for part, listed in lists.items():
         if part in wanted and left != 0:
+            trainings = listed()
             before = table.present(folder, trainings)
             table.evaluate(
                 loaded,
@@ -76,9 +83,7 @@ def build(
             spent(before, table.present(folder, trainings))
     if JUDGING in wanted and left != 0:
         for number in stages:
-            screened = table.outcomes(folder, space, table.screenings(space, [number]))
-            evaluations = {training.codes: outcome.evaluation for training, outcome in screened.items()}
-            programs = table_judging.chosen(space, number, evaluations)
+            programs = table_judging.chosen(space, number, screened(number))
             trainings = [table_judging.in_full(codes) for codes in programs]
             before = table.present(folder, trainings)
             table_judging.judge(

@@ -2,14 +2,15 @@
 
 A seeded sample of every stage is screened again with other seeds. The best tenth of a stage and a seeded tenth of it
 are trained in full, once, with the seed of the finals; the same fitted program is then judged. The loss on the
-validation data is kept with the other evaluations, and what the judge says in a folder of its own.
+validation data is kept with the other evaluations, and what the judge says in a folder of its own. Of a stage that is
+measured in part, its complete parts are sampled and judged.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs.parallel import each
 from zfbench.runs.search import opened
-from zfbench.runs.table import EVALUATIONS, Progress, Training, claim, content_of, told
+from zfbench.runs.table import EVALUATIONS, Progress, Training, claim, complete, content_of, told
 from zfbench.runs.tasks import LoadedTask
 from zfbench.search.replicates import FINALS, training_seed
 
@@ -56,9 +57,16 @@ class Judged:
     notes: tuple[str, ...] = ()
 
 
-def repeats(space: Space, stage: int) -> list[Training]:
-    """Return the further screenings of a seeded sample of a stage, both of a program together."""
-    return [Training(codes, replicate=replicate) for codes in _sample(space, stage) for replicate in REPLICATES]
+def repeats(space: Space, stage: int, screened: Container[Codes]) -> list[Training]:
+    """Return the further screenings of a seeded sample of a stage's complete parts, both of a program together.
+
+    Args:
+        space: the programs.
+        stage: number of the stage.
+        screened: the programs that were screened.
+    """
+    sample = _drawn(space, stage, 0, complete(space, stage, screened), REPEATED)
+    return [Training(codes, replicate=replicate) for codes in sample for replicate in REPLICATES]
 
 
 def in_full(codes: Codes) -> Training:
@@ -67,28 +75,28 @@ def in_full(codes: Codes) -> Training:
 
 
 def chosen(space: Space, stage: int, screened: Mapping[Codes, Evaluation]) -> list[Codes]:
-    """Return the programs of a stage that are trained in full: the true choices first, then a tenth and a tenth.
+    """Return the programs of a stage's complete parts that are trained in full: first that with the true choices.
 
-    Programs from the best tenth and from a seeded tenth take turns, so that a measurement that is stopped has both.
+    Then programs from the best tenth and from a seeded tenth take turns, so that a stopped measurement has both.
 
     Args:
         space: the programs.
         stage: number of a stage.
-        screened: the screening of every program of the stage.
+        screened: the screenings so far.
 
     Raises:
-        ZfbenchError: a program of the stage was not screened.
+        ZfbenchError: no part of the stage was screened to the last program.
     """
-    members = space.stage(stage)
-    if missing := [codes for codes in members if codes not in screened]:
-        raise ZfbenchError(f"{len(missing)} programs of stage {stage} are not screened yet; build the stage first.")
+    members = complete(space, stage, screened)
+    if not members:
+        raise ZfbenchError(f"No part of stage {stage} is screened completely yet; build it first.")
     losses = {codes: loss for codes in members if (loss := screened[codes].loss) is not None}
     best = sorted(losses, key=lambda codes: (losses[codes], codes))
     count = max(1, len(members) // SHARE)
-    drawn = _drawn(members, stage, 1, count)
+    drawn = _drawn(space, stage, 1, members, count)
     turns = [codes for pair in zip(best[:count], drawn[: len(best)], strict=False) for codes in pair]
     first = (*space.truth[:-1], stage - 1)
-    return list(dict.fromkeys([first, *turns, *best[:count], *drawn]))
+    return list(dict.fromkeys([*[first] * (first in members), *turns, *best[:count], *drawn]))
 
 
 def judge(
@@ -225,11 +233,8 @@ def _is_complete(folder: Path, training: Training) -> bool:
     return all((folder / kind / training.file).exists() for kind in (JUDGED, EVALUATIONS))
 
 
-def _sample(space: Space, stage: int) -> list[Codes]:
-    return _drawn(space.stage(stage), stage, 0, REPEATED)
-
-
-def _drawn(members: Sequence[Codes], stage: int, purpose: int, count: int) -> list[Codes]:
-    """Draw so many programs of a stage, each once, in an order that is random but fixed."""
-    order = np.random.default_rng((ORDER, stage, purpose)).permutation(len(members))
-    return [members[k] for k in order[:count]]
+def _drawn(space: Space, stage: int, purpose: int, members: Sequence[Codes], count: int) -> list[Codes]:
+    """Draw so many of some programs of a stage, each once, in an order that is random but fixed for the whole stage."""
+    everything, some = space.stage(stage), set(members)
+    order = np.random.default_rng((ORDER, stage, purpose)).permutation(len(everything))
+    return [everything[k] for k in order if everything[k] in some][:count]

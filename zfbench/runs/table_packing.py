@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.space import Codes, Space
 from zfbench.protocols.spec import Spec
-from zfbench.runs.table import UPDATES, Outcome, Training, head_of, outcomes, present, screenings
+from zfbench.runs.table import UPDATES, Outcome, Training, complete, head_of, outcomes, screenings
 from zfbench.runs.table_judging import Judged, chosen, in_full, judgements, metric_versions, repeats
 from zfbench.tasks.zfish_table.family import public_file, sealed_file
 from zfbench.tasks.zfish_table.sealed import Judgement, SealedTable
 from zfbench.tasks.zfish_table.table import Facts, Table
 
 KEPT = ("headline/", "forecast/id/mae", "forecast/ood/mae")  # of the judge's scores: these, or those that begin so
-
-
-def complete_stages(folder: Path, space: Space) -> list[int]:
-    """Return the stages of which every program is screened."""
-    return [number for number in space.stages if _missing(folder, space, number) == 0]
 
 
 def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int] = ()) -> tuple[Path, Path]:
@@ -31,30 +26,25 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
         spec: specification of the task that the programs were evaluated on.
         space: the programs.
         to: folder of the two files.
-        stages: the wanted stages; all that are complete by default.
+        stages: the wanted stages. By default all that are complete; if none is, the complete parts of the first stage
+            that has some.
 
     Returns:
         The file that a search may see, and that of the judge.
 
     Raises:
-        ZfbenchError: the folder holds no table of this space, or a wanted stage is incomplete.
+        ZfbenchError: the folder holds no table of this space, a wanted stage is incomplete, or no part is complete.
         DamagedFileError: an outcome is damaged.
     """
     head = _head(folder, spec, space)
-    for number in stages:
-        if missing := _missing(folder, space, number):
-            raise ZfbenchError(
-                f"{missing} of the {len(space.stage(number))} programs of stage {number} are not screened yet; run "
-                "`zfbench table build` again before it is packed."
-            )
-    if not (wanted := sorted(set(stages or complete_stages(folder, space)))):
-        raise ZfbenchError(f"{folder} holds no complete stage; run `zfbench table build` again before it is packed.")
-    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, wanted)).items()}
-    ordered = sorted(screened)
-    repeated = outcomes(folder, space, [t for number in wanted for t in repeats(space, number)])
-    judged_codes = _chosen(space, wanted, screened)
+    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages)).items()}
+    members = _members(folder, space, screened, stages)
+    ordered = sorted(codes for found in members.values() for codes in found)
+    repeated = outcomes(folder, space, [t for number in members for t in repeats(space, number, screened)])
+    evaluations = {codes: outcome.evaluation for codes, outcome in screened.items()}
+    judged_codes = [codes for number in members for codes in chosen(space, number, evaluations)]
     full = outcomes(folder, space, [in_full(codes) for codes in judged_codes])
-    numbers = " ".join(f"--stage {number}" for number in wanted)
+    numbers = " ".join(f"--stage {number}" for number in members)
     facts = Facts(
         **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
         seconds=head["seconds"],
@@ -79,9 +69,23 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
     return public, sealed
 
 
-def _chosen(space: Space, stages: Iterable[int], screened: Mapping[Codes, Outcome]) -> list[Codes]:
-    evaluations = {codes: outcome.evaluation for codes, outcome in screened.items()}
-    return [codes for number in stages for codes in chosen(space, number, evaluations)]
+def _members(
+    folder: Path, space: Space, screened: Mapping[Codes, Outcome], stages: Sequence[int]
+) -> dict[int, list[Codes]]:
+    """Return the programs of the table by stage; together they are every combination of some choices of each slot."""
+    found = {number: complete(space, number, screened) for number in stages or space.stages}
+    sizes = {number: len(space.stage(number)) for number in found}
+    for number in stages:
+        if missing := sum(codes not in screened for codes in space.stage(number)):
+            raise ZfbenchError(
+                f"{missing} of the {sizes[number]} programs of stage {number} are not screened yet; run "
+                "`zfbench table build` again before it is packed."
+            )
+    whole = {number: members for number, members in found.items() if len(members) == sizes[number]}
+    begun = {number: members for number, members in found.items() if members}
+    if not begun:
+        raise ZfbenchError(f"{folder} holds no complete part of a stage; run `zfbench table build` again.")
+    return whole or dict(list(begun.items())[:1])
 
 
 def _by_replicate(repeated: Mapping[Training, Outcome]) -> dict[int, dict[Codes, float | None]]:
@@ -100,11 +104,6 @@ def _kept(found: Mapping[Codes, Judged]) -> dict[Codes, Judgement]:
         )
         for codes, judged in found.items()
     }
-
-
-def _missing(folder: Path, space: Space, number: int) -> int:
-    wanted = screenings(space, [number])
-    return len(wanted) - present(folder, wanted)
 
 
 def _head(folder: Path, spec: Spec, space: Space) -> dict[str, Any]:
