@@ -13,7 +13,7 @@ from rich.markup import escape
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fix_environment
-from zfbench.cli import analyses, boards, checking, data, doctor, judging, listing, prompts, searches, suites
+from zfbench.cli import analyses, boards, checking, data, doctor, judging, listing, prompts, searches, suites, tables
 from zfbench.cli.console import report_error
 
 START, SEARCH, JUDGE, DATA, BOARD, ANALYSES = "Start", "Search", "Judge", "Data", "Leaderboard", "Analyses"
@@ -60,6 +60,7 @@ app.add_typer(boards.claims_app, name="claims", rich_help_panel=BOARD)
 app.command("channels", rich_help_panel=ANALYSES)(analyses.channels)
 app.command("identify", rich_help_panel=ANALYSES)(analyses.identify)
 app.command("mixtures", rich_help_panel=ANALYSES)(analyses.mixtures)
+app.add_typer(tables.table_app, name="table", rich_help_panel=ANALYSES)
 
 
 def _version(asked: bool) -> None:

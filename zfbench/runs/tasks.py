@@ -89,8 +89,12 @@ def _family(name: str) -> TaskFamily:
 
 
 def family_name(task: str) -> str:
-    """Return the name of a task's family: the part of the task's name before the first `-`, `/` or `@`."""
-    return task.split("/")[0].split("@")[0].split("-")[0]
+    """Return the name of a task's family: the part of the task's name before the first `/` or `@`.
+
+    If no family is registered under all of that part, it is what stands before the first `-`: the rest names a tier.
+    """
+    head = task.split("/")[0].split("@")[0]
+    return head if head in plugins.names("task") else head.split("-")[0]
 
 
 def _family_of(task: str) -> TaskFamily:

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 
@@ -89,6 +89,43 @@ def read_log(path: Path) -> LogContent:
         events.append(event)
         size += len(line)
     return LogContent(tuple(events), size, None)
+
+
+class Log(Protocol):
+    """The part of an event log that a search needs.
+
+    Attributes:
+        path: where it is kept, for messages.
+        events: the events that it held when it was opened, in order.
+    """
+
+    path: Path
+    events: tuple[Event, ...]
+
+    def append(self, kind: Kind, body: dict[str, Any]) -> Event:
+        """Keep one event before it takes effect, and return it."""
+        ...
+
+
+class MemoryLog:
+    """An event log that is kept in memory, for searches that take milliseconds and are never resumed.
+
+    Attributes:
+        path: a name for messages.
+        events: empty; it held no events when it was opened.
+        appended: the events since then, in order.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path("(an event log in memory)")
+        self.events: tuple[Event, ...] = ()
+        self.appended: list[Event] = []
+
+    def append(self, kind: Kind, body: dict[str, Any]) -> Event:
+        """Keep one event; neither its form nor its numbers are checked, since nothing is written."""
+        event = Event(len(self.appended), kind, body)
+        self.appended.append(event)
+        return event
 
 
 class EventLog:

@@ -9,13 +9,13 @@ from typing import Any
 from zfbench.base.errors import ZfbenchError
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import Event, EventLog
+from zfbench.search.eventlog import Event, Log
 
 FORMAT = 3  # version of the format of the event log; since 3 it names the replicate whose seed all programs share
 UNCOMPARED = "surroundings"  # entry of the header in which a resumed search may differ
 
 
-def begin(log: EventLog, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
+def begin(log: Log, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
     """Write the header of a search to an empty event log, or compare it with the header that is there.
 
     Args:

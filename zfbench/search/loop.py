@@ -27,7 +27,7 @@ from zfbench.records.limits import Limits
 from zfbench.records.program import Program, ProgramId, Status
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
-from zfbench.search.eventlog import Event, EventLog
+from zfbench.search.eventlog import Event, Log
 from zfbench.search.executors.local import default_executor
 from zfbench.search.header import begin, check_budget
 from zfbench.search.history import History, OnEvent, OpenRequest, replay
@@ -49,7 +49,7 @@ def run_search(
     spec: Spec,
     seed_program: Program,
     budget: Budget,
-    log: EventLog,
+    log: Log,
     seed: int,
     bound: Spend = NOTHING,
     workers: int | None = 1,
@@ -148,7 +148,7 @@ class _Loop:
     """The part of a search that decides on the next event, logs it, and applies it to the state."""
 
     history: History
-    log: EventLog
+    log: Log
     proposer: Proposer
     pool: Executor
     seed_program: Program

@@ -99,6 +99,8 @@ NAMED = {  # every command that takes a name or a number; NAME stands for it
     "check-plugin": ("check-plugin", "NAME"),
     "identify": ("identify", "NAME", "--out", "OUT"),
     "identify a kind": ("identify", "zfish-tiny/masked", "--kind", "NAME", "--out", "OUT"),
+    "table build": ("table", "build", "NAME", "--out", "OUT"),
+    "table build of a stage": ("table", "build", "zfish-tiny/masked", "--stage", "NAME", "--out", "OUT"),
     "doctor": ("doctor", "NAME"),
     "demo": ("demo", "NAME"),
     "check-plugin of a kind": ("check-plugin", "random_search", "--kind", "NAME"),

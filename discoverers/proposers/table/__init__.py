@@ -1,0 +1,1 @@
+"""The proposer of the tasks on a table."""

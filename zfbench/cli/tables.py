@@ -1,0 +1,109 @@
+"""Commands for tables: finite spaces of programs in which everything has been evaluated once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.cli.console import activity, when_stopped
+from zfbench.cli.options import SandboxOption, SecondsOption
+
+table_app = typer.Typer(no_args_is_help=True, help="Make tables in which searches race without training.")
+
+
+@table_app.command("build")
+def table_build(
+    task: Annotated[str, typer.Argument(help="A task, such as zfish-tiny/masked.", metavar="TASK")],
+    stage: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Stage of the space, repeatable: 1 has everything that the other slots offer with all inputs and "
+            "no hidden units, 2 with the true inputs, 3 and 4 with hidden units. Default: 1.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trainings at once.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many evaluations; the next call goes on from there.")
+    ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A part of the work, repeatable: `screening`, `replicates` (64 programs of a stage again, with two "
+            "other seeds) or `judging` (a fifth of a stage in full). Default: all, in this order."
+        ),
+    ] = None,
+    seconds: SecondsOption = 300.0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: table/TASK.")] = None,
+    sandbox: SandboxOption = None,
+) -> None:
+    """Evaluate every program of a finite space once, as a search does, and judge a fifth of them.
+
+    The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
+    a finite space itself. Every program is trained with the 400 updates and the seed with which searches screen. A
+    sample is screened with two other seeds as well. The best tenth and a random tenth of a stage, or of its parts that
+    are screened to the last program, are trained in full and judged. Each outcome is a file: whatever stops the
+    command, the same command goes on, and at most the evaluations in progress are lost. Give all runs of one table the
+    same --out.
+
+    Example: zfbench table build zfish-tiny/masked --stage 1 --workers 2
+    """
+    from zfbench.cli.setup import choose_sandbox
+    from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.runs.table_building import PARTS, build
+    from zfbench.runs.tasks import find_task
+
+    loaded = find_task(task)
+    space = RateSubspace(loaded.task.spec)
+    stages = sorted(set(stage or [1]))
+    if unknown := [number for number in stages if number not in space.stages]:
+        raise ZfbenchError(f"The space has the stages {space.stages[0]} to {space.stages[-1]}, not {unknown[0]}.")
+    if strange := set(part or ()) - set(PARTS):
+        raise ZfbenchError(f"There is no part {', '.join(sorted(strange))}; known: {', '.join(PARTS)}.")
+    folder = out or Path("table") / task.replace("/", "__").replace("@", "_")
+    with (
+        when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
+        choose_sandbox(sandbox, "cpu") as box,
+        activity(f"table {task}") as bar,
+    ):
+        build(
+            loaded,
+            space,
+            stages,
+            folder,
+            parts=part or PARTS,
+            seconds=seconds,
+            workers=workers,
+            limit=limit,
+            sandbox=box,
+            progress=bar.step,
+        )
+    typer.echo(str(folder))
+
+
+@table_app.command("pack")
+def table_pack(
+    folder: Annotated[Path, typer.Argument(help="The folder of a built table.", metavar="FOLDER")],
+    to: Annotated[Path, typer.Option(help="Folder of the two files.")] = Path("leaderboard/tables"),
+    stage: Annotated[
+        list[int] | None, typer.Option(min=1, help="Stage of the space, repeatable; default: all that are complete.")
+    ] = None,
+) -> None:
+    """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
+
+    A wanted stage that is not screened completely is refused. Without one, all complete stages are packed, or else the
+    complete parts of the first: a part has one choice of the last slot but one. Equal outcomes give equal bytes.
+
+    Example: zfbench table pack table/zfish-tiny__masked --to leaderboard/tables
+    """
+    from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.runs.table import task_of
+    from zfbench.runs.table_packing import pack
+    from zfbench.runs.tasks import load_task
+
+    spec = load_task(task_of(folder)).spec
+    for path in pack(folder, spec, RateSubspace(spec), to, stage or ()):
+        typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")

@@ -1,0 +1,115 @@
+"""`zfbench table pack`: from the folder of outcomes to one file that searches may see, and one for the judge alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.protocols.space import Codes, Space
+from zfbench.protocols.spec import Spec
+from zfbench.runs.table import UPDATES, Outcome, Training, complete, head_of, outcomes, screenings
+from zfbench.runs.table_judging import Judged, chosen, in_full, judgements, metric_versions, repeats
+from zfbench.tasks.zfish_table.family import public_file, sealed_file
+from zfbench.tasks.zfish_table.sealed import Judgement, SealedTable
+from zfbench.tasks.zfish_table.table import Facts, Table
+
+KEPT = ("headline/", "forecast/id/mae", "forecast/ood/mae")  # of the judge's scores: these, or those that begin so
+
+
+def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int] = ()) -> tuple[Path, Path]:
+    """Write the two files of a table; the same outcomes give the same bytes.
+
+    Args:
+        folder: the folder of outcomes.
+        spec: specification of the task that the programs were evaluated on.
+        space: the programs.
+        to: folder of the two files.
+        stages: the wanted stages. By default all that are complete; if none is, the complete parts of the first stage
+            that has some.
+
+    Returns:
+        The file that a search may see, and that of the judge.
+
+    Raises:
+        ZfbenchError: the folder holds no table of this space, a wanted stage is incomplete, or no part is complete.
+        DamagedFileError: an outcome is damaged.
+    """
+    head = _head(folder, spec, space)
+    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages)).items()}
+    members = _members(folder, space, screened, stages)
+    ordered = sorted(codes for found in members.values() for codes in found)
+    repeated = outcomes(folder, space, [t for number in members for t in repeats(space, number, screened)])
+    evaluations = {codes: outcome.evaluation for codes, outcome in screened.items()}
+    judged_codes = [codes for number in members for codes in chosen(space, number, evaluations)]
+    full = outcomes(folder, space, [in_full(codes) for codes in judged_codes])
+    numbers = " ".join(f"--stage {number}" for number in members)
+    facts = Facts(
+        **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
+        seconds=head["seconds"],
+        updates=UPDATES,
+        command=f"zfbench table build {head['task']} {numbers}; zfbench table pack",
+        description=spec.description,
+        contract=spec.contract,
+        groups=spec.groups,
+    )
+    table = Table(
+        facts,
+        space.slots,
+        {codes: space.source(codes) for codes in ordered},
+        tuple(screened[codes].evaluation for codes in ordered),
+        _by_replicate(repeated),
+        {training.codes: outcome.evaluation.loss for training, outcome in full.items()},
+    )
+    public, sealed = public_file(to, head["task"]), sealed_file(to, head["task"])
+    table.write(public)
+    found = judgements(folder, space, judged_codes)
+    SealedTable(table.sha256, metric_versions(folder, judged_codes), _kept(found)).write(sealed)
+    return public, sealed
+
+
+def _members(
+    folder: Path, space: Space, screened: Mapping[Codes, Outcome], stages: Sequence[int]
+) -> dict[int, list[Codes]]:
+    """Return the programs of the table by stage; together they are every combination of some choices of each slot."""
+    found = {number: complete(space, number, screened) for number in stages or space.stages}
+    sizes = {number: len(space.stage(number)) for number in found}
+    for number in stages:
+        if missing := sum(codes not in screened for codes in space.stage(number)):
+            raise ZfbenchError(
+                f"{missing} of the {sizes[number]} programs of stage {number} are not screened yet; run "
+                "`zfbench table build` again before it is packed."
+            )
+    whole = {number: members for number, members in found.items() if len(members) == sizes[number]}
+    begun = {number: members for number, members in found.items() if members}
+    if not begun:
+        raise ZfbenchError(f"{folder} holds no complete part of a stage; run `zfbench table build` again.")
+    return whole or dict(list(begun.items())[:1])
+
+
+def _by_replicate(repeated: Mapping[Training, Outcome]) -> dict[int, dict[Codes, float | None]]:
+    found: dict[int, dict[Codes, float | None]] = {}
+    for training, outcome in repeated.items():
+        found.setdefault(training.replicate, {})[training.codes] = outcome.evaluation.loss
+    return found
+
+
+def _kept(found: Mapping[Codes, Judged]) -> dict[Codes, Judgement]:
+    return {
+        codes: Judgement(
+            judged.status,
+            {name: value for name, value in judged.metrics.items() if name.startswith(KEPT[0]) or name in KEPT},
+            judged.notes,
+        )
+        for codes, judged in found.items()
+    }
+
+
+def _head(folder: Path, spec: Spec, space: Space) -> dict[str, Any]:
+    head = head_of(folder)
+    expected = {"task": spec.name, "space": space.name, "versions": dict(space.versions)}
+    for key, value in expected.items():
+        if head.get(key) != value:
+            raise ZfbenchError(f"{folder} holds a table with {key} = {head.get(key)}, not {value}; build it anew.")
+    return head
