@@ -153,7 +153,7 @@ class Table:
     @property
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each row whose program seems to have been written from the published numbers."""
-        return tuple(sentence for row in self.rows if (sentence := _written_from_tables(row)))
+        return tuple(sentence for row in self.rows if (sentence := written_from_tables(row)))
 
     @property
     def seeds(self) -> str:
@@ -257,8 +257,8 @@ def _score(result: Result, name: str) -> float:
     return float(sum(result.timings.values())) if name == TIME else result.metrics[name]
 
 
-def _written_from_tables(row: Row) -> str:
-    """What a reader has to know if a program of the row holds the published numbers or their canary; else empty."""
+def written_from_tables(row: Row) -> str:
+    """Return what a reader has to know if a program holds the published numbers or their canary; empty if none does."""
     share = max((run.metrics.get(TABLE_SHARE, 0.0) for run in row.runs), default=0.0)
     told = [f"{share:.0%} of the published circuit's numbers"] if share >= SUSPICIOUS else []
     told += ["the canary of the published tables"] if any(CANARY_NOTE in run.notes for run in row.runs) else []

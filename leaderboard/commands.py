@@ -43,7 +43,24 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
     if side.proposer is None:
         return ""
     each = " ".join(map(str, missing.seeds))
-    return f"for seed in {each}; do {_search(side)} --seed $seed{_folder(side)}; done"
+    return f"for seed in {each}; do {search_command(side)} --seed $seed{_folder(side)}; done"
+
+
+def search_command(side: Side) -> str:
+    """Return the command of the search that a suite would run; the user adds a seed, and a budget if none is named."""
+    words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
+    for unit, limit in (side.budget or {}).items():
+        words += ["--budget", f"{unit}={written(limit)}"]
+    for name, value in (side.settings or {}).items():
+        words += ["--set", _assigned(name, value)]
+    for name, value in (side.proposer_settings or {}).items():
+        words += ["--proposer-set", _assigned(name, value)]
+    for name in ("finalists", "patience"):
+        if (limit := getattr(side, name)) is not None:
+            words += [f"--{name}", str(limit)]
+    for idea in side.ideas or ():
+        words += ["--hint", idea]
+    return shlex.join(words)
 
 
 def _is_of(side: Side, job: Job) -> bool:
@@ -68,23 +85,6 @@ def _folder(side: Side) -> str:
         **{name: value for name, value in side.options().items() if name != "budget"},
     )
     return f" --out runs/{plan.name.removesuffix('seed0')}seed$seed"
-
-
-def _search(side: Side) -> str:
-    """Return the command of the search that a suite would run; the user adds a budget if the claim names none."""
-    words = ["zfbench", "run", "--task", side.task, "--discoverer", side.method, "--proposer", str(side.proposer)]
-    for unit, limit in (side.budget or {}).items():
-        words += ["--budget", f"{unit}={written(limit)}"]
-    for name, value in (side.settings or {}).items():
-        words += ["--set", _assigned(name, value)]
-    for name, value in (side.proposer_settings or {}).items():
-        words += ["--proposer-set", _assigned(name, value)]
-    for name in ("finalists", "patience"):
-        if (limit := getattr(side, name)) is not None:
-            words += [f"--{name}", str(limit)]
-    for idea in side.ideas or ():
-        words += ["--hint", idea]
-    return shlex.join(words)
 
 
 def _assigned(name: str, value: object) -> str:

@@ -34,8 +34,8 @@ def as_csv(found: Sequence[Board]) -> str:
 
 
 def as_json(found: Sequence[Board]) -> str:
-    """Return every score of every row, including those without a column, as JSON."""
-    return json.dumps([_board_json(board) for board in found], indent=1, allow_nan=False)
+    """Return every score of every row, including those without a column, as JSON with a line for each row."""
+    return "[" + ",\n".join(_board_json(board) for board in found) + "]"
 
 
 def _header_columns(board: Board) -> dict[str, object]:
@@ -69,26 +69,16 @@ def _bound(score: Interval | None, name: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _board_json(board: Board) -> dict[str, object]:
-    return {
-        "header": board.header.to_json(),
-        "note": board.note,
-        "rows": [
-            {
-                **_identity(row, table),
-                "seeds": [run.seed for run in row.runs],
-                "failures": row.failures,
-                "scores": {
-                    name: {
-                        "mean": score.estimate,
-                        "low": _bound(score, "low"),
-                        "high": _bound(score, "high"),
-                        "n": score.n,
-                    }
-                    for name, score in row.scores.items()
-                },
-            }
-            for table in board.tables
-            for row in table.rows
-        ],
+def _board_json(board: Board) -> str:
+    head = json.dumps({"header": board.header.to_json(), "note": board.note}, allow_nan=False)
+    rows = (_row_json(row, table) for table in board.tables for row in table.rows)
+    return f'{head[:-1]}, "rows": [\n' + ",\n".join(rows) + "]}"
+
+
+def _row_json(row: Row, table: Table) -> str:
+    scores = {
+        name: {"mean": score.estimate, "low": _bound(score, "low"), "high": _bound(score, "high"), "n": score.n}
+        for name, score in row.scores.items()
     }
+    fields = {"seeds": [run.seed for run in row.runs], "failures": row.failures, "scores": scores}
+    return json.dumps(_identity(row, table) | fields, allow_nan=False)

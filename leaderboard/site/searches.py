@@ -1,18 +1,19 @@
-"""Pictures of searches: best loss against each unit of the budget, and the tree of their programs."""
+"""Searches: best loss against each unit of the budget, and pictures of one search's programs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.leaderboard.board import Board, Row
-from zfbench.leaderboard.site.svg import Line, Node, lines, tree
+from zfbench.leaderboard.board import Row
+from zfbench.leaderboard.site.svg import Line, lines
+from zfbench.leaderboard.site.tree import Node, tree
 from zfbench.leaderboard.statistics import anytime_band, ecdf, incumbent, top
-from zfbench.records.result import Result
+from zfbench.records.result import Evaluated, Result
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -23,13 +24,15 @@ AXES = {
     "wall_seconds": "wall seconds",
     "tokens": "tokens",
 }
-POINTS = 200  # number of points of a curve
+POINTS = 200  # number of budgets at which a curve is computed, except on the axis of evaluations
 REFERENCE = "last_value"  # targets are shares of this control's validation error, which no search can change
 SELECTION = ("forecast/validation/balanced_error", "forecast/validation/mae")  # whichever a result's search climbs
 TARGETS = np.geomspace(1.0, 0.05, 41)
 POPULATION = 50
 
+Array = NDArray[np.float64]
 LossCurve = tuple[list[float], list[float | None]]  # spend at the end of each evaluation, and its loss
+Steps = tuple[list[float], ...]  # budgets at which a step function changes, and the last; its values from there on
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,32 @@ class Panel:
     reached: Markup
 
 
-def panels(rows: Sequence[Row], board: Board) -> list[Panel]:
-    """Return the plots of every budget axis for which some search recorded its spend."""
+def targets_of(reference: Row | None) -> Array | None:
+    """Return the losses that are a search's targets, [41]; None if the reference has no error that a search climbs."""
+    scores = {} if reference is None else reference.scores
+    return next((scores[name].estimate * TARGETS for name in SELECTION if name in scores), None)
+
+
+def panels(row: Row, targets: Array | None) -> list[Panel]:
+    """Return the plots of every budget axis for which a row recorded its spend.
+
+    Args:
+        row: a search.
+        targets: losses that are targets; None if there are none.
+    """
     found = []
     for axis, title in AXES.items():
-        if any(loss_curve(run, axis) for row in rows for run in row.runs):
-            anytime = lines(_anytime(rows, axis), title, "best validation loss", height=400)
-            reached = lines(
-                _reached(rows, board, axis), title, "share of seeds x targets reached", height=400, y_range=(0, 1)
+        if any(loss_curve(run, axis) for run in row.runs):
+            best, share = anytime(row, axis), reached(row, axis, targets)
+            seeds = f"{sum(bool(loss_curve(run, axis)) for run in row.runs)} of {len(row.runs)} seeds"
+            found.append(
+                Panel(
+                    axis,
+                    title,
+                    lines(_drawn(best, seeds), title, "best validation loss"),
+                    lines(_drawn(share, seeds), title, "share of seeds x targets reached", y_range=(0, 1)),
+                )
             )
-            found.append(Panel(axis, title, anytime, reached))
     return found
 
 
@@ -68,64 +87,75 @@ def loss_curve(run: Result, axis: str) -> LossCurve | None:
     return None
 
 
-def _anytime(rows: Sequence[Row], axis: str) -> list[Line]:
-    """Best loss so far: median and interquartile range over seeds, from where all seeds have a program that works."""
-    curves: list[Line] = []
-    for row in rows:
-        grid, best, name = _incumbents(row, axis)
-        begun = np.isfinite(best).all(axis=0)
-        if begun.any():
-            low, median, high = anytime_band(best[:, begun])
-            x = _edges(grid[begun])
-            curves.append(Line(name, f"line-{len(curves) % 16}", x, _flats(median), _flats(low), _flats(high)))
-    return curves
+def anytime(row: Row, axis: str) -> Steps:
+    """Return the best loss so far over seeds, from where all seeds have a program that works.
+
+    Returns:
+        Budgets, median, lower and upper quartile; nothing if there is no such budget.
+    """
+    grid, best = _incumbents(row, axis)
+    begun = np.isfinite(best).all(axis=0)
+    if not begun.any():
+        return ()
+    low, median, high = anytime_band(best[:, begun])
+    return _changes(grid[begun], median, low, high)
 
 
-def _reached(rows: Sequence[Row], board: Board, axis: str) -> list[Line]:
-    """Share of (seed, target) pairs reached; targets are shares of the reference's error on the same task."""
-    curves: list[Line] = []
-    for row in rows:
-        grid, best, name = _incumbents(row, axis)
-        references = [r.scores for r in board.rows if r.method == REFERENCE and r.task == row.task]
-        error = next((scores[name] for scores in references for name in SELECTION if name in scores), None)
-        if len(grid) and error is not None:
-            share = ecdf(best, error.estimate * TARGETS)
-            curves.append(Line(name, f"line-{len(curves) % 16}", _edges(grid), _flats(share)))
-    return curves
+def reached(row: Row, axis: str, targets: Array | None) -> Steps:
+    """Return the share of pairs of a seed and a target that are reached.
+
+    Returns:
+        Budgets and shares; nothing without targets.
+    """
+    grid, best = _incumbents(row, axis)
+    return () if targets is None or not len(grid) else _changes(grid, ecdf(best, targets))
 
 
-def _incumbents(row: Row, axis: str) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """Return a row's budgets [G], best losses of its seeds there [S, G], and label; no budgets if unrecorded."""
+def _incumbents(row: Row, axis: str) -> tuple[Array, Array]:
+    """Return a row's budgets [G] and the best losses of its seeds there [S, G]; no budgets if unrecorded."""
     curves = [curve for run in row.runs if (curve := loss_curve(run, axis))]
     if not curves:
-        return np.empty(0), np.empty((0, 0)), row.method
+        return np.empty(0), np.empty((0, 0))
     end = max(spent[-1] for spent, _ in curves)
     grid = np.arange(1.0, end + 1) if axis == "evaluations" else np.linspace(0, end, POINTS + 1)[1:]
-    best = np.array([incumbent(spent, losses, grid) for spent, losses in curves])
-    return grid, best, f"{row.method} ({len(curves)} of {len(row.runs)} seeds)"
+    return grid, np.array([incumbent(spent, losses, grid) for spent, losses in curves])
 
 
-def _edges(grid: NDArray[np.float64]) -> list[float]:
-    """Return the budgets at which the steps of a curve that changes at budgets [G] begin and end: [2G - 1]."""
-    return [float(x) for x in np.repeat(grid, 2)[1:]]
+def _changes(grid: Array, *values: Array) -> Steps:
+    """Return the budgets at which one of several step functions [G] changes, the last budget, and the values there."""
+    table = np.array(values)  # [F, G]
+    kept = np.ones(len(grid), bool)
+    kept[1:-1] = (np.diff(table, axis=1) != 0).any(axis=0)[:-1]
+    return tuple(row.tolist() for row in (grid[kept], *table[:, kept]))
 
 
-def _flats(values: NDArray[np.float64]) -> list[float]:
-    """Return values [G], each of which holds until the next budget, at the edges of their steps: [2G - 1]."""
-    return [float(y) for y in np.repeat(values, 2)[:-1]]
+def _drawn(steps: Steps, name: str) -> list[Line]:
+    """The line of a step function, with a band if it has bounds."""
+    if not steps:
+        return []
+    x, y, *band = ([float(v) for v in np.repeat(part, 2)] for part in steps)
+    return [Line(name, "model", x[1:], y[:-1], *(bound[:-1] for bound in band))]
 
 
 def family(run: Result) -> Markup:
-    """Draw every program of a search by evaluation and loss, joined to its parent."""
-    worked = [e.loss for e in run.evaluated if e.loss is not None]
-    best = min(worked, default=None)
+    """Draw every program of a search by evaluation and loss, joined to its parent; finalists and the judged one."""
+    finalists = {str(final.get("program", ""))[:12] for final in run.finals}
+    judged = "" if run.program is None else run.program.id[:12]
     nodes = []
     for number, e in enumerate(run.evaluated, 1):
-        made = f"{e.operator} of {', '.join(map(str, e.parents))}" if e.parents else e.operator
-        fate = e.status if e.loss is None else f"loss {e.loss:.4g}"
-        kind = "failed" if e.loss is None else "best" if e.loss == best else "worked"
-        nodes.append(Node(number, e.loss, e.parents[-1] if e.parents else None, kind, f"{number}: {made}, {fate}"))
+        kind = "failed" if e.loss is None else "worked"
+        kind = "finalist" if e.program in finalists else kind
+        kind = "judged" if e.program == judged else kind
+        tip = f"{number}: {made(e)}, {e.status if e.loss is None else f'loss {e.loss:.4g}'}"
+        link = f"#program-{e.program}" if kind in ("finalist", "judged") else ""
+        nodes.append(Node(number, e.loss, e.parents[-1] if e.parents else None, kind, tip, link))
     return tree(nodes, "evaluation", "validation loss")
+
+
+def made(evaluated: Evaluated) -> str:
+    """Return how a program was made, such as "mutate of 3"."""
+    of = f" of {', '.join(map(str, evaluated.parents))}" if evaluated.parents else ""
+    return f"{evaluated.operator}{of}"
 
 
 def population(run: Result) -> Markup:
@@ -142,16 +172,3 @@ def population(run: Result) -> Markup:
     x, low, median, high = (list(values) for values in zip(*quartiles, strict=True))
     curve = Line(f"best {POPULATION} so far, or all of fewer", "model", x, median, low, high)
     return lines([curve], "evaluation", "validation loss")
-
-
-def method_context(row: Row, board: Board) -> dict[str, Any]:
-    """Return the pictures of searches for a method's page."""
-    found = panels([row], board)
-    recorded = next((run for run in row.runs if run.evaluated), None)
-    return {
-        "panels": found,
-        "unrecorded": unrecorded(found),
-        "recorded": recorded,
-        "family": None if recorded is None else family(recorded),
-        "population": None if recorded is None else population(recorded),
-    }

@@ -34,6 +34,23 @@ def _description(module: str, attribute: str) -> str:
     return "" if path is None else _docstrings(path).get(attribute, _docstrings(path)[""])
 
 
+def module_docstring(kind: str, name: str) -> str:
+    """Return the whole docstring of the module of a registered object; empty under the conditions of `descriptions`.
+
+    Args:
+        kind: kind of the object, a key of `zfbench.base.plugins.KINDS`.
+        name: registered name.
+    """
+    modules = {entry.module for entry in entry_points(group=KINDS[kind], name=name)}
+    path = _source(modules.pop()) if len(modules) == 1 else None
+    if path is None:
+        return ""
+    try:
+        return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    except (OSError, SyntaxError, ValueError):  # no text, or not Python
+        return ""
+
+
 def _source(module: str) -> Path | None:
     """The file of a module, found along the path of its packages, none of which is imported."""
     search: list[str] | None = None
@@ -53,17 +70,17 @@ def _docstrings(path: Path) -> dict[str, str]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):  # no text, or not Python
         return {"": ""}
-    found = {"": _first_sentence(ast.get_docstring(tree))}
+    found = {"": first_sentence(ast.get_docstring(tree))}
     for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found[node.name] = _first_sentence(ast.get_docstring(node)) or found[""]
+            found[node.name] = first_sentence(ast.get_docstring(node)) or found[""]
         elif isinstance(node, ast.Assign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            found |= dict.fromkeys(names, _first_sentence(str(after.value.value)))
+            found |= dict.fromkeys(names, first_sentence(str(after.value.value)))
     return found
 
 
-def _first_sentence(docstring: str | None) -> str:
-    """The first sentence of a docstring on one line, without its full stop."""
+def first_sentence(docstring: str | None) -> str:
+    """Return the first sentence of a docstring on one line, without its full stop."""
     paragraph = " ".join((docstring or "").split("\n\n")[0].split())
     return re.split(r"(?<! al)\.(?:\s+(?=[A-Z])|$)", paragraph)[0]

@@ -71,9 +71,13 @@ def leaderboard(
         places = " and ".join(map(str, folders))
         raise ZfbenchError(f"No result in {places} is of that task and track; there are {', '.join(known)}.")
     if html is not None:
+        from zfbench.leaderboard.claims import read_claims
+        from zfbench.leaderboard.shipped import CLAIMS
         from zfbench.leaderboard.site.build import build
+        from zfbench.leaderboard.verdicts import check
 
-        pages = build(boards(chosen), html)
+        answers = [check(claim, everything) for claim in read_claims(CLAIMS)]
+        pages = build(boards(chosen), html, answers)
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
     found = boards(chosen)

@@ -198,7 +198,8 @@ class Result(_Strict):
         evaluated: for a search, every program that it evaluated, in order; empty if that was not recorded.
         unanswered: for a search, the number of requests that its proposer had no program for.
         surroundings: for a search, settings that do not define the method, such as where a model is served.
-        finals: for a search, the programs of its finals, with their losses after screening and at full length.
+        finals: for a search, the programs of its finals, with their losses after screening and at full length, their
+            sources, and how each differs from the program that it was made from.
         metric_versions: version of each family of metrics that was computed.
     """
 
@@ -307,6 +308,9 @@ class Result(_Strict):
                 spend.pop(clock, None)
         if content["program"] is not None:
             content["program"]["training"].pop("seconds", None)
+        for finalist in content["finals"]:  # which results of earlier releases lack, and which follow from the ids
+            for text in ("source", "change"):
+                finalist.pop(text, None)
         return content
 
     def text(self) -> str:

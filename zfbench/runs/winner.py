@@ -96,7 +96,7 @@ def judge_winner(
             "curves": result.curves | followed.curves,
             "metric_versions": result.metric_versions | followed.metric_versions,
             **beside,
-            "finals": () if final is None else tuple(finals.table(outcome, final)),
+            "finals": () if final is None else tuple(finals.table(outcome, final, _parents(folder))),
         }
     )
     return _written(result, folder, log)
@@ -152,6 +152,11 @@ def _record(folder: Path) -> tuple[Evaluated, ...]:
         )
         number[point.program] = i
     return tuple(record)
+
+
+def _parents(folder: Path) -> dict[ProgramId, ProgramId]:
+    """Return the program from which each program of the folder's search was made, if it was made from one."""
+    return {point.program: point.parents[-1] for point in progress_of(folder) if point.parents}
 
 
 def _optimism(winner: Scored, screened: SearchOutcome, result: Result) -> dict[str, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from difflib import unified_diff
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,15 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Evaluation, Proposal, Request, Scored
-from zfbench.records.program import Program
+from zfbench.records.program import Program, ProgramId
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.search.budget import Budget
 from zfbench.search.outcome import SearchOutcome
 
 MOST = 3  # default number of finalists
 SHARE = 4  # by default at most one finalist for each so many evaluations
+SHORT = 12  # characters of a program's id
+CONTEXT = 2  # unchanged lines that a difference shows around each change
 
 
 def default_finalists(budget: Budget) -> int:
@@ -114,15 +117,38 @@ class FinalistReplay:
         return Proposal(program.source, program.summary)
 
 
-def table(screened: SearchOutcome, finals: SearchOutcome) -> list[dict[str, Any]]:
-    """Return one row for each finalist, with its loss after screening, and its loss and status at full length."""
-    before = {scored.program.id: scored.evaluation.loss for scored in screened.evaluated}
+def table(
+    screened: SearchOutcome, finals: SearchOutcome, parents: Mapping[ProgramId, ProgramId]
+) -> list[dict[str, Any]]:
+    """Return one row for each finalist.
+
+    Args:
+        screened: outcome of the search.
+        finals: outcome of the finals.
+        parents: the program that a program was made from, by ids; none for what was made from nothing.
+
+    Returns:
+        Loss after screening, loss and status at full length, the source, and `change`, the unified difference between
+        the source of its parent and its own, which is empty for a program without a parent.
+    """
+    known = {scored.program.id: scored for scored in screened.evaluated}
     return [
         {
             "program": scored.program.id,
-            "screened_loss": before[scored.program.id],
+            "screened_loss": known[scored.program.id].evaluation.loss,
             "full_loss": scored.evaluation.loss,
             "status": str(scored.evaluation.status),
+            "source": scored.program.source,
+            "change": _change(known.get(parents.get(scored.program.id, "")), scored),
         }
         for scored in finals.evaluated
     ]
+
+
+def _change(parent: Scored | None, child: Scored) -> str:
+    """The unified difference of two sources."""
+    if parent is None:
+        return ""
+    names = (parent.program.id[:SHORT], child.program.id[:SHORT])
+    before, after = (scored.program.source.splitlines() for scored in (parent, child))
+    return "\n".join(unified_diff(before, after, *names, n=CONTEXT, lineterm=""))
