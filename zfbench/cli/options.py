@@ -46,6 +46,14 @@ RayAddressOption = Annotated[
     str | None,
     typer.Option(help="Address of a running Ray cluster, such as 10.0.0.5:6379; default: a cluster on this machine."),
 ]
+SharedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--shared",
+        help="Folder of evaluations that searches share: equal programs are trained once, whoever proposes them, and "
+        "count against each budget as before. Default: every search trains its own.",
+    ),
+]
 UnsafeOption = Annotated[
     bool,
     typer.Option(

@@ -22,6 +22,7 @@ from zfbench.cli.options import (
     SandboxOption,
     SecondsOption,
     SeedOption,
+    SharedOption,
     TaskOption,
     UnsafeOption,
     UpdatesOption,
@@ -74,6 +75,7 @@ def run(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    shared: SharedOption = None,
     everything: AllOption = False,
 ) -> None:
     """Search for a program, then judge the best one found.
@@ -98,7 +100,7 @@ def run(
         patience=patience,
     )
     folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
-    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs)
+    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs, shared)
     _search_and_report(plan, folder, runs_on, everything)
 
 
@@ -110,6 +112,7 @@ def resume(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    shared: SharedOption = None,
     proposer_setting: Annotated[
         list[str] | None,
         typer.Option("--proposer-set", help="Repeatable: where a model is served now, such as base_url=URL."),
@@ -122,7 +125,7 @@ def resume(
     from zfbench.runs.plan import Plan
 
     plan = Plan.read(run).elsewhere(read_settings(proposer_setting or []))
-    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs)
+    runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs, shared)
     _search_and_report(plan, run, runs_on)
 
 
@@ -136,6 +139,7 @@ class _Machinery:
     sandbox: str | None
     device: str
     allow_unsafe: bool
+    shared: Path | None
 
 
 def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery, everything: bool = False) -> None:
@@ -159,6 +163,7 @@ def _search_and_report(plan: Plan, folder: Path, runs_on: _Machinery, everything
             executor=executor,
             sandbox=box,
             allow_unsafe=runs_on.allow_unsafe,
+            shared=runs_on.shared,
         )
     report_search(outcome, result, folder, plan.limits, everything)
 

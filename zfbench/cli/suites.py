@@ -14,7 +14,7 @@ import typer
 
 from zfbench.base.text import printable
 from zfbench.cli.console import show_table, when_stopped
-from zfbench.cli.options import DeviceOption, GridWorkersOption, SandboxOption, UnsafeOption
+from zfbench.cli.options import DeviceOption, GridWorkersOption, SandboxOption, SharedOption, UnsafeOption
 from zfbench.cli.setup import choose_sandbox
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def run_suite(
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe_programs: UnsafeOption = False,
+    shared: SharedOption = None,
 ) -> None:
     """Measure every run of a suite that has no result yet; an interrupted suite is continued.
 
@@ -85,7 +86,7 @@ def run_suite(
         choose_sandbox(sandbox, device) as box,
         watching(len(jobs), workers) as watch,
     ):
-        report = Grid(folder, box, allow_unsafe_programs).run(jobs, workers, watch, refresh)
+        report = Grid(folder, box, allow_unsafe_programs, shared=shared).run(jobs, workers, watch, refresh)
     typer.echo(
         f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were already in {folder}"
     )

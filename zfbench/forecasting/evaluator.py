@@ -7,16 +7,20 @@ does, it is ended when its time is over.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
-from zfbench.forecasting.fit import FittedProgram, fit_program
+from zfbench.forecasting.fit import TracedProgram, fit_step, trace_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
+from zfbench.forecasting.shared import SharedEvaluations
 from zfbench.forecasting.task import Task
 from zfbench.forecasting.validation import validation_score
 from zfbench.protocols.executor import Evaluate
@@ -30,7 +34,8 @@ from zfbench.records.limits import Limits, time_limit
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.recordings import BALANCED, PLAIN, TaskSpec
 from zfbench.records.spend import Spend
-from zfbench.sandbox.choose import SandboxUser
+from zfbench.sandbox.choose import SandboxUser, open_sandbox
+from zfbench.sandbox.devices import CPU
 from zfbench.scoring.forecast import ForecastScore
 from zfbench.scoring.isolation import isolated_errors, isolation_probes
 from zfbench.scoring.laplace import laplace_log_likelihood, standardised_mse
@@ -47,13 +52,17 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         task: what the candidates attempt.
         limits: what each candidate's fit may spend.
         sandbox: runs the candidates; without one, each opens its own.
+        known: evaluations that searches share; None measures all.
     """
 
-    def __init__(self, task: Task, limits: Limits, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self, task: Task, limits: Limits, sandbox: Sandbox | None = None, known: SharedEvaluations | None = None
+    ) -> None:
         self._task = task
         self._limits = limits
         self._sd = np.concatenate([r.activity for r in task.train]).std(axis=0, dtype=np.float64)  # [N]
         self._sandbox = sandbox
+        self._known = known
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train with that seed and score; every failure of the program becomes an evaluation with its status.
@@ -68,7 +77,11 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            with self._fit(program, seed, began + time_limit(self._limits)) as fitted:
+            deadline = began + time_limit(self._limits)
+            traced, device = self._trace(program, min(began + self._limits.seconds, deadline))
+            if self._known is not None and (found := self._known.find(traced, seed)) is not None:
+                return replace(found, feedback=found.feedback + _quoted(traced.printed))
+            with fit_step(traced, spec, self._task.train, self._limits, seed, device, began, deadline) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -78,7 +91,10 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 blame = self._blame(fitted)
         except CandidateError as error:
             return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
-        return self._score(prediction, blame, report, printed, _spend(began, updates))
+        evaluation = self._score(prediction, blame, report, _spend(began, updates))
+        if self._known is not None and not report.stopped_early:
+            self._known.put(traced, seed, evaluation)
+        return replace(evaluation, feedback=evaluation.feedback + _quoted(printed))
 
     def _blame(self, fitted: Simulator) -> dict[str, float]:
         """Error of each neuron group while the others follow the recording."""
@@ -95,7 +111,6 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         prediction: NDArray[np.float32],
         blame: dict[str, float],
         report: TrainingReport,
-        printed: str,
         spend: Spend,
     ) -> Evaluation:
         spec, target = self._task.spec, self._task.validation.target
@@ -117,10 +132,19 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             loss=selection_loss(spec.objective, score),
             log_likelihood=laplace_log_likelihood(prediction, target, self._sd),
             metrics=metrics,
-            feedback=feedback(score, spec.objective, blame, prediction, target, spec.neurons, report)
-            + _quoted(printed),
+            feedback=feedback(score, spec.objective, blame, prediction, target, spec.neurons, report),
             spend=spend,
         )
+
+    def shared(self, folder: Path) -> ProgramEvaluator:
+        """Return this evaluator with the shared evaluations of a folder."""
+        depends = {
+            "task": self._task.spec.name,
+            "data_sha256": self._task.data_sha256,
+            "updates": self._limits.updates,
+            "device": CPU if self._sandbox is None else self._sandbox.device,
+        }
+        return ProgramEvaluator(self._task, self._limits, self._sandbox, SharedEvaluations(folder, depends))
 
     def with_fitted(self, metric: str) -> Evaluate:
         """Return this evaluator for the squared error, which it measures anyway: training fits the constants.
@@ -130,9 +154,11 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         """
         return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
-    def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
-        spec, train = self._task.spec, self._task.train
-        return fit_program(program.source, spec, train, self._limits, seed, self._sandbox, deadline)
+    def _trace(self, program: Program, deadline: float) -> tuple[TracedProgram, str]:
+        """The program as data, and the device that it is trained on."""
+        with contextlib.ExitStack() as held:
+            box = self._sandbox or held.enter_context(open_sandbox())
+            return trace_program(program.source, self._task.spec, self._limits, box, deadline), box.device
 
 
 def _shares(blame: dict[str, float], score: ForecastScore, spec: TaskSpec) -> dict[str, float]:

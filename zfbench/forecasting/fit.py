@@ -182,7 +182,6 @@ def fit_program(
         ZfbenchError: a recording is too short to train on.
     """
     began = time.monotonic()
-    check_source(source)
     _check_recordings(spec, train)
     with contextlib.ExitStack() as held:
         box = sandbox or held.enter_context(open_sandbox())
@@ -204,6 +203,7 @@ def trace_program(source: str, spec: TaskSpec, limits: Limits, sandbox: Sandbox,
     Raises:
         CandidateError: the program failed, or its step breaks the contract or a limit.
     """
+    check_source(source)
     child = sandbox.spawn(limits)
     try:
         child.send(tracing_job(source, spec), deadline, "tracing")

@@ -13,6 +13,7 @@ task is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from zfbench.base.errors import ZfbenchError
@@ -115,13 +116,23 @@ class CarriedOut(Protocol):
 class Evaluator:
     """The function that scores programs for a search; a class to inherit from.
 
-    An evaluator is called with a program and a seed. A further ability is declared here, which by default it does not
-    have: measuring the likelihood at fitted parameters.
+    An evaluator is called with a program and a seed. Further abilities are declared here, which by default it does not
+    have: sharing evaluations with other searches, and measuring the likelihood at fitted parameters.
     """
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train and score a program with a seed; every failure of the program becomes an evaluation with its status."""
         raise NotImplementedError
+
+    def shared(self, folder: Path) -> Evaluator:
+        """Return an evaluator that takes evaluations from a folder where they are known, and keeps new ones there.
+
+        What is taken counts as it did when it was measured.
+
+        Raises:
+            ZfbenchError: evaluations of this task are not shared.
+        """
+        raise ZfbenchError(f"Evaluations of this task are not shared; leave out the folder {folder}.")
 
     def with_fitted(self, metric: str) -> Evaluate:
         """Return an evaluator that also measures a metric at fitted parameters.

@@ -58,11 +58,14 @@ class Grid:
         folder: folder of the results.
         sandbox: runs the programs of searches; without one, each search opens its own.
         allow_unsafe: run programs of proposers that are not trusted also in a sandbox that does not confine them.
+        shared: folder of evaluations that searches share; None measures every program of each search.
     """
 
-    def __init__(self, folder: Path, sandbox: Sandbox | None = None, allow_unsafe: bool = False) -> None:
+    def __init__(
+        self, folder: Path, sandbox: Sandbox | None = None, allow_unsafe: bool = False, shared: Path | None = None
+    ) -> None:
         self.folder = folder
-        self._sandbox, self._allow_unsafe = sandbox, allow_unsafe
+        self._sandbox, self._allow_unsafe, self._shared = sandbox, allow_unsafe, shared
         self._lock = Lock()
         self._find = lru_cache(find_task)
 
@@ -169,7 +172,14 @@ class Grid:
         if job.plan is None:
             result = judge_baseline(job.method, loaded, job.seed, job.limits, stage)
         else:
-            _, found = search(job.plan, begun, progress=stage, sandbox=self._sandbox, allow_unsafe=self._allow_unsafe)
+            _, found = search(
+                job.plan,
+                begun,
+                progress=stage,
+                sandbox=self._sandbox,
+                allow_unsafe=self._allow_unsafe,
+                shared=self._shared,
+            )
             if found is None:
                 raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
             result = found

@@ -49,6 +49,7 @@ def search(
     allow_unsafe: bool = False,
     discoverer: DiscovererFactory | None = None,
     proposer: ProposerFactory | None = None,
+    shared: Path | None = None,
 ) -> tuple[SearchOutcome, Result | None]:
     """Run or resume the search in a folder, then judge its best program.
 
@@ -63,6 +64,7 @@ def search(
         allow_unsafe: run programs of a proposer that is not trusted also in a sandbox that does not confine them.
         discoverer: maker of the discoverer, if it is not registered under the plan's name.
         proposer: maker of the proposer, if it is not registered under the plan's name.
+        shared: folder of evaluations that searches share; None measures every program.
 
     Returns:
         The outcome, and the result; None for a result if no program worked. A search that evaluated nothing but the
@@ -90,6 +92,8 @@ def search(
         check_budget(budget, writer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)
+        if shared is not None:
+            evaluator = evaluator.shared(shared)
         evaluate: Evaluate = evaluator
         if isinstance(searcher, Fitting) and searcher.wants_fitted is not None:
             evaluate = evaluator.with_fitted(searcher.wants_fitted)

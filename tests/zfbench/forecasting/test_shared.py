@@ -1,0 +1,89 @@
+"""Evaluations that searches share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.forecasting import evaluator as evaluators
+from zfbench.forecasting import shared
+from zfbench.forecasting.contract import EXAMPLE
+from zfbench.forecasting.evaluator import ProgramEvaluator
+from zfbench.protocols.task import Evaluator
+from zfbench.records.limits import Limits
+from zfbench.records.program import Program, Status
+from zfbench.runs.tasks import find_task
+
+BRIEF = Limits(updates=3, seconds=120)
+RENAMED = Program(EXAMPLE + "\n# Another text of the same step.\n")
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """The seeds of all trainings."""
+    seeds, fit = [], evaluators.fit_step
+
+    def counted(traced, spec, train, limits, seed, *rest):
+        seeds.append(seed)
+        return fit(traced, spec, train, limits, seed, *rest)
+
+    monkeypatch.setattr(evaluators, "fit_step", counted)
+    return seeds
+
+
+def test_an_equal_program_is_trained_once_and_counts_as_before(driven, tmp_path, trainings):
+    first = ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    again = ProgramEvaluator(driven, BRIEF).shared(tmp_path)(RENAMED, 5)
+    assert first.status is Status.OK
+    assert again == first
+    assert again.spend.updates == 3
+    assert trainings == [5]
+
+
+def test_what_is_shared_is_what_would_be_measured(driven, tmp_path):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    alone = ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 5)
+    for found in (kept(Program(EXAMPLE), 5), kept(Program(EXAMPLE), 5)):
+        assert replace(found, spend=alone.spend) == alone
+
+
+def test_another_seed_budget_task_or_code_is_another_evaluation(driven, tmp_path, trainings, monkeypatch):
+    other = find_task(f"{driven.spec.name}@plain_mae").task
+    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 6)
+    ProgramEvaluator(driven, replace(BRIEF, updates=4)).shared(tmp_path)(Program(EXAMPLE), 5)
+    ProgramEvaluator(other, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    monkeypatch.setattr(shared, "_code", lambda: "other code")
+    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    assert trainings == [5, 6, 5, 5, 5]
+
+
+def test_what_a_program_prints_is_its_own(driven, tmp_path):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    silent, loud = kept(Program(EXAMPLE), 5), kept(Program(EXAMPLE + "\nprint('hello')\n"), 5)
+    assert "It printed: hello" in loud.feedback
+    assert "It printed" not in silent.feedback
+    assert loud.loss == silent.loss
+
+
+def test_failures_are_not_shared(driven, tmp_path):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    assert kept(Program(EXAMPLE + "\nx = 1 / 0\n"), 5).status is Status.ERROR
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_damaged_file_is_named(driven, tmp_path):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    kept(Program(EXAMPLE), 5)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(json.dumps({"status": "ok"}))
+    with pytest.raises(DamagedFileError, match=f"{path.name} holds no evaluation"):
+        kept(Program(EXAMPLE), 5)
+
+
+def test_a_task_whose_evaluations_are_not_shared_says_so(tmp_path):
+    with pytest.raises(ZfbenchError, match="are not shared; leave out the folder"):
+        Evaluator().shared(tmp_path)
