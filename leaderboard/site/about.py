@@ -1,4 +1,4 @@
-"""What a method is, who published it, and which command measures it, for its page."""
+"""Sentences on a method for its page: its description, its papers, and the command that measures it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ class Commands:
 
 
 def _plans(job: Job, run: Result) -> bool:
-    """True if a job of a suite is a run of the same method with the same options."""
+    """True if a job of a suite is a run of the same method with the same limits and options."""
+    if run.method.kind != "control" and job.limits.updates != run.limits.get("updates"):
+        return False
     if run.search is None or job.plan is None:
         return run.search is None and job.plan is None
     return job.plan.options == run.search and _side(run).matches(job.task, job.record, job.plan.options)

@@ -1,4 +1,4 @@
-"""What the index shows: claims, and for each section its tables, with the numbers that the page's script draws."""
+"""The contents of the index: claims, and for each section its tables, with the numbers that the page's script draws."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ def index_page(
 
 
 def claims_box(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return how many claims have each verdict, the decided ones, and all with their evidence."""
+    """Return how many claims have each verdict, the decided ones, and all with their evidence, decided ones first."""
     counts = Counter(answer.verdict for answer in answers)
     return {
         "counts": [(verdict, counts[verdict]) for verdict in VERDICTS],
         "decided": [answer for answer in answers if answer.verdict != "undecided"],
         "all": [
             (answer, [(finding.verdict, finding.test.describe(), evidence(finding)) for finding in answer.findings])
-            for answer in answers
+            for answer in sorted(answers, key=lambda answer: VERDICTS.index(answer.verdict))
         ],
         "together": family(answers) if answers else "",
     }

@@ -1,4 +1,4 @@
-"""What the page of one method shows."""
+"""The contents of the page of one method."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PARTS = {  # parts of the page, and the family of scores without which a task ha
 
 @dataclass(frozen=True)
 class Setting:
-    """What the pages of one table have in common; computed once, since a table may have thousands of rows.
+    """The things that the pages of one table share; computed once, since a table may have thousands of rows.
 
     Attributes:
         section: the section.

@@ -104,6 +104,11 @@ def anytime(row: Row, axis: str) -> Steps:
 def reached(row: Row, axis: str, targets: Array | None) -> Steps:
     """Return the share of pairs of a seed and a target that are reached.
 
+    Args:
+        row: a search.
+        axis: unit of the budget, a key of `AXES`.
+        targets: losses that are targets; None if there are none.
+
     Returns:
         Budgets and shares; nothing without targets.
     """

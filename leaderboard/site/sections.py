@@ -94,7 +94,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What is comparable but for the search budget.
+    """Rows that are comparable but for the search budget.
 
     Attributes:
         board: all of its rows as one board, whose header names no budget.

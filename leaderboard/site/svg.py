@@ -174,7 +174,15 @@ def bars(values: Sequence[tuple[str, float]], reference: float | None = None, wi
 
 
 def frame(x: Scale, y: Scale, x_label: str, y_label: str, height: int) -> str:
-    """Axes with grid lines, numbers and labels."""
+    """Return axes with grid lines, numbers and labels.
+
+    Args:
+        x: scale of the horizontal axis.
+        y: scale of the vertical axis.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
+        height: height of the picture in pixels.
+    """
     parts = []
     for t in x.ticks():
         parts.append(segment(x(t), y.start, x(t), y.end, "grid"))
@@ -191,17 +199,33 @@ def frame(x: Scale, y: Scale, x_label: str, y_label: str, height: int) -> str:
 
 
 def segment(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """A straight line."""
+    """Return a straight line.
+
+    Args:
+        x1: pixels from the left to its start.
+        y1: pixels from the top to its start.
+        x2: pixels from the left to its end.
+        y2: pixels from the top to its end.
+        style: its CSS class.
+    """
     return f'<line class="{style}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
 def number(value: float) -> str:
-    """A number with three digits."""
+    """Return a number with three digits."""
     return f"{value:.3g}" if abs(value) < 1e4 else f"{value:.0e}"
 
 
 def drawing(parts: Sequence[str], width: float, height: float, title: str, role: str = "img") -> Markup:
-    """A picture of these parts; its role is `group` if it holds links."""
+    """Return a picture of these parts.
+
+    Args:
+        parts: markup of the parts.
+        width: width in pixels.
+        height: height in pixels.
+        title: what it shows, for whoever cannot see it.
+        role: `img`, or `group` if it holds links.
+    """
     name = f'role="{role}" aria-label="{escape(title)}"'
     return Markup(f'<svg viewBox="0 0 {width} {height}" {name}>{"".join(parts)}</svg>')
 

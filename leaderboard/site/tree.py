@@ -73,8 +73,9 @@ def _label(node: Node, x: float, y: float, taken: list[tuple[float, float]]) -> 
     while any(abs(x - other) < APART and abs(height - its) < LINE for other, its in taken):
         height -= LINE
     taken.append((x, height))
+    leader = "" if height == y - 12 else segment(x, y - 8, x, height + 3, "descent")
     words = f"{node.number}{' judged' if node.kind == 'judged' else ''}"
-    return f'<text x="{x:.1f}" y="{height:.1f}" text-anchor="middle">{words}</text>'
+    return f'{leader}<text x="{x:.1f}" y="{height:.1f}" text-anchor="middle">{words}</text>'
 
 
 def _mark(node: Node, x: float, y: float, label: str) -> str:

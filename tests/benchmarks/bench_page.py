@@ -15,9 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from zfbench.leaderboard.board import boards
-from zfbench.leaderboard.shipped import RESULTS
+from zfbench.leaderboard.claims import read_claims
+from zfbench.leaderboard.shipped import CLAIMS, RESULTS
 from zfbench.leaderboard.site.build import build
+from zfbench.leaderboard.verdicts import check
 from zfbench.records.reading import load_folder
+from zfbench.records.result import Result
 
 STEP = """
 const done = arguments[arguments.length - 1], start = performance.now();
@@ -38,7 +41,7 @@ ACTIONS = {
 }
 
 
-def synthetic(methods: int, seeds: int) -> list:
+def synthetic(methods: int, seeds: int) -> list[Result]:
     """Results of so many methods, the published controls, and copies of the published runs with other names."""
     rng = np.random.default_rng(0)
     published = [r for r in load_folder(RESULTS) if r.task.name == "zfish-tiny/masked"]
@@ -51,8 +54,7 @@ def synthetic(methods: int, seeds: int) -> list:
         for seed in range(seeds):
             run = pool[int(rng.integers(len(pool)))]
             scores = {name: value * moved * (1 + 0.02 * rng.standard_normal()) for name, value in run.metrics.items()}
-            record = run.method.model_copy(update={"name": f"{run.method.name}_{method}", "kind": pool[0].method.kind})
-            record = record.model_copy(update={"name": f"{pool[0].method.name}_{method}"})
+            record = run.method.model_copy(update={"name": f"{pool[0].method.name}_{method}"})
             copy = run.model_copy(update={"method": record, "seed": seed, "metrics": scores})
             made.append(copy.with_pictures(run.pictures))
     return made
@@ -92,13 +94,17 @@ def main(methods: int, seeds: int, folder: Path) -> None:
     start = time.perf_counter()
     found = boards(results)
     sorted_out = time.perf_counter()
-    pages = build(found, folder)
+    answers = [check(claim, results) for claim in read_claims(CLAIMS)]
+    decided = time.perf_counter()
+    pages = build(found, folder, answers)
     built = time.perf_counter()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = {path.name: path.stat().st_size / 2**20 for path in pages if path.parent == folder}
     say = sys.stdout.write
-    say(f"{methods} methods, {len(results)} results: boards {sorted_out - start:.1f} s, {len(pages)} files ")
-    say(f"{built - sorted_out:.1f} s ({1e3 * (built - sorted_out) / len(pages):.1f} ms each), peak {memory:.0f} MiB\n")
+    say(f"{methods} methods, {len(results)} results: boards {sorted_out - start:.1f} s, claims ")
+    say(f"{decided - sorted_out:.1f} s, {len(pages)} files {built - decided:.1f} s ")
+    say(f"({1e3 * (built - decided) / len(pages):.1f} ms each), processor {time.process_time():.1f} s, ")
+    say(f"peak {memory:.0f} MiB\n")
     say(", ".join(f"{name} {size[name]:.2f} MiB" for name in ("index.html", "numbers.js")))
     say(f", all {sum(path.stat().st_size for path in pages) / 2**20:.0f} MiB\n")
     if shutil.which("chromium") and shutil.which("chromedriver"):

@@ -96,4 +96,4 @@ def test_the_page_shows_their_search(results, search_method, tmp_path):
     assert "Anytime" in text
     assert not re.search(r'="[^"]*\b(nan|inf)\b', text)  # no coordinate is lost
     (own,) = [path for path in rest if "puct" in path.name]
-    assert "Search tree" in own.read_text(encoding="utf-8")
+    assert 'class="descent"' in own.read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -361,3 +362,32 @@ def test_boards_of_tasks_with_other_scores_have_their_own_columns_and_no_empty_p
 def test_the_same_results_give_the_same_files(site, results, answers, tmp_path):
     again = build(boards(results), tmp_path / "again", answers)
     assert [p.read_bytes() for p in site] == [p.read_bytes() for p in again]
+
+
+def lines_run(found, folder):
+    """The number of lines of the page's modules that run while it is built, those of loops each time."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        count += event == "line"
+        return trace if "leaderboard/site/" in frame.f_code.co_filename else None
+
+    sys.settrace(trace)
+    try:
+        build(found, folder)
+    finally:
+        sys.settrace(None)
+    return count
+
+
+def test_the_work_of_a_page_grows_with_the_number_of_methods_and_not_with_its_square(make, tmp_path):
+    def board(methods):
+        scores = [
+            {"headline/mean": 0.1 + i / 99 + s / 1e3, "forecast/id/mae": 0.2} for i in range(methods) for s in (0, 1)
+        ]
+        runs = [make(f"method{i // 2}", kind="program", seed=i % 2, metrics=own) for i, own in enumerate(scores)]
+        return boards([*runs, make("last_value", metrics={"forecast/id/mae": 0.4})])
+
+    few, many = (lines_run(board(methods), tmp_path / str(methods)) for methods in (10, 40))
+    assert few < many < 4.5 * few  # of a square it would be 16

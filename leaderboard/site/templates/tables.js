@@ -155,7 +155,7 @@
     waiting = setTimeout(() => figures.filter((figure) => figure.near && figure.stale).forEach(draw), 40);
   };
 
-  const axis = form.ownerDocument.querySelector("#axis select");
+  const axis = document.querySelector("#axis select");
   const axes = Object.entries(numbers.axes).filter(([name]) => tables.some((t) => t.plots?.dataset.axes.split(" ").includes(name)));
   axis.replaceChildren(...axes.map(([name, title]) => new Option(title, name)));
   axis.value = axes.some(([name]) => name === state.get("axis")) ? state.get("axis") : axes[0]?.[0] ?? "";

@@ -113,6 +113,31 @@ def test_finals_are_paid_from_the_budget_and_stand_in_the_result(tmp_path, judge
     rows = result.finals
     assert [row["screened_loss"] for row in rows] == [s.evaluation.loss for s in outcome.top(3)]
     assert all(row["full_loss"] == pytest.approx(1 - row["screened_loss"]) for row in rows)
+    assert [row["source"] for row in rows] == [s.program.source for s in outcome.top(3)]
+
+
+def test_finals_hold_how_each_program_differs_from_the_one_it_was_made_from(tmp_path, judged):
+    outcome, result = search(PLAN, tmp_path)
+    sources = {s.program.id[:12]: s.program.source.splitlines() for s in outcome.evaluated}
+    made = {entry.program: entry.parents for entry in result.evaluated}
+    parents = {program: result.evaluated[numbers[-1] - 1].program for program, numbers in made.items() if numbers}
+    for row in result.finals:
+        name = row["program"][:12]
+        changed = [line for line in row["change"].splitlines()[2:] if line[:1] in ("+", "-")]
+        if name in parents:
+            assert row["change"].startswith(f"--- {parents[name]}\n+++ {name}\n")
+            assert all(line[1:] in sources[name if line[0] == "+" else parents[name]] for line in changed)
+            assert changed
+        else:
+            assert row["change"] == ""
+
+
+def test_results_without_the_sources_of_their_finalists_are_equal_to_those_with_them(tmp_path, judged):
+    _, result = search(PLAN, tmp_path)
+    bare = tuple({k: v for k, v in row.items() if k not in ("source", "change")} for row in result.finals)
+    assert result.model_copy(update={"finals": bare}).comparable() == result.comparable()
+    other = tuple({**row, "full_loss": 1.0} for row in result.finals)
+    assert result.model_copy(update={"finals": other}).comparable() != result.comparable()
 
 
 def test_finals_are_resumed_like_the_search(tmp_path, judged):
