@@ -58,6 +58,7 @@ app.command("validate", rich_help_panel=BOARD)(boards.validate)
 app.add_typer(suites.suite_app, name="suite", rich_help_panel=BOARD)
 app.add_typer(boards.claims_app, name="claims", rich_help_panel=BOARD)
 app.command("channels", rich_help_panel=ANALYSES)(analyses.channels)
+app.command("gap", rich_help_panel=ANALYSES)(analyses.gap)
 app.command("identify", rich_help_panel=ANALYSES)(analyses.identify)
 app.command("mixtures", rich_help_panel=ANALYSES)(analyses.mixtures)
 
