@@ -43,7 +43,7 @@ class Gap:
 
     @property
     def ratio(self) -> float:
-        """How many times larger the error is on a condition that was never seen."""
+        """The factor by which the error is larger if the condition was never seen."""
         return self.unseen / self.seen
 
 

@@ -1,4 +1,4 @@
-"""What the gap ratio of a program is measured on: the held-out condition as training data, and later windows of it."""
+"""The data that gap ratios are measured on: the held-out condition as training data, and later windows of it."""
 
 from __future__ import annotations
 
