@@ -112,7 +112,13 @@ def verdict_of(task: str, folder: Path = CERTIFICATES) -> str | None:
 
 
 def words(task: str, data_sha256: str | None = None, folder: Path = CERTIFICATES) -> str:
-    """Return the verdict on a task for a heading, such as "certificate: partly"; arguments as of `certificate_of`."""
+    """Return the verdict on a task for a heading, such as "certificate: partly".
+
+    Args:
+        task: full name of the task.
+        data_sha256: hash of the data that it must have been measured on; None for any.
+        folder: of the certificates.
+    """
     if _shows_no_drive(task):
         return "no certificate without the drive"
     known = certificate_of(task, data_sha256, folder)

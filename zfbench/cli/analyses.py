@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption
+from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, UpdatesOption
 from zfbench.protocols.contenders import Kind
 
 KINDS = get_args(Kind)
@@ -65,6 +65,38 @@ def identify(
     typer.echo(as_text(certificates[0], table))
     for other in certificates[1:]:
         typer.echo("\nThe same trainings, ranked by another loss:\n\n" + as_text(other, table))
+
+
+def gap(
+    task: Annotated[str, typer.Argument(help="A task of the larva, such as zfish-tiny/driven.", metavar="TASK")],
+    program: Annotated[list[str], typer.Argument(help="Names of reference programs.", metavar="PROGRAM...")],
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="Seed of the trainings; repeatable. Default: 0.")
+    ] = None,
+    updates: UpdatesOption = 2_000,
+    seconds: SecondsOption = 300.0,
+    sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Compare the error on the held-out condition with that of the same program trained on it too.
+
+    Each program is trained twice with each seed, and judged on windows of the condition that come later than all
+    training data.
+
+    Example: zfbench gap zfish-tiny/masked masked_mlp masked_leaky_sigmoid
+    """
+    from tabulate import tabulate
+
+    from zfbench.baselines import programs
+    from zfbench.cli.console import activity
+    from zfbench.cli.setup import choose_sandbox
+    from zfbench.leaderboard.analyses.gap import HEADINGS, as_rows, measure
+    from zfbench.records.limits import Limits
+
+    sources = {name: programs.source(name) for name in program}
+    with choose_sandbox(sandbox, device) as box, activity(f"gap {task}") as bar:
+        found = measure(task, sources, seed or [0], Limits(updates=updates, seconds=seconds), box, bar.step)
+    typer.echo(tabulate(as_rows(found), HEADINGS, tablefmt="github", disable_numparse=True))
 
 
 def mixtures(

@@ -109,7 +109,7 @@ class CarriedOut(Protocol):
 
     @property
     def engine(self) -> str:
-        """What carries it out, with the version of the form that it has there."""
+        """The engine that carries it out, with the version of the form that it has there."""
         ...
 
 

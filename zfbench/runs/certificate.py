@@ -39,7 +39,13 @@ class Signal:
 
     @classmethod
     def between(cls, without: Sequence[float | None], having: Sequence[float | None], scale: Scale = "ratio") -> Signal:
-        """Compare the losses of two programs that differ in one feature."""
+        """Compare the losses of two programs that differ in one feature.
+
+        Args:
+            without: losses of the program without the feature, by replicate.
+            having: losses of the program with it.
+            scale: how two losses are compared.
+        """
         gains = [
             math.log(before / after) if scale == "ratio" else before - after
             for before, after in zip(without, having, strict=True)
@@ -82,7 +88,13 @@ class Standing:
 
     @classmethod
     def of(cls, updates: int, losses: Losses, scale: Scale = "ratio") -> Standing:
-        """Summarise the losses of all contenders under one budget."""
+        """Summarise the losses of all contenders under one budget.
+
+        Args:
+            updates: of each training.
+            losses: by contender.
+            scale: how two losses are compared.
+        """
         truth = next(contender for contender in losses if contender.kind == "truth")
         seed = next((contender for contender in losses if contender.kind == "seed"), None)
         kinds: dict[str, dict[str, Contender]] = {"added": {}, "removed": {}}
