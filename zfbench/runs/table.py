@@ -165,6 +165,8 @@ def head_of(folder: Path) -> dict[str, Any]:
     """
     try:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+        if "task" not in head:
+            raise ValueError("it names no task")
     except (OSError, ValueError) as error:
         raise ZfbenchError(f"{folder} holds no table ({error}); `zfbench table build` makes one.") from error
     return head
@@ -172,7 +174,7 @@ def head_of(folder: Path) -> dict[str, Any]:
 
 def task_of(folder: Path) -> str:
     """Return the name of the task that the outcomes of a folder are of; the errors are those of `head_of`."""
-    return str(head_of(folder).get("task"))
+    return str(head_of(folder)["task"])
 
 
 def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Mapping[str, Any]:
