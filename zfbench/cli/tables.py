@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -107,3 +108,77 @@ def table_pack(
     spec = load_task(task_of(folder)).spec
     for path in pack(folder, spec, RateSubspace(spec), to, stage or ()):
         typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")
+
+
+@table_app.command("race")
+def table_race(
+    task: Annotated[str, typer.Argument(help="A task on a table, such as zfish-table/masked.", metavar="TASK")],
+    method: Annotated[
+        list[str] | None, typer.Option(help="A registered discoverer, repeatable; default: all that zfbench races.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each method, from 0.")] = 200,
+    budget: Annotated[
+        list[int] | None, typer.Option(min=1, help="Number of evaluations, repeatable; default: 50, 150, 500.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,
+) -> None:
+    """Race discoverers on a table: many seeds each, every pair tested; an evaluation is looked up.
+
+    It prints Markdown. Equal tables and seeds give equal races, whatever the number of processes.
+
+    Example: zfbench table race zfish-table/masked --seeds 200 --workers 2 --out race.json
+    """
+    from zfbench.base.files import write_text
+    from zfbench.leaderboard.analyses.race import METHODS, race
+    from zfbench.leaderboard.analyses.table_report import race_heading, race_text
+
+    with activity(f"race on {task}") as bar:
+        found = race(task, method or METHODS, range(seeds), budget or (), workers, bar.step).to_json()
+    if out is not None:
+        write_text(out, json.dumps(found, indent=1) + "\n")
+    typer.echo(f"{race_heading(found)}\n\n{race_text(found)}")
+
+
+@table_app.command("landscape")
+def table_landscape(
+    task: Annotated[str, typer.Argument(help="A task on a table, such as zfish-table/masked.", metavar="TASK")],
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,
+) -> None:
+    """Describe the landscape of a table: distances, traps, what each choice is worth, noise, and the judge's scores.
+
+    It prints Markdown, and opens the file of the judgements: it is no part of any search.
+
+    Example: zfbench table landscape zfish-table/masked --out landscape.json
+    """
+    from zfbench.base.files import write_text
+    from zfbench.leaderboard.analyses.landscape import describe
+    from zfbench.leaderboard.analyses.table_report import landscape_text
+
+    found = describe(task)
+    if out is not None:
+        write_text(out, json.dumps(found, indent=1) + "\n")
+    typer.echo(landscape_text(found))
+
+
+@table_app.command("report")
+def table_report(
+    race: Annotated[Path, typer.Argument(help="The file of a race.", metavar="RACE.json")],
+    landscape: Annotated[Path, typer.Argument(help="The file of a landscape.", metavar="LANDSCAPE.json")],
+    to: Annotated[Path, typer.Option(help="The page.")] = Path("docs/results/table.md"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page is out of date.")] = False,
+) -> None:
+    """Write the page of results from a race and a landscape of the same table.
+
+    Example: zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json
+    """
+    from zfbench.base.files import write_text
+    from zfbench.leaderboard.analyses.table_report import page, read
+
+    text = page(read(race), read(landscape))
+    if check:
+        if not to.exists() or to.read_text(encoding="utf-8") != text:
+            raise ZfbenchError(f"{to} is not what {race} and {landscape} say; run the command without --check.")
+        return
+    write_text(to, text)
+    typer.echo(str(to))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -33,11 +33,11 @@ class Spend:
                 raise ValueError(f"a spend of {name}={value} is not a finite number of at least 0")
 
     def __add__(self, other: Spend) -> Spend:
-        return Spend(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        return Spend(**{unit: used + getattr(other, unit) for unit, used in vars(self).items()})
 
     def minus(self, other: Spend) -> Spend:
         """Return the part of this spend that exceeds `other`, at least 0 in each unit."""
-        return Spend(**{f.name: max(getattr(self, f.name) - getattr(other, f.name), 0) for f in fields(self)})
+        return Spend(**{unit: max(used - getattr(other, unit), 0) for unit, used in vars(self).items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-compatible form; units of which nothing was used are left out."""

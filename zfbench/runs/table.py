@@ -55,7 +55,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured of one program.
+    """The measurement of one program.
 
     Attributes:
         training: what was asked for.
@@ -128,6 +128,11 @@ def evaluate(
 def outcomes(folder: Path, space: Space, trainings: Iterable[Training]) -> dict[Training, Outcome]:
     """Return what a folder holds of some trainings; those that are missing are left out.
 
+    Args:
+        folder: of the table in progress.
+        space: the programs.
+        trainings: what is wanted.
+
     Raises:
         DamagedFileError: a file holds no evaluation, or one of another program.
     """
@@ -165,6 +170,8 @@ def head_of(folder: Path) -> dict[str, Any]:
     """
     try:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+        if "task" not in head:
+            raise ValueError("it names no task")
     except (OSError, ValueError) as error:
         raise ZfbenchError(f"{folder} holds no table ({error}); `zfbench table build` makes one.") from error
     return head
@@ -172,11 +179,17 @@ def head_of(folder: Path) -> dict[str, Any]:
 
 def task_of(folder: Path) -> str:
     """Return the name of the task that the outcomes of a folder are of; the errors are those of `head_of`."""
-    return str(head_of(folder).get("task"))
+    return str(head_of(folder)["task"])
 
 
 def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Mapping[str, Any]:
     """Write what all outcomes of a folder share, or compare it with what is there; return it.
+
+    Args:
+        folder: of the table in progress.
+        loaded: the task.
+        space: the programs.
+        seconds: time limit of one training.
 
     Raises:
         ZfbenchError: the folder holds outcomes of another task, space or version.

@@ -1,4 +1,4 @@
-"""What a table says beyond its screenings: how much they differ by chance, and what they promise once judged.
+"""Trainings of a table beyond its screenings: how much these differ by chance, and what they promise once judged.
 
 A seeded sample of every stage is screened again with other seeds. The best tenth of a stage and a seeded tenth of it
 are trained in full, once, with the seed of the finals; the same fitted program is then judged. The loss on the
@@ -42,7 +42,7 @@ JUDGE_SEED = 0  # of what the judge draws, as `zfbench judge` has it
 
 @dataclass(frozen=True)
 class Judged:
-    """What the judge says of one program.
+    """The judgement of one program.
 
     Attributes:
         program: id of the program.
@@ -156,6 +156,11 @@ def judge(
 
 def judgements(folder: Path, space: Space, programs: Sequence[Codes]) -> dict[Codes, Judged]:
     """Return what the judge said of some programs; those that were not judged are left out.
+
+    Args:
+        folder: of the table in progress.
+        space: the programs.
+        programs: what is wanted.
 
     Raises:
         DamagedFileError: a file holds no judgement, or one of another program.

@@ -7,8 +7,10 @@ never looks at an evaluation that the search was not told.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +28,11 @@ from zfbench.tasks.zfish_table.task import TableSpec
 
 VERSION = 1  # rises when equal draws begin to give other programs
 DRAWS = 20  # attempts at a program that was not proposed before
+PATIENCE = 4  # attempts after which one slot more is changed
 REWRITES = 3  # changes of a rewrite
 
 Odds = NDArray[np.float64]
+Edges = Sequence[float]  # sums of odds up to each slot
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,10 @@ class TableProposer(Proposer):
     credit is (1 + successes) / (2 + trials) of its changes, and four fifths of the draws go by blame, where a slot of
     all groups has the mean share of the others.
 
+    A program of a live family has hundreds of neighbours and a search never meets them all; here they are about
+    fifteen. So where a few draws in a row gave only programs that were proposed before, one slot more is changed, and
+    then another.
+
     Args:
         spec: the task.
 
@@ -86,6 +94,8 @@ class TableProposer(Proposer):
             )
         self._table = spec.table
         self._open = np.array([len(some) > 1 for some in self._table.choices])  # slots that can change
+        self._uniform: Odds = np.full(len(self._open), 1 / len(self._open))
+        self._blamed = lru_cache(maxsize=4096)(self._share)  # kept, since a parent is blamed alike every time
         self._counted = self._nothing()
 
     def propose(self, request: Request, context: Context, rng: np.random.Generator) -> Proposal:
@@ -102,15 +112,17 @@ class TableProposer(Proposer):
         table = self._table
         parents = [self._codes(parent.program.id) for parent in context.parents] or [table.start]
         blamed, odds = self._odds(request, context)
-        for _ in range(DRAWS):
+        for attempt in range(DRAWS):
             codes = self._vary(request, parents, blamed, odds, rng)
+            for _ in range(attempt // PATIENCE):
+                codes = self._changed(codes, odds, rng)
             place = table.number[codes]
             if table.ids[place] not in context.known:
                 break
         return Proposal(table.programs[place], self._summary(parents[-1], codes))
 
     def _vary(
-        self, request: Request, parents: Sequence[Codes], blamed: Odds, odds: Odds, rng: np.random.Generator
+        self, request: Request, parents: Sequence[Codes], blamed: Odds, odds: Edges, rng: np.random.Generator
     ) -> Codes:
         choices = self._table.choices
         if ANEW in request.hints:
@@ -122,30 +134,35 @@ class TableProposer(Proposer):
             if child not in parents:
                 return child
         for _ in range(REWRITES if request.operator == "rewrite" else 1):
-            slot = int(np.searchsorted(odds, rng.random(), side="right"))
-            others = [choice for choice in choices[slot] if choice != base[slot]]
-            base = (*base[:slot], others[rng.integers(len(others))], *base[slot + 1 :])
+            base = self._changed(base, odds, rng)
         return base
 
-    def _odds(self, request: Request, context: Context) -> tuple[Odds, Odds]:
+    def _changed(self, codes: Codes, odds: Edges, rng: np.random.Generator) -> Codes:
+        slot = bisect_right(odds, rng.random())
+        others = [choice for choice in self._table.choices[slot] if choice != codes[slot]]
+        return (*codes[:slot], others[int(rng.random() * len(others))], *codes[slot + 1 :])
+
+    def _odds(self, request: Request, context: Context) -> tuple[Odds, Edges]:
         """Return the share of the draws that blame alone gives each slot, and the edges of the odds of a change."""
-        uniform = np.full(len(self._open), 1 / len(self._open))
         if BLIND in request.hints:
-            blamed, credit = uniform, np.ones(len(uniform))
+            blamed, credit = self._uniform, np.ones(len(self._uniform))
         else:
-            blamed, credit = self._blamed(blame(request.hints), uniform), self._credit(context.history).rates
+            blamed, credit = self._blamed(request.hints), self._credit(context.history).rates
         weights = np.where(self._open, blamed * credit, 0.0)
         edges = np.cumsum(weights / weights.sum())
         edges[np.flatnonzero(self._open)[-1] :] = 1.0  # rounding must not lead beyond the last slot that can change
-        return blamed, edges
+        return blamed, edges.tolist()
 
-    def _blamed(self, shares: Mapping[str, float], uniform: Odds) -> Odds:
+    def _share(self, hints: tuple[str, ...]) -> Odds:
+        """Return the share of the draws that blame gives each slot."""
+        shares = blame(hints)
         own = np.array([sum(shares.get(group, 0.0) for group in slot.groups) for slot in self._table.slots])
         local = np.array([bool(slot.groups) for slot in self._table.slots])
         if own.sum() == 0:
-            return uniform
+            return self._uniform
         own[~local] = own[local].mean()
-        return (1 - ATTENTION) * uniform + ATTENTION * own / own.sum()
+        odds: Odds = (1 - ATTENTION) * self._uniform + ATTENTION * own / own.sum()
+        return odds
 
     def _credit(self, history: tuple[Scored, ...]) -> Credit:
         """Return the credit of a history; the beginning that was counted for an earlier request is kept."""

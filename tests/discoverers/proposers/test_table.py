@@ -1,6 +1,7 @@
 """The proposer of tables: one slot at a time, with the hints that the grammar heeds."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,6 @@ def test_a_parent_of_another_origin_counts_as_the_start(table):
     assert " -> " in proposal.summary
 
 
-def test_another_task_is_refused(masked):
+def test_another_task_is_refused():
     with pytest.raises(ZfbenchError, match="'zfish-tiny/masked' needs another"):
-        TableProposer(masked.spec)
+        TableProposer(SimpleNamespace(name="zfish-tiny/masked"))

@@ -132,7 +132,7 @@ def test_the_judge_looks_scores_up_and_says_where_there_are_none(tables):
     tables.fit(task, model, Limits())
     scores = judge.score(model)
     assert scores.metrics["headline/wiring"] == pytest.approx(1 - loss((0, 0, 0, 0)) / 2, rel=1e-5)
-    assert (scores.notes, scores.metric_versions) == ([NOTE], {"headline": 1, "forecast": 1})
+    assert (scores.notes, scores.metric_versions) == ([NOTE], {"table": 1, "headline": 1, "forecast": 1})
     other = judge.score(tables.candidate(task, table.sources[0, 0, 0, 1], 0, None))
     assert (other.metrics, other.notes) == ({}, [NOTE, NOT_JUDGED])
     with pytest.raises(CandidateError, match="none of the 54"):

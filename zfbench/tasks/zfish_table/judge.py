@@ -15,6 +15,7 @@ from zfbench.records.scores import Scores
 from zfbench.tasks.zfish_table.sealed import SealedTable
 from zfbench.tasks.zfish_table.task import TableSpec
 
+VERSIONS = {"table": 1}  # of the scores that only tables have: the loss of the screening
 NOTE = "On the table: the program was looked up and not trained, and its loss is that of a short training."
 NOT_JUDGED = "The judge's scores are not applicable: this program of the table was not judged."
 
@@ -96,7 +97,7 @@ class TableJudge:
             CandidateError: the table does not have the program.
         """
         progress("table")
-        scores = Scores(notes=[NOTE])
+        scores = Scores(metric_versions=dict(VERSIONS), notes=[NOTE])
         table = self.sealed.spec.table
         codes = table.codes[self.sealed.spec.find(Program(model.source).id)]
         judged = self.judgements.judgements.get(codes)

@@ -1,4 +1,4 @@
-"""What the judge says of the programs of a table that were judged, and its file, which only the judge opens."""
+"""The judgements of those programs of a table that were trained in full, and their file, which only the judge opens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT = 1  # version of the file's form
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the judge says of one program, trained in full.
+    """The judgement of one program, trained in full.
 
     Attributes:
         status: `ok`, or why it has no scores.

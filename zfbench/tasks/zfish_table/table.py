@@ -35,7 +35,7 @@ COST = Spend(evaluations=1)  # of an answer: one evaluation, and no time
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a table as a whole.
+    """The facts about a table as a whole.
 
     Attributes:
         task: name of the task that its programs were evaluated on.

@@ -1,0 +1,215 @@
+"""A race and a landscape in Markdown, as documents and terminals show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.files import read_text
+
+TITLES = {
+    "regret": "regret",
+    "rank": "rank of the best",
+    "optimum": "found the optimum",
+    "truth": "found the truth",
+    "area": "mean regret on the way",
+    "depth": "depth of the best",
+}
+SHARES = ("optimum", "truth")
+
+
+PAGE = """\
+# A table to race on
+
+What [the table](../table.md) is, and what these numbers must not be used for, is said there. This page is written by
+
+    zfbench table landscape {task} --out leaderboard/tables/landscape.json
+    zfbench table race {task} --seeds {seeds}{budgets} --out leaderboard/tables/race.json
+    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json
+
+## The landscape
+
+Choices are counted from 0 in the order of the slots. A loss is that of a short training on the validation data; a
+choice is worth the loss with it minus the loss with the slot's first choice, so that less is better.
+
+{landscape}
+
+## The race
+
+{heading}
+
+{race}
+"""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read the file of a race or a landscape.
+
+    Raises:
+        ZfbenchError: it cannot be read.
+        DamagedFileError: it holds neither.
+    """
+    text = read_text(path, "file of a race or landscape")
+    try:
+        content: dict[str, Any] = json.loads(text)
+        if not {"task", "table_sha256"} <= content.keys():
+            raise ValueError("it names no table")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(f"{path} holds no race and no landscape ({error}); make it again.") from error
+    return content
+
+
+def page(race: Mapping[str, Any], landscape: Mapping[str, Any]) -> str:
+    """Return the page of results.
+
+    Args:
+        race: a race.
+        landscape: a landscape.
+
+    Raises:
+        ZfbenchError: they are not of the same table.
+    """
+    if race["table_sha256"] != landscape["table_sha256"] or "pairs" not in race or "landscape" not in landscape:
+        raise ZfbenchError("These are no race and landscape, in this order, of the same table; make both again.")
+    return PAGE.format(
+        task=race["task"],
+        seeds=race["seeds"][1] + 1,
+        budgets="".join(f" --budget {budget}" for budget in race["budgets"]),
+        landscape=landscape_text(landscape),
+        heading=race_heading(race),
+        race=race_text(race),
+    )
+
+
+def race_text(race: Mapping[str, Any]) -> str:
+    """Return a table for each budget of a race, with every pair that differs.
+
+    Args:
+        race: what `zfbench.leaderboard.analyses.race.Race.to_json` returned.
+    """
+    parts = []
+    for budget in race["budgets"]:
+        rows = []
+        for name, method in race["methods"].items():
+            measured = method["budgets"][str(budget)]
+            rows.append([f"`{name}`", *(_cell(measure, measured[measure]) for measure in TITLES)])
+        rows.sort(key=lambda row: race["methods"][row[0].strip("`")]["budgets"][str(budget)]["regret"]["mean"])
+        parts.append(
+            f"### {budget} evaluations\n\n{_table(rows, ['method', *TITLES.values()])}\n\n{_pairs(race, budget)}"
+        )
+    return "\n\n".join(parts)
+
+
+def race_heading(race: Mapping[str, Any]) -> str:
+    """Return a sentence on what was raced, and how the numbers are to be read."""
+    first, last = race["seeds"]
+    return (
+        f"{len(race['methods'])} methods with {last - first + 1} seeds each ({first} to {last}) on `{race['task']}`, "
+        f"{race['programs']:,} programs, table `{race['table_sha256'][:12]}`. Means over seeds with Student's 95 % "
+        "interval. Regret is the lowest loss found minus the lowest of the table; pairs are tested at each budget with "
+        "Student's test over paired seeds, corrected by Holm."
+    )
+
+
+def landscape_text(found: Mapping[str, Any]) -> str:
+    """Return a landscape, its noise and its atlas.
+
+    Args:
+        found: the parts `landscape`, `noise` and `atlas`; the last two may be None.
+    """
+    land = found["landscape"]
+    named = [[name, f"`{row['codes']}`", row["loss"], row["rank"]] for name, row in land["named"].items()]
+    facts = [[name, _plain(value)] for name, value in land["steps"].items()]
+    facts += [[name, _plain(land[name])] for name in FACTS]
+    parts = [
+        _table(named, ["program", "choices", "loss", f"rank of {land['programs']:,}"]),
+        _table(facts, ["steps and traps", ""]),
+        _table([_worth(row) for row in land["choices"]], ["slot", "choice", "mean", *WHERE]),
+    ]
+    if (noise := found["noise"]) is not None:
+        rows = [[name, _plain(value)] for name, value in noise.items()]
+        parts.append(_table(rows, ["noise of a screening", ""]))
+    if (atlas := found["atlas"]) is not None:
+        parts += [_atlas(atlas, group) for group in ("all", "best tenth")]
+    return "\n\n".join(parts)
+
+
+FACTS = (
+    "failed",
+    "local optima",
+    "descents that reach the optimum",
+    "descent from the start",
+    "fitness-distance correlation",
+    "explained by single choices",
+)
+WHERE = ("at the start", "at the truth", "at the optimum")
+
+
+def _atlas(atlas: Mapping[str, Any], group: str) -> str:
+    """Return the rank correlations of what a search sees with what a judge finds."""
+    columns = list(next(iter(atlas[group]["with the judge"].values())))
+    rows = [
+        [quantity, *(_correlation(found) for found in row.values())]
+        for quantity, row in atlas[group]["with the judge"].items()
+    ]
+    sentence = (
+        f"Of {group} ({atlas['programs'][group]} programs trained in full), rank correlation of screening and full "
+        f"training: {_correlation(atlas[group]['screening and full training'])}."
+    )
+    return f"{sentence}\n\n{_table(rows, ['rank correlation', *columns])}"
+
+
+def _worth(row: Mapping[str, Any]) -> list[str]:
+    mark = " (true)" if row["true"] else ""
+    values = [row["mean"], *(row[where] for where in WHERE)]
+    return [row["slot"], row["choice"] + mark, *("-" if v is None else f"{v:+.4f}" for v in values)]
+
+
+def _pairs(race: Mapping[str, Any], budget: int) -> str:
+    pairs = [pair for pair in race["pairs"] if pair["budget"] == budget]
+    found = [pair for pair in pairs if pair["significant"]]
+    if not found:
+        return f"None of {len(pairs)} pairs differs significantly."
+    rows = []
+    for pair in sorted(found, key=lambda pair: pair["p"]):
+        better, worse = (pair["one"], pair["other"]) if pair["regret"]["mean"] < 0 else (pair["other"], pair["one"])
+        gap = pair["regret"]
+        bounds = sorted(abs(gap[name]) for name in ("low", "high"))
+        rows.append([f"`{better}` before `{worse}`", f"{abs(gap['mean']):.4f}", _range(bounds), f"{pair['p']:.1g}"])
+    text = _table(rows, ["significant pairs", "difference of regret", "95 % interval", "p"])
+    return f"{text}\n\n{len(found)} of {len(pairs)} pairs differ significantly."
+
+
+def _cell(measure: str, value: Mapping[str, float | None]) -> str:
+    mean = value["mean"]
+    assert mean is not None
+    if measure in SHARES:
+        return f"{100 * mean:.0f} %"
+    digits = 1 if measure in ("rank", "depth") else 4
+    half = None if value["high"] is None else value["high"] - mean
+    return f"{mean:.{digits}f}" + ("" if half is None else f" ± {half:.{digits}f}")
+
+
+def _correlation(found: Mapping[str, float] | None) -> str:
+    return "-" if found is None else f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def _range(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(_correlation(v) if isinstance(v, dict) else _plain(v) for v in value)
+    return str(value)
+
+
+def _table(rows: Sequence[Sequence[Any]], headings: Sequence[str]) -> str:
+    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)

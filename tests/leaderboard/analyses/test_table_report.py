@@ -1,0 +1,77 @@
+"""A race and a landscape as Markdown: every method and pair is there, and the page is one function of two files."""
+
+import json
+
+import pytest
+from toy_table import NAME, family
+
+from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.leaderboard.analyses.landscape import describe
+from zfbench.leaderboard.analyses.race import race
+from zfbench.leaderboard.analyses.table_report import landscape_text, page, race_heading, race_text, read
+from zfbench.runs.tasks import LoadedTask
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    return LoadedTask(NAME, family(tmp_path_factory.mktemp("tables")))
+
+
+@pytest.fixture(scope="module")
+def raced(loaded):
+    return race(loaded, ["random_walk", "puct"], range(20), (10, 30)).to_json()
+
+
+@pytest.fixture(scope="module")
+def described(loaded):
+    return describe(loaded)
+
+
+def test_the_best_method_of_each_budget_comes_first(raced):
+    text = race_text(raced)
+    assert text.count("### ") == 2
+    assert text.index("`puct`") < text.index("`random_walk`")
+    assert "`puct` before `random_walk`" in text
+    assert "1 of 1 pairs differ significantly." in text
+    assert "2 methods with 20 seeds each (0 to 19) on `zfish-table/masked`, 54 programs" in race_heading(raced)
+
+
+def test_a_race_without_a_difference_says_so(loaded):
+    text = race_text(race(loaded, ["random_walk", "uniform_draws"], range(2), (2,)).to_json())
+    assert "None of 1 pairs differs significantly." in text
+
+
+def test_a_landscape_shows_steps_choices_noise_and_the_judge(described):
+    text = landscape_text(described)
+    for part in (
+        "start to optimum",
+        "linear (true)",
+        "sd between programs",
+        "headline/responses",
+        "27 programs trained",
+    ):
+        assert part in text
+    bare = landscape_text(described | {"noise": None, "atlas": None})
+    assert "headline" not in bare
+    assert "sd between" not in bare
+
+
+def test_the_page_is_of_one_table(raced, described):
+    text = page(raced, described)
+    assert "zfbench table race zfish-table/masked --seeds 20 --budget 10 --budget 30 --out" in text
+    assert landscape_text(described) in text
+    with pytest.raises(ZfbenchError, match="no race and landscape, in this order, of the same table"):
+        page(raced | {"table_sha256": "0"}, described)
+    with pytest.raises(ZfbenchError, match="in this order"):
+        page(described, raced)
+
+
+def test_the_numbers_survive_their_file(raced, described, tmp_path):
+    for name, content in (("race", raced), ("landscape", described)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert page(read(tmp_path / "race.json"), read(tmp_path / "landscape.json")) == page(raced, described)
+    (tmp_path / "race.json").write_text("{")
+    with pytest.raises(DamagedFileError, match="holds no race and no landscape"):
+        read(tmp_path / "race.json")
+    with pytest.raises(ZfbenchError):
+        read(tmp_path / "missing.json")
