@@ -85,7 +85,7 @@ def _first_step(
     predictions are quantised, so that one side may not move at all.
     """
     first = np.stack([k.central[:, 0] for k in kicks])  # [K, S, N, N]
-    sides = np.concatenate([k.sides[:, :, 0] for k in kicks])  # [2 K, S, N, N]
+    sides = np.concatenate([k.sides for k in kicks])  # [2 K, S, N, N]
     for responses in (first, sides):
         _refuse_forbidden(responses, forbidden)
     return median_reading(first), common_reading(sides), common_reading(first[-COARSE:])

@@ -2,16 +2,21 @@
 
 All questions are rollouts: kicks (the last activity moved), holds (a neuron overwritten after every step), and free
 runs. What is computed from the answers is in `zfbench.scoring`.
+
+The probes of all states together grow with the square of the number of neurons, times the context. So they are made a
+few states at a time and asked in parts of whole calls: every probe stands in the same row of an equal call, and no
+answer depends on the size of a part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.forecasting.contract import WINDOWS_PER_CALL
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Simulator
 from zfbench.records.clamp import Clamp
@@ -26,6 +31,7 @@ KICK_STEPS = 5  # steps after a small kick that are read, and entries of a lag-t
 IMPULSE_HORIZON = 64
 IMPULSE_AMPLITUDES = (-0.2, 0.2)  # units of activity
 FULL_SCALE = 1.0  # activities are rates; a rollout may leave the recorded range by this much
+PART = 2**27  # bytes of the probes that are asked at once; those of the larva are fewer
 
 Predict = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
@@ -88,7 +94,7 @@ class Kicks:
 
     Attributes:
         central: [S, T, N, N], half the difference between a kick up and a kick down.
-        sides: [2, S, T, N, N], a kick up less no kick, and no kick less a kick down.
+        sides: [2, S, N, N], of the first step: a kick up less no kick, and no kick less a kick down.
     """
 
     central: NDArray[np.float64]
@@ -112,26 +118,55 @@ def kick(
         depth: the number of last entries of the context that are displaced.
     """
     S, C, N = context.shape
-    repeated = np.repeat(drive, N, axis=0)
 
-    def ask(probes: NDArray) -> NDArray[np.float64]:
-        """[S, N, C, N] -> [S, steps, N, N], entry (source, target)."""
-        path = predict(probes.reshape(S * N, C, N), repeated)[:, :steps]  # [S * N, steps, N]
-        return np.swapaxes(path.reshape(S, N, steps, N), 1, 2).astype(np.float64)
+    def ask(probes_of: Callable[[NDArray], NDArray]) -> NDArray[np.float64]:
+        """From what makes the probes [s * N, C, N] of some states to [S, steps, N, N], entry (source, target)."""
+        path = np.empty((S * N, steps, N))
+        for part in _parts(S, N, context[0].nbytes + drive[0].nbytes):
+            repeated = np.repeat(drive[part.states], N, axis=0)[part.inside]
+            path[part.rows] = predict(probes_of(context[part.states])[part.inside], repeated)[:, :steps]
+        return np.swapaxes(path.reshape(S, N, steps, N), 1, 2)
+
+    def moved(h: float, side: int) -> NDArray[np.float64]:
+        """The answers to kicks up (side 0) or down (side 1)."""
+        return ask(lambda some: jacobian_probes(some, h, depth).reshape(-1, 2, N, C, N)[:, side].reshape(-1, C, N))
 
     def slope(after: NDArray, before: NDArray, distance: float) -> NDArray[np.float64]:
-        return np.swapaxes(after - before, 2, 3) / distance
+        return np.swapaxes(after[:, 0] - before[:, 0], 1, 2) / distance
 
-    still, found = ask(np.repeat(context[:, None], N, axis=1)), []
+    still, found = ask(lambda some: np.repeat(some, N, axis=0)), []
     for h in sizes:
-        probes = jacobian_probes(context, float(h), depth).reshape(S, 2, N, C, N)
-        up, down = (ask(probes[:, k]) for k in (0, 1))
+        up, down = (moved(float(h), side) for side in (0, 1))
         central = [
             jacobian_from_responses(np.stack([up[:, t], down[:, t]], axis=1).reshape(-1, N), float(h))
             for t in range(steps)
         ]
         found.append(Kicks(np.stack(central, axis=1), np.stack([slope(up, still, h), slope(still, down, h)])))
     return found
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some probes, which are ordered by state.
+
+    Attributes:
+        rows: of all probes.
+        states: that these probes start from.
+        inside: the same probes among those of these states.
+    """
+
+    rows: slice
+    states: slice
+    inside: slice
+
+
+def _parts(states: int, each: int, row_bytes: int) -> Iterator[_Part]:
+    """Cut the probes of states, so many each, into parts of whole calls and of about `PART` bytes."""
+    size = WINDOWS_PER_CALL * max(1, PART // (WINDOWS_PER_CALL * row_bytes))
+    for first in range(0, states * each, size):
+        end = min(first + size, states * each)
+        begin = first // each
+        yield _Part(slice(first, end), slice(begin, -(-end // each)), slice(first - begin * each, end - begin * each))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,11 +190,13 @@ class Range:
 
 def impulses(model: Simulator, context: NDArray, drive: NDArray, within: Range) -> tuple[NDArray[np.float64], float]:
     """Impulse responses [S, N, A, H, N] of every neuron at every amplitude, and the share that was clipped."""
-    N = context.shape[2]
-    probes = impulse_probes(context, range(N), IMPULSE_AMPLITUDES)
-    perturbed, clipped = bounded(
-        model.rollout(probes, np.repeat(drive, len(probes) // len(context), axis=0)), within.low, within.high
-    )
+    S, _, N = context.shape
+    each = N * len(IMPULSE_AMPLITUDES)
+    paths = []
+    for part in _parts(S, each, context[0].nbytes + drive[0].nbytes):
+        probes = impulse_probes(context[part.states], range(N), IMPULSE_AMPLITUDES)[part.inside]
+        paths.append(model.rollout(probes, np.repeat(drive[part.states], each, axis=0)[part.inside]))
+    perturbed, clipped = bounded(np.concatenate(paths), within.low, within.high)
     base, _ = bounded(model.rollout(context, drive), within.low, within.high)
     return impulse_responses(perturbed, base, N, len(IMPULSE_AMPLITUDES)), clipped
 
@@ -200,12 +237,20 @@ def effects(model: Simulator, context: NDArray, drive: NDArray, within: Range) -
     clipped, first = [], 0
     for kind, rows in kind_of_state(S).items():
         if len(rows):
-            probes = clamp_probes(context[rows], kind, neurons)
-            repeated = np.repeat(drive[rows], N, axis=0)
-            held, share = bounded(
-                model.rollout(probes.context, repeated, Clamp(probes.mask, probes.value)), within.low, within.high
-            )
+            held, share = bounded(_held(model, context[rows], drive[rows], kind), within.low, within.high)
             kinds[kind] = slice(first, first := first + len(rows))
             pooled[kinds[kind]] = clamp_effects(held, free[rows], neurons)
             clipped.append(share)
     return Effects(pooled, kinds, float(np.mean(clipped)))
+
+
+def _held(model: Simulator, context: NDArray, drive: NDArray, kind: str) -> NDArray[np.float32]:
+    """Rollouts [S * N, H, N] with every neuron held in turn, from every state."""
+    S, _, N = context.shape
+    paths = []
+    for part in _parts(S, N, context[0].nbytes + drive[0].nbytes):
+        probes = clamp_probes(context[part.states], kind, range(N))
+        clamp = Clamp(probes.mask[part.inside], probes.value[part.inside])
+        repeated = np.repeat(drive[part.states], N, axis=0)[part.inside]
+        paths.append(model.rollout(probes.context[part.inside], repeated, clamp))
+    return np.concatenate(paths)
