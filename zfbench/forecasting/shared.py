@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import zfbench
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import write_text
 from zfbench.base.machine import features, library_versions
@@ -72,7 +71,7 @@ class SharedEvaluations:
 @cache
 def _code() -> str:
     """SHA-256 (hex) of the code that evaluations depend on."""
-    root, found = Path(zfbench.__file__).parent, hashlib.sha256()
+    root, found = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(path for folder in CODE for path in (root / folder).rglob("*.py")):
         found.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return found.hexdigest()
