@@ -207,7 +207,7 @@ def race(
         task: a task on a table, or its name.
         entrants: the methods; a name stands for the registered discoverer with its default settings.
         seeds: seeds of each method; equal seeds give equal races.
-        budgets: numbers of evaluations; by default those of `BUDGETS` that do not exceed the number of programs.
+        budgets: numbers of evaluations; by default those of `BUDGETS` up to half of the programs.
         workers: number of processes; with one, this process. With several, factories must be functions or classes of a
             module.
         progress: told after each block of seeds how many searches have ended, of how many, and of which method.
@@ -221,7 +221,8 @@ def race(
     if not isinstance(spec, TableSpec):
         raise ZfbenchError(f"'{spec.name}' is not on a table; race on a task such as zfish-table/masked.")
     methods = [entrant(e) if isinstance(e, str) else e for e in entrants]
-    usual = [budget for budget in BUDGETS if budget <= len(spec.table.codes)]
+    half = len(spec.table.codes) // 2
+    usual = [budget for budget in BUDGETS if budget <= half] or [half]
     every, limits = tuple(seeds), tuple(sorted(set(budgets or usual)))
     if len({m.name for m in methods}) < len(methods):
         raise ZfbenchError("Two methods of the race have the same name; give one of them another.")

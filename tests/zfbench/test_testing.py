@@ -324,7 +324,7 @@ def test_a_task_without_recordings_is_no_ground_to_check_a_forecaster_on():
         testing.check_forecaster(LastValue, "sir-tiny")
 
 
-@pytest.mark.parametrize("name", [name for name in plugins.names("proposer") if name not in ("llm", "replay")])
+@pytest.mark.parametrize("name", [name for name in plugins.names("proposer") if name not in ("llm", "replay", "table")])
 def test_every_proposer_keeps_its_interface(name, data_cache):
     testing.check_proposer(plugins.load("proposer", name), TASKS.get(name, testing.TASK))
 

@@ -67,9 +67,11 @@ def _import_everything() -> bool:
 
 def _families(tasks: Sequence[str]) -> Table:
     """A line for each family of tasks: what it is, and the names of its tasks."""
+    from zfbench.runs.tasks import family_name
+
     names: dict[str, list[str]] = {}
     for task in tasks:
-        names.setdefault(task.split("/")[0].split("@")[0].split("-")[0], []).append(task)
+        names.setdefault(family_name(task), []).append(task)
     table, known = _table("tasks"), descriptions("task")
     for family, own in names.items():
         what = Text(known.get(family, ""), style="italic")

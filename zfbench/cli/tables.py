@@ -118,7 +118,10 @@ def table_race(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each method, from 0.")] = 200,
     budget: Annotated[
-        list[int] | None, typer.Option(min=1, help="Number of evaluations, repeatable; default: 50, 150, 500.")
+        list[int] | None,
+        typer.Option(
+            min=1, help="Number of evaluations, repeatable; default: 50, 150 and 500, up to half of the programs."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,

@@ -10,7 +10,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.space import Codes, Space
 from zfbench.protocols.spec import Spec
 from zfbench.runs.table import UPDATES, Outcome, Training, complete, head_of, outcomes, screenings
-from zfbench.runs.table_judging import Judged, chosen, in_full, judgements, metric_versions, repeats
+from zfbench.runs.table_judging import REPLICATES, Judged, in_full, judgements, metric_versions
 from zfbench.tasks.zfish_table.family import public_file, sealed_file
 from zfbench.tasks.zfish_table.sealed import Judgement, SealedTable
 from zfbench.tasks.zfish_table.table import Facts, Table
@@ -40,10 +40,9 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
     screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages)).items()}
     members = _members(folder, space, screened, stages)
     ordered = sorted(codes for found in members.values() for codes in found)
-    repeated = outcomes(folder, space, [t for number in members for t in repeats(space, number, screened)])
-    evaluations = {codes: outcome.evaluation for codes, outcome in screened.items()}
-    judged_codes = [codes for number in members for codes in chosen(space, number, evaluations)]
-    full = outcomes(folder, space, [in_full(codes) for codes in judged_codes])
+    # All that there is: what was sampled and judged before further parts were complete counts too.
+    repeated = outcomes(folder, space, [Training(codes, replicate=k) for codes in ordered for k in REPLICATES])
+    full = outcomes(folder, space, [in_full(codes) for codes in ordered])
     numbers = " ".join(f"--stage {number}" for number in members)
     facts = Facts(
         **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
@@ -64,8 +63,8 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
     )
     public, sealed = public_file(to, head["task"]), sealed_file(to, head["task"])
     table.write(public)
-    found = judgements(folder, space, judged_codes)
-    SealedTable(table.sha256, metric_versions(folder, judged_codes), _kept(found)).write(sealed)
+    found = judgements(folder, space, ordered)
+    SealedTable(table.sha256, metric_versions(folder, ordered), _kept(found)).write(sealed)
     return public, sealed
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_table import CODES, FAILS, NAME, family
 
+from zfbench import testing
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.proposers.grammar.credit import gene_credit
 from zfbench.discoverers.proposers.table.proposer import TableProposer
@@ -123,6 +124,13 @@ def test_a_parent_of_another_origin_counts_as_the_start(table):
         table.table.ids[table.table.number[c]] for c in table.table.neighbours((0,) * 4)
     }
     assert " -> " in proposal.summary
+
+
+def test_it_keeps_the_interface_of_all_proposers(tmp_path):
+    rules = list(testing.proposer_rules(TableProposer, family(tmp_path).load(NAME), {}))
+    assert len(rules) >= 3
+    for _, check in rules:
+        check()
 
 
 def test_another_task_is_refused():

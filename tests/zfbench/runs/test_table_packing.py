@@ -110,6 +110,16 @@ def test_an_incomplete_stage_is_refused_or_left_out(built, loaded, tmp_path):
         pack(built, SPEC, Toy(), tmp_path / "to")
 
 
+def test_what_was_judged_of_a_part_stays_when_the_stage_is_complete(loaded, tmp_path):
+    folder = tmp_path / "out"
+    for limit in (5, None):  # one part of five, then the stage
+        table_building.build(loaded, Toy(), [1], folder, parts=["screening"], seconds=60, limit=limit)
+        table_building.build(loaded, Toy(), [1], folder, parts=["judging", "replicates"], seconds=60)
+    table = Table.read(pack(folder, SPEC, Toy(), tmp_path / "to")[0])
+    assert len(table.full) == len(list((folder / JUDGED).iterdir()))
+    assert {codes[1] for codes in table.full} > {0}
+
+
 def test_a_table_without_replicates_and_judgements_can_be_packed(loaded, tmp_path):
     table_building.build(loaded, Toy(), [1, 2], tmp_path / "out", parts=["screening"], seconds=60)
     public, sealed = pack(tmp_path / "out", SPEC, Toy(), tmp_path / "to")
