@@ -22,6 +22,7 @@ from zfbench.leaderboard.verdicts import check
 from zfbench.records.reading import load_folder
 from zfbench.records.result import Result
 
+TRIES = 3  # of the browser, of which the fastest counts
 STEP = """
 const done = arguments[arguments.length - 1], start = performance.now();
 {action}
@@ -60,29 +61,32 @@ def synthetic(methods: int, seeds: int) -> list[Result]:
     return made
 
 
-def browse(index: Path) -> dict[str, float]:
-    """Milliseconds of the first paint and of each action."""
+def browse(index: Path) -> dict[str, tuple[float, float]]:
+    """Milliseconds on the clock, and of the page's main thread, of the first paint and of each action."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1400,900",
-    ):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
+    options.add_argument("--window-size=1400,900")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     driver.set_script_timeout(120)
+
+    def spent() -> float:
+        metrics = driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return 1e3 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
     try:
+        driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        before = spent()
         driver.get(index.as_uri())
         paint = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
-        ready = "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-        found = {"first paint": driver.execute_script(paint), "ready": driver.execute_script(ready)}
+        found = {"first paint, and until ready": (driver.execute_script(paint), spent() - before)}
         for name, action in ACTIONS.items():
-            found[name] = driver.execute_async_script(STEP.replace("{action}", action))
+            before = spent()
+            clock = driver.execute_async_script(STEP.replace("{action}", action))
+            found[name] = clock, spent() - before
         return found
     finally:
         driver.quit()
@@ -108,7 +112,10 @@ def main(methods: int, seeds: int, folder: Path) -> None:
     say(", ".join(f"{name} {size[name]:.2f} MiB" for name in ("index.html", "numbers.js")))
     say(f", all {sum(path.stat().st_size for path in pages) / 2**20:.0f} MiB\n")
     if shutil.which("chromium") and shutil.which("chromedriver"):
-        say("".join(f"{name}: {value:.0f} ms\n" for name, value in browse(pages[0]).items()))
+        tries = [browse(pages[0]) for _ in range(TRIES)]
+        for name in tries[0]:
+            clock, thread = (min(found[name][i] for found in tries) for i in range(2))
+            say(f"{name}: {clock:.0f} ms on the clock, {thread:.0f} ms of the main thread\n")
 
 
 if __name__ == "__main__":
