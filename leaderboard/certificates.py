@@ -14,12 +14,13 @@ from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.leaderboard.shipped import FOLDER
-from zfbench.runs.certificate import Certificate, as_text
+from zfbench.runs.certificate import Certificate, Signal, as_text
 
 CERTIFICATES = FOLDER / "certificates"
 AUTONOMOUS = "/autonomous"  # ends the names of tasks that show no drive
 WITHOUT_TRUTH = "none, because without the drive no program can be the true circuit"
 NOT_MEASURED = "not measured"
+CLEAR = 2.0  # standard deviations of the paired difference from which on a search that sees one replicate sees a signal
 MEANING = (
     "Certificate: does the loss that searches climb rank the true program before its rivals? Identifying: first in "
     "nine tenths of the trainings; partly: its median rank is within the best twentieth; not identifying: neither "
@@ -36,6 +37,7 @@ class Published:
         data_sha256: of the task.
         benchmark_version: whose trainer and losses were used.
         libraries: their versions.
+        kinds: the kinds of programs that the truth was compared with; empty for all.
         found: the certificate of the task's own loss, and then those of other losses of the same trainings.
     """
 
@@ -43,6 +45,7 @@ class Published:
     data_sha256: str
     benchmark_version: int
     libraries: Mapping[str, str]
+    kinds: tuple[str, ...]
     found: tuple[Certificate, ...]
 
     @property
@@ -51,11 +54,17 @@ class Published:
         return self.found[0].task
 
     @property
+    def verdict(self) -> str:
+        """The verdict on the task's own loss, with the kinds of rivals if not all were compared."""
+        among = f" among {' and '.join(self.kinds)} programs" if self.kinds else ""
+        return f"{self.found[0].verdict}{among}"
+
+    @property
     def sentence(self) -> str:
         """The verdict on the task's own loss, and the counts that it rests on."""
         own = self.found[0]
         counts = " and ".join(f"{s.first} of {own.replicates} at {s.updates:,} updates" for s in own.standings)
-        return f"{own.verdict}; of {own.programs} programs the truth is first in {counts}"
+        return f"{self.verdict}; of {own.programs} programs the truth is first in {counts}"
 
 
 def read(path: Path) -> Published:
@@ -71,7 +80,12 @@ def read(path: Path) -> Published:
         if not found or told != [certificate.verdict for certificate in found]:
             raise ValueError("its verdict is not that of its ranks")
         return Published(
-            content["command"], content["data_sha256"], content["benchmark_version"], content["libraries"], found
+            content["command"],
+            content["data_sha256"],
+            content["benchmark_version"],
+            content["libraries"],
+            tuple(content["kinds"]),
+            found,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(
@@ -122,7 +136,7 @@ def words(task: str, data_sha256: str | None = None, folder: Path = CERTIFICATES
     if _shows_no_drive(task):
         return "no certificate without the drive"
     known = certificate_of(task, data_sha256, folder)
-    return f"certificate: {NOT_MEASURED if known is None else known.found[0].verdict}"
+    return f"certificate: {NOT_MEASURED if known is None else known.verdict}"
 
 
 def _shows_no_drive(task: str) -> bool:
@@ -145,7 +159,8 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
             first = ", ".join(f"{s.updates:,}: {s.first}" for s in c.standings)
             median = ", ".join(f"{s.updates:,}: {s.median_rank:g}" for s in c.standings)
             name = f"**{c.objective}**" if number == 0 else c.objective
-            cells = (f"`{c.task}`", name, c.verdict, str(c.programs), str(c.replicates), first, median)
+            verdict = one.verdict if number == 0 else c.verdict
+            cells = (f"`{c.task}`", name, verdict, str(c.programs), str(c.replicates), first, median)
             lines.append(f"| {' | '.join(cells)} |")
     for task in tasks:
         if all(one.task != task for one in known):
@@ -154,9 +169,51 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
     return "\n".join([*lines, *(part for one in known for part in _details(one))])
 
 
+def findings(known: Sequence[Published]) -> str:
+    """Return what the certificates found, a paragraph for each task with features and one list of all others."""
+    paragraphs = [_finding(one) for one in known if _has_features(one)]
+    plain = [f"- `{one.task}`: {one.sentence}." for one in known if not _has_features(one)]
+    return "\n\n".join([*paragraphs, *(["\n".join(plain)] if plain else [])] or ["None was measured yet."])
+
+
+def _has_features(one: Published) -> bool:
+    return any(standing.added or standing.removed for standing in one.found[0].standings)
+
+
+def _finding(one: Published) -> str:
+    """What comes before the truth under each budget, and which features its losses show."""
+    own = one.found[0]
+    said = [f"**`{own.task}`, {one.sentence}.**"]
+    for standing in own.standings:
+        before = [f"{name} ({count} of {own.replicates})" for name, count in standing.before().items()]
+        said.append(
+            f"At {standing.updates:,} updates {'these come' if len(before) > 1 else 'this comes'} before it in some "
+            f"replicates: {'; '.join(before)}."
+            if before
+            else f"At {standing.updates:,} updates nothing comes before it."
+        )
+    strangers = {name for s in own.standings for name in s.before() if name.startswith(("seed: ", "generic: "))}
+    if not strangers:
+        said.append("No seed and no generic program does.")
+    added = _clear({s.updates: s.added for s in own.standings})
+    removed = _clear({s.updates: s.removed for s in own.standings})
+    said.append(
+        f"Features with a signal of at least {CLEAR:g} standard deviations: added to the seed, {added}; missing from "
+        f"the truth, {removed}."
+    )
+    said += [f"By the loss {other.objective} the verdict is {other.verdict}." for other in one.found[1:]]
+    return " ".join(said)
+
+
+def _clear(by_updates: Mapping[int, Mapping[str, Signal]]) -> str:
+    """How many features have a clear signal under each budget."""
+    counts = {u: sum((signal.ratio or 0.0) >= CLEAR for signal in own.values()) for u, own in by_updates.items()}
+    return " and ".join(f"{counts[u]} of {len(own)} at {u:,} updates" for u, own in by_updates.items())
+
+
 def _details(one: Published) -> list[str]:
     """What a certificate with features rests on: the command, their signals, and the median losses."""
-    if not any(standing.added or standing.removed for standing in one.found[0].standings):
+    if not _has_features(one):
         return []
     from tabulate import tabulate  # not needed to list names
 

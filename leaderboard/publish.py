@@ -14,6 +14,7 @@ from zfbench.leaderboard.tables import as_markdown
 SHORT = Path("README.md")  # holds the table of the highlights
 FULL = Path("docs/results/tables.md")  # holds the whole tables
 CERTIFIED = Path("docs/results/identify.md")  # holds the certificates
+FOUND = Path("docs/identify.md")  # says what they found
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -37,6 +38,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         root / SHORT: _with_table(root / SHORT, highlights.as_markdown(shown)),
         root / FULL: _with_table(root / FULL, as_markdown(found)),
         root / CERTIFIED: _with_table(root / CERTIFIED, _certificates(found)),
+        root / FOUND: _with_table(root / FOUND, certificates.findings(certificates.published())),
         root / PICTURE: finding.draw(shown),
     }
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -15,6 +15,7 @@ from zfbench.leaderboard.certificates import (
     MEANING,
     as_markdown,
     certificate_of,
+    findings,
     published,
     read,
     verdict_of,
@@ -42,6 +43,7 @@ def folder(tmp_path):
     content = {
         "command": f"zfbench identify {MASKED} --replicates 2",
         "measurement": {},
+        "kinds": [],
         "data_sha256": DATA,
         "benchmark_version": 2,
         "libraries": {"jax": "0.10.0"},
@@ -115,6 +117,27 @@ def test_the_document_has_a_row_for_each_loss_and_says_what_is_missing(shipped):
         f"| `{DRIVEN}` | | not measured | | | | |",
     ]
     assert "Measured with `zfbench identify zfish-tiny/masked --replicates 2` (jax 0.10.0; data aaaaaaaaaaaa)." in text
+
+
+def test_what_was_found_is_said_in_sentences(shipped):
+    said = findings(shipped)
+    assert said.startswith("**`zfish-tiny/masked`, not identifying; of 2 programs the truth is first in 1 of 2 at 400")
+    for sentence in (
+        "At 400 updates this comes before it in some replicates: removed: gate (1 of 2).",
+        "At 2,000 updates nothing comes before it.",
+        "No seed and no generic program does.",
+        "added to the seed, 0 of 0 at 400 updates and 0 of 0 at 2,000 updates; missing from the truth, 0 of 1 at 400",
+        "By the loss plain_mae the verdict is not identifying.",
+    ):
+        assert sentence in said
+    assert findings(()) == "None was measured yet."
+
+
+def test_a_certificate_among_some_kinds_says_which(folder):
+    (path,) = folder.iterdir()
+    path.write_text(path.read_text().replace('"kinds": []', '"kinds": ["seed", "generic"]'))
+    assert words(MASKED, folder=folder) == "certificate: not identifying among seed and generic programs"
+    assert verdict_of(MASKED, folder).startswith("not identifying among seed and generic programs; of 2 programs")
 
 
 def test_the_list_tells_it(shipped):

@@ -86,6 +86,21 @@ class Standing:
         """Median over replicates of the rank of the truth."""
         return statistics.median(self.ranks)
 
+    def before(self) -> dict[str, int]:
+        """Return the programs whose loss is at most the truth's in some replicate, with the number of replicates.
+
+        A replicate in which the truth failed counts for each program that worked.
+        """
+        truth = next(losses for name, losses in self.losses.items() if name.startswith("truth: "))
+        found = {
+            name: sum(
+                other is not None and (own is None or other <= own) for own, other in zip(truth, losses, strict=True)
+            )
+            for name, losses in self.losses.items()
+            if losses is not truth
+        }
+        return {name: count for name, count in sorted(found.items(), key=lambda entry: -entry[1]) if count}
+
     @classmethod
     def of(cls, updates: int, losses: Losses, scale: Scale = "ratio") -> Standing:
         """Summarise the losses of all contenders under one budget.

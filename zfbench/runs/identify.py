@@ -207,6 +207,7 @@ def to_json(
     return {
         "command": command(measurement, kinds),
         "measurement": asdict(measurement),
+        "kinds": list(kinds),
         **{name: head[name] for name in ("data_sha256", "benchmark_version", "libraries")},
         "certificates": [_rounded(c.to_json()) for c in certificates],
     }

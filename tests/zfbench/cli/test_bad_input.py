@@ -100,6 +100,8 @@ NAMED = {  # every command that takes a name or a number; NAME stands for it
     "prompt of a proposer": ("prompt", *TASK, "--proposer", "NAME"),
     "check-plugin": ("check-plugin", "NAME"),
     "identify": ("identify", "NAME", "--out", "OUT"),
+    "gap": ("gap", "NAME", "masked_mlp"),
+    "gap of a program": ("gap", "zfish-tiny/masked", "NAME"),
     "identify a kind": ("identify", "zfish-tiny/masked", "--kind", "NAME", "--out", "OUT"),
     "table build": ("table", "build", "NAME", "--out", "OUT"),
     "table build of a stage": ("table", "build", "zfish-tiny/masked", "--stage", "NAME", "--out", "OUT"),
