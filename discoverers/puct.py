@@ -26,21 +26,17 @@ from zfbench.records.evaluation import Evaluation, Request
 from zfbench.records.program import Operator, Program, ProgramId
 
 
-@dataclass
+@dataclass(frozen=True)
 class Node:
     """A node of the tree: an answer to a request.
 
     Attributes:
         program: the program that answered it.
         parents: numbers of the nodes that it was asked to build on.
-        loss: the program's loss; None when it failed.
-        visits: V, number of requests that built on it or on a node below it, and its own.
     """
 
     program: ProgramId
     parents: tuple[int, ...]
-    loss: float | None
-    visits: int
 
 
 class Puct(Discoverer):
@@ -72,6 +68,8 @@ class Puct(Discoverer):
         self._c, self._limit = c, nodes
         self._asked = 0
         self._nodes: list[Node] = []
+        self._losses: list[float] = []  # of the nodes; NaN where the program failed
+        self._visits: list[int] = []  # V of the nodes
         self._built_on: dict[int, tuple[int, ...]] = {}  # parents of each pending request
 
     def ask(self) -> Request | None:
@@ -98,16 +96,21 @@ class Puct(Discoverer):
         """
         parents = self._built_on.pop(request.id)
         if program.source:
-            self._nodes.append(Node(program.id, parents, evaluation.loss, visits=1 if parents else 0))
+            self._add(Node(program.id, parents), evaluation.loss, visits=1 if parents else 0)
 
     def puct(self) -> NDArray[np.float64]:
         """Return the PUCT value of every node, in the order in which they were told: [nodes]."""
-        visits = np.array([node.visits for node in self._nodes])
+        visits = np.array(self._visits)
         prior = 1 / len(visits)
         exploration = self._c * prior * math.sqrt(visits.sum()) / (1 + visits)
-        return self._ranks([node.loss for node in self._nodes]) + exploration
+        return self._ranks(np.array(self._losses)) + exploration
 
-    def _ranks(self, losses: list[float | None]) -> NDArray[np.float64]:
+    def _add(self, node: Node, loss: float | None, visits: int) -> None:
+        self._nodes.append(node)
+        self._visits.append(visits)
+        self._losses.append(math.nan if loss is None else loss)
+
+    def _ranks(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         return ordinal_ranks(losses)
 
     def _choose(self) -> tuple[Operator, tuple[int, ...]]:
@@ -118,22 +121,22 @@ class Puct(Discoverer):
         """Count a visit of the nodes and of all their ancestors, each once."""
         waiting, seen = list(parents), set(parents)
         while waiting:
-            node = self._nodes[waiting.pop()]
-            node.visits += 1
-            new = set(node.parents) - seen
+            number = waiting.pop()
+            self._visits[number] += 1
+            new = set(self._nodes[number].parents) - seen
             seen |= new
             waiting.extend(new)
 
 
-def ordinal_ranks(losses: list[float | None]) -> NDArray[np.float64]:
+def ordinal_ranks(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the places of losses in the order of their scores, scaled to [0, 1], 1 for the lowest loss: [n].
 
-    Failures (None) come last. Equal losses, and failures among themselves, have places of their own: the later one
+    Failures (NaN) come last. Equal losses, and failures among themselves, have places of their own: the later one
     ranks higher, as in ERA's code. A single loss has .5.
     """
     if len(losses) == 1:
         return np.array([0.5])
-    scores = [-math.inf if loss is None else -loss for loss in losses]
+    scores = np.where(np.isnan(losses), -np.inf, -losses)
     ranks = np.empty(len(scores))
     ranks[np.argsort(scores, kind="stable")] = np.arange(len(scores))  # 0 for the worst
     return ranks / (len(scores) - 1)

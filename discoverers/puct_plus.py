@@ -67,15 +67,15 @@ class PuctPlus(Puct):
         if not program.source:
             return
         if program.id in self._number:
-            if evaluation.ok:
-                self._nodes[self._number[program.id]].loss = evaluation.loss
+            if evaluation.loss is not None:
+                self._losses[self._number[program.id]] = evaluation.loss
             return
         self._number[program.id] = len(self._nodes)
-        self._nodes.append(Node(program.id, parents, evaluation.loss, visits=1))
+        self._add(Node(program.id, parents), evaluation.loss, visits=1)
         if not evaluation.ok and request.operator != "repair":
             self._unrepaired.append(self._number[program.id])
 
-    def _ranks(self, losses: list[float | None]) -> NDArray[np.float64]:
+    def _ranks(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         return rank_scores(losses)
 
     def _choose(self) -> tuple[Operator, tuple[int, ...]]:
@@ -83,13 +83,14 @@ class PuctPlus(Puct):
             failed = self._unrepaired.popleft()
             return "repair", (*self._nodes[failed].parents[-1:], failed)
         value = self.puct()
-        works = np.array([node.loss is not None for node in self._nodes])
+        works = ~np.isnan(self._losses)
         if works.any():
             value[~works] = -np.inf
-        best, *others = np.argsort(-value, kind="stable")[: min(2, max(works.sum(), 1))].tolist()
+        best = int(np.argmax(value))
         draw = self._rng.random()
-        if others and draw < self._recombine:
-            return "recombine", (others[0], best)
+        if works.sum() > 1 and draw < self._recombine:
+            value[best] = -np.inf
+            return "recombine", (int(np.argmax(value)), best)
         if draw >= 1 - self._rewrite or not works.any():
             return "rewrite", (best,)
         return "mutate", (best,)

@@ -45,7 +45,6 @@ class RandomWalk(BestOfN):
 
     def _next(self, number: int) -> Request:
         parent = self._newest
-        working = [program for program, ok in self._told.items() if ok]
-        if self._parent == "any" and working:
+        if self._parent == "any" and (working := [program for program, ok in self._told.items() if ok]):
             parent = working[self._rng.integers(len(working))]
         return Request(number, "mutate", (parent,), (BLIND,))

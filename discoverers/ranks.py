@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 
-def rank_scores(losses: Sequence[float | None]) -> NDArray[np.float64]:
+def rank_scores(losses: ArrayLike) -> NDArray[np.float64]:
     """Return the ranks of losses scaled to [0, 1], 1 for the lowest loss: [n].
 
-    Equal losses share their mean rank, the only program that works scores 0.5, and failures (None) score 0.
+    Equal losses share their mean rank, the only program that works scores 0.5, and failures (NaN) score 0.
     """
-    scores = np.zeros(len(losses))
-    working = [k for k, loss in enumerate(losses) if loss is not None]
-    if len(working) == 1:
+    values = np.asarray(losses, np.float64)
+    scores, working = np.zeros(len(values)), ~np.isnan(values)
+    count = working.sum()
+    if count == 1:
         scores[working] = 0.5
-    elif working:
-        ranks = rankdata([losses[k] for k in working])  # 1 for the lowest
-        scores[working] = (len(working) - ranks) / (len(working) - 1)
+    elif count:
+        ranks = rankdata(values[working])  # 1 for the lowest
+        scores[working] = (count - ranks) / (count - 1)
     return scores

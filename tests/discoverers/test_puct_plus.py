@@ -37,16 +37,16 @@ def test_visits_reach_every_ancestor_once():
     search = begun(c=0.0)
     for depth, name in enumerate("abc"):
         grow(search, name, ok(0.5 - 0.1 * depth))
-    assert [node.visits for node in search._nodes] == [4, 3, 2, 1]
+    assert search._visits == [4, 3, 2, 1]
 
 
 def test_two_lines_that_meet_count_their_common_ancestor_once():
     search = begun(recombine=1.0, c=0.0)
     grow(search, "a", ok(0.5))
     assert grow(search, "b", ok(0.6)).parents == (SEED.id, Program("a").id)  # the seed program is also a's parent
-    assert [node.visits for node in search._nodes] == [3, 2, 1]
+    assert search._visits == [3, 2, 1]
     assert grow(search, "c", ok(0.9)).parents == (Program("b").id, Program("a").id)
-    assert [node.visits for node in search._nodes] == [4, 3, 2, 1]
+    assert search._visits == [4, 3, 2, 1]
 
 
 def test_without_exploration_the_best_is_always_the_parent():
@@ -109,7 +109,7 @@ def test_deep_trees_need_no_recursion():
     search = begun(c=0.0, nodes=4_000)
     for k in range(3_000):
         grow(search, f"{k}", ok(1.0 / (k + 2)))
-    assert search._nodes[0].visits == 3_001
+    assert search._visits[0] == 3_001
 
 
 def test_node_that_is_evaluated_again_counts_with_its_latest_loss():

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from zfbench.discoverers.ranks import rank_scores
@@ -13,7 +15,7 @@ def test_ties_share_their_middle_rank():
 
 
 def test_failures_rank_zero_and_take_no_part():
-    assert rank_scores([None, 2.0, None, 1.0, None]).tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
+    assert rank_scores([math.nan, 2.0, math.nan, 1.0, math.nan]).tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(("losses", "scores"), [([], []), ([7.0], [0.5]), ([None, 7.0], [0.0, 0.5]), ([None], [0.0])])
