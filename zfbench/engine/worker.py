@@ -4,8 +4,8 @@ It is started once and asked for one program after another. A frame's kind is `M
 `ANSWERS` of functions from frame to frame. What a function raises ends the process, with a frame that says why; a
 failure of the program that leaves the process whole is answered by a frame of kind `not done`.
 
-Usage, by `zfbench.engine.processes` alone: python -m zfbench.engine.worker REQUESTS RESULTS MEMORY CPU PARENT, as of
-`zfbench.sandbox.worker`.
+Usage, by `zfbench.engine.processes` alone: python -m zfbench.engine.worker REQUESTS RESULTS MEMORY CPU FILES PARENT, as
+of `zfbench.sandbox.worker`.
 """
 
 from __future__ import annotations

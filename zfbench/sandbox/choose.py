@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import lru_cache
 from typing import Any
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.sandbox import Sandbox
+from zfbench.records.frame import Frame
+from zfbench.records.limits import Limits
+from zfbench.records.program import CandidateError
 from zfbench.sandbox import bubblewrap
 from zfbench.sandbox.bubblewrap import BubblewrapSandbox
-from zfbench.sandbox.devices import CPU, check_device
-from zfbench.sandbox.process import ProcessSandbox
+from zfbench.sandbox.devices import CPU, GPU, check_device
+from zfbench.sandbox.process import ProcessSandbox, cpu_seconds, start_worker
 
 VARIABLE = "ZFBENCH_SANDBOX"
 NAMES = (BubblewrapSandbox.name, ProcessSandbox.name)
+CLEAN = "zfbench.engine.worker"  # the program of a clean process, and a question to it
+QUESTION = "zfbench.engine.device:device"
+TRIAL_SECONDS = 120.0  # CUDA may take long to begin on a machine that is busy
 
 
 def open_sandbox(name: str | None = None, device: str = CPU) -> Sandbox:
@@ -26,7 +33,27 @@ def open_sandbox(name: str | None = None, device: str = CPU) -> Sandbox:
     """
     sandbox = _open(name, device)
     check_device(device, sandbox.name, shows_gpu=sandbox.device == device)
+    if device == GPU and (obstacle := gpu_obstacle()) is not None:
+        raise ZfbenchError(
+            f"JAX cannot compute on the GPU here ({obstacle}); install it for CUDA, as in pip install 'jax[cuda13]', "
+            "or use --device cpu."
+        )
     return sandbox
+
+
+@lru_cache
+def gpu_obstacle() -> str | None:
+    """Why a clean process cannot compute on the GPU, None if it can; a process is started and asked, once."""
+    child = start_worker(CLEAN, GPU, None, cpu_seconds(Limits()))
+    try:
+        deadline = time.monotonic() + TRIAL_SECONDS
+        child.send(Frame(QUESTION), deadline, "its start")
+        platform = child.receive(0, deadline, "its start").fields.get("platform")
+    except CandidateError as error:
+        return " ".join(error.message.split()).rstrip(".")
+    finally:
+        child.kill()
+    return None if platform == GPU else f"it computes on the device '{platform}'"
 
 
 def _open(name: str | None, device: str) -> Sandbox:

@@ -17,6 +17,7 @@ SCRATCH_FILES = 1_000
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 FILE_SIZE = 64 * MIB
 OPEN_FILES = 64
+GPU_OPEN_FILES = 4_096  # CUDA opens the driver's devices many times over
 TASKS = 400  # processes and threads; XLA starts about ten
 
 CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
@@ -72,12 +73,13 @@ def die_with(parent: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
+def limit_resources(memory_bytes: int, cpu_seconds: int, open_files: int = OPEN_FILES) -> None:
     """Limit this process: address space, processor time, size and number of files, no core dump."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for what, limit in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, FILE_SIZE),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_NOFILE, open_files if most == resource.RLIM_INFINITY else min(open_files, most)),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (limit, limit))

@@ -6,6 +6,7 @@ refused here. The environment of every worker comes from here too.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
@@ -15,6 +16,11 @@ GPU = "gpu"
 DEVICES = (CPU, GPU)
 PLATFORMS = {CPU: "cpu", GPU: "cuda"}  # as JAX calls them
 DRIVER = Path("/dev/nvidiactl")  # there wherever NVIDIA's driver serves this machine or container
+CHOICES = (  # variables of the user's that say which GPU, through which service, and where CUDA's libraries are
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_MPS_PIPE_DIRECTORY",
+    "LD_LIBRARY_PATH",
+)
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets of strings decides the order of parameters
     "PYTHONUNBUFFERED": "1",  # what was printed before a deadline is worth reading
@@ -24,10 +30,12 @@ ENVIRONMENT = {
 
 
 def environment(device: str) -> dict[str, str]:
-    """All variables of a worker on that device."""
+    """All variables of a worker on that device; programs are traced on the CPU, so the user's reach no program."""
     chosen = {"JAX_PLATFORMS": PLATFORMS[device]}
     if device == GPU:
         chosen["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # or the first of several workers takes most of the memory
+        chosen["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"  # or products of float32 are rounded to 10 bits
+        chosen |= {name: os.environ[name] for name in CHOICES if name in os.environ}
     return ENVIRONMENT | chosen
 
 

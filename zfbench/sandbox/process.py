@@ -29,7 +29,8 @@ from zfbench.base.text import printable
 from zfbench.records.frame import Frame
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
-from zfbench.sandbox.devices import CPU, environment
+from zfbench.sandbox.confinement import GPU_OPEN_FILES, OPEN_FILES
+from zfbench.sandbox.devices import CPU, GPU, environment
 from zfbench.sandbox.frames import FrameError, decode, encode
 
 OUTPUT_LIMIT = 8_192  # bytes kept of the beginning, and as many of the end, of what a program prints
@@ -260,7 +261,8 @@ def start_worker(module: str, device: str, memory_bytes: int | None, cpu_seconds
     results, from_child = os.pipe()
     output, printed = os.pipe()
     memory = resource.RLIM_INFINITY if memory_bytes is None else memory_bytes
-    arguments = map(str, (to_child, from_child, memory, cpu_seconds, os.getpid()))
+    open_files = GPU_OPEN_FILES if device == GPU else OPEN_FILES
+    arguments = map(str, (to_child, from_child, memory, cpu_seconds, open_files, os.getpid()))
     try:
         process = start_kept(
             [sys.executable, "-s", "-P", "-m", module, *arguments],

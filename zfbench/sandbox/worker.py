@@ -5,8 +5,9 @@ frame brings, nothing else, and it is ended when it has answered. The frame's ki
 `trace(frame)` does the job. This module knows no job.
 
 In the backend `bubblewrap` the warm pool calls `run` in a process that it has confined. In the backend `process` this
-module is the program: python -m zfbench.sandbox.worker REQUESTS RESULTS MEMORY CPU PARENT, two file descriptors, the
-bytes of its address space, its seconds of processor time, and the process whose end it must not outlive.
+module is the program: python -m zfbench.sandbox.worker REQUESTS RESULTS MEMORY CPU FILES PARENT, two file descriptors,
+the bytes of its address space, its seconds of processor time, the files that it may have open, and the process whose
+end it must not outlive.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def main(arguments: Sequence[int], serve: Serve | None = None) -> None:
         arguments: of the command line, see above.
         serve: what it does; by default, the job of one candidate.
     """
-    requests, results, memory_bytes, cpu_seconds, parent = arguments
+    requests, results, memory_bytes, cpu_seconds, open_files, parent = arguments
     die_with(parent)
-    limit_resources(memory_bytes, cpu_seconds)
+    limit_resources(memory_bytes, cpu_seconds, open_files)
     threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
     run(requests, results, serve)
 

@@ -8,7 +8,8 @@ from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.fit import fit_program
 from zfbench.records.limits import Limits
-from zfbench.sandbox import bubblewrap, devices, mounts
+from zfbench.records.program import CandidateError
+from zfbench.sandbox import bubblewrap, choose, devices, mounts, process
 from zfbench.sandbox.choose import VARIABLE, check_trust, open_sandbox
 from zfbench.sandbox.process import ProcessSandbox
 
@@ -53,8 +54,66 @@ def test_a_gpu_is_refused_in_one_sentence_where_it_cannot_be_given(monkeypatch, 
     monkeypatch.setattr(bubblewrap, "obstacle", lambda: None)
     with pytest.raises(ZfbenchError, match=r"'bubblewrap' hides the GPU.*--sandbox process"):
         open_sandbox(None, "gpu")
+    monkeypatch.setattr(choose, "gpu_obstacle", lambda: None)
     assert open_sandbox("process", "gpu").device == "gpu"
     assert open_sandbox("process").device == "cpu"
+
+
+@pytest.fixture
+def driver(monkeypatch, tmp_path):
+    """A driver's device is there, and no clean process was asked yet."""
+    monkeypatch.setattr(devices, "DRIVER", tmp_path)
+    choose.gpu_obstacle.cache_clear()
+    yield
+    choose.gpu_obstacle.cache_clear()
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_gpu_that_jax_cannot_use_is_refused_in_one_sentence_by_asking_a_clean_process(monkeypatch):
+    monkeypatch.setitem(devices.PLATFORMS, "gpu", "no_such_platform")
+    with pytest.raises(
+        ZfbenchError, match=r"^JAX cannot compute on the GPU here \(.+no_such_platform.+--device cpu\.$"
+    ):
+        open_sandbox("process", "gpu")
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_clean_process_that_computes_elsewhere_is_no_gpu(monkeypatch):
+    monkeypatch.setitem(devices.PLATFORMS, "gpu", "cpu")
+    with pytest.raises(ZfbenchError, match="it computes on the device 'cpu'"):
+        open_sandbox("process", "gpu")
+
+
+def test_the_users_choice_of_a_gpu_reaches_clean_processes_on_it_and_no_others(monkeypatch):
+    for name in devices.CHOICES:
+        monkeypatch.setenv(name, f"the user's {name}")
+    for name in ("JAX_ENABLE_X64", "SECRET"):
+        monkeypatch.setenv(name, "1")
+    on_gpu, on_cpu = devices.environment("gpu"), devices.environment("cpu")
+    assert {name: on_gpu[name] for name in devices.CHOICES} == {n: f"the user's {n}" for n in devices.CHOICES}
+    assert on_gpu["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+    assert on_cpu.keys().isdisjoint({*devices.CHOICES, "JAX_DEFAULT_MATMUL_PRECISION"})
+    assert {*on_gpu, *on_cpu}.isdisjoint({"JAX_ENABLE_X64", "SECRET"})
+
+
+def test_a_program_that_is_traced_for_a_gpu_sees_nothing_of_the_users_choice(system, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    told = "(sorted(os.environ), resource.getrlimit(resource.RLIMIT_NOFILE))"
+    source = f"{EXAMPLE}\nimport os, resource\nraise LookupError({told})"
+    with pytest.raises(CandidateError, match=r"\(64, 64\)") as caught:
+        fit_program(source, system.unmasked, system.train, Limits(1, 60), 0, ProcessSandbox(device="gpu"))
+    assert "JAX_PLATFORMS" in caught.value.message
+    assert "CUDA" not in caught.value.message
+
+
+@pytest.mark.parametrize(("device", "files"), [("cpu", 64), ("gpu", 4096)])
+def test_a_process_on_a_gpu_may_have_many_files_open(monkeypatch, device, files):
+    given = []
+    monkeypatch.setattr(process, "start_kept", lambda command, **_: given.append(command))
+    monkeypatch.setattr(process, "Child", lambda *_: None)
+    monkeypatch.setattr(process, "_ProcessGroup", lambda _: None)
+    process.start_worker("module", device, None, 60)
+    assert given[0][-2] == str(files)
 
 
 @pytest.mark.parametrize(
