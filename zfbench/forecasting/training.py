@@ -292,19 +292,6 @@ class Trainer:
         return self._kernels[key]
 
 
-def train_program(
-    dynamics: Dynamics,
-    spec: TaskSpec,
-    train: Sequence[Recording],
-    choice: TrainingChoice,
-    updates: int,
-    deadline: float,
-    seed: int,
-) -> Trained:
-    """Train a program once; see `Trainer.train`."""
-    return Trainer(dynamics, spec, train).train(choice, updates, deadline, seed)
-
-
 def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
     """The rate of every update, [updates]: a linear warm-up from zero, then a cosine decay to `FINAL_RATE`."""
     warm_up = min(WARM_UP_UPDATES, updates // 2)
