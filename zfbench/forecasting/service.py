@@ -31,7 +31,7 @@ class _Held:
 
     Attributes:
         spec, train, data: of the recordings that it was given last, and their name.
-        materials: the recordings prepared for training, by the length of the context.
+        materials: the recordings prepared for training, for programs with hidden state and for those without.
         trainers: by the hash of the step, the one that was used last at the end.
         trained: the program that is asked for forecasts.
     """
@@ -39,7 +39,7 @@ class _Held:
     spec: TaskSpec | None = None
     train: list[Recording] = field(default_factory=list)
     data: str = ""
-    materials: dict[int, Material] = field(default_factory=dict)
+    materials: dict[bool, Material] = field(default_factory=dict)
     trainers: dict[str, Trainer] = field(default_factory=dict)
     trained: Trained | None = None
 
@@ -79,10 +79,10 @@ def _trainer(asked: Frame, spec: TaskSpec) -> Trainer:
             del HELD.trainers[next(iter(HELD.trainers))]
         gc.collect()  # what was compiled for it, before the next one takes memory
         dynamics = Dynamics.of(read_step(asked.arrays["step"].tobytes(), spec))
-        context = spec.context if dynamics.recurrent else 1
-        if context not in HELD.materials:
-            HELD.materials[context] = Material.of(HELD.train, spec.horizon, context)
-        HELD.trainers[name] = Trainer(dynamics, HELD.materials[context])
+        recurrent = dynamics.recurrent
+        if recurrent not in HELD.materials:
+            HELD.materials[recurrent] = Material.for_program(HELD.train, spec, recurrent)
+        HELD.trainers[name] = Trainer(dynamics, HELD.materials[recurrent])
     HELD.trainers[name] = HELD.trainers.pop(name)
     return HELD.trainers[name]
 

@@ -128,6 +128,11 @@ class Material:
     set_aside: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
     @classmethod
+    def for_program(cls, train: Sequence[Recording], spec: TaskSpec, recurrent: bool) -> Material:
+        """Prepare the recordings of a task for programs with hidden state, which read contexts, or without."""
+        return cls.of(train, spec.horizon, spec.context if recurrent else 1)
+
+    @classmethod
     def of(cls, train: Sequence[Recording], horizon: int, context: int) -> Material:
         """Set aside the end of every recording; forecasts start in it, their contexts may reach before it."""
         lengths = np.array([len(r.activity) for r in train])
@@ -293,20 +298,6 @@ class Trainer:
         if key not in self._kernels:
             self._kernels[key] = _advance(self._dynamics, self._material, key, optimiser)
         return self._kernels[key]
-
-
-def train_program(
-    dynamics: Dynamics,
-    spec: TaskSpec,
-    train: Sequence[Recording],
-    choice: TrainingChoice,
-    updates: int,
-    deadline: float,
-    seed: int,
-) -> Trained:
-    """Train a program once; see `Trainer.train`."""
-    material = Material.of(train, spec.horizon, spec.context if dynamics.recurrent else 1)
-    return Trainer(dynamics, material).train(choice, updates, deadline, seed)
 
 
 def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:

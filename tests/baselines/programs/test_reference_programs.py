@@ -14,7 +14,7 @@ from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.job import instantiate
 from zfbench.forecasting.seed import SEED_PROGRAM
-from zfbench.forecasting.training import train_program
+from zfbench.forecasting.training import Material, Trainer
 from zfbench.records.recordings import Recording, TaskSpec
 from zfbench.records.source import check_source
 from zfbench.sandbox.worker import execute
@@ -144,7 +144,8 @@ def test_a_program_with_hidden_state_trains_without_drive(spec, recordings):
     program = execute(zfbench.baselines.programs.source("driven_gru"))
     choice = TrainingChoice.parse(getattr(program, "training", None))
     dynamics = dynamics_of(program, spec)
-    trained = train_program(dynamics, spec, train, choice, 4, math.inf, seed=0)
+    material = Material.for_program(train, spec, dynamics.recurrent)
+    trained = Trainer(dynamics, material).train(choice, 4, math.inf, seed=0)
     path = trained.forecast(trained.params, np.zeros((3, 4, 5)), np.zeros((3, 12, 0)))
     assert path.shape == (3, 8, 5)
 

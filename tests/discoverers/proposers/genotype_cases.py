@@ -7,7 +7,7 @@ from zfbench.forecasting.contract import TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.mask_check import verify_mask
-from zfbench.forecasting.training import train_program
+from zfbench.forecasting.training import Material, Trainer
 from zfbench.records.recordings import Recording, TaskSpec
 
 GROUPS = ("A", "A", "B", "C", "C", "B")
@@ -100,7 +100,9 @@ def assert_trains(source, spec, updates=20):
         for name in ("one", "two")
     )
     model, choice = load(source, spec)
-    trained = train_program(Dynamics.of(trace_model(model, spec)), spec, recordings, choice, updates, np.inf, 0)
+    dynamics = Dynamics.of(trace_model(model, spec))
+    material = Material.for_program(recordings, spec, dynamics.recurrent)
+    trained = Trainer(dynamics, material).train(choice, updates, np.inf, 0)
     assert trained.report.updates == updates
     assert all(np.isfinite(loss) for _, loss in trained.report.loss_curve)
     context, drive = rng.random((8, CONTEXT, N)), rng.random((8, CONTEXT + HORIZON, len(spec.drive)))

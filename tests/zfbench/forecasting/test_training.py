@@ -22,7 +22,6 @@ from zfbench.forecasting.training import (
     Units,
     learning_rates,
     pseudo_huber,
-    train_program,
 )
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import Recording, TaskSpec
@@ -62,7 +61,8 @@ class Memory(nn.Module):
 def fit(model, system, updates=20, choice=None, deadline=math.inf, train=None):
     spec = system.unmasked
     dynamics = Dynamics.of(trace_model(model(spec), spec))
-    return train_program(dynamics, spec, train or system.train, choice or TrainingChoice(), updates, deadline, seed=0)
+    material = Material.for_program(train or system.train, spec, dynamics.recurrent)
+    return Trainer(dynamics, material).train(choice or TrainingChoice(), updates, deadline, seed=0)
 
 
 def test_every_named_loss_has_a_schedule():
