@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class Sizes:
 QUICK = Sizes(20, 40, (1, 2), ("masked_leaky_sigmoid",), 256, 2, ("zfish-tiny",), 10, ("highest",))
 
 
+@lru_cache(maxsize=4)
 def task_of(program: str, tier: str = "zfish-tiny") -> ZfishTask:
     """The task that a reference program is written for."""
     name = ZfishName.parse(f"{tier}/{'masked' if program.startswith('masked') else 'driven'}")
@@ -63,6 +65,7 @@ def task_of(program: str, tier: str = "zfish-tiny") -> ZfishTask:
     return ZfishTask(name, load_circuit("published"), data)
 
 
+@lru_cache(maxsize=1)
 def _standard() -> Dataset:
     """The larger tier, derived and not written to a file."""
     return Dataset("standard", data_sha256("standard"), Path("not written"), derive("standard"))

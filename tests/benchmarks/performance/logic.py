@@ -25,8 +25,16 @@ from zfbench.testbed.transition import rollout
 
 NODES = (10, 100, 500, 5_000)
 BATCHES = (1, 64, 512)
+ON_DISK = 500  # nodes of the longest search whose log is written to the disk
+MEMORY = Path("/dev/shm")  # where Linux keeps files in memory
 LAST = 50  # asks and tells that a median is of
 SEED = Program("seed")
+LENGTHS = {
+    "modelsmc": "generations",
+    "n1": "generations",
+    "puct": "nodes",
+    "puct_plus": "nodes",
+}  # that end one
 
 
 def testbed(quick: bool) -> dict[str, Any]:
@@ -47,12 +55,12 @@ def search(quick: bool) -> dict[str, Any]:
     """Microseconds of an ask and a tell at so many nodes; milliseconds of the loop with its log, and of a replay."""
     nodes = NODES[:2] if quick else NODES
     methods = {name: _asks(name, nodes) for name in (*plugins.names("discoverer"),)}
-    return {"nodes": list(nodes), "methods": methods, "log": {str(n): _log(n) for n in nodes}}
+    return {"nodes": list(nodes), "methods": methods, "log": {str(n): _logs(n) for n in nodes}}
 
 
 def _asks(name: str, nodes: tuple[int, ...]) -> dict[str, list[float] | None]:
     """Median microseconds of the asks and tells just before each number of nodes; None where the method ended."""
-    settings = {"generations": nodes[-1]} if name in ("modelsmc", "n1") else {}
+    settings = {LENGTHS[name]: nodes[-1]} if name in LENGTHS else {}
     method = plugins.load("discoverer", name)(0, SEED, **settings)
     rng = np.random.default_rng(0)
     asks, tells, found = [], [], {}
@@ -75,9 +83,23 @@ def _asks(name: str, nodes: tuple[int, ...]) -> dict[str, list[float] | None]:
     return {str(n): found.get(str(n)) for n in nodes}
 
 
-def _log(nodes: int) -> dict[str, float]:
-    """Milliseconds per candidate of a search of that many: of the loop with its event log, and of reading it again."""
-    with tempfile.TemporaryDirectory() as folder:
+def _logs(nodes: int) -> dict[str, float | None]:
+    """Milliseconds per candidate of a search of that many: the loop with its event log, and the log's replay.
+
+    Where there is a file system in memory, long logs are written there alone: a disk makes every event wait.
+    """
+    on_disk = _log(nodes, None) if nodes <= ON_DISK or not MEMORY.is_dir() else None
+    in_memory = _log(nodes, MEMORY) if MEMORY.is_dir() else None
+    return {
+        "loop, log on disk": on_disk and on_disk[0],
+        "loop, log in memory": in_memory and in_memory[0],
+        "replay": (in_memory or on_disk or (0.0, 0.0))[1],
+    }
+
+
+def _log(nodes: int, place: Path | None) -> tuple[float, float]:
+    """Of one search whose log lies in a folder there, of its loop and of the replay."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
         path = Path(folder) / "log"
         options = {"spec": bench_search.SPEC, "seed_program": bench_search.SEED_PROGRAM, "seed": 0}
         began = time.process_time()
@@ -93,4 +115,4 @@ def _log(nodes: int) -> dict[str, float]:
         fresh = RandomSearch(0, bench_search.SEED_PROGRAM, restarts=True)
         replay(read_log(path).events, path, fresh, bench_search.SPEC)
         replayed = time.process_time()
-    return {"loop": 1e3 * (searched - began) / nodes, "replay": 1e3 * (replayed - searched) / nodes}
+    return 1e3 * (searched - began) / nodes, 1e3 * (replayed - searched) / nodes

@@ -150,7 +150,7 @@ def search(content: Any) -> str:
 
     rows = [[name, *(cell(found[n]) for n in nodes)] for name, found in part["methods"].items()]
     asks = table(["ask / tell, us", *(f"{int(n):,} nodes" for n in nodes)], rows)
-    log = [[kind, *(number(part["log"][n][kind]) for n in nodes)] for kind in ("loop", "replay")]
+    log = [[kind, *(number(part["log"][n][kind]) for n in nodes)] for kind in part["log"][nodes[0]]]
     return f"{asks}\n\n{table(['ms a candidate', *(f'{int(n):,} nodes' for n in nodes)], log)}"
 
 
