@@ -86,7 +86,7 @@ class Sindy(Baseline):
                 # No refit without the penalty: the library's terms are nearly dependent.
                 regression = self._pysindy.STLSQ(threshold, alpha=RIDGE, max_iter=ROUNDS, unbias=False)
                 candidates[k, i, allowed] = regression.fit(reduced[:, :-1], reduced[:, -1]).coef_[0]
-        errors = [self._validate(weights, validation) for weights in candidates]
+        errors = [self._validate(candidates[k], validation) for k in range(len(THRESHOLDS))]
         best = int(np.argmin(errors))
         if errors[best] == np.inf:
             raise CandidateError(Status.NON_FINITE, "The sparse map's validation forecasts diverge at every threshold.")
