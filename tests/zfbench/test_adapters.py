@@ -1,10 +1,13 @@
-"""Adapters run other systems' own loops over zfbench's evaluator and budget, here with a model that is a function."""
+"""Adapters run other systems' own loops over zfbench's evaluator and budget, here with a model that counts."""
 
+import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zfbench.adapters import gepa
+from zfbench.adapters import gepa, openevolve
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
@@ -31,14 +34,17 @@ class Hashed(Evaluator):
 
 @pytest.fixture
 def instant(monkeypatch, data_cache):
-    pytest.importorskip("gepa", reason="the adapter needs GEPA: pip install 'zfbench[gepa]'")
-
     def judged(source, method, loaded, seed, limits, spend=NOTHING, **_):
         program = ProgramRecord(id=Program(source).id, source=source)
         return unscored(method, loaded, seed, limits, "ok", "not judged", program, spend)
 
     monkeypatch.setattr(ZfishFamily, "evaluator", lambda self, task, limits, sandbox: Hashed())
     monkeypatch.setattr(winner, "judge_program", judged)
+
+
+@pytest.fixture
+def with_gepa(instant):
+    pytest.importorskip("gepa", reason="the adapter needs GEPA: pip install 'zfbench[gepa]'")
 
 
 class Model:
@@ -52,7 +58,7 @@ class Model:
         return f"```\n# {'fails' if len(self.prompts) == 3 else 'version'} {len(self.prompts)}\n```"
 
 
-def test_gepa_searches_within_the_budget_and_the_best_program_is_judged(instant, tmp_path):
+def test_gepa_searches_within_the_budget_and_the_best_program_is_judged(with_gepa, tmp_path):
     model = Model()
     result = gepa.search(TASK, model, {"evaluations": 6}, tmp_path / "run", allow_unsafe=True)
     assert (result.method.name, result.method.kind) == ("gepa", "search")
@@ -62,7 +68,7 @@ def test_gepa_searches_within_the_budget_and_the_best_program_is_judged(instant,
     assert int(result.program.id[:8], 16) / 2**32 == pytest.approx(min(losses), rel=1e-5)
 
 
-def test_the_model_is_told_the_contract_and_the_feedback(instant, tmp_path):
+def test_the_model_is_told_the_contract_and_the_feedback(with_gepa, tmp_path):
     model = Model()
     gepa.search(TASK, model, {"evaluations": 3}, tmp_path / "run", allow_unsafe=True)
     assert len(model.prompts) == 2
@@ -83,3 +89,77 @@ def test_without_gepa_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gepa.optimize_anything", None)
     with pytest.raises(ZfbenchError, match=r"pip install 'zfbench\[gepa\]'"):
         gepa.search(TASK, Model(), {"evaluations": 3}, tmp_path / "run")
+
+
+class Chat(BaseHTTPRequestHandler):
+    """Answers as an OpenAI-compatible server with what its server's model says; 500 if that is nothing."""
+
+    def do_POST(self):
+        messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+        text = self.server.model("\n".join(message["content"] for message in messages))
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        content = json.dumps({"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]})
+        self.send_response(200 if text else 500)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def chat(instant, monkeypatch):
+    """The configuration of OpenEvolve with a model on a local server, as a function of the model."""
+    pytest.importorskip("openevolve", reason="the adapter needs OpenEvolve: pip install 'zfbench[openevolve]'")
+    from openevolve.config import Config, LLMConfig, LLMModelConfig
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def config(model):
+        server.model = model
+        address = f"http://127.0.0.1:{server.server_port}/v1"
+        llm = LLMConfig(models=[LLMModelConfig(name="m", api_base=address, api_key="none")], retries=0)
+        return Config(llm=llm, max_iterations=20, diff_based_evolution=False, log_level="ERROR")
+
+    yield config
+    server.shutdown()
+    server.server_close()
+
+
+def test_openevolve_searches_within_the_budget_and_the_best_program_is_judged(chat, tmp_path):
+    model = Model()
+    result = openevolve.search(TASK, chat(model), {"evaluations": 6}, tmp_path / "run", allow_unsafe=True)
+    assert (result.method.name, result.method.kind) == ("openevolve", "search")
+    assert len(result.evaluated) == 6
+    assert [entry.status for entry in result.evaluated].count("error") == 1
+    losses = [entry.loss for entry in result.evaluated if entry.loss is not None]
+    assert int(result.program.id[:8], 16) / 2**32 == pytest.approx(min(losses), rel=1e-5)
+    assert len(model.prompts) < 20  # it ends with the budget, before its iterations
+    assert "initial_state" in model.prompts[0]
+    assert any("is high" in prompt for prompt in model.prompts)
+
+
+def test_a_language_model_that_never_answers_openevolve_is_an_error(chat, tmp_path):
+    with pytest.raises(ZfbenchError, match="OpenEvolve's language model wrote no program"):
+        openevolve.search(TASK, chat(lambda prompt: ""), {"evaluations": 3}, tmp_path / "run", allow_unsafe=True)
+
+
+def test_a_configuration_of_openevolve_that_is_not_there_or_has_no_model_is_refused(tmp_path):
+    pytest.importorskip("openevolve", reason="the adapter needs OpenEvolve: pip install 'zfbench[openevolve]'")
+    config = tmp_path / "config.yaml"
+    with pytest.raises(ZfbenchError, match=r"no configuration of OpenEvolve at .*config\.yaml"):
+        openevolve.search(TASK, config, {"evaluations": 3}, tmp_path / "run")
+    config.write_text("max_iterations: 5\n", encoding="utf-8")
+    with pytest.raises(ZfbenchError, match="names no language model"):
+        openevolve.search(TASK, config, {"evaluations": 3}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_openevolve_the_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "openevolve", None)
+    with pytest.raises(ZfbenchError, match=r"pip install 'zfbench\[openevolve\]'"):
+        openevolve.search(TASK, "config.yaml", {"evaluations": 3}, tmp_path / "run")

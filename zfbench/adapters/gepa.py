@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from zfbench.adapters.told import background, refuse_unseen
 from zfbench.base.errors import ZfbenchError
 from zfbench.records.limits import Limits
 from zfbench.records.result import Result
@@ -49,8 +50,7 @@ def search(
         from gepa.optimize_anything import EngineConfig, GEPAConfig, ReflectionConfig, optimize_anything
     except ImportError as error:
         raise ZfbenchError("The adapter needs GEPA; pip install 'zfbench[gepa]'.") from error
-    if unseen := sorted({"tokens", "money"} & budget.keys()):
-        raise ZfbenchError(f"GEPA does not say what its language model uses up; leave {' and '.join(unseen)} out.")
+    refuse_unseen(budget, "GEPA")
     plan = Plan(task, "gepa", EXTERNAL, Budget.of(budget), seed, Limits())
     with open_arena(plan, Path(folder), **options) as session:
 
@@ -59,14 +59,12 @@ def search(
             score = FAILED if evaluation.loss is None else -evaluation.loss
             return score, {"status": str(evaluation.status), "feedback": evaluation.feedback}
 
-        spec = session.task.spec
         reflection: Any = model  # GEPA declares a protocol of its own for it
-        facts = "\n".join(f"{heading}: {text}" for heading, text in spec.facts().items())
         optimize_anything(
             session.task.seed_program,
             evaluator=evaluate,
             objective="Find the program with the lowest validation error; the score is minus that error.",
-            background=f"{spec.description}\n\n{facts}\n\n{spec.contract}",
+            background=background(session.task.spec),
             config=GEPAConfig(
                 engine=EngineConfig(seed=seed, parallel=False),
                 reflection=ReflectionConfig(reflection_lm=reflection),
