@@ -1,11 +1,14 @@
 """What README and docs/results say in sentences is what the committed results say."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import zfbench
+from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+from zfbench.leaderboard.certificates import certificate_of
 
 ROOT = Path(__file__).parents[1]
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
@@ -137,3 +140,55 @@ def test_what_the_searches_found(shown, results, means):
     assert scores.idxmin() == "random_walk"
     assert scores.max() < masked["ceiling"] - 0.1
     assert abs(scores.drop("random_walk") - masked["masked_leaky_sigmoid"]).max() < 0.1
+
+
+@pytest.fixture(scope="module")
+def landscape():
+    return json.loads((ROOT / "leaderboard" / "tables" / "landscape.json").read_text(encoding="utf-8"))
+
+
+def test_a_screening_is_a_poor_guide(shown, landscape):
+    atlas, named, judged = landscape["atlas"], landscape["landscape"]["named"], landscape["atlas"]["judged"]
+    everything, best = atlas["all"], atlas["best tenth"]
+    programs = f"{landscape['landscape']['programs']:,}"
+    assert f"Of the {programs} programs of" in shown
+    assert f"{atlas['programs']['all']} were trained in full and judged" in shown
+    together, selected = (part["screening and full training"]["value"] for part in (everything, best))
+    assert f"of the two losses is {written(together)}, and {written(selected)} among the best tenth" in shown
+    space = RateSubspace(zfbench.load_task("zfish-tiny/masked").spec)
+    optimum = [int(code) for code in named["optimum"]["codes"]]
+    chosen = zip(optimum, space.start, space.truth, strict=True)
+    assert sum(code not in (start, true) for code, start, true in chosen) == 3
+    assert "a program with three false parts" in shown
+    assert f"the true form is {named['truth']['rank']}st of {programs} there" in shown
+    responses = [judged[name]["headline/responses"] for name in ("truth", "optimum")]
+    assert f"(responses of {written(responses[0])} against {written(responses[1])})" in shown
+    full = {name: entry["value"] for name, entry in everything["with the judge"]["full loss"].items()}
+    assert (
+        f"(rank correlation {written(full[GENERALISATION])} with generalisation, {written(full[RESPONSES])} with "
+        f"responses) but not which has the wiring ({written(full[WIRING])})"
+    ) in shown
+
+
+def test_the_certificate_of_the_masked_task(shown):
+    found = certificate_of("zfish-tiny/masked").found[0]
+    first = {s.updates: sum(rank == 1 for rank in s.ranks) for s in found.standings}
+    assert found.verdict == "partly"
+    assert f"of {found.programs} programs the true form comes first in {first[2000]} of 10 replicates" in shown
+    assert first[400] == 0
+
+
+def test_discoverers_separate_on_the_finite_space(shown, landscape):
+    race = json.loads((ROOT / "leaderboard" / "tables" / "race.json").read_text(encoding="utf-8"))
+    first, last = race["seeds"]
+    found = {name: entry["budgets"]["50"]["optimum"]["mean"] for name, entry in race["methods"].items()}
+    assert f"Over {last - first + 1} seeds, after 50 evaluations" in shown
+    assert (
+        f"`puct` has found the program of lowest loss in {100 * found['puct']:.0f} % of the seeds, `modelsmc` in "
+        f"{100 * found['modelsmc']:.0f} %, uniform draws in {100 * found['uniform_draws']:.0f} % and `best_of_n`"
+    ) in shown
+    assert found["best_of_n"] == 0
+    pairs = [pair for pair in race["pairs"] if pair["budget"] == 50]
+    assert f"{sum(pair['significant'] for pair in pairs)} of {len(pairs)} pairs of methods differ" in shown
+    assert landscape["landscape"]["local optima"] == 1
+    assert landscape["landscape"]["descents that reach the optimum"] == 1
