@@ -103,7 +103,7 @@ def test_every_table_says_whether_its_loss_sees_the_truth(make, shipped, tmp_pat
         assert "certificate: not measured" in text
         assert MEANING.split(":")[0] in text
     assert "certificate: not identifying" in as_latex(found)
-    assert f"{MASKED}: certificate: not identifying" in build(found, tmp_path)[0].read_text()
+    assert '<p class="caption verdict">certificate: not identifying</p>' in build(found, tmp_path)[0].read_text()
 
 
 def test_the_document_has_a_row_for_each_loss_and_says_what_is_missing(shipped):
