@@ -55,7 +55,8 @@ def _panel(track: str, rows: Sequence[Row], scores: Sequence[Shown], top: int) -
             parts += _point(score, row, k, y + LANE * k + LANE / 2)
     for k, row in enumerate(rows):
         y, x = top + TOP + 8 + 22 * k, WIDTH - RIGHT + 16
-        parts += [_mark(x, y, k), f'<text x="{x + 12}" y="{y + 4}">{escape(row.method)}</text>']
+        short = escape(row.method.partition(" (")[0])  # without the settings in brackets
+        parts += [_mark(x, y, k), f'<text x="{x + 12}" y="{y + 4}">{short}</text>']
     return parts, TOP + block * len(scores) + BOTTOM
 
 

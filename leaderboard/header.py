@@ -105,7 +105,7 @@ def _header(result: Result, families: Collection[str]) -> Header:
         task.data_sha256,
         metric_versions=to_json(versions) if versions else "",
     )
-    if result.method.kind == "control":
+    if result.method.kind == "control" and not result.spend.updates:  # the ceiling is trained, and so has limits
         return base
     limits, budget = result.limits, None if result.search is None else result.search.budget
     return Header(

@@ -95,14 +95,14 @@ def test_analogy_without_the_drive(shown, results, means):
 def test_the_sentences_of_the_readme_are_true(means):
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     driven, masked = means.loc["driven"], means.loc["masked"]
-    assert "(`ceiling`) comes close to the true circuit; a black box (`driven_mlp`) does not" in text
+    assert "(`ceiling`, told its inputs) comes close to the true circuit; a black box (`driven_mlp`) does not" in text
     assert driven.loc["ceiling", MEAN] > 0.8
     assert driven.loc["driven_mlp", MEAN] < 0.2
     assert "although it forecasts familiar stimuli well" in text
     assert driven.loc["driven_mlp", ID] > 0.8
     assert "under the held-out stimulus it is no better than the last value" in text
     assert driven.loc["driven_mlp", OOD] < 0.05
-    assert "A bound on the output gives the black box back its generalisation" in text
+    assert "A bound on the output gives the black box back part of its generalisation" in text
     assert driven.loc["driven_mlp_bounded", GENERALISATION] > driven.loc["driven_mlp", GENERALISATION] + 0.1
     assert "the wiring gives programs their responses" in text
     pair = masked.loc["masked_leaky_sigmoid", RESPONSES], driven.loc["neuron_leaky_sigmoid", RESPONSES]
@@ -154,13 +154,14 @@ def test_a_screening_is_a_poor_guide(shown, landscape):
     assert f"Of the {programs} programs of" in shown
     assert f"{atlas['programs']['all']} were trained in full and judged" in shown
     together, selected = (part["screening and full training"]["value"] for part in (everything, best))
-    assert f"of the two losses is {written(together)}, and {written(selected)} among the best tenth" in shown
+    assert f"judged, {atlas['programs']['best tenth']} of them from the best tenth of the screenings" in shown
+    assert f"of the two losses is {written(together)}, and {written(selected)} among those" in shown
     space = RateSubspace(zfbench.load_task("zfish-tiny/masked").spec)
     optimum = [int(code) for code in named["optimum"]["codes"]]
     chosen = zip(optimum, space.start, space.truth, strict=True)
     assert sum(code not in (start, true) for code, start, true in chosen) == 3
     assert "a program with three false parts" in shown
-    assert f"the true form is {named['truth']['rank']}st of {programs} there" in shown
+    assert f"the true form (with all inputs) is {named['truth']['rank']}st of {programs} there" in shown
     responses = [judged[name]["headline/responses"] for name in ("truth", "optimum")]
     assert f"(responses of {written(responses[0])} against {written(responses[1])})" in shown
     full = {name: entry["value"] for name, entry in everything["with the judge"]["full loss"].items()}

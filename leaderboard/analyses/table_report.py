@@ -35,7 +35,9 @@ What [the table](../table.md) is, and what these numbers must not be used for, i
 ## The landscape
 
 Choices are counted from 0 in the order of the slots. A loss is that of a short training on the validation data; a
-choice is worth the loss with it minus the loss with the slot's first choice, so that less is better.
+choice is worth the loss with it minus the loss with the slot's first choice, so that less is better. The truth is the
+program with the true choice in every slot in which the table holds it. Where the slot of inputs has one choice alone,
+"all inputs", it is the true form with inputs that are not narrowed, and not the truth of `zfbench identify`.
 
 {landscape}
 

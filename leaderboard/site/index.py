@@ -10,7 +10,7 @@ from typing import Any
 
 from zfbench.leaderboard.apart import differences
 from zfbench.leaderboard.board import CEILING, ORACLE, Row, written_from_tables
-from zfbench.leaderboard.certificates import words
+from zfbench.leaderboard.certificates import MEANING, words
 from zfbench.leaderboard.claims_report import evidence, family
 from zfbench.leaderboard.columns import HEADLINE, RANKED_BY, Column
 from zfbench.leaderboard.site.cells import Cell, is_drawn, place, rank_cell, score_cell
@@ -200,4 +200,5 @@ def _explained(found: Sequence[Section]) -> list[str]:
     """An explanation of the columns, a sentence or more for each family of scores."""
     families = dict.fromkeys(column.family for section in found for column in section.board.columns)
     ranked = any(table.ranks for section in found for table in section.tables)
-    return [*([RANKS] if ranked else []), *(LEGENDS[name] for name in families if name in LEGENDS), UNCERTAINTY]
+    about = [LEGENDS[name] for name in families if name in LEGENDS]
+    return [*([RANKS] if ranked else []), MEANING, *about, UNCERTAINTY]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zfbench.base.seeds import generator
 from zfbench.forecasting.feedback import feedback
-from zfbench.forecasting.fit import TracedProgram, fit_step, trace_program
+from zfbench.forecasting.fit import FittedProgram, TracedProgram, fit_step, trace_program
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.shared import SharedEvaluations
@@ -81,7 +81,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             traced, device = self._trace(program, min(began + self._limits.seconds, deadline))
             if self._known is not None and (found := self._known.find(traced, seed)) is not None:
                 return replace(found, feedback=found.feedback + _quoted(traced.printed))
-            with fit_step(traced, spec, self._task.train, self._limits, seed, device, began, deadline) as fitted:
+            with self._fit(traced, seed, device, began, deadline) as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -153,6 +153,10 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
         """
         return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
+
+    def _fit(self, traced: TracedProgram, seed: int, device: str, began: float, deadline: float) -> FittedProgram:
+        spec, train = self._task.spec, self._task.train
+        return fit_step(traced, spec, train, self._limits, seed, device, began, deadline)
 
     def _trace(self, program: Program, deadline: float) -> tuple[TracedProgram, str]:
         """The program as data, and the device that it is trained on."""
