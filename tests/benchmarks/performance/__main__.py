@@ -1,6 +1,6 @@
 """What zfbench costs on this machine, in one run and one file.
 
-    python -m tests.benchmarks.performance --out FILE.json                # all parts, under eight minutes
+    python -m tests.benchmarks.performance --out FILE.json                # all parts; some eight minutes
     python -m tests.benchmarks.performance --out FILE.json --only judge   # measures this part (again), keeps the others
     python -m tests.benchmarks.performance --out FILE.json --quick        # whether the parts run; figures mean nothing
     python -m tests.benchmarks.performance --write-docs                   # the tables of docs/performance.md

@@ -38,7 +38,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def pair(seconds: Sequence[float]) -> str:
     """Seconds of this process and of its children."""
-    return " + ".join(number(round(value, 2)) for value in seconds)
+    return " + ".join(f"{value:.2f}" for value in seconds)
 
 
 def machine(content: Any) -> str:
@@ -199,11 +199,17 @@ def sizes(_: Any) -> str:
 def earlier(content: Any) -> str:
     """Whole evaluations by an earlier commit and now, in turn."""
     rows = [
-        [f"{name}, {kind}", number(f["before"]), number(f["now"]), number(f["ratio"])]
+        [f"{name}, {kind}", *map(number, (f["before"], f["now"], f["ratio"])), str(f["pairs"])]
         for name, kinds in content["earlier"]["programs"].items()
         for kind, f in kinds.items()
     ]
-    head = ["processor seconds of one evaluation", f"commit {content['earlier']['commit']}", "now", "before / now"]
+    head = [
+        "processor seconds of one evaluation",
+        f"commit {content['earlier']['commit']}",
+        "now",
+        "before / now",
+        "pairs",
+    ]
     return table(head, rows)
 
 

@@ -9,7 +9,6 @@ import math
 import time
 from typing import Any
 
-import jax
 import numpy as np
 
 from tests.benchmarks.performance.meter import best_of, median
@@ -78,7 +77,6 @@ def measure(quick: bool) -> dict[str, Any]:
             "compiled": median([seconds for seconds, _ in fits]),
             "phases": phases,
         }
-        jax.clear_caches()
     return {"updates": updates, "repeats": repeats, "sgemm": machine, "programs": found}
 
 
