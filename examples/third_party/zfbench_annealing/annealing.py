@@ -30,7 +30,7 @@ class Annealing(Discoverer):
     def __init__(
         self,
         seed: int,
-        seed_program: Program,  # noqa: ARG002
+        seed_program: Program,
         temperature: float = 0.01,
         cooling: float = 0.95,
     ) -> None:
@@ -41,7 +41,7 @@ class Annealing(Discoverer):
             )
         self._rng = np.random.default_rng(seed)
         self._temperature, self._cooling = temperature, cooling
-        self._present: ProgramId | None = None
+        self._present: ProgramId = seed_program.id
         self._loss = math.inf
         self._asked = 0
         self._waiting = False
@@ -51,8 +51,8 @@ class Annealing(Discoverer):
         if self._waiting:
             return None
         self._waiting, self._asked = True, self._asked + 1
-        if self._present is None:
-            return Request(self._asked - 1, "seed")
+        if self._asked == 1:
+            return Request(0, "seed")
         return Request(self._asked - 1, "mutate", (self._present,))
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:  # noqa: ARG002
