@@ -110,7 +110,7 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(evaluator, "time", clock)
     monkeypatch.setattr(sandbox, "time", clock)
-    monkeypatch.setattr(sandbox, "trace_program", lambda *_: TRACED)
+    monkeypatch.setattr(evaluator, "trace_program", lambda *_: TRACED)
     return clock
 
 
