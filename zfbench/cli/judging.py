@@ -74,7 +74,9 @@ def judge(
 def show(
     path: Annotated[Path, typer.Argument(help="A result file, or the folder of a run.", metavar="RESULT.json|RUN")],
     picture: Annotated[Path | None, typer.Option(help="Draw the run's tree of programs into this file (PNG).")] = None,
-    everything: AllOption = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print all scores of a run's result; a result file is always printed whole.")
+    ] = False,
 ) -> None:
     """Print a result with its program, or the progress, tree and population of a run."""
     from zfbench.records.reading import load
