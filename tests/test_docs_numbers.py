@@ -179,6 +179,17 @@ def test_the_certificate_of_the_masked_task(shown):
     assert first[400] == 0
 
 
+def test_the_certificate_of_the_driven_task(shown):
+    certificate = certificate_of("zfish-tiny/driven")
+    assert set(certificate.kinds) == {"seed", "generic"}
+    first = {
+        c.objective: {s.updates: sum(rank == 1 for rank in s.ranks) for s in c.standings} for c in certificate.found
+    }
+    assert first["balanced"] == {400: 10, 2000: 10}
+    assert "it comes before all in 10 of 10 replicates at both lengths" in shown
+    assert f"by the plain mean absolute error in {first['plain_mae'][400]} of 10 at 400 updates" in shown
+
+
 def test_discoverers_separate_on_the_finite_space(shown, landscape):
     race = json.loads((ROOT / "leaderboard" / "tables" / "race.json").read_text(encoding="utf-8"))
     first, last = race["seeds"]
