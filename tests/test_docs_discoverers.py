@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from zfbench.protocols.discoverer import Discoverer
 from zfbench.testing import check_discoverer
 
 ROOT = Path(__file__).parents[1]
@@ -25,4 +26,5 @@ def test_a_discoverer_that_is_shown_keeps_the_rules(document, name):
     body = re.split(r"\n\n\n(?=\w+ = )", block)[0]  # without the lines that search with it
     defined = {"__name__": "shown"}
     exec(compile(body, document, "exec"), defined)
-    check_discoverer(defined[name])
+    assert Discoverer in defined[name].__mro__
+    check_discoverer(defined[name])  # raises what rule is broken

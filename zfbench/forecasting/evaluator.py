@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +141,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         depends = {
             "task": self._task.spec.name,
             "data_sha256": self._task.data_sha256,
-            "updates": self._limits.updates,
+            "limits": asdict(self._limits),  # a spend that was measured under them keeps to their bound
             "device": CPU if self._sandbox is None else self._sandbox.device,
         }
         return ProgramEvaluator(self._task, self._limits, self._sandbox, SharedEvaluations(folder, depends))

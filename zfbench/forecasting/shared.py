@@ -1,7 +1,7 @@
 """Evaluations that searches share: a folder in which each stands under the hash of all that it depends on.
 
 Training seeds are a function of task and replicate, so several searches of one task evaluate many equal programs. What
-an evaluation depends on is the traced step, the training that the program chose, the task and its data, updates, seed,
+an evaluation depends on is the traced step, the training that the program chose, the task and its data, limits, seed,
 device, the kind of processor, the versions of the libraries, and zfbench's own code that traces, trains and scores. A
 file is written once, whole, and never changed; several processes may use a folder at once, and it may grow from study
 to study.

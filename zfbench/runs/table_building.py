@@ -1,6 +1,6 @@
 """The order of the work on a table: all screenings, then further seeds of a sample, then full trainings with a judge.
 
-Every part goes on where it was stopped.
+An interrupted part is continued: what was measured is not measured again.
 """
 
 from __future__ import annotations

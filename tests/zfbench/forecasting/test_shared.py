@@ -55,10 +55,11 @@ def test_another_seed_budget_task_or_code_is_another_evaluation(driven, tmp_path
     ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
     ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 6)
     ProgramEvaluator(driven, replace(BRIEF, updates=4)).shared(tmp_path)(Program(EXAMPLE), 5)
+    ProgramEvaluator(driven, replace(BRIEF, seconds=90)).shared(tmp_path)(Program(EXAMPLE), 5)
     ProgramEvaluator(other, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
     monkeypatch.setattr(shared, "_code", lambda: "other code")
     ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
-    assert trainings == [5, 6, 5, 5, 5]
+    assert trainings == [5, 6, 5, 5, 5, 5]
 
 
 def test_what_a_program_prints_is_its_own(driven, tmp_path):
