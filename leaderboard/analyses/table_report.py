@@ -141,6 +141,36 @@ def landscape_text(found: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def fidelity_text(found: Mapping[str, Any]) -> str:
+    """Return how well short trainings rank programs, a row for each length.
+
+    Args:
+        found: what `zfbench.leaderboard.analyses.fidelity.fidelity` returned.
+    """
+    rows = [
+        [
+            f"{row['updates']:,}",
+            *(_correlation(row[name]) for name in AGAINST),
+            f"`{row['winner']}`",
+            row["rank of the winner in full"],
+            row["rank of the best in full"],
+        ]
+        for row in found["lengths"]
+    ]
+    headings = ["updates", *AGAINST.values(), "first of all", "its rank in full", "rank of the best in full"]
+    sentence = (
+        f"{found['programs']} programs trained in full, {found['judged']} of them judged. Rank correlations of the "
+        "loss after a short training with the loss after a full one, and with what the judge finds then."
+    )
+    return f"{sentence}\n\n{_table(rows, headings)}"
+
+
+AGAINST = {
+    "full loss": "full loss",
+    "headline/generalisation": "generalisation",
+    "headline/wiring": "wiring",
+    "headline/responses": "responses",
+}
 FACTS = (
     "failed",
     "local optima",

@@ -110,6 +110,49 @@ def table_pack(
         typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")
 
 
+@table_app.command("fidelity")
+def table_fidelity(
+    folder: Annotated[Path, typer.Argument(help="The folder of a built table.", metavar="FOLDER")],
+    updates: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Number of updates of a short training, repeatable; default: 400 and 1,000."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trainings at once.")] = 1,
+    seconds: SecondsOption = 300.0,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,
+    sandbox: SandboxOption = None,
+) -> None:
+    """Say how well short trainings of several lengths rank the programs of a table that were trained in full.
+
+    Short trainings that are missing are made first and kept in the folder; an interrupted command is continued by the
+    same one. It prints Markdown.
+
+    Example: zfbench table fidelity table/zfish-tiny__masked --updates 400 --updates 1000 --out fidelity.json
+    """
+    from zfbench.base.files import write_text
+    from zfbench.cli.setup import choose_sandbox
+    from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.leaderboard.analyses.fidelity import fidelity, in_full_so_far
+    from zfbench.leaderboard.analyses.table_report import fidelity_text
+    from zfbench.runs.table import Training, evaluate, task_of
+    from zfbench.runs.tasks import find_task
+
+    loaded = find_task(task_of(folder))
+    space = RateSubspace(loaded.task.spec)
+    lengths = sorted(set(updates or (400, 1_000)))
+    trainings = [Training(codes, length) for codes in in_full_so_far(folder, space) for length in lengths]
+    with (
+        when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
+        choose_sandbox(sandbox, "cpu") as box,
+        activity(f"fidelity of {folder}") as bar,
+    ):
+        evaluate(loaded, space, trainings, folder, seconds=seconds, workers=workers, sandbox=box, progress=bar.step)
+    found = fidelity(folder, space, lengths)
+    if out is not None:
+        write_text(out, json.dumps(found, indent=1) + "\n")
+    typer.echo(fidelity_text(found))
+
+
 @table_app.command("race")
 def table_race(
     task: Annotated[str, typer.Argument(help="A task on a table, such as zfish-table/masked.", metavar="TASK")],

@@ -1,0 +1,84 @@
+"""Screening fidelity: how well a short training says what a full one would find, by the length of the short one.
+
+The programs are those of a table in progress that were trained in full; they are compared at every length, with the
+seed of the searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zfbench.base.errors import ZfbenchError
+from zfbench.leaderboard.analyses.landscape import JUDGED, correlation
+from zfbench.protocols.space import Codes, Space
+from zfbench.runs.table import Outcome, Training, outcomes
+from zfbench.runs.table_judging import in_full, judgements
+
+
+def in_full_so_far(folder: Path, space: Space) -> list[Codes]:
+    """Return the programs of a table in progress that were trained in full, in the order of the space.
+
+    Raises:
+        DamagedFileError: an outcome is damaged.
+    """
+    members = [codes for number in space.stages for codes in space.stage(number)]
+    return sorted(training.codes for training in outcomes(folder, space, map(in_full, members)))
+
+
+def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, Any]:
+    """Compare screenings of several lengths with full trainings, in a JSON-compatible form.
+
+    Args:
+        folder: of the table in progress.
+        space: the programs.
+        lengths: numbers of updates.
+
+    Raises:
+        ZfbenchError: no program was trained in full, or one of them was not screened at one of the lengths.
+        DamagedFileError: an outcome is damaged.
+    """
+    programs = in_full_so_far(folder, space)
+    if not programs:
+        raise ZfbenchError(f"No program of {folder} was trained in full; `zfbench table build` does so.")
+    full = _losses(outcomes(folder, space, [in_full(codes) for codes in programs]))
+    judged = {
+        codes: {metric: one.metrics.get(metric, np.nan) for metric in JUDGED}
+        for codes, one in judgements(folder, space, programs).items()
+    }
+    rows = []
+    for updates in sorted(lengths):
+        short = _losses(outcomes(folder, space, [Training(codes, updates) for codes in programs]))
+        if missing := len(programs) - len(short):
+            raise ZfbenchError(f"{missing} of {len(programs)} programs were not screened with {updates:,} updates.")
+        winner = min(programs, key=lambda codes, by=short: (by[codes], codes))  # type: ignore[misc]
+        rows.append(
+            {
+                "updates": updates,
+                "full loss": _json(short, full),
+                **{
+                    metric: _json(short, {codes: scores[metric] for codes, scores in judged.items()})
+                    for metric in JUDGED
+                },
+                "winner": "".join(map(str, winner)),
+                "rank of the winner in full": 1 + sum(loss < full[winner] for loss in full.values()),
+                "rank of the best in full": 1
+                + sum(loss < short[min(full, key=full.__getitem__)] for loss in short.values()),
+            }
+        )
+    return {"space": space.name, "programs": len(programs), "judged": len(judged), "lengths": rows}
+
+
+def _losses(found: Mapping[Training, Outcome]) -> dict[Codes, float]:
+    """The loss of each program; infinite if it failed."""
+    losses = {training.codes: outcome.evaluation.loss for training, outcome in found.items()}
+    return {codes: np.inf if loss is None else loss for codes, loss in losses.items()}
+
+
+def _json(short: Mapping[Codes, float], other: Mapping[Codes, float]) -> dict[str, float] | None:
+    """The rank correlation over the programs that both have."""
+    found = correlation([short[codes] for codes in other], list(other.values()))
+    return None if found is None else found.to_json()
