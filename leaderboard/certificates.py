@@ -14,6 +14,7 @@ from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.leaderboard.shipped import FOLDER
+from zfbench.runs import unseen
 from zfbench.runs.certificate import Certificate, Signal, as_text
 
 CERTIFICATES = FOLDER / "certificates"
@@ -192,6 +193,8 @@ def _finding(one: Published) -> str:
             if before
             else f"At {standing.updates:,} updates nothing comes before it."
         )
+    if (apart := unseen.sentence(own)) is not None:
+        said.append(apart)
     strangers = {name for s in own.standings for name in s.before() if name.startswith(("seed: ", "generic: "))}
     if not strangers:
         said.append("No seed and no generic program does.")
@@ -222,4 +225,6 @@ def _details(one: Published) -> list[str]:
 
     libraries = ", ".join(f"{name} {version}" for name, version in one.libraries.items())
     measured = f"Measured with `{one.command}` ({libraries}; data {one.data_sha256[:12]})."
-    return ["", f"## {one.task}", "", measured, "", as_text(one.found[0], table)]
+    apart = unseen.sentence(one.found[0])
+    said = as_text(one.found[0], table)
+    return ["", f"## {one.task}", "", measured, "", said, *(["", apart] if apart else [])]

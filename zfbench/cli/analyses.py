@@ -41,6 +41,7 @@ def identify(
 
     from zfbench.cli.console import activity
     from zfbench.cli.setup import choose_sandbox
+    from zfbench.runs import unseen
     from zfbench.runs.certificate import as_text
     from zfbench.runs.identify import Measurement, as_file, contest_of, to_json
     from zfbench.runs.identify import identify as measure
@@ -63,6 +64,8 @@ def identify(
         return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
 
     typer.echo(as_text(certificates[0], table))
+    if (apart := unseen.sentence(certificates[0])) is not None:
+        typer.echo(f"\n{apart}")
     for other in certificates[1:]:
         typer.echo("\nThe same trainings, ranked by another loss:\n\n" + as_text(other, table))
 
