@@ -12,10 +12,13 @@ from zfbench.cli.console import activity, when_stopped
 from zfbench.cli.options import (
     AllOption,
     DeviceOption,
+    GridWorkersOption,
+    RunArgument,
     SandboxOption,
     SecondsOption,
     SeedOption,
     TaskOption,
+    UnsafeOption,
     UpdatesOption,
 )
 from zfbench.cli.report import note_limits, print_result
@@ -69,6 +72,58 @@ def judge(
     typer.echo(f"\nWritten to {target}")
     if result.status != "ok":
         raise typer.Exit(1)
+
+
+def judge_run(
+    run: RunArgument,
+    top: Annotated[int, typer.Option(min=1, help="Number of programs, the best of the search first.")] = 50,
+    workers: GridWorkersOption = 1,
+    sandbox: SandboxOption = None,
+    device: DeviceOption = "cpu",
+    allow_unsafe: UnsafeOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge the best programs of a finished run, and not its winner alone.
+
+    Each is trained in full with the winner's seed and limits. The results are kept in RUN/judged, so an interrupted
+    command is continued by the same one. It prints quartiles of the headline scores over the programs, and the rank
+    correlation of each score with the loss that the search saw.
+
+    Example: zfbench judge-run runs/my-run --top 50 --workers 2
+    """
+    import json
+
+    from tabulate import tabulate
+
+    from zfbench.runs.best_programs import judge_best, quartiles, seen_by_search
+
+    with (
+        when_stopped(f"What was judged is kept in {run}; the same command goes on."),
+        choose_sandbox(sandbox, device) as box,
+        activity(f"programs of {run.name}") as bar,
+    ):
+        judged = judge_best(run, top, box, workers=workers, allow_unsafe=allow_unsafe, progress=bar.step)
+    found, seen = quartiles(judged), seen_by_search(judged)
+    if as_json:
+        typer.echo(json.dumps({"programs": len(judged), "scores": found, "rank correlation with loss": seen}, indent=1))
+        return
+    failed = sum(one.result.status != "ok" for one in judged)
+    typer.echo(f"{len(judged)} programs of {run}, the best of the search first; {failed} failed in full.\n")
+    rows = [
+        [
+            name.removeprefix("headline/"),
+            *(f"{row[part]:.2f}" for part in ("lower quartile", "median", "upper quartile")),
+            "-" if row["first"] is None else f"{row['first']:.2f}",
+            "-" if seen[name] is None else f"{seen[name]:+.2f}",
+        ]
+        for name, row in found.items()
+    ]
+    headings = ["score", "lower quartile", "median", "upper quartile", "first", "rank correlation with the loss"]
+    if rows:
+        typer.echo(tabulate(rows, headings, disable_numparse=True))
+        typer.echo("\n0: the score's control; 1: the true circuit. -1: the lower the loss, the higher the score.")
+    else:
+        typer.echo("None of them has a headline score: they failed, or the task has no such scores.")
 
 
 def show(
