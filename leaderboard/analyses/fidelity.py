@@ -1,7 +1,8 @@
 """Screening fidelity: how well a short training says what a full one would find, by the length of the short one.
 
 The programs are those of a table in progress that were trained in full; they are compared at every length, with the
-seed of the searches.
+seed of the searches. Some of them were chosen because a screening liked them, which narrows what that screening can
+show; so the correlation is also given for those that were drawn by chance.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard.analyses.landscape import JUDGED, correlation
 from zfbench.protocols.space import Codes, Space
-from zfbench.runs.table import Outcome, Training, outcomes
-from zfbench.runs.table_judging import in_full, judgements
+from zfbench.runs.table import Outcome, Training, outcomes, task_of
+from zfbench.runs.table_judging import by_chance, in_full, judgements
 
 
 def in_full_so_far(folder: Path, space: Space) -> list[Codes]:
@@ -44,6 +45,7 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
     programs = in_full_so_far(folder, space)
     if not programs:
         raise ZfbenchError(f"No program of {folder} was trained in full; `zfbench table build` does so.")
+    drawn = {codes for number in space.stages for codes in by_chance(space, number, space.stage(number))}
     full = _losses(outcomes(folder, space, [in_full(codes) for codes in programs]))
     judged = {
         codes: {metric: one.metrics.get(metric, np.nan) for metric in JUDGED}
@@ -59,6 +61,7 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
             {
                 "updates": updates,
                 "full loss": _json(short, full),
+                "full loss, drawn": _json(short, {codes: loss for codes, loss in full.items() if codes in drawn}),
                 **{
                     metric: _json(short, {codes: scores[metric] for codes, scores in judged.items()})
                     for metric in JUDGED
@@ -69,7 +72,14 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
                 + sum(loss < short[min(full, key=full.__getitem__)] for loss in short.values()),
             }
         )
-    return {"space": space.name, "programs": len(programs), "judged": len(judged), "lengths": rows}
+    return {
+        "task": task_of(folder),
+        "space": space.name,
+        "programs": len(programs),
+        "drawn": len(drawn & set(full)),
+        "judged": len(judged),
+        "lengths": rows,
+    }
 
 
 def _losses(found: Mapping[Training, Outcome]) -> dict[Codes, float]:

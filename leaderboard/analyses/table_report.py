@@ -30,7 +30,7 @@ What [the table](../table.md) is, and what these numbers must not be used for, i
 
     zfbench table landscape {task} --out leaderboard/tables/landscape.json
     zfbench table race {task} --seeds {seeds}{budgets} --out leaderboard/tables/race.json
-    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json
+    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json{option}
 
 ## The landscape
 
@@ -41,11 +41,24 @@ program with the true choice in every slot in which the table holds it. Where th
 
 {landscape}
 
-## The race
+{fidelity}## The race
 
 {heading}
 
 {race}
+"""
+
+FIDELITY = """\
+## How long a screening has to be
+
+{table}
+
+The programs are those of the space that were trained in full, since a screening of the table liked them or by chance.
+"First of all" is the program that a search would take that believes this length; its rank is that by the loss
+after a full training, and the last column is the rank that this length gives to the program that is best in full.
+
+    zfbench table fidelity table/{folder} {lengths} --out leaderboard/tables/fidelity.json
+
 """
 
 
@@ -66,12 +79,30 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def page(race: Mapping[str, Any], landscape: Mapping[str, Any]) -> str:
+def read_fidelity(path: Path) -> dict[str, Any]:
+    """Read the file of `zfbench table fidelity`.
+
+    Raises:
+        ZfbenchError: it cannot be read.
+        DamagedFileError: it holds something else.
+    """
+    text = read_text(path, "file of screenings of several lengths")
+    try:
+        content: dict[str, Any] = json.loads(text)
+        if not {"task", "programs", "drawn", "judged", "lengths"} <= content.keys():
+            raise ValueError("it names no lengths")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(f"{path} holds no comparison of lengths ({error}); make it again.") from error
+    return content
+
+
+def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mapping[str, Any] | None = None) -> str:
     """Return the page of results.
 
     Args:
         race: a race.
         landscape: a landscape.
+        fidelity: how well screenings of several lengths rank programs; None leaves that part out.
 
     Raises:
         ZfbenchError: they are not of the same table.
@@ -83,6 +114,8 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any]) -> str:
         seeds=race["seeds"][1] + 1,
         budgets="".join(f" --budget {budget}" for budget in race["budgets"]),
         landscape=landscape_text(landscape),
+        option="" if fidelity is None else " --fidelity leaderboard/tables/fidelity.json",
+        fidelity="" if fidelity is None else _fidelity_part(fidelity),
         heading=race_heading(race),
         race=race_text(race),
     )
@@ -159,14 +192,25 @@ def fidelity_text(found: Mapping[str, Any]) -> str:
     ]
     headings = ["updates", *AGAINST.values(), "first of all", "its rank in full", "rank of the best in full"]
     sentence = (
-        f"{found['programs']} programs trained in full, {found['judged']} of them judged. Rank correlations of the "
-        "loss after a short training with the loss after a full one, and with what the judge finds then."
+        f"{found['programs']} programs trained in full, {found['drawn']} of them drawn by chance, {found['judged']} "
+        "judged. Rank correlations of the loss after a short training with the loss after a full one, and with what "
+        "the judge finds then."
     )
     return f"{sentence}\n\n{_table(rows, headings)}"
 
 
+def _fidelity_part(found: Mapping[str, Any]) -> str:
+    """Return the part of the page on the length of a screening."""
+    return FIDELITY.format(
+        table=fidelity_text(found),
+        folder=str(found["task"]).replace("/", "__"),
+        lengths=" ".join(f"--updates {row['updates']}" for row in found["lengths"]),
+    )
+
+
 AGAINST = {
     "full loss": "full loss",
+    "full loss, drawn": "full loss, of those drawn by chance",
     "headline/generalisation": "generalisation",
     "headline/wiring": "wiring",
     "headline/responses": "responses",

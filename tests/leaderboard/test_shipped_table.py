@@ -8,7 +8,7 @@ import pytest
 from zfbench import scoring
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard.analyses.race import METHODS
-from zfbench.leaderboard.analyses.table_report import page, read
+from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
 from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import make_spec
@@ -17,9 +17,10 @@ from zfbench.testbed.published import load as load_circuit
 
 ROOT = Path(__file__).parents[2]
 NAME = "zfish-table/masked"
-RACE, LANDSCAPE, PAGE = (
+RACE, LANDSCAPE, FIDELITY, PAGE = (
     FOLDER / "race.json",
     FOLDER / "landscape.json",
+    FOLDER / "fidelity.json",
     ROOT / "docs" / "results" / "table.md",
 )
 
@@ -54,5 +55,5 @@ def test_its_race_and_its_page_are_of_it(table):
     race, landscape = read(RACE), read(LANDSCAPE)
     assert race["table_sha256"] == landscape["table_sha256"] == table.sha256
     assert tuple(race["methods"]) == METHODS
-    assert PAGE.read_text(encoding="utf-8") == page(race, landscape)
+    assert PAGE.read_text(encoding="utf-8") == page(race, landscape, read_fidelity(FIDELITY))
     assert json.loads(RACE.read_text())["programs"] == len(table.codes)

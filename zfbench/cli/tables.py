@@ -211,6 +211,7 @@ def table_landscape(
 def table_report(
     race: Annotated[Path, typer.Argument(help="The file of a race.", metavar="RACE.json")],
     landscape: Annotated[Path, typer.Argument(help="The file of a landscape.", metavar="LANDSCAPE.json")],
+    fidelity: Annotated[Path | None, typer.Option(help="The file of `zfbench table fidelity`.")] = None,
     to: Annotated[Path, typer.Option(help="The page.")] = Path("docs/results/table.md"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page is out of date.")] = False,
 ) -> None:
@@ -219,9 +220,9 @@ def table_report(
     Example: zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json
     """
     from zfbench.base.files import write_text
-    from zfbench.leaderboard.analyses.table_report import page, read
+    from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
 
-    text = page(read(race), read(landscape))
+    text = page(read(race), read(landscape), None if fidelity is None else read_fidelity(fidelity))
     if check:
         if not to.exists() or to.read_text(encoding="utf-8") != text:
             raise ZfbenchError(f"{to} is not what {race} and {landscape} say; run the command without --check.")

@@ -93,10 +93,21 @@ def chosen(space: Space, stage: int, screened: Mapping[Codes, Evaluation]) -> li
     losses = {codes: loss for codes in members if (loss := screened[codes].loss) is not None}
     best = sorted(losses, key=lambda codes: (losses[codes], codes))
     count = max(1, len(members) // SHARE)
-    drawn = _drawn(space, stage, 1, members, count)
+    drawn = by_chance(space, stage, members)
     turns = [codes for pair in zip(best[:count], drawn[: len(best)], strict=False) for codes in pair]
     first = (*space.truth[:-1], stage - 1)
     return list(dict.fromkeys([*[first] * (first in members), *turns, *best[:count], *drawn]))
+
+
+def by_chance(space: Space, stage: int, members: Sequence[Codes]) -> list[Codes]:
+    """Return the seeded tenth of some programs of a stage, which is trained in full whatever its screenings are.
+
+    Args:
+        space: the programs.
+        stage: number of the stage.
+        members: the programs of the stage that may be drawn.
+    """
+    return _drawn(space, stage, 1, members, max(1, len(members) // SHARE))
 
 
 def judge(

@@ -5,13 +5,13 @@ from types import MappingProxyType
 
 import pytest
 
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.leaderboard.analyses.fidelity import fidelity, in_full_so_far
-from zfbench.leaderboard.analyses.table_report import fidelity_text
+from zfbench.leaderboard.analyses.table_report import fidelity_text, read_fidelity
 from zfbench.protocols.space import Slot, Space
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
-from zfbench.runs.table import EVALUATIONS, Training
+from zfbench.runs.table import EVALUATIONS, HEAD, Training
 from zfbench.runs.table_judging import JUDGED, in_full
 
 
@@ -40,6 +40,7 @@ def keep(folder, training, loss):
 def folder(tmp_path):
     """Twelve programs whose full loss is their place; 100 updates see its opposite, 200 updates the same."""
     (tmp_path / JUDGED).mkdir()
+    (tmp_path / HEAD).write_text(json.dumps({"task": "toy/one"}))
     for place, codes in enumerate(sorted(PROGRAMS)):
         keep(tmp_path, in_full(codes), 1.0 + place)
         keep(tmp_path, Training(codes, 100), -1.0 * place)
@@ -85,6 +86,15 @@ def test_a_missing_screening_is_refused_and_a_folder_without_full_trainings_too(
 
 def test_a_row_for_each_length(folder):
     text = fidelity_text(fidelity(folder, Toy(), [100, 200]))
-    assert "12 programs trained in full, 12 of them judged" in text
+    assert "12 programs trained in full, 1 of them drawn by chance, 12 judged" in text
     assert "| 100 " in text
     assert "| 200 " in text
+
+
+def test_the_file_of_a_comparison_is_read_back_and_another_file_is_refused(folder, tmp_path):
+    path = tmp_path / "fidelity.json"
+    path.write_text(json.dumps(fidelity(folder, Toy(), [100])))
+    assert read_fidelity(path)["programs"] == 12
+    path.write_text("{}")
+    with pytest.raises(DamagedFileError, match="names no lengths"):
+        read_fidelity(path)
