@@ -17,7 +17,7 @@ KINDS = get_args(Kind)
 def identify(
     task: Annotated[str, typer.Argument(help="A task, such as zfish-tiny/masked.", metavar="TASK")],
     replicates: Annotated[int, typer.Option(min=1, help="Trainings of each program under each budget.")] = 10,
-    screening: Annotated[int, typer.Option(min=1, help="Updates of a candidate while a search screens.")] = 400,
+    screening: Annotated[int, typer.Option(min=1, help="Updates of a candidate while a search screens.")] = 1_000,
     full: Annotated[int, typer.Option(min=1, help="Updates of a full training.")] = 2_000,
     kind: Annotated[
         list[str] | None,

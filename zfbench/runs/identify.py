@@ -31,7 +31,7 @@ from zfbench.runs.tasks import LoadedTask, family_name, find_task
 from zfbench.search.replicates import training_seed
 
 HEAD = "identify.json"  # what all outcomes of a folder share
-SCREENING, FULL = 400, 2_000  # updates, as searches are usually run
+SCREENING, FULL = 1_000, 2_000  # updates, as searches are usually run
 Progress = Callable[[int, int, str], None]  # trainings done, of how many, and the latest one
 
 
