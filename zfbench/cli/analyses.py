@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, UpdatesOption
+from zfbench.cli.options import DeviceOption, ResultsArguments, SandboxOption, SecondsOption, UpdatesOption
 from zfbench.protocols.contenders import Kind
 
 KINDS = get_args(Kind)
@@ -100,6 +100,32 @@ def gap(
     with choose_sandbox(sandbox, device) as box, activity(f"gap {task}") as bar:
         found = measure(task, sources, seed or [0], Limits(updates=updates, seconds=seconds), box, bar.step)
     typer.echo(tabulate(as_rows(found), HEADINGS, tablefmt="github", disable_numparse=True))
+
+
+def searches(
+    results: ResultsArguments = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the lowest loss so far of the largest comparison into this file (SVG).")
+    ] = None,
+) -> None:
+    """Compare searches of equal budget: what they found, how soon, how, and which pairs of methods differ.
+
+    Searches are compared if they are of one task, proposer and budget, over the seeds that all methods have. It prints
+    Markdown, with the order on the table beside the order here where both are known.
+
+    Example: zfbench searches my-results --picture anytime.svg
+    """
+    from zfbench.base.files import write_text
+    from zfbench.leaderboard.analyses.searches import comparisons
+    from zfbench.leaderboard.analyses.searches_report import as_markdown, draw, read_races
+    from zfbench.leaderboard.shipped import FOLDER, results_folders
+    from zfbench.records.reading import load_folders
+
+    found = comparisons(load_folders(results_folders(results, with_published=False)))
+    typer.echo(as_markdown(found, read_races(FOLDER / "tables" / "race.json")))
+    if picture is not None and found:
+        write_text(picture, draw(max(found, key=lambda comparison: len(comparison.seeds) * len(comparison.runs))))
+        typer.echo(f"\nDrawn in {picture}.")
 
 
 def mixtures(

@@ -62,6 +62,7 @@ app.command("channels", rich_help_panel=ANALYSES)(analyses.channels)
 app.command("gap", rich_help_panel=ANALYSES)(analyses.gap)
 app.command("identify", rich_help_panel=ANALYSES)(analyses.identify)
 app.command("mixtures", rich_help_panel=ANALYSES)(analyses.mixtures)
+app.command("searches", rich_help_panel=ANALYSES)(analyses.searches)
 app.add_typer(tables.table_app, name="table", rich_help_panel=ANALYSES)
 
 

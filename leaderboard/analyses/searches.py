@@ -1,0 +1,200 @@
+"""Searches of equal budget side by side: what they found, how soon, and which pairs of methods differ.
+
+Results are compared if they are of one task, proposer and budget. Methods are compared over the seeds that all of them
+have, in pairs: with one seed two methods share the seed program, the training seeds and the draws of the judge. Losses
+are compared by their ratio, scores by their difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from zfbench.leaderboard.outcomes import is_error, outcome
+from zfbench.leaderboard.statistics import Interval, detectable, holm, incumbent, mean_interval, one_sample_p
+from zfbench.records.result import Result, to_json
+
+LOSS, AREA, MEAN = "search/validation_loss", "search/anytime_loss", "headline/mean"
+SCORES = ("headline/generalisation", "headline/wiring", "headline/responses", MEAN)
+TESTED = (LOSS, AREA, MEAN)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods by one measure, over the seeds of both.
+
+    Attributes:
+        one, other: their names.
+        measure: name of the measure.
+        gap: mean of `one` minus `other` with its interval; of losses, of their logarithms.
+        p: of Student's paired test, two-sided.
+        significant: whether it is, after Holm's correction over all pairs of the comparison by this measure.
+        detectable: the smallest true gap that so many seeds find in four of five comparisons.
+    """
+
+    one: str
+    other: str
+    measure: str
+    gap: Interval
+    p: float
+    significant: bool
+    detectable: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Searches of one task with one proposer and one budget.
+
+    Attributes:
+        task: full name of the task.
+        proposer: name of the proposer, with the settings by which it differs.
+        budget: of each search, by unit.
+        runs: by method, the results of the seeds that all methods have, in one order.
+        seeds: these seeds.
+    """
+
+    task: str
+    proposer: str
+    budget: Mapping[str, float]
+    runs: Mapping[str, tuple[Result, ...]]
+    seeds: tuple[int, ...]
+
+    def values(self, method: str, measure: str) -> Array | None:
+        """Return a measure of a method by seed [S], losses as logarithms; None if a run lacks it."""
+        found = [outcome(run, measure) for run in self.runs[method]]
+        known = [value for value in found if value is not None]
+        return np.array(known) if len(known) == len(found) else None
+
+    def best(self, method: str) -> Array:
+        """Return the lowest loss so far after each evaluation [S, E]; a search that ended early keeps what it had."""
+        runs = self.runs[method]
+        count = np.arange(1.0, max(len(run.evaluated) for run in runs) + 1)
+        losses = [[evaluated.loss for evaluated in run.evaluated] for run in runs]
+        return np.array([incumbent(np.arange(1.0, len(own) + 1), own, count) for own in losses])
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Every pair of methods by every tested measure."""
+        found = []
+        for measure in TESTED:
+            values = {method: own for method in self.runs if (own := self.values(method, measure)) is not None}
+            pairs = list(combinations(values, 2))
+            if not pairs or len(self.seeds) < 2:
+                continue
+            gaps = np.stack([values[a] - values[b] for a, b in pairs])
+            p = one_sample_p(gaps)
+            for (one, other), gap, chance, passed in zip(pairs, gaps, p, holm(p), strict=True):
+                found.append(
+                    Pair(one, other, measure, mean_interval(gap), float(chance), bool(passed), detectable(gap))
+                )
+        return found
+
+
+def comparisons(results: Iterable[Result]) -> list[Comparison]:
+    """Group searches that can be compared; those without a rival are left out.
+
+    Args:
+        results: any results; what is no search, or failed, is passed over.
+    """
+    groups: dict[tuple[str, str, str, str], dict[str, dict[int, Result]]] = {}
+    for run in results:
+        if run.search is None or run.status != "ok" or not run.evaluated:
+            continue
+        proposer = f"{run.method.proposer} {_told(run.method.proposer_settings | run.method.proposer_identity)}".strip()
+        key = (run.task.name, run.task.data_sha256, proposer, to_json(run.search.model_dump()))
+        name = f"{run.method.name} {_told(run.method.settings)}".strip()
+        groups.setdefault(key, {}).setdefault(name, {})[run.seed] = run
+    found = []
+    for (task, _, proposer, _), methods in sorted(groups.items()):
+        seeds = tuple(sorted(set.intersection(*(set(own) for own in methods.values()))))
+        if len(methods) > 1 and seeds:
+            runs = {name: tuple(own[seed] for seed in seeds) for name, own in sorted(methods.items())}
+            budget = dict(next(iter(runs.values()))[0].search.budget)  # type: ignore[union-attr]
+            found.append(Comparison(task, proposer, budget, runs, seeds))
+    return found
+
+
+def depth(run: Result) -> int | None:
+    """Return the number of changes that led from the seed program to the judged one; None if it was not evaluated."""
+    numbers = {evaluated.program: number for number, evaluated in enumerate(run.evaluated, 1)}
+    number = None if run.program is None else numbers.get(run.program.id[:12])
+    if number is None:
+        return None
+    steps = 0
+    while parents := run.evaluated[number - 1].parents:
+        number, steps = parents[-1], steps + 1
+    return steps
+
+
+def improving(run: Result) -> float:
+    """Return the share of a search's evaluations after the first that lowered the lowest loss so far."""
+    losses = [math.inf if evaluated.loss is None else evaluated.loss for evaluated in run.evaluated]
+    best = np.minimum.accumulate(losses)
+    return float(np.mean(best[1:] < best[:-1])) if len(losses) > 1 else 0.0
+
+
+def order_agreement(comparison: Comparison, race: Mapping[str, float]) -> tuple[float, list[str], list[str]] | None:
+    """Compare the order of methods here with that on a table; None for fewer than three common methods.
+
+    Args:
+        comparison: live searches.
+        race: by method, its mean regret on the way to an equal number of evaluations.
+
+    Returns:
+        Kendall's tau, and the methods in both orders, best first.
+    """
+    areas = {m: own.mean() for m in comparison.runs if (own := comparison.values(m, AREA)) is not None and m in race}
+    if len(areas) < 3:
+        return None
+    tau = stats.kendalltau([areas[m] for m in areas], [race[m] for m in areas]).statistic
+    return float(tau), sorted(areas, key=areas.__getitem__), sorted(areas, key=race.__getitem__)
+
+
+def shown(interval: Interval, measure: str) -> str:
+    """Return a mean with its interval as text; of logarithms of a loss, the geometric mean with its factor."""
+    if is_error(measure):
+        factor = math.exp(interval.half_width) if math.isfinite(interval.half_width) else None
+        return f"{math.exp(interval.estimate):.3f}" + ("" if factor is None else f" x/ {factor:.2f}")
+    half = "" if not math.isfinite(interval.half_width) else f" ± {interval.half_width:.2f}"
+    return f"{interval.estimate:.2f}{half}"
+
+
+def _told(settings: Mapping[str, object]) -> str:
+    return f"({', '.join(f'{name}={value}' for name, value in sorted(settings.items()))})" if settings else ""
+
+
+def rows_of(comparison: Comparison) -> list[list[str]]:
+    """Return a row of text for each method, the lowest loss after the finals first.
+
+    Args:
+        comparison: the searches.
+    """
+    rows = []
+    for method, runs in comparison.runs.items():
+        cells = [f"`{method}`"]
+        for measure in (LOSS, AREA, *SCORES):
+            values = comparison.values(method, measure)
+            cells.append("-" if values is None else shown(mean_interval(values), measure))
+        depths = [found for run in runs if (found := depth(run)) is not None]
+        cells.append(f"{np.mean(depths):.1f}" if depths else "-")
+        cells.append(f"{100 * np.mean([improving(run) for run in runs]):.0f} %")
+        rows.append((_sorting(comparison.values(method, LOSS)), cells))
+    return [cells for _, cells in sorted(rows, key=lambda row: row[0])]
+
+
+def _sorting(values: Array | None) -> float:
+    return math.inf if values is None else float(values.mean())
+
+
+def names(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the methods of several comparisons, each once, in alphabetical order."""
+    return sorted({name for comparison in comparisons for name in comparison.runs})

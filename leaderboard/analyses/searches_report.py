@@ -1,0 +1,183 @@
+"""Searches side by side as Markdown, and their lowest losses so far as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from zfbench.leaderboard.analyses.searches import (
+    AREA,
+    LOSS,
+    TESTED,
+    Comparison,
+    Pair,
+    order_agreement,
+    rows_of,
+)
+from zfbench.leaderboard.analyses.table_report import read
+from zfbench.leaderboard.outcomes import is_error
+from zfbench.leaderboard.statistics import anytime_band
+
+HEADINGS = (
+    "method",
+    "loss after the finals",
+    "loss on the way",
+    "generalisation",
+    "wiring",
+    "responses",
+    "mean",
+    "changes to the judged program",
+    "evaluations that improve",
+)
+CALLED = {LOSS: "loss after the finals", AREA: "loss on the way", "headline/mean": "mean of the headline scores"}
+READING = (
+    "Means over seeds with Student's 95 % interval. Losses are geometric means, and x/ 1.10 says that the interval "
+    "goes from the mean divided by 1.10 to the mean times 1.10. The loss on the way is the mean over all evaluations "
+    "of the lowest loss so far. Scores are of the program that the finals chose: 0 at its control, 1 at the true "
+    "circuit."
+)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A")  # Okabe & Ito's palette
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 420, 70, 190, 30, 50  # pixels
+
+
+def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, float]] | None = None) -> str:
+    """Return the tables of several comparisons.
+
+    Args:
+        found: the comparisons.
+        races: by number of evaluations, each method's mean regret on the way on a table; None to compare with none.
+    """
+    if not found:
+        return "No two searches of one task, proposer and budget are among these results."
+    return "\n\n".join([READING, *(_part(comparison, races or {}) for comparison in found)])
+
+
+def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
+    budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
+    seeds = f"{len(c.seeds)} seeds ({', '.join(map(str, c.seeds))})" if len(c.seeds) > 1 else f"seed {c.seeds[0]} alone"
+    parts = [f"### {c.task}, {c.proposer}: {budget}", f"{seeds}.", _table(rows_of(c), HEADINGS)]
+    parts += [_pairs(c, measure) for measure in TESTED]
+    race = races.get(int(c.budget.get("evaluations", 0)))
+    agreement = None if race is None else order_agreement(c, race)
+    if agreement is not None:
+        tau, here, there = agreement
+        parts.append(
+            f"By the loss on the way, the order here is {_listed(here)}; on the table ([table.md](table.md)), after as "
+            f"many evaluations, it is {_listed(there)}. Kendall's tau of the two orders: {tau:+.2f}."
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _pairs(c: Comparison, measure: str) -> str:
+    pairs = [pair for pair in c.pairs if pair.measure == measure]
+    if not pairs:
+        return ""
+    differ = sorted((pair for pair in pairs if pair.significant), key=lambda pair: pair.p)
+    smallest = sorted(pair.detectable for pair in pairs)[len(pairs) // 2]
+    shows = f"a factor of {math.exp(smallest):.2f}" if is_error(measure) else f"{smallest:.2f}"
+    head = (
+        f"By the {CALLED[measure]}, {len(differ)} of {len(pairs)} pairs differ (paired over seeds, Holm's correction); "
+        f"the smallest difference that so many seeds show in four of five comparisons is {shows}, at the median pair."
+    )
+    if not differ:
+        return head
+    rows = [[*_better(pair), f"{pair.p:.1g}"] for pair in differ]
+    return f"{head}\n\n{_table(rows, ['better', 'worse', 'difference', '95 % interval', 'p'])}"
+
+
+def _better(pair: Pair) -> list[str]:
+    """The better method, the worse one, the difference and its interval, in the direction in which it is large."""
+    error = is_error(pair.measure)
+    first = (pair.gap.estimate < 0) == error
+    better, worse = (pair.one, pair.other) if first else (pair.other, pair.one)
+    size, *bounds = (abs(value) for value in (pair.gap.estimate, pair.gap.low, pair.gap.high))
+    if error:
+        size, *bounds = (math.exp(value) for value in (size, *bounds))
+        return [f"`{better}`", f"`{worse}`", f"x {size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
+    return [f"`{better}`", f"`{worse}`", f"{size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
+    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+
+
+def read_races(path: Path) -> dict[int, dict[str, float]]:
+    """Return each method's mean regret on the way on a table, by number of evaluations; nothing if there is no race.
+
+    Args:
+        path: a file of `zfbench table race`.
+
+    Raises:
+        DamagedFileError: it holds no race.
+    """
+    if not path.exists():
+        return {}
+    race = read(path)
+    return {
+        budget: {name: method["budgets"][str(budget)]["area"]["mean"] for name, method in race["methods"].items()}
+        for budget in race["budgets"]
+    }
+
+
+def draw(c: Comparison) -> str:
+    """Return the lowest loss so far of each method as SVG: median over seeds, and quartiles as a band.
+
+    Args:
+        c: the searches.
+    """
+    bands = {method: anytime_band(c.best(method)) for method in c.runs}
+    longest = max(len(bounds[1]) for bounds in bands.values())
+    first = 2 if longest > 2 else 1  # the first is the seed program in every search
+
+    def x(evaluation: float) -> float:
+        return round(LEFT + (evaluation - first) / max(longest - first, 1) * (WIDTH - LEFT - RIGHT), 1)
+
+    shown = np.concatenate([band[first - 1 :] for bounds in bands.values() for band in bounds])
+    shown = shown[np.isfinite(shown)]
+    low, high = math.log(float(shown.min())), math.log(float(shown.max()))
+
+    def y(loss: float) -> float:
+        place = (math.log(loss) - low) / max(high - low, 1e-12)
+        return round(HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM), 1)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        'role="img" font-family="sans-serif" font-size="13" fill="#222">',
+        f"<title>Lowest loss so far on {escape(c.task)}, median and quartiles of {len(c.seeds)} seeds</title>",
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{LEFT}" y="18" font-weight="bold">{escape(c.task)}: lowest loss so far, median and quartiles of '
+        f"{len(c.seeds)} seeds</text>",
+    ]
+    for k in range(5):
+        value = math.exp(low + (high - low) * k / 4)
+        parts.append(f'<path d="M{LEFT} {y(value)}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y(value) + 4}" text-anchor="end" font-size="11">{value:.2g}</text>')
+    for evaluation in sorted({first, *range(10, longest + 1, 10), longest}):
+        at = f'x="{x(evaluation)}" y="{HEIGHT - BOTTOM + 18}"'
+        parts.append(f'<text {at} text-anchor="middle" font-size="11">{evaluation}</text>')
+    parts.append(f'<text x="{x((longest + first) / 2)}" y="{HEIGHT - 10}" text-anchor="middle">evaluations</text>')
+    order = sorted(bands, key=lambda method: float(bands[method][1][-1]))
+    for k, method in enumerate(order):
+        lower, median, upper = bands[method]
+        colour, dash = COLOURS[k % len(COLOURS)], f' stroke-dasharray="{4 + k} {k}"' if k else ""
+        known = [i for i in range(first - 1, len(median)) if math.isfinite(upper[i])]
+        there = " ".join(f"{x(i + 1)},{y(float(lower[i]))}" for i in known)
+        back = " ".join(f"{x(i + 1)},{y(float(upper[i]))}" for i in reversed(known))
+        line = " ".join(f"{x(i + 1)},{y(float(median[i]))}" for i in known)
+        parts.append(f'<polygon points="{there} {back}" fill="{colour}" opacity="0.12"/>')
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
+        place = TOP + 14 + 22 * k
+        parts.append(
+            f'<path d="M{WIDTH - RIGHT + 14} {place}h26" stroke="{colour}" stroke-width="3"{dash}/>'
+            f'<text x="{WIDTH - RIGHT + 46}" y="{place + 4}">{escape(method)}</text>'
+        )
+    return "\n".join([*parts, "</svg>\n"])
