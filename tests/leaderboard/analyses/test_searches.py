@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from zfbench.cli.app import app
 from zfbench.leaderboard.analyses.searches import AREA, LOSS, MEAN, comparisons, depth, improving, order_agreement
 from zfbench.leaderboard.analyses.searches_report import as_markdown, draw, read_races
+from zfbench.records.program import Program
 from zfbench.records.result import Evaluated, ProgramRecord
 from zfbench.records.spend import Spend
 from zfbench.scoring import VERSIONS
@@ -18,11 +19,15 @@ from zfbench.scoring import VERSIONS
 LOSSES = (1.0, 0.5, None, 0.4, 0.45)  # of the evaluations; the third failed
 
 
+def program(number):
+    return Program(f"x = {number}")
+
+
 def evaluated(losses=LOSSES, factor=1.0):
     """Programs 1, 2, ...: the second and third come from the first, each later one from the one before."""
     return tuple(
         Evaluated(
-            program=f"{number:012d}",
+            program=program(number).id[:12],
             operator="mutate" if number > 1 else "seed",
             parents=() if number == 1 else (1,) if number < 4 else (number - 1,),
             status="error" if loss is None else "ok",
@@ -37,9 +42,10 @@ def evaluated(losses=LOSSES, factor=1.0):
 def search(make, search_method):
     def run(name="puct", seed=0, factor=1.0, judged=4, **changes):
         own = search_method(name, **changes.pop("method", {}))
-        program = ProgramRecord(id=f"{judged:012d}" + "0" * 52, source="x", validation_loss=0.3 * factor)
+        winner = program(judged)
+        record = ProgramRecord(id=winner.id, source=winner.source, validation_loss=0.3 * factor)
         scores = {f"headline/{part}": 0.5 / factor for part in ("generalisation", "wiring", "responses", "mean")}
-        fields = {"evaluated": evaluated(factor=factor), "program": program, "metrics": scores, "seed": seed}
+        fields = {"evaluated": evaluated(factor=factor), "program": record, "metrics": scores, "seed": seed}
         return make(**own, **(fields | changes))
 
     return run
