@@ -8,7 +8,7 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard import certificates, finding, highlights
-from zfbench.leaderboard.analyses import searches_report
+from zfbench.leaderboard.analyses import gap, searches_report
 from zfbench.leaderboard.analyses.searches import comparisons
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
@@ -19,6 +19,7 @@ FULL = Path("docs/results/tables.md")  # holds the whole tables
 CERTIFIED = Path("docs/results/identify.md")  # holds the certificates
 FOUND = Path("docs/identify.md")  # says what they found
 LIVE = Path("docs/results/live.md")  # holds searches side by side
+GAPS = Path("docs/results/gap.md")  # holds gap ratios
 ANYTIME = Path("docs/images/anytime.svg")  # of the comparison with the most searches
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
@@ -46,6 +47,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         root / FOUND: _with_table(root / FOUND, certificates.findings(certificates.published())),
         root / PICTURE: finding.draw(shown),
     }
+    texts[root / GAPS] = _with_table(root / GAPS, gap.as_markdown(gap.published()))
     searches = comparisons(run for board in found for table in board.tables for row in table.rows for run in row.runs)
     races = searches_report.read_races(FOLDER / "tables" / "race.json")
     texts[root / LIVE] = _with_table(root / LIVE, searches_report.as_markdown(searches, races))

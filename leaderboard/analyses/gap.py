@@ -7,18 +7,26 @@ have helped. Both trainings have one form, seed and limits; the second has the c
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 
+from zfbench.base.errors import DamagedFileError
+from zfbench.base.machine import library_versions
 from zfbench.forecasting.fit import fit_program
 from zfbench.forecasting.task import Task
+from zfbench.leaderboard.shipped import FOLDER
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
+from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.tasks.zfish.gap import held_out
 
@@ -114,6 +122,66 @@ def as_rows(found: Sequence[Gap]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def to_json(name: str, found: Sequence[Gap], limits: Limits) -> dict[str, Any]:
+    """Return a measurement with what it rests on, in a JSON-compatible form.
+
+    Args:
+        name: full name of the task.
+        found: the ratios.
+        limits: of each training.
+    """
+    programs = list(dict.fromkeys(gap.program for gap in found))
+    seeds = sorted({gap.seed for gap in found})
+    words = ["zfbench gap", name, *programs, *(f"--seed {seed}" for seed in seeds)]
+    return {
+        "task": name,
+        "command": " ".join(words if limits.updates == Limits().updates else [*words, f"--updates {limits.updates}"]),
+        "data_sha256": ZFISH.load(name).data_sha256,
+        "benchmark_version": BENCHMARK_VERSION,
+        "updates": limits.updates,
+        "libraries": library_versions(),
+        "gaps": [{**asdict(gap), "unseen": _rounded(gap.unseen), "seen": _rounded(gap.seen)} for gap in found],
+    }
+
+
+def published(folder: Path = FOLDER / "gaps") -> list[dict[str, Any]]:
+    """Return the measurements that come with zfbench, by name of their files.
+
+    Raises:
+        DamagedFileError: a file holds no measurement.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found.append(content | {"gaps": [Gap(**gap) for gap in content["gaps"]]})
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedFileError(f"{path} holds no gap ratios ({error}); measure them again.") from error
+    return found
+
+
+def as_markdown(measured: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table for each measurement.
+
+    Args:
+        measured: what `published` returned.
+    """
+    parts = []
+    for one in measured:
+        libraries = ", ".join(f"{name} {version}" for name, version in one["libraries"].items())
+        parts += [
+            f"## {one['task']}",
+            f"Measured with `{one['command']}`, {one['updates']:,} updates for each training ({libraries}; data "
+            f"{one['data_sha256'][:12]}).",
+            tabulate(as_rows(one["gaps"]), HEADINGS, tablefmt="github", disable_numparse=True),
+        ]
+    return "\n\n".join(parts) or "Nothing was measured yet."
+
+
+def _rounded(error: float) -> float:
+    return float(f"{error:.6g}")
 
 
 HEADINGS = ["program", "seeds", "MAE, never seen", "MAE, also trained on", "ratio"]

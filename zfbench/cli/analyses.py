@@ -80,6 +80,7 @@ def gap(
     seconds: SecondsOption = 300.0,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,
 ) -> None:
     """Compare the error on the held-out condition with that of the same program trained on it too.
 
@@ -88,17 +89,23 @@ def gap(
 
     Example: zfbench gap zfish-tiny/masked masked_mlp masked_leaky_sigmoid
     """
+    import json
+
     from tabulate import tabulate
 
+    from zfbench.base.files import write_text
     from zfbench.baselines import programs
     from zfbench.cli.console import activity
     from zfbench.cli.setup import choose_sandbox
-    from zfbench.leaderboard.analyses.gap import HEADINGS, as_rows, measure
+    from zfbench.leaderboard.analyses.gap import HEADINGS, as_rows, measure, to_json
     from zfbench.records.limits import Limits
 
     sources = {name: programs.source(name) for name in program}
+    limits = Limits(updates=updates, seconds=seconds)
     with choose_sandbox(sandbox, device) as box, activity(f"gap {task}") as bar:
-        found = measure(task, sources, seed or [0], Limits(updates=updates, seconds=seconds), box, bar.step)
+        found = measure(task, sources, seed or [0], limits, box, bar.step)
+    if out is not None:
+        write_text(out, json.dumps(to_json(task, found, limits), indent=1) + "\n")
     typer.echo(tabulate(as_rows(found), HEADINGS, tablefmt="github", disable_numparse=True))
 
 

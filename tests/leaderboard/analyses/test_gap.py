@@ -1,12 +1,14 @@
+import json
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.baselines import programs
 from zfbench.cli.app import app
 from zfbench.leaderboard.analyses import gap as module
-from zfbench.leaderboard.analyses.gap import Gap, as_rows, measure
+from zfbench.leaderboard.analyses.gap import Gap, as_markdown, as_rows, measure, published, to_json
 from zfbench.records.limits import Limits
 from zfbench.sandbox.process import ProcessSandbox
 from zfbench.tasks.zfish.gap import held_out
@@ -79,3 +81,24 @@ def test_a_program_is_measured(masked):
 def test_the_command_refuses_what_is_no_reference_program():
     done = CliRunner().invoke(app, ["gap", "zfish-tiny/masked", "masked_mlpp"])
     assert "did you mean 'masked_mlp'" in str(done.exception)
+
+
+def test_a_measurement_is_written_with_what_it_rests_on_and_read_back_as_a_table(driven, data_cache, tmp_path):
+    gaps = [Gap("a", 0, 0.4, 0.1), Gap("a", 3, 0.1, 0.1)]
+    content = to_json("zfish-tiny/driven", gaps, Limits(updates=50))
+    assert content["command"] == "zfbench gap zfish-tiny/driven a --seed 0 --seed 3 --updates 50"
+    assert content["data_sha256"] == driven.data_sha256
+    (tmp_path / "one.json").write_text(json.dumps(content))
+    (read,) = published(tmp_path)
+    assert read["gaps"] == gaps
+    text = as_markdown([read])
+    assert "## zfish-tiny/driven" in text
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["a", "0 3", "0.4000 0.1000", "0.1000 0.1000", "2.00 (1.00 to 4.00)"]
+    assert as_markdown([]) == "Nothing was measured yet."
+
+
+def test_a_file_that_holds_no_ratios_is_refused(tmp_path):
+    (tmp_path / "one.json").write_text('{"gaps": [{"program": "a"}]}')
+    with pytest.raises(DamagedFileError, match=r"one\.json holds no gap ratios"):
+        published(tmp_path)
