@@ -9,7 +9,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard import certificates, finding, highlights
 from zfbench.leaderboard.analyses import gap, searches_report
-from zfbench.leaderboard.analyses.searches import comparisons
+from zfbench.leaderboard.analyses.searches import comparisons, size
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
 from zfbench.leaderboard.tables import as_markdown
@@ -52,7 +52,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     races = searches_report.read_races(FOLDER / "tables" / "race.json")
     texts[root / LIVE] = _with_table(root / LIVE, searches_report.as_markdown(searches, races))
     if searches:
-        largest = max(searches, key=lambda comparison: len(comparison.seeds) * len(comparison.runs))
+        largest = max(searches, key=size)
         texts[root / ANYTIME] = searches_report.draw(largest)
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:

@@ -1,14 +1,14 @@
 """Searches of equal budget side by side: what they found, how soon, and which pairs of methods differ.
 
-Results are compared if they are of one task, proposer and budget. Methods are compared over the seeds that all of them
-have, in pairs: with one seed two methods share the seed program, the training seeds and the draws of the judge. Losses
-are compared by their ratio, scores by their difference.
+Results are compared if they are of one task, proposer and budget. Two methods are compared over the seeds that both
+have, in pairs: with one seed they share the seed program, the training seeds and the draws of the judge. Losses are
+compared by their ratio, scores by their difference.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -58,21 +58,19 @@ class Comparison:
         task: full name of the task.
         proposer: name of the proposer, with the settings by which it differs.
         budget: of each search, by unit.
-        runs: by method, the results of the seeds that all methods have, in one order.
-        seeds: these seeds.
+        runs: by method, its results by ascending seed.
     """
 
     task: str
     proposer: str
     budget: Mapping[str, float]
     runs: Mapping[str, tuple[Result, ...]]
-    seeds: tuple[int, ...]
 
-    def values(self, method: str, measure: str) -> Array | None:
-        """Return a measure of a method by seed [S], losses as logarithms; None if a run lacks it."""
-        found = [outcome(run, measure) for run in self.runs[method]]
-        known = [value for value in found if value is not None]
-        return np.array(known) if len(known) == len(found) else None
+    def by_seed(self, method: str, measure: str) -> dict[int, float]:
+        """Return a measure of a method by seed, losses as logarithms; empty if a run lacks it."""
+        found = {run.seed: outcome(run, measure) for run in self.runs[method]}
+        known = {seed: value for seed, value in found.items() if value is not None}
+        return known if len(known) == len(found) else {}
 
     def best(self, method: str) -> Array:
         """Return the lowest loss so far after each evaluation [S, E]; a search that ended early keeps what it had."""
@@ -83,19 +81,18 @@ class Comparison:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every pair of methods by every tested measure."""
+        """Every pair of methods with two common seeds or more, by every tested measure."""
         found = []
         for measure in TESTED:
-            values = {method: own for method in self.runs if (own := self.values(method, measure)) is not None}
-            pairs = list(combinations(values, 2))
-            if not pairs or len(self.seeds) < 2:
-                continue
-            gaps = np.stack([values[a] - values[b] for a, b in pairs])
-            p = one_sample_p(gaps)
-            for (one, other), gap, chance, passed in zip(pairs, gaps, p, holm(p), strict=True):
-                found.append(
-                    Pair(one, other, measure, mean_interval(gap), float(chance), bool(passed), detectable(gap))
-                )
+            values = {method: self.by_seed(method, measure) for method in self.runs}
+            gaps = {
+                (a, b): np.array([values[a][seed] - values[b][seed] for seed in sorted(common)])
+                for a, b in combinations(values, 2)
+                if len(common := values[a].keys() & values[b].keys()) > 1
+            }
+            p = [float(one_sample_p(gap)) for gap in gaps.values()]
+            for ((one, other), gap), chance, passed in zip(gaps.items(), p, holm(p), strict=True):
+                found.append(Pair(one, other, measure, mean_interval(gap), chance, bool(passed), detectable(gap)))
         return found
 
 
@@ -115,12 +112,16 @@ def comparisons(results: Iterable[Result]) -> list[Comparison]:
         groups.setdefault(key, {}).setdefault(name, {})[run.seed] = run
     found = []
     for (task, _, proposer, _), methods in sorted(groups.items()):
-        seeds = tuple(sorted(set.intersection(*(set(own) for own in methods.values()))))
-        if len(methods) > 1 and seeds:
-            runs = {name: tuple(own[seed] for seed in seeds) for name, own in sorted(methods.items())}
+        if len(methods) > 1:
+            runs = {name: tuple(own[seed] for seed in sorted(own)) for name, own in sorted(methods.items())}
             budget = dict(next(iter(runs.values()))[0].search.budget)  # type: ignore[union-attr]
-            found.append(Comparison(task, proposer, budget, runs, seeds))
+            found.append(Comparison(task, proposer, budget, runs))
     return found
+
+
+def size(comparison: Comparison) -> int:
+    """Return the number of searches of a comparison."""
+    return sum(map(len, comparison.runs.values()))
 
 
 def depth(run: Result) -> int | None:
@@ -152,7 +153,9 @@ def order_agreement(comparison: Comparison, race: Mapping[str, float]) -> tuple[
     Returns:
         Kendall's tau, and the methods in both orders, best first.
     """
-    areas = {m: own.mean() for m in comparison.runs if (own := comparison.values(m, AREA)) is not None and m in race}
+    areas = {
+        m: np.mean(list(own.values())) for m in comparison.runs if (own := comparison.by_seed(m, AREA)) and m in race
+    }
     if len(areas) < 3:
         return None
     tau = stats.kendalltau([areas[m] for m in areas], [race[m] for m in areas]).statistic
@@ -180,21 +183,13 @@ def rows_of(comparison: Comparison) -> list[list[str]]:
     """
     rows = []
     for method, runs in comparison.runs.items():
-        cells = [f"`{method}`"]
+        cells = [f"`{method}`", str(len(runs))]
         for measure in (LOSS, AREA, *SCORES):
-            values = comparison.values(method, measure)
-            cells.append("-" if values is None else shown(mean_interval(values), measure))
+            values = list(comparison.by_seed(method, measure).values())
+            cells.append(shown(mean_interval(values), measure) if values else "-")
         depths = [found for run in runs if (found := depth(run)) is not None]
         cells.append(f"{np.mean(depths):.1f}" if depths else "-")
         cells.append(f"{100 * np.mean([improving(run) for run in runs]):.0f} %")
-        rows.append((_sorting(comparison.values(method, LOSS)), cells))
+        losses = list(comparison.by_seed(method, LOSS).values())
+        rows.append((np.mean(losses) if losses else math.inf, cells))
     return [cells for _, cells in sorted(rows, key=lambda row: row[0])]
-
-
-def _sorting(values: Array | None) -> float:
-    return math.inf if values is None else float(values.mean())
-
-
-def names(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return the methods of several comparisons, each once, in alphabetical order."""
-    return sorted({name for comparison in comparisons for name in comparison.runs})

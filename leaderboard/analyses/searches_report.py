@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from zfbench.leaderboard.statistics import anytime_band
 
 HEADINGS = (
     "method",
+    "seeds",
     "loss after the finals",
     "loss on the way",
     "generalisation",
@@ -59,8 +60,7 @@ def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, fl
 
 def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
-    seeds = f"{len(c.seeds)} seeds ({', '.join(map(str, c.seeds))})" if len(c.seeds) > 1 else f"seed {c.seeds[0]} alone"
-    parts = [f"### {c.task}, {c.proposer}: {budget}", f"{seeds}.", _table(rows_of(c), HEADINGS)]
+    parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
     parts += [_pairs(c, measure) for measure in TESTED]
     race = races.get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
@@ -81,8 +81,9 @@ def _pairs(c: Comparison, measure: str) -> str:
     smallest = sorted(pair.detectable for pair in pairs)[len(pairs) // 2]
     shows = f"a factor of {math.exp(smallest):.2f}" if is_error(measure) else f"{smallest:.2f}"
     head = (
-        f"By the {CALLED[measure]}, {len(differ)} of {len(pairs)} pairs differ (paired over seeds, Holm's correction); "
-        f"the smallest difference that so many seeds show in four of five comparisons is {shows}, at the median pair."
+        f"By the {CALLED[measure]}, {len(differ)} of {len(pairs)} pairs differ (paired over the seeds that both have, "
+        f"{_span(pair.gap.n for pair in pairs)}; Holm's correction). The smallest difference that so many seeds show "
+        f"in four of five comparisons is {shows}, at the median pair."
     )
     if not differ:
         return head
@@ -100,6 +101,12 @@ def _better(pair: Pair) -> list[str]:
         size, *bounds = (math.exp(value) for value in (size, *bounds))
         return [f"`{better}`", f"`{worse}`", f"x {size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
     return [f"`{better}`", f"`{worse}`", f"{size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
+
+
+def _span(counts: Iterable[int]) -> str:
+    """The smallest and the largest of some numbers of seeds."""
+    known = sorted(set(counts))
+    return f"{known[0]} of them" if len(known) == 1 else f"{known[0]} to {known[-1]} of them"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -152,10 +159,10 @@ def draw(c: Comparison) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'role="img" font-family="sans-serif" font-size="13" fill="#222">',
-        f"<title>Lowest loss so far on {escape(c.task)}, median and quartiles of {len(c.seeds)} seeds</title>",
+        f"<title>Lowest loss so far on {escape(c.task)}, median and quartiles over seeds</title>",
         '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{LEFT}" y="18" font-weight="bold">{escape(c.task)}: lowest loss so far, median and quartiles of '
-        f"{len(c.seeds)} seeds</text>",
+        f'<text x="{LEFT}" y="18" font-weight="bold">{escape(c.task)}: lowest loss so far, median and quartiles over '
+        "seeds</text>",
     ]
     for k in range(5):
         value = math.exp(low + (high - low) * k / 4)
@@ -178,6 +185,6 @@ def draw(c: Comparison) -> str:
         place = TOP + 14 + 22 * k
         parts.append(
             f'<path d="M{WIDTH - RIGHT + 14} {place}h26" stroke="{colour}" stroke-width="3"{dash}/>'
-            f'<text x="{WIDTH - RIGHT + 46}" y="{place + 4}">{escape(method)}</text>'
+            f'<text x="{WIDTH - RIGHT + 46}" y="{place + 4}">{escape(method)}, {len(c.runs[method])} seeds</text>'
         )
     return "\n".join([*parts, "</svg>\n"])

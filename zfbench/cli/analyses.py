@@ -123,7 +123,7 @@ def searches(
     Example: zfbench searches my-results --picture anytime.svg
     """
     from zfbench.base.files import write_text
-    from zfbench.leaderboard.analyses.searches import comparisons
+    from zfbench.leaderboard.analyses.searches import comparisons, size
     from zfbench.leaderboard.analyses.searches_report import as_markdown, draw, read_races
     from zfbench.leaderboard.shipped import FOLDER, results_folders
     from zfbench.records.reading import load_folders
@@ -131,7 +131,7 @@ def searches(
     found = comparisons(load_folders(results_folders(results, with_published=False)))
     typer.echo(as_markdown(found, read_races(FOLDER / "tables" / "race.json")))
     if picture is not None and found:
-        write_text(picture, draw(max(found, key=lambda comparison: len(comparison.seeds) * len(comparison.runs))))
+        write_text(picture, draw(max(found, key=size)))
         typer.echo(f"\nDrawn in {picture}.")
 
 

@@ -60,7 +60,7 @@ def three(search):
     return [*found, *(search("n1", seed, 0.5 * noise[seed] * (1.01 if seed % 2 else 0.99)) for seed in noise)]
 
 
-def test_searches_of_one_task_proposer_and_budget_are_compared_over_common_seeds(search, make):
+def test_searches_of_one_task_proposer_and_budget_are_compared_in_pairs_over_common_seeds(search, make):
     results = [
         *(search("puct", seed) for seed in (0, 1, 2)),
         *(search("best_of_n", seed) for seed in (1, 2, 3)),
@@ -71,13 +71,17 @@ def test_searches_of_one_task_proposer_and_budget_are_compared_over_common_seeds
     ]
     (found,) = comparisons(results)
     assert list(found.runs) == ["best_of_n", "puct"]
-    assert found.seeds == (1, 2)
-    assert [run.seed for run in found.runs["puct"]] == [1, 2]
+    assert [run.seed for run in found.runs["best_of_n"]] == [1, 2, 3]
+    assert {pair.gap.n for pair in found.pairs} == {2}
     assert found.budget == {"evaluations": 8}
 
 
-def test_methods_without_a_common_seed_are_not_compared(search):
-    assert comparisons([search("puct", 0), search("best_of_n", 1)]) == []
+def test_methods_without_two_common_seeds_are_shown_and_not_tested(search):
+    (found,) = comparisons([search("puct", 0), search("best_of_n", 1), search("best_of_n", 0)])
+    assert found.pairs == []
+    text = as_markdown([found])
+    assert "| `puct`      | 1 " in text
+    assert "pairs differ" not in text
 
 
 def test_settings_tell_methods_apart(search):
@@ -99,12 +103,6 @@ def test_a_pair_is_tested_over_paired_seeds_and_losses_by_their_ratio(three):
         assert not close.significant
         assert 0 < close.detectable < 0.1
     assert pairs["best_of_n", "puct", MEAN].gap.estimate < 0
-
-
-def test_one_seed_alone_tests_nothing(search):
-    (found,) = comparisons([search("puct", 3), search("best_of_n", 3)])
-    assert found.pairs == []
-    assert "seed 3 alone" in as_markdown([found])
 
 
 def test_the_lowest_loss_so_far_counts_failures_as_no_progress(three):
@@ -136,7 +134,7 @@ def test_the_order_here_is_compared_with_that_on_a_table(three):
 def test_the_tables_name_methods_pairs_and_the_smallest_difference(three):
     text = as_markdown(comparisons(three), {8: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}})
     assert "### zfish-tiny/driven, grammar: 8 evaluations" in text
-    assert "4 seeds (0, 1, 2, 3)" in text
+    assert "over the seeds that both have, 4 of them" in text
     assert "2 of 3 pairs differ" in text
     assert "| `puct`   | `best_of_n` | x 2.00" in text
     assert "a factor of" in text
