@@ -9,6 +9,7 @@ import pytest
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard.certificates import certificate_of
+from zfbench.runs.unseen import ranks_without, unseen
 
 ROOT = Path(__file__).parents[1]
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
@@ -171,23 +172,40 @@ def test_a_screening_is_a_poor_guide(shown, landscape):
     ) in shown
 
 
+def test_a_longer_screening_is_a_good_guide(shown):
+    found = json.loads((ROOT / "leaderboard" / "tables" / "fidelity.json").read_text(encoding="utf-8"))
+    short, long = found["lengths"]
+    assert (short["updates"], long["updates"]) == (400, 1000)
+    assert f"Of the same {found['programs']} programs" in shown
+    full, drawn = (long[name]["value"] for name in ("full loss", "full loss, drawn"))
+    assert f"is {written(full)}, and {written(drawn)} of the {found['drawn']} among them that were drawn" in shown
+    assert f"by chance ({written(short['full loss, drawn']['value'])} with 400 updates)" in shown
+    responses = [row[RESPONSES]["value"] for row in (long, short)]
+    assert f"that with responses is {written(responses[0])} in place of {written(responses[1])}." in shown
+    ranks = long["rank of the best in full"], short["rank of the best in full"]
+    assert f"after full training is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
+
+
 def test_the_certificate_of_the_masked_task(shown):
     found = certificate_of("zfish-tiny/masked").found[0]
-    first = {s.updates: sum(rank == 1 for rank in s.ranks) for s in found.standings}
+    first = {s.updates: s.first for s in found.standings}
     assert found.verdict == "partly"
-    assert f"of {found.programs} programs the true form comes first in {first[2000]} of 10 replicates" in shown
-    assert first[400] == 0
+    assert f"of {found.programs} programs the true form comes first in {first[2000]} of 10 replicates at 2,000" in shown
+    assert f"at 2,000 updates and in {first[1000]} at 1,000" in shown
+    assert list(found.standings[-1].before()) == ["removed: S: gate min"]
+    hidden = [one.feature for one in unseen(found)]
+    assert hidden == ["S: gate min"]
+    assert ranks_without(found.standings[-1], hidden).count(1) == 10
+    assert "apart from that program it is first in 10 of 10" in shown
+    assert not [name for s in found.standings for name in s.before() if name.startswith(("generic", "seed"))]
 
 
 def test_the_certificate_of_the_driven_task(shown):
     certificate = certificate_of("zfish-tiny/driven")
     assert set(certificate.kinds) == {"seed", "generic"}
-    first = {
-        c.objective: {s.updates: sum(rank == 1 for rank in s.ranks) for s in c.standings} for c in certificate.found
-    }
-    assert first["balanced"] == {400: 10, 2000: 10}
-    assert "it comes before all in 10 of 10 replicates at both lengths" in shown
-    assert f"by the plain mean absolute error in {first['plain_mae'][400]} of 10 at 400 updates" in shown
+    for found in certificate.found:
+        assert [s.first for s in found.standings] == [10, 10]
+    assert "it comes before all in 10 of 10 replicates at both lengths, by the plain mean absolute error too" in shown
 
 
 def test_discoverers_separate_on_the_finite_space(shown, landscape):
