@@ -37,6 +37,7 @@ def table_build(
             "other seeds) or `judging` (a fifth of a stage in full). Default: all, in this order."
         ),
     ] = None,
+    updates: Annotated[int, typer.Option(min=1, help="Updates of a screening.")] = 1_000,
     seconds: SecondsOption = 300.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: table/TASK.")] = None,
     sandbox: SandboxOption = None,
@@ -44,7 +45,7 @@ def table_build(
     """Evaluate every program of a finite space once, as a search does, and judge a fifth of them.
 
     The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
-    a finite space itself. Every program is trained with the 400 updates and the seed with which searches screen. A
+    a finite space itself. Every program is trained with the updates and the seed with which searches screen. A
     sample is screened with two other seeds as well. The best tenth and a random tenth of a stage, or of its parts that
     are screened to the last program, are trained in full and judged. Each outcome is a file: whatever stops the
     command, the same command goes on, and at most the evaluations in progress are lost. Give all runs of one table the
@@ -76,6 +77,7 @@ def table_build(
             stages,
             folder,
             parts=part or PARTS,
+            updates=updates,
             seconds=seconds,
             workers=workers,
             limit=limit,
@@ -92,6 +94,7 @@ def table_pack(
     stage: Annotated[
         list[int] | None, typer.Option(min=1, help="Stage of the space, repeatable; default: all that are complete.")
     ] = None,
+    updates: Annotated[int, typer.Option(min=1, help="Updates of the screenings that the table is to hold.")] = 1_000,
 ) -> None:
     """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
 
@@ -106,7 +109,7 @@ def table_pack(
     from zfbench.runs.tasks import load_task
 
     spec = load_task(task_of(folder)).spec
-    for path in pack(folder, spec, RateSubspace(spec), to, stage or ()):
+    for path in pack(folder, spec, RateSubspace(spec), to, stage or (), updates):
         typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")
 
 

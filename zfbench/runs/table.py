@@ -29,7 +29,7 @@ from zfbench.search.replicates import SCREENING, training_seed
 
 HEAD = "table.json"  # what all outcomes of a folder share
 EVALUATIONS = "evaluations"  # the folder of the outcomes
-UPDATES = 400  # of a screening, as searches are usually run
+UPDATES = 1_000  # of a screening, as searches are usually run
 Progress = Callable[[int, int, str], None]  # evaluations done, of how many, and the latest one
 
 
@@ -68,9 +68,9 @@ class Outcome:
     evaluation: Evaluation
 
 
-def screenings(space: Space, stages: Iterable[int]) -> list[Training]:
+def screenings(space: Space, stages: Iterable[int], updates: int = UPDATES) -> list[Training]:
     """Return the screening of every program of some stages, in the order of measurement."""
-    return [Training(codes) for number in stages for codes in space.stage(number)]
+    return [Training(codes, updates) for number in stages for codes in space.stage(number)]
 
 
 def evaluate(

@@ -12,7 +12,7 @@ from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.space import Codes, Space
 from zfbench.records.evaluation import Evaluation
 from zfbench.runs import table, table_judging
-from zfbench.runs.table import Progress, Training
+from zfbench.runs.table import UPDATES, Progress, Training
 from zfbench.runs.tasks import LoadedTask
 
 SCREENING, REPLICATES, JUDGING = PARTS = ("screening", "replicates", "judging")
@@ -25,6 +25,7 @@ def build(
     folder: Path,
     *,
     parts: Iterable[str] = PARTS,
+    updates: int = UPDATES,
     seconds: float,
     workers: int = 1,
     limit: int | None = None,
@@ -39,6 +40,7 @@ def build(
         stages: the wanted stages of the space.
         folder: of the table in progress.
         parts: the wanted parts of the work, of `PARTS`; they are done in that order.
+        updates: of a screening; screenings of several lengths may lie in one folder.
         seconds: time limit of one training.
         workers: number of trainings at once.
         limit: stop after so many trainings of all kinds; None for no limit.
@@ -58,12 +60,14 @@ def build(
     wanted = set(parts)
 
     def screened(number: int) -> dict[Codes, Evaluation]:
-        found = table.outcomes(folder, space, table.screenings(space, [number]))
+        found = table.outcomes(folder, space, table.screenings(space, [number], updates))
         return {training.codes: outcome.evaluation for training, outcome in found.items()}
 
     lists: dict[str, Callable[[], list[Training]]] = {
-        SCREENING: lambda: table.screenings(space, stages),
-        REPLICATES: lambda: [t for number in stages for t in table_judging.repeats(space, number, screened(number))],
+        SCREENING: lambda: table.screenings(space, stages, updates),
+        REPLICATES: lambda: [
+            t for number in stages for t in table_judging.repeats(space, number, screened(number), updates)
+        ],
     }
     for part, listed in lists.items():
         if part in wanted and left != 0:

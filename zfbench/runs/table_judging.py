@@ -29,7 +29,7 @@ from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs.parallel import each
 from zfbench.runs.search import opened
-from zfbench.runs.table import EVALUATIONS, Progress, Training, claim, complete, content_of, told
+from zfbench.runs.table import EVALUATIONS, UPDATES, Progress, Training, claim, complete, content_of, told
 from zfbench.runs.tasks import LoadedTask
 from zfbench.search.replicates import FINALS, training_seed
 
@@ -57,16 +57,17 @@ class Judged:
     notes: tuple[str, ...] = ()
 
 
-def repeats(space: Space, stage: int, screened: Container[Codes]) -> list[Training]:
+def repeats(space: Space, stage: int, screened: Container[Codes], updates: int = UPDATES) -> list[Training]:
     """Return the further screenings of a seeded sample of a stage's complete parts, both of a program together.
 
     Args:
         space: the programs.
         stage: number of the stage.
         screened: the programs that were screened.
+        updates: of a screening.
     """
     sample = _drawn(space, stage, 0, complete(space, stage, screened), REPEATED)
-    return [Training(codes, replicate=replicate) for codes in sample for replicate in REPLICATES]
+    return [Training(codes, updates, replicate) for codes in sample for replicate in REPLICATES]
 
 
 def in_full(codes: Codes) -> Training:

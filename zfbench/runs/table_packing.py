@@ -18,7 +18,9 @@ from zfbench.tasks.zfish_table.table import Facts, Table
 KEPT = ("headline/", "forecast/id/mae", "forecast/ood/mae")  # of the judge's scores: these, or those that begin so
 
 
-def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int] = ()) -> tuple[Path, Path]:
+def pack(
+    folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int] = (), updates: int = UPDATES
+) -> tuple[Path, Path]:
     """Write the two files of a table; the same outcomes give the same bytes.
 
     Args:
@@ -28,6 +30,7 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
         to: folder of the two files.
         stages: the wanted stages. By default all that are complete; if none is, the complete parts of the first stage
             that has some.
+        updates: of the screenings that the table is to hold.
 
     Returns:
         The file that a search may see, and that of the judge.
@@ -37,18 +40,18 @@ def pack(folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int]
         DamagedFileError: an outcome is damaged.
     """
     head = _head(folder, spec, space)
-    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages)).items()}
+    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages, updates)).items()}
     members = _members(folder, space, screened, stages)
     ordered = sorted(codes for found in members.values() for codes in found)
     # All that there is: what was sampled and judged before further parts were complete counts too.
-    repeated = outcomes(folder, space, [Training(codes, replicate=k) for codes in ordered for k in REPLICATES])
+    repeated = outcomes(folder, space, [Training(codes, updates, k) for codes in ordered for k in REPLICATES])
     full = outcomes(folder, space, [in_full(codes) for codes in ordered])
     numbers = " ".join(f"--stage {number}" for number in members)
     facts = Facts(
         **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
         seconds=head["seconds"],
-        updates=UPDATES,
-        command=f"zfbench table build {head['task']} {numbers}; zfbench table pack",
+        updates=updates,
+        command=f"zfbench table build {head['task']} {numbers} --updates {updates}; zfbench table pack",
         description=spec.description,
         contract=spec.contract,
         groups=spec.groups,

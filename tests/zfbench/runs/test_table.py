@@ -55,7 +55,7 @@ def test_every_program_of_a_stage_is_screened_once_with_the_seed_of_every_search
     wanted = screenings(Toy(), [1])
     evaluate(loaded, Toy(), wanted, tmp_path, seconds=60)
     seed = training_seed("toy/one", SCREENING)
-    assert loaded.family.calls == [(f"program = {codes}", 400, 60, seed) for codes in Toy().stage(1)]
+    assert loaded.family.calls == [(f"program = {codes}", 1_000, 60, seed) for codes in Toy().stage(1)]
     found = outcomes(tmp_path, Toy(), wanted)
     assert {str(outcome.evaluation.status) for outcome in found.values()} == {"ok", "invalid"}
     best = found[Training((0, 0))]

@@ -82,7 +82,7 @@ def test_a_packed_table_holds_what_was_measured(built, tmp_path):
     assert {len(found) for found in table.replicates.values()} == {25}
     assert set(table.replicates) == {2, 3}
     assert set(table.full.values()) == {0.5}
-    assert (table.facts.task, table.facts.updates, table.facts.data_sha256) == (NAME, 400, "0" * 64)
+    assert (table.facts.task, table.facts.updates, table.facts.data_sha256) == (NAME, 1_000, "0" * 64)
     assert table.facts.command == f"zfbench table build {NAME} --stage 1; zfbench table pack"
     assert table.slots == Toy.slots
     found = SealedTable.read(sealed, table.sha256)
@@ -102,7 +102,7 @@ def test_an_incomplete_stage_is_refused_or_left_out(built, loaded, tmp_path):
     with pytest.raises(ZfbenchError, match="21 of the 25 programs of stage 2 are not screened yet"):
         pack(built, SPEC, Toy(), tmp_path / "to", [1, 2])
     for k in range(5):
-        (built / EVALUATIONS / f"0{k}0__updates400__replicate0.json").unlink()
+        (built / EVALUATIONS / f"0{k}0__updates1000__replicate0.json").unlink()
         if k < 4:
             table = Table.read(pack(built, SPEC, Toy(), tmp_path / "to")[0])
             assert table.choices == ((0, 1, 2, 3, 4), tuple(range(k + 1, 5)), (0,))  # the parts that are complete
