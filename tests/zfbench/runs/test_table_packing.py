@@ -83,7 +83,7 @@ def test_a_packed_table_holds_what_was_measured(built, tmp_path):
     assert set(table.replicates) == {2, 3}
     assert set(table.full.values()) == {0.5}
     assert (table.facts.task, table.facts.updates, table.facts.data_sha256) == (NAME, 1_000, "0" * 64)
-    assert table.facts.command == f"zfbench table build {NAME} --stage 1; zfbench table pack"
+    assert table.facts.command == f"zfbench table build {NAME} --stage 1 --updates 1000; zfbench table pack"
     assert table.slots == Toy.slots
     found = SealedTable.read(sealed, table.sha256)
     assert set(found.judgements) == set(table.full)
