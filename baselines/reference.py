@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.baselines.programs import source
 from zfbench.forecasting.model import ProgramModel
 from zfbench.forecasting.task import Task
@@ -138,3 +138,15 @@ neuron_mlp = ReferenceMethod("neuron_mlp")
 """A small network per neuron with neither leak nor sigmoid on its output."""
 ceiling = ReferenceMethod("ceiling", needs=("drive",), model=Ceiling)
 """The form of the published circuit with every constant learned: what the best program would score."""
+
+
+def source_of(name: str) -> str:
+    """Return the source that a reference method trains on the task's own recordings, by its name in tables.
+
+    Raises:
+        UnknownNameError: there is no such method; the nearest name is suggested.
+    """
+    known = {n: v for n, v in globals().items() if isinstance(v, ReferenceMethod) and v.model is not Mirrored}
+    if name not in known:
+        raise UnknownNameError("reference program", name, tuple(known))
+    return source(known[name].program)

@@ -94,13 +94,13 @@ def gap(
     from tabulate import tabulate
 
     from zfbench.base.files import write_text
-    from zfbench.baselines import programs
+    from zfbench.baselines.reference import source_of
     from zfbench.cli.console import activity
     from zfbench.cli.setup import choose_sandbox
     from zfbench.leaderboard.analyses.gap import HEADINGS, as_rows, measure, to_json
     from zfbench.records.limits import Limits
 
-    sources = {name: programs.source(name) for name in program}
+    sources = {name: source_of(name) for name in program}
     limits = Limits(updates=updates, seconds=seconds)
     with choose_sandbox(sandbox, device) as box, activity(f"gap {task}") as bar:
         found = measure(task, sources, seed or [0], limits, box, bar.step)

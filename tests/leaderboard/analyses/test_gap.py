@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.baselines import programs
+from zfbench.baselines.reference import source_of
 from zfbench.cli.app import app
 from zfbench.leaderboard.analyses import gap as module
 from zfbench.leaderboard.analyses.gap import Gap, as_markdown, as_rows, measure, published, to_json
@@ -102,3 +103,9 @@ def test_a_file_that_holds_no_ratios_is_refused(tmp_path):
     (tmp_path / "one.json").write_text('{"gaps": [{"program": "a"}]}')
     with pytest.raises(DamagedFileError, match=r"one\.json holds no gap ratios"):
         published(tmp_path)
+
+
+def test_a_program_is_found_by_its_name_in_tables():
+    assert source_of("neuron_mlp_leak") == source_of("masked_mlp") == programs.source("masked_mlp")
+    with pytest.raises(UnknownNameError, match="did you mean 'driven_mlp'"):  # it is trained on other recordings
+        source_of("driven_mlp_mirrored")
