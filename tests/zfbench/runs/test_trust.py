@@ -64,7 +64,7 @@ def toy(monkeypatch):
     return toy
 
 
-def plan(proposer, discoverer="random_search"):
+def plan(proposer, discoverer="best_of_n"):
     return Plan("toy", discoverer, proposer, Budget(evaluations=2), 0, finalists=0)
 
 
