@@ -54,6 +54,7 @@ def table_build(
     """
     from zfbench.cli.setup import choose_sandbox
     from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.runs.table import Measurement
     from zfbench.runs.table_building import PARTS, build
     from zfbench.runs.tasks import find_task
 
@@ -70,18 +71,7 @@ def table_build(
         choose_sandbox(sandbox, "cpu") as box,
         activity(f"table {task}") as bar,
     ):
-        build(
-            loaded,
-            space,
-            stages,
-            folder,
-            parts=part or PARTS,
-            seconds=seconds,
-            workers=workers,
-            limit=limit,
-            sandbox=box,
-            progress=bar.step,
-        )
+        build(Measurement(loaded, space, folder, seconds, workers, box, bar.step), stages, part or PARTS, limit)
     typer.echo(str(folder))
 
 
