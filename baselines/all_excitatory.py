@@ -7,13 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.baselines.unfitted import Unfitted
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.limits import Limits
-from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class AllExcitatory(Baseline):
+class AllExcitatory(Unfitted):
     """A control that predicts an edge of strength 1 between all pairs of different neurons, and forecasts nothing.
 
     In a masked track the pairs are those that the mask allows.
@@ -30,15 +28,6 @@ class AllExcitatory(Baseline):
         N = len(task.spec.neurons)
         allowed = np.ones((N, N), bool) if task.spec.mask is None else task.spec.mask
         self._pairs = allowed & ~np.eye(N, dtype=bool)  # [N, N]
-
-    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Do nothing: there is nothing to fit.
-
-        Args:
-            train: not used.
-            validation: not used.
-            limits: not used.
-        """
 
     def edges(self) -> NDArray[np.float64]:
         """Return 1 for every pair of different neurons that may be connected, [N, N]."""

@@ -43,9 +43,7 @@ class LaggedCorrelation(Baseline):
             limits: not used; the solution is in closed form.
         """
         del validation, limits
-        before, after = (
-            np.concatenate([pair[k] for pair in one_step_pairs(train)], dtype=np.float64) for k in (0, 2)
-        )  # each [T, N]
+        before, _, after = (part.astype(np.float64) for part in one_step_pairs(train))  # [T, N], [T, D], [T, N]
         rate, constant = decay_of(before, after)
         residual = after - rate * before - constant
         residual -= residual.mean(axis=0)

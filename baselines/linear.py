@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.baselines.checks import check_data
+from zfbench.baselines.one_step import OneStepMap
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.clamp import Clamp, roll
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, one_step_pairs
@@ -22,7 +21,7 @@ from zfbench.records.recordings import LabelledWindows, Recording, one_step_pair
 RIDGES = (1e-6, 1e-4, 1e-2)  # strengths relative to the mean eigenvalue of the inputs' second moment; our choice
 
 
-class Linear(Baseline):
+class Linear(OneStepMap):
     """The best linear one-step map.
 
     Args:
@@ -53,11 +52,9 @@ class Linear(Baseline):
         """
         del limits  # closed form
         check_data(train, validation, self._spec)
-        pairs = list(one_step_pairs(train))
-        inputs = np.concatenate(
-            [np.hstack([a, x, np.ones((len(a), 1))]) for a, x, _ in pairs], dtype=np.float64
-        )  # [T, N + D + 1]
-        change = np.concatenate([after - a for a, _, after in pairs], dtype=np.float64)  # [T, N]
+        before, drive, after = one_step_pairs(train)
+        inputs = np.hstack([before, drive, np.ones((len(before), 1))])  # [T, N + D + 1], float64
+        change = (after - before).astype(np.float64)  # [T, N]
         second_moment, cross = inputs.T @ inputs, inputs.T @ change
         best = np.inf
         for ridge in RIDGES:
@@ -72,28 +69,11 @@ class Linear(Baseline):
         if best == np.inf:
             raise CandidateError(Status.NON_FINITE, "The linear map's validation forecasts diverge with every ridge.")
 
-    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Iterate the map over the horizon: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D].
-        """
-        return self.rollout(context, drive)
-
-    def rollout(
-        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
-    ) -> NDArray[np.float32]:
-        """Iterate the map over the horizon, with the clamped neurons at their values: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D].
-            clamp: the neurons to clamp and their values; None clamps none.
-        """
+    def step(self, activity: NDArray, drive: NDArray) -> NDArray:
+        """Return A a + B x + c."""
         N = len(self._spec.neurons)
         A, B, c = np.split(self._weights, [N, self._weights.shape[1] - 1], axis=1)
-        return roll(lambda a, x: a @ A.T + x @ B.T + c[:, 0], context, drive, clamp)
+        return activity @ A.T + drive @ B.T + c[:, 0]
 
     def _solve(self, second_moment: NDArray, cross: NDArray, ridge: float) -> NDArray:
         """Return the ridge solution of each neuron over its allowed inputs: [N, N + D + 1]."""

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.baselines.unfitted import Unfitted
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.limits import Limits
-from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class MaskOnly(Baseline):
+class MaskOnly(Unfitted):
     """A control that predicts every edge that the mask allows, and forecasts nothing.
 
     Args:
@@ -35,15 +33,6 @@ class MaskOnly(Baseline):
                 f"The task '{task.spec.name}' gives no wiring; `mask_only` is a control of masked tracks."
             )
         self._mask = task.spec.mask
-
-    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Do nothing: there is nothing to fit.
-
-        Args:
-            train: not used.
-            validation: not used.
-            limits: not used.
-        """
 
     def edges(self) -> NDArray[np.float64]:
         """Return 1 for every pair that the mask allows, [N, N]."""

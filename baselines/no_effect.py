@@ -7,14 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.baselines.one_step import OneStepMap
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.clamp import Clamp, roll
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
 
 
-class NoEffect(Baseline):
+class NoEffect(OneStepMap):
     """A control in which every neuron stays at its mean over the training recordings and responds to nothing.
 
     Args:
@@ -39,23 +38,6 @@ class NoEffect(Baseline):
         del validation, limits
         self._mean = np.concatenate([r.activity for r in train]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
-    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the training mean at every step ahead: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D]; its length gives the horizon.
-        """
-        return self.rollout(context, drive)
-
-    def rollout(
-        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
-    ) -> NDArray[np.float32]:
-        """Return the training mean at every step ahead, with the clamped neurons at their values: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D]; its length gives the horizon.
-            clamp: the neurons to clamp and their values; None clamps none.
-        """
-        return roll(lambda activity, _: np.broadcast_to(self._mean, activity.shape), context, drive, clamp)
+    def step(self, activity: NDArray, drive: NDArray) -> NDArray:  # noqa: ARG002
+        """Return the training mean."""
+        return np.broadcast_to(self._mean, activity.shape)

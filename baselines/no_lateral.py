@@ -7,14 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.baselines.unfitted import Unfitted
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.limits import Limits
-from zfbench.records.recordings import LabelledWindows, Recording
 from zfbench.scoring.headline import cross_group
 
 
-class NoLateral(Baseline):
+class NoLateral(Unfitted):
     """A control that predicts an excitatory edge between all neurons of different groups, and forecasts nothing.
 
     In a masked track it keeps to the mask: it is the mask without the connections within a group. It needs no data.
@@ -29,15 +27,6 @@ class NoLateral(Baseline):
     def __init__(self, task: Task, seed: int) -> None:
         del seed
         self._pairs = cross_group(task.spec.groups, task.spec.mask)
-
-    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Do nothing: there is nothing to fit.
-
-        Args:
-            train: not used.
-            validation: not used.
-            limits: not used.
-        """
 
     def edges(self) -> NDArray[np.float64]:
         """Return 1 for every pair of different groups that the mask, if there is one, allows: [N, N]."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.baselines.neighbours import NEIGHBOURS, TrainingStates
+from zfbench.baselines.unfitted import Unfitted
 from zfbench.forecasting.task import Task
 from zfbench.protocols.models import Baseline
 from zfbench.records.clamp import Clamp
@@ -21,7 +22,7 @@ from zfbench.records.recordings import LabelledWindows, Recording
 from zfbench.tasks.zfish.truth import training_drives, true_model
 
 
-class Oracle(Baseline):
+class Oracle(Unfitted):
     """The true transition, rolled out over the drive that the track shows.
 
     Args:
@@ -35,15 +36,6 @@ class Oracle(Baseline):
     def __init__(self, task: Task, seed: int) -> None:
         del seed
         self._truth = true_model(task.spec.name)
-
-    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Do nothing: the true model needs no fit.
-
-        Args:
-            train: not used.
-            validation: not used.
-            limits: not used.
-        """
 
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
         """Roll the true model out over the horizon: [B, H, N].

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.baselines.checks import check_data
+from zfbench.baselines.one_step import OneStepMap
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.clamp import Clamp, roll
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording, one_step_pairs
 
 
-class OwnDecay(Baseline):
+class OwnDecay(OneStepMap):
     """A control a_i(t) = lambda_i a_i(t-1) + c_i, fitted to one step by least squares and iterated.
 
     Args:
@@ -46,30 +45,12 @@ class OwnDecay(Baseline):
         """
         del limits
         check_data(train, validation, self._spec)
-        pairs = list(one_step_pairs(train))
-        before, after = (np.concatenate([pair[k] for pair in pairs], dtype=np.float64) for k in (0, 2))
-        self._rate, self._constant = decay_of(before, after)
+        before, _, after = one_step_pairs(train)
+        self._rate, self._constant = decay_of(before.astype(np.float64), after.astype(np.float64))
 
-    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Iterate the map over the horizon: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D]; its length gives the horizon.
-        """
-        return self.rollout(context, drive)
-
-    def rollout(
-        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
-    ) -> NDArray[np.float32]:
-        """Iterate the map over the horizon, with the clamped neurons at their values: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D]; its length gives the horizon.
-            clamp: the neurons to clamp and their values; None clamps none.
-        """
-        return roll(lambda activity, _: self._rate * activity + self._constant, context, drive, clamp)
+    def step(self, activity: NDArray, drive: NDArray) -> NDArray:  # noqa: ARG002
+        """Return each neuron's own decay towards its own level."""
+        return self._rate * activity + self._constant
 
 
 def decay_of(

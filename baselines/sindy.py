@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.baselines.checks import check_data
+from zfbench.baselines.one_step import OneStepMap
 from zfbench.forecasting.task import Task
-from zfbench.protocols.models import Baseline
-from zfbench.records.clamp import Clamp, roll
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, one_step_pairs
@@ -34,7 +33,7 @@ RIDGE = 0.05  # penalty of the sum of squared coefficients (pysindy's default)
 ROUNDS = 20  # of thresholding, at most (pysindy's default)
 
 
-class Sindy(Baseline):
+class Sindy(OneStepMap):
     """A sparse one-step map with products of activity and drive.
 
     Args:
@@ -75,8 +74,7 @@ class Sindy(Baseline):
         """
         del limits
         check_data(train, validation, self._spec)
-        pairs = list(one_step_pairs(train))
-        before, drive, after = (np.concatenate([pair[k] for pair in pairs], dtype=np.float64) for k in range(3))
+        before, drive, after = (part.astype(np.float64) for part in one_step_pairs(train))
         constant = np.ones((len(before), 1))
         candidates = np.zeros((len(THRESHOLDS), *self._weights.shape))
         for i, allowed in enumerate(self._allowed):
@@ -92,28 +90,11 @@ class Sindy(Baseline):
             raise CandidateError(Status.NON_FINITE, "The sparse map's validation forecasts diverge at every threshold.")
         self._weights = candidates[best]
 
-    def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Iterate the map over the horizon: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D].
-        """
-        return self.rollout(context, drive)
-
-    def rollout(
-        self, context: NDArray[np.float32], drive: NDArray[np.float32], clamp: Clamp | None = None
-    ) -> NDArray[np.float32]:
-        """Iterate the map over the horizon, with the clamped neurons at their values: [B, H, N].
-
-        Args:
-            context: [B, C, N], activity before the forecast.
-            drive: [B, C + H, D].
-            clamp: the neurons to clamp and their values; None clamps none.
-        """
+    def step(self, activity: NDArray, drive: NDArray) -> NDArray:
+        """Return c + A a + B x + a * (G x)."""
         N, D = len(self._spec.neurons), len(self._spec.drive)
         c, A, B, G = np.split(self._weights, [1, 1 + N, 1 + N + D], axis=1)
-        return roll(lambda a, x: c[:, 0] + a @ A.T + x @ B.T + a * (x @ G.T), context, drive, clamp)
+        return c[:, 0] + activity @ A.T + drive @ B.T + activity * (drive @ G.T)
 
     def _validate(self, weights: NDArray[np.float64], validation: LabelledWindows) -> float:
         """Return the MAE of the validation forecasts with these weights; infinity where they diverge."""

@@ -1,4 +1,4 @@
-"""Best of N from the seed program: a control that is one change deep, however large its budget.
+"""Best of N from the seed program: the form of random search that is one change deep, however large its budget.
 
 It selects nothing, but it is not blind: a proposer may turn to the groups that are to blame for the seed program's
 error, and to changes that helped. `random_walk` does without; `uniform_draws` does without a seed program as well.
@@ -33,7 +33,13 @@ class BestOfN(Discoverer):
         return request
 
     def tell(self, request: Request, program: Program, evaluation: Evaluation) -> None:  # noqa: ARG002
-        """Remember whether the program works; a missing answer is none."""
+        """Remember whether the program works; a missing answer is none.
+
+        Args:
+            request: the request that was answered; not used.
+            program: the answer.
+            evaluation: its evaluation.
+        """
         if program.source:
             self._told[program.id] = evaluation.ok
 

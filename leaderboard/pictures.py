@@ -36,7 +36,7 @@ def draw_demo(results: Sequence[Result], neurons: Sequence[str], folder: Path) -
     """
     by_name = {r.method.name: r for r in results if r.status == "ok"}
     truth = next(r for r in results if r.method.name == "oracle" and r.task.track == "driven")
-    shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", "random_search") if n in by_name]
+    shown = [by_name[n] for n in ("driven_mlp", "masked_mlp", "best_of_n") if n in by_name]
     paths = [folder / name for name in ("traces.png", "connectivity.png", "id_vs_ood.png")]
     draw_traces(truth, shown, paths[0])
     draw_connectivity(truth, shown, neurons, paths[1])

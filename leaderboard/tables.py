@@ -144,19 +144,18 @@ def future_drive(row: Row) -> str:
     return {True: "yes", False: "no", None: MISSING}[row.future_drive]
 
 
-def as_text(found: Sequence[Board], every: bool = False, style: str = "simple") -> str:
+def as_text(found: Sequence[Board], every: bool = False) -> str:
     """Return tables in a format of `tabulate`, each below its board's header and its task, with the legend at the end.
 
     Args:
         found: the boards.
         every: True to show all columns.
-        style: name of the format.
     """
     parts = []
     for board in found:
         parts += [board.header.describe(), *([board.note] if board.note else [])]
         for table in board.tables:
-            parts += [f"{heading(table)}\n\n{_grid(board, table, every, style)}", *map(one_line, table.remarks)]
+            parts += [f"{heading(table)}\n\n{_grid(board, table, every, 'simple')}", *map(one_line, table.remarks)]
     return "\n\n".join([*parts, legend(found, every)])
 
 

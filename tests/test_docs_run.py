@@ -85,7 +85,7 @@ def test_the_proposer_of_the_tutorial_runs(instant):
     seen = []
     zfbench.run(
         "zfish-tiny/driven",
-        "random_search",
+        "best_of_n",
         names["Rates"],
         budget={"evaluations": 4},
         finalists=0,

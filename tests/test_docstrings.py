@@ -25,7 +25,7 @@ PACKAGES = (
     "discoverers/modelsmc.py",
     "discoverers/funsearch.py",
     "discoverers/funsearch_plus.py",
-    "discoverers/random_search.py",
+    "discoverers/best_of_n.py",
     "discoverers/ranks.py",
     "discoverers/settings.py",
     "discoverers/proposers/finite.py",

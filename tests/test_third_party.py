@@ -76,7 +76,7 @@ def test_the_suite_of_the_example_plans_its_methods_and_shipped_ones():
     from zfbench.runs.suite import read_suite
 
     jobs, _ = read_suite(EXAMPLE / "suite.toml")
-    assert {"annealing", "damped", "random_search", "oracle"} <= {job.method for job in jobs}
+    assert {"annealing", "damped", "best_of_n", "oracle"} <= {job.method for job in jobs}
 
 
 def annealing(**settings):

@@ -136,7 +136,7 @@ def _judge_object(model: object, name: str | None, loaded: LoadedTask, seed: int
 
 def run(
     task: str,
-    discoverer: str | type[Discoverer] = "random_search",
+    discoverer: str | type[Discoverer] = "best_of_n",
     proposer: str | type[Proposer] = "grammar",
     *,
     budget: Mapping[str, float] | None = None,

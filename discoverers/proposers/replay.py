@@ -7,7 +7,6 @@ wrote its programs. The header of the event log says which methods were recorded
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +20,21 @@ from zfbench.records.evaluation import Proposal, Request
 from zfbench.records.spend import Spend
 from zfbench.search.eventlog import read_log
 
-SHIPPED = "grammar_random_search.jsonl"  # random search with the grammar on zfish-tiny/masked; see its header
-
 
 class ReplayProposer(Proposer):
     """A proposer that repeats recorded answers to equal requests; any other request has no answer.
 
     Attributes:
         bound: largest spend of a recorded answer.
-        trusted: True for the shipped event log, which a grammar wrote; False for any other, whose author is unknown.
         identity: hash of the event log, and the recorded methods, task and seed.
 
     Args:
         spec: specification of the task; not used.
-        log: path of an event log (`log.jsonl` in a run's folder); by default the small one that is shipped.
+        log: path of an event log (`log.jsonl` in a run's folder).
     """
 
-    def __init__(self, spec: Spec, log: str | None = None) -> None:  # noqa: ARG002
-        path = Path(str(files("zfbench.discoverers.proposers") / "recordings" / SHIPPED)) if log is None else Path(log)
+    def __init__(self, spec: Spec, log: str) -> None:  # noqa: ARG002
+        path = Path(log)
         events = read_log(path).events
         if not events:
             raise ZfbenchError(f"{path} holds no recorded search; give `log` the path of a run's log.jsonl.")
@@ -49,7 +45,6 @@ class ReplayProposer(Proposer):
             if event.kind == "proposal"
         }
         spends = [Spend.from_json(answer["spend"]) for answer in self._answers.values()]
-        self.trusted = log is None
         self.bound = Spend(
             tokens=max((spend.tokens for spend in spends), default=0),
             money=max((spend.money for spend in spends), default=0.0),

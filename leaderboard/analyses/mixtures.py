@@ -64,11 +64,11 @@ def summary(results: Sequence[Result]) -> str:
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 
-def surrogate_errors(target: int, updates: int = UPDATES) -> str:
+def surrogate_errors(target: int) -> str:
     """Return a table of all candidates on one target's data: log marginal likelihood, exact and by neural estimate."""
     rows = []
     for k, model in enumerate(models()):
-        exact, neural = (evaluate_all(mode, k, updates)[target] for mode in ("exact", "cached"))
+        exact, neural = (evaluate_all(mode, k, UPDATES)[target] for mode in ("exact", "cached"))
         rows.append(
             [
                 f"{k}{' (target)' if k == target else ''}",

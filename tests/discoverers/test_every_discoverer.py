@@ -14,7 +14,6 @@ NAMES = plugins.names("discoverer")
 SEED = Program("seed")
 SEEDLESS = (
     "best_of_n",
-    "random_search",
     "random_walk",
     "uniform_draws",
     "n1",
@@ -28,7 +27,7 @@ def make(name, seed=3):
 
 def test_the_published_methods_are_registered():
     published = {"puct", "modelsmc", "n1", "funsearch"}
-    controls = {"best_of_n", "random_walk", "uniform_draws", "random_search"}
+    controls = {"best_of_n", "random_walk", "uniform_draws"}
     assert published | controls | {"puct_plus", "funsearch_plus"} <= set(NAMES)
 
 

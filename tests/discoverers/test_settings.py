@@ -18,7 +18,6 @@ NOT_ABOVE_0 = [0, *NO_WEIGHT]
 NO_FLAG = [1, "no", None]
 
 REFUSED = {
-    "random_search": {"restarts": NO_FLAG},
     "random_walk": {"parent": ["best", None, 1]},
     "puct": {"c": NO_WEIGHT, "nodes": NO_COUNT},
     "puct_plus": {"c": NO_WEIGHT, "recombine": NO_SHARE, "rewrite": NO_SHARE, "nodes": NO_COUNT},

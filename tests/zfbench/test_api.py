@@ -115,7 +115,7 @@ def test_a_broken_program_is_a_result_with_its_status(data_cache):
 def test_a_search_of_two_evaluations_is_judged_and_goes_on_in_its_folder(data_cache, tmp_path):
     options = {"budget": {"evaluations": 2, "updates": 20}, "seed": 1, "updates": 20, "folder": tmp_path / "run"}
     result = zfbench.run(TASK, **options)
-    assert (result.status, result.method.name, result.method.proposer) == ("ok", "random_search", "grammar")
+    assert (result.status, result.method.name, result.method.proposer) == ("ok", "best_of_n", "grammar")
     assert result.search.budget == {"evaluations": 2, "updates": 20}
     assert (result.seed, result.spend.evaluations, len(result.evaluated)) == (1, 2, 2)
     assert load(tmp_path / "run" / "result.json").comparable() == result.comparable()

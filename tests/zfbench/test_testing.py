@@ -12,7 +12,7 @@ from zfbench.base.errors import PluginError
 from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.linear import Linear
 from zfbench.cli.app import app
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.protocols.models import Baseline
 from zfbench.protocols.proposer import ProposalError, Proposer
 from zfbench.records.evaluation import Proposal, Request
@@ -24,25 +24,25 @@ CLOCK = count()  # goes on between two searches, as a clock does
 TASKS = {"finite": "mixtures/exact@target:0", "channels": "hodgkin_huxley-tiny", "epidemics": "sir-tiny"}
 
 
-class Numbers(RandomSearch):
+class Numbers(BestOfN):
     def ask(self):
         request = super().ask()
         return Request(request.id + 7, request.operator, request.parents)
 
 
-class Stranger(RandomSearch):
+class Stranger(BestOfN):
     def ask(self):
         request = super().ask()
         return request if request.operator == "seed" else Request(request.id, "mutate", ("unknown",))
 
 
-class Orphan(RandomSearch):
+class Orphan(BestOfN):
     def ask(self):
         request = super().ask()
         return request if request.operator == "seed" else Request(request.id, "mutate")
 
 
-class NoSeed(RandomSearch):
+class NoSeed(BestOfN):
     def ask(self):
         request = super().ask()
         return request if request.id else Request(0, "rewrite")
@@ -56,19 +56,19 @@ class NoAsk:
         pass
 
 
-class Optimist(RandomSearch):
+class Optimist(BestOfN):
     def tell(self, request, program, evaluation):
         super().tell(request, program, evaluation)
         assert evaluation.loss > 0, "it failed"
 
 
-class Clock(RandomSearch):
+class Clock(BestOfN):
     def ask(self):
         request = super().ask()
         return request and Request(request.id, request.operator, request.parents, (f"at {next(CLOCK)}",))
 
 
-class Impatient(RandomSearch):
+class Impatient(BestOfN):
     """Waits for each answer, and forgets which request is next while it waits."""
 
     waiting, tried = False, 0
@@ -86,7 +86,7 @@ class Impatient(RandomSearch):
         super().tell(request, program, evaluation)
 
 
-class Eager(RandomSearch):
+class Eager(BestOfN):
     """Says that it has nothing to ask, and then asks."""
 
     refused = False
@@ -96,7 +96,7 @@ class Eager(RandomSearch):
         return None if self.refused and self._asked else super().ask()
 
 
-class Heavy(RandomSearch):
+class Heavy(BestOfN):
     @property
     def population(self):
         return [(program, 1.0) for program in self._told]
@@ -334,11 +334,11 @@ def call(*arguments):
 
 
 def test_the_command_prints_every_rule_and_fails_where_one_is_broken(monkeypatch):
-    done = call("random_search")
+    done = call("best_of_n")
     assert done.exit_code == 0
     assert done.stdout.count("  ok  ") == 6
     monkeypatch.setattr(plugins, "load", lambda kind, name: Clock)
-    done = call("random_search", "--kind", "discoverer")
+    done = call("best_of_n", "--kind", "discoverer")
     assert done.exit_code == 1
     assert (done.stdout.count("  ok  "), done.stdout.count("  FAIL  ")) == (4, 2)
     assert "Clock asks something else" in done.stdout
@@ -348,7 +348,7 @@ def test_the_command_gives_settings_and_refuses_unknown_names():
     assert "c must be" in call("puct", "--set", "c=-1").stdout or "FAIL" in call("puct", "--set", "c=-1").stdout
     assert call("puct", "--set", "nonsense=1").exit_code == 1
     for arguments, sentence in (
-        (("random_serch",), "There is no plug-in 'random_serch'; did you mean 'random_search'"),
+        (("best_of",), "There is no plug-in 'best_of'; did you mean 'best_of_n'"),
         (("puct", "--kind", "proposr"), "There is no kind of plug-in 'proposr'; did you mean 'proposer'"),
     ):
         assert sentence in str(call(*arguments).exception)

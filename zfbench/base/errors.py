@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+RENAMED = {"random_search": "best_of_n"}  # names of earlier versions, and the names that took their place
+
 
 class ZfbenchError(Exception):
     """An error in the user's input or files; the command line prints its sentence without a traceback."""
@@ -14,7 +16,7 @@ class UnknownNameError(ZfbenchError):
     """An error about a name that nothing is registered under."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Make the sentence, with the most similar known name.
+        """Make the sentence, with the present name of what was renamed, or else the most similar known name.
 
         Args:
             kind: kind of thing that the name should stand for, such as "task".
@@ -24,6 +26,8 @@ class UnknownNameError(ZfbenchError):
         known = sorted(known)
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
         hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are: {', '.join(known) or 'none'}."
+        if RENAMED.get(name) in known:
+            hint = f"it is called '{RENAMED[name]}' now."
         super().__init__(f"There is no {kind} '{name}'; {hint}")
 
 

@@ -33,7 +33,7 @@ app = typer.Typer(
 
   zfbench list                                  tasks and methods
 
-  zfbench run --task zfish-tiny/masked --discoverer random_search --budget evaluations=20
+  zfbench run --task zfish-tiny/masked --discoverer best_of_n --budget evaluations=20
 
   zfbench judge my_program.py --task zfish-tiny/driven
 """,

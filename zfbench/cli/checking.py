@@ -29,7 +29,7 @@ def check_plugin(
     The same checks are in the module `zfbench.testing`, for the plug-in's own tests. A language model is asked a dozen
     times.
 
-    Example: zfbench check-plugin random_search
+    Example: zfbench check-plugin best_of_n
     """
     from zfbench import testing
     from zfbench.base import plugins

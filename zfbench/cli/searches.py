@@ -39,7 +39,7 @@ def run(
     task: TaskOption,
     discoverer: Annotated[
         str, typer.Option(help="The search method, which selects programs to build on; see `zfbench list`.")
-    ] = "random_search",
+    ] = "best_of_n",
     proposer: Annotated[str, typer.Option(help="The writer of programs; see `zfbench list`.")] = "grammar",
     budget: BudgetOption = None,
     seed: SeedOption = 0,
@@ -120,7 +120,7 @@ def resume(
 ) -> None:
     """Continue an interrupted search with the options in its event log, and judge the best program.
 
-    Example: zfbench resume runs/zfish-tiny-masked__random_search-grammar__seed0
+    Example: zfbench resume runs/zfish-tiny-masked__best_of_n-grammar__seed0
     """
     from zfbench.runs.plan import Plan
 

@@ -50,7 +50,7 @@ def choose_executor(name: str | None, workers: int | None, ray_address: str | No
 
 
 def read_settings(assignments: list[str]) -> dict[str, object]:
-    """Read settings such as `restarts=true`; values are JSON, and text that is not JSON stays text.
+    """Read settings such as `tempering=true`; values are JSON, and text that is not JSON stays text.
 
     Raises:
         ZfbenchError: a text is not of the form NAME=VALUE.

@@ -55,6 +55,7 @@ def table_build(
     """
     from zfbench.cli.setup import choose_sandbox
     from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+    from zfbench.runs.table import Measurement
     from zfbench.runs.table_building import PARTS, build
     from zfbench.runs.tasks import find_task
 
@@ -72,17 +73,7 @@ def table_build(
         activity(f"table {task}") as bar,
     ):
         build(
-            loaded,
-            space,
-            stages,
-            folder,
-            parts=part or PARTS,
-            updates=updates,
-            seconds=seconds,
-            workers=workers,
-            limit=limit,
-            sandbox=box,
-            progress=bar.step,
+            Measurement(loaded, space, folder, seconds, workers, box, bar.step), stages, part or PARTS, limit, updates
         )
     typer.echo(str(folder))
 
@@ -137,7 +128,7 @@ def table_fidelity(
     from zfbench.discoverers.proposers.rate.subspace import RateSubspace
     from zfbench.leaderboard.analyses.fidelity import fidelity, in_full_so_far
     from zfbench.leaderboard.analyses.table_report import fidelity_text
-    from zfbench.runs.table import Training, evaluate, task_of
+    from zfbench.runs.table import Measurement, Training, evaluate, task_of
     from zfbench.runs.tasks import find_task
 
     loaded = find_task(task_of(folder))
@@ -149,7 +140,7 @@ def table_fidelity(
         choose_sandbox(sandbox, "cpu") as box,
         activity(f"fidelity of {folder}") as bar,
     ):
-        evaluate(loaded, space, trainings, folder, seconds=seconds, workers=workers, sandbox=box, progress=bar.step)
+        evaluate(Measurement(loaded, space, folder, seconds, workers, box, bar.step), trainings)
     found = fidelity(folder, space, lengths)
     if out is not None:
         write_text(out, json.dumps(found, indent=1) + "\n")

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.records.program import CandidateError, Status
@@ -180,8 +179,3 @@ class Traced:
 
 def _exceeds(what: str, limit: int) -> CandidateError:
     return CandidateError(Status.INVALID, f"{what}; at most {limit:,} are accepted.")
-
-
-def described(array: NDArray[Any]) -> Shaped:
-    """Dtype and shape of an array."""
-    return Shaped(str(array.dtype), tuple(int(n) for n in np.shape(array)))

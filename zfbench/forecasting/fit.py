@@ -163,7 +163,6 @@ def fit_program(
     limits: Limits,
     seed: int,
     sandbox: Sandbox | None = None,
-    deadline: float = math.inf,
 ) -> FittedProgram:
     """Trace a candidate in the sandbox, and train it in a clean process.
 
@@ -175,7 +174,6 @@ def fit_program(
             space.
         seed: of initial parameters and batches; the same seed gives the same program.
         sandbox: runs the program; without one, `open_sandbox()` does and is closed when the program is traced.
-        deadline: of `time.monotonic()`, for the fit and all later calls together.
 
     Raises:
         CandidateError: the program failed.
@@ -185,9 +183,9 @@ def fit_program(
     _check_recordings(spec, train)
     with contextlib.ExitStack() as held:
         box = sandbox or held.enter_context(open_sandbox())
-        traced = trace_program(source, spec, limits, box, min(began + limits.seconds, deadline))
+        traced = trace_program(source, spec, limits, box, began + limits.seconds)
         device = box.device
-    return fit_step(traced, spec, train, limits, seed, device, began, deadline)
+    return fit_step(traced, spec, train, limits, seed, device, began)
 
 
 def trace_program(source: str, spec: TaskSpec, limits: Limits, sandbox: Sandbox, deadline: float) -> TracedProgram:

@@ -7,7 +7,7 @@ of s-C .. s-1 and the drive of s-C .. s+H-1, and asks for the activity of s .. s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -227,7 +227,8 @@ class LabelledWindows:
         return len(self.inputs)
 
 
-def one_step_pairs(recordings: tuple[Recording, ...]) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """Yield, for each recording, the activity before [T-1, N], the drive [T-1, D] and the activity after [T-1, N]."""
-    for r in recordings:
-        yield r.activity[:-1], r.drive[1:], r.activity[1:]
+def one_step_pairs(recordings: Iterable[Recording]) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the activity before [P, N], the drive [P, D] and the activity after [P, N] of all steps of recordings."""
+    parts = [(r.activity[:-1], r.drive[1:], r.activity[1:]) for r in recordings]
+    before, drive, after = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return before, drive, after

@@ -37,7 +37,6 @@ from zfbench.base.files import atomic_write
 from zfbench.records.spend import NOTHING, Spend
 
 BENCHMARK_VERSION = 2  # rises only when the scores of unchanged methods change
-SCHEMA_VERSION = 2  # rises when the form of the file changes
 PICTURES = ".npz"  # ends the name of the file with a result's arrays for pictures
 
 MAIN = (  # the scores that the short form of a result names
@@ -203,7 +202,7 @@ class Result(_Strict):
         metric_versions: version of each family of metrics that was computed.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2] = 2  # rises when the form of the file changes
     benchmark_version: int = BENCHMARK_VERSION
     task: TaskRecord
     method: MethodRecord

@@ -93,32 +93,6 @@ def open_arena(
             yield Session(arena, plan, loaded, folder, log, box)
 
 
-def judge_arena(
-    plan: Plan,
-    folder: Path,
-    progress: Progress | None = None,
-    sandbox: Sandbox | None = None,
-    allow_unsafe: bool = False,
-) -> tuple[SearchOutcome, Result | None]:
-    """End the search of an external system for good, and judge its best program.
-
-    Args:
-        plan: plan of the search.
-        folder: folder of the run.
-        progress: told the name of each stage of the judging.
-        sandbox: runs all programs; without one, the best that works here is opened and closed at the end.
-        allow_unsafe: run the programs also in a sandbox that does not confine them.
-
-    Returns:
-        The outcome, and the result; None for a result if no program worked.
-
-    Raises:
-        ZfbenchError: as for `open_arena`.
-    """
-    with open_arena(plan, folder, sandbox=sandbox, allow_unsafe=allow_unsafe) as session:
-        return session.judge(progress)
-
-
 def _arena(
     plan: Plan, loaded: LoadedTask, log: EventLog, sandbox: Sandbox, workers: int, on_event: OnEvent | None
 ) -> Arena:

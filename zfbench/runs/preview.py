@@ -57,12 +57,11 @@ def preview(
     return _preview(proposer, request, context, settings or {})
 
 
-def preview_run(folder: Path, operator: Operator = "mutate", critique: bool = False) -> Preview:
+def preview_run(folder: Path, critique: bool = False) -> Preview:
     """Return the prompts that the proposer of a run would send now if its best program were the parent.
 
     Args:
         folder: folder of the run.
-        operator: operator of the request.
         critique: True if a critique of the parent is asked for first and numbers are withheld, as `modelsmc` does.
 
     Returns:
@@ -76,7 +75,7 @@ def preview_run(folder: Path, operator: Operator = "mutate", critique: bool = Fa
         raise ZfbenchError(f"No program of the search in {folder} works yet, so there is none to build on.")
     spec, parents = load_task(plan.task).spec, (outcome.best,)
     hints = (*advice(spec.groups, parents), *plan.ideas[:1], *(AS_MODELSMC if critique else ()))
-    request = Request(outcome.counts.asked, operator, (outcome.best.program.id,), hints)
+    request = Request(outcome.counts.asked, "mutate", (outcome.best.program.id,), hints)
     known = frozenset(scored.program.id for scored in outcome.evaluated)
     context = Context(spec, parents, known, outcome.evaluated, plan.candidate)
     return _preview(plan.proposer, request, context, plan.proposer_settings)

@@ -13,7 +13,7 @@ seeds = [0, 1, 2]
 
 [[block]]                                # a search: its methods are discoverers
 tasks = ["zfish-tiny/masked"]
-methods = ["puct", "random_search"]
+methods = ["puct", "best_of_n"]
 proposer = "grammar"
 budget = { evaluations = 40, updates = 400 }
 settings = { c = 1.0 }                   # of the discoverers

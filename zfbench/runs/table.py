@@ -31,6 +31,7 @@ HEAD = "table.json"  # what all outcomes of a folder share
 EVALUATIONS = "evaluations"  # the folder of the outcomes
 UPDATES = 1_000  # of a screening, as searches are usually run
 Progress = Callable[[int, int, str], None]  # evaluations done, of how many, and the latest one
+Measured = tuple[Evaluation, Mapping[str, Mapping[str, Any]]]  # of one training; and what further folders keep of it
 
 
 @dataclass(frozen=True)
@@ -73,56 +74,125 @@ def screenings(space: Space, stages: Iterable[int], updates: int = UPDATES) -> l
     return [Training(codes, updates) for number in stages for codes in space.stage(number)]
 
 
-def evaluate(
-    loaded: LoadedTask,
-    space: Space,
-    trainings: Sequence[Training],
-    folder: Path,
-    *,
-    seconds: float,
-    workers: int = 1,
-    limit: int | None = None,
-    sandbox: Sandbox | None = None,
-    progress: Progress = lambda *_: None,
-) -> None:
-    """Train and score what the folder does not hold yet, as a search does.
+@dataclass(frozen=True)
+class Measurement:
+    """The measurement of a table: which programs are measured, where their outcomes are kept, and by what means.
 
-    Args:
+    Attributes:
         loaded: the task.
         space: the programs.
-        trainings: what is wanted, in the order of measurement.
         folder: of the table in progress.
         seconds: time limit of one training.
         workers: number of trainings at once.
+        sandbox: runs the programs; without one, each part of the work opens the best that works here.
+        progress: told at the beginning of each part and after each training.
+    """
+
+    loaded: LoadedTask
+    space: Space
+    folder: Path
+    seconds: float
+    workers: int = 1
+    sandbox: Sandbox | None = None
+    progress: Progress = lambda *_: None
+
+    def seed(self, training: Training) -> int:
+        """Return the seed of a training."""
+        return training_seed(self.loaded.task.spec.name, training.replicate)
+
+    def limits(self, training: Training) -> Limits:
+        """Return the limits of a training."""
+        return Limits(updates=training.updates, seconds=self.seconds)
+
+    def carry_out(
+        self,
+        trainings: Sequence[Training],
+        prepare: Callable[[Sandbox, list[Training]], Callable[[Training], Measured]],
+        limit: int | None,
+        folders: tuple[str, ...] = (),
+    ) -> int:
+        """Carry out the trainings whose outcomes are missing, and write these; return how many that were.
+
+        Args:
+            trainings: what is wanted, in the order of measurement.
+            prepare: is given the open sandbox and the missing trainings, and returns the function that carries out one.
+            limit: stop after so many trainings; None for no limit.
+            folders: further folders in which an outcome has a file, written before the evaluation.
+
+        Raises:
+            ZfbenchError: the folder holds evaluations of another task, space or version.
+        """
+        self.claim()
+        places = [self.folder / name for name in (*folders, EVALUATIONS)]
+        missing = [t for t in trainings if not all((place / t.file).exists() for place in places)]
+        total, done = len(trainings), len(trainings) - len(missing)
+        self.progress(done, total, "")
+        with opened(self.sandbox) as box:
+            measured = prepare(box, missing)
+
+            def measure(training: Training) -> None:
+                nonlocal done
+                evaluation, others = measured(training)
+                trained = {
+                    "codes": training.codes,
+                    "program": Program(self.space.source(training.codes)).id,
+                    "updates": training.updates,
+                    "replicate": training.replicate,
+                    "seed": self.seed(training),
+                }
+                for name, content in {**others, EVALUATIONS: {"evaluation": evaluation.to_json()}}.items():
+                    write_text(self.folder / name / training.file, json.dumps({**trained, **content}) + "\n")
+                done += 1
+                loss = str(evaluation.status) if evaluation.loss is None else f"loss {evaluation.loss:.4f}"
+                self.progress(done, total, f"{''.join(map(str, training.codes))}: {loss}")
+
+            each(measure, missing[:limit], self.workers)
+        return len(missing[:limit])
+
+    def claim(self) -> None:
+        """Write what all outcomes of the folder share, or compare it with what is there.
+
+        Raises:
+            ZfbenchError: the folder holds outcomes of another task, space or version.
+        """
+        head: dict[str, Any] = {
+            "task": self.loaded.name,
+            "data_sha256": self.loaded.task.data_sha256,
+            "benchmark_version": BENCHMARK_VERSION,
+            "space": self.space.name,
+            "versions": dict(self.space.versions),
+            "seconds": self.seconds,
+            "libraries": library_versions(),
+        }
+        path = self.folder / HEAD
+        if not path.exists():
+            write_text(path, json.dumps(head, indent=1) + "\n")
+            return
+        known = head_of(self.folder)
+        for key, value in head.items():
+            if known.get(key) != value:
+                found = f"{self.folder} holds evaluations with {key} = {known.get(key)}"
+                raise ZfbenchError(f"{found}, not {value}; choose another folder.")
+
+
+def evaluate(work: Measurement, trainings: Sequence[Training], limit: int | None = None) -> int:
+    """Train and score what the folder does not hold yet, as a search does; return how many programs that were.
+
+    Args:
+        work: the measurement.
+        trainings: what is wanted, in the order of measurement.
         limit: stop after so many evaluations; None for no limit.
-        sandbox: runs the programs; without one, the best that works here is opened and closed at the end.
-        progress: told at the beginning and after each evaluation.
 
     Raises:
         ZfbenchError: the folder holds evaluations of another task, space or version.
     """
-    task = loaded.task
-    claim(folder, loaded, space, seconds)
-    missing = [training for training in trainings if not present(folder, [training])]
-    total, done = len(trainings), len(trainings) - len(missing)
-    progress(done, total, "")
-    with opened(sandbox) as box:
-        evaluators = {
-            updates: loaded.family.evaluator(task, Limits(updates=updates, seconds=seconds), box)
-            for updates in sorted({training.updates for training in missing})
-        }
 
-        def measure(training: Training) -> None:
-            nonlocal done
-            program = Program(space.source(training.codes))
-            seed = training_seed(task.spec.name, training.replicate)
-            evaluation = evaluators[training.updates](program, seed)
-            content = content_of(training, space, seed) | {"evaluation": evaluation.to_json()}
-            write_text(folder / EVALUATIONS / training.file, json.dumps(content) + "\n")
-            done += 1
-            progress(done, total, told(training, evaluation))
+    def prepare(box: Sandbox, missing: list[Training]) -> Callable[[Training], Measured]:
+        loaded, limits = work.loaded, {training.updates: work.limits(training) for training in missing}
+        evaluators = {n: loaded.family.evaluator(loaded.task, limits[n], box) for n in sorted(limits)}
+        return lambda t: (evaluators[t.updates](Program(work.space.source(t.codes)), work.seed(t)), {})
 
-        each(measure, missing[:limit], workers)
+    return work.carry_out(trainings, prepare, limit)
 
 
 def outcomes(folder: Path, space: Space, trainings: Iterable[Training]) -> dict[Training, Outcome]:
@@ -142,11 +212,6 @@ def outcomes(folder: Path, space: Space, trainings: Iterable[Training]) -> dict[
         if path.exists():
             found[training] = _read(path, training, space)
     return found
-
-
-def present(folder: Path, trainings: Iterable[Training]) -> int:
-    """Return how many of some trainings a folder holds."""
-    return sum((folder / EVALUATIONS / training.file).exists() for training in trainings)
 
 
 def complete(space: Space, number: int, screened: Container[Codes]) -> list[Codes]:
@@ -180,63 +245,6 @@ def head_of(folder: Path) -> dict[str, Any]:
 def task_of(folder: Path) -> str:
     """Return the name of the task that the outcomes of a folder are of; the errors are those of `head_of`."""
     return str(head_of(folder)["task"])
-
-
-def claim(folder: Path, loaded: LoadedTask, space: Space, seconds: float) -> Mapping[str, Any]:
-    """Write what all outcomes of a folder share, or compare it with what is there; return it.
-
-    Args:
-        folder: of the table in progress.
-        loaded: the task.
-        space: the programs.
-        seconds: time limit of one training.
-
-    Raises:
-        ZfbenchError: the folder holds outcomes of another task, space or version.
-    """
-    head: dict[str, Any] = {
-        "task": loaded.name,
-        "data_sha256": loaded.task.data_sha256,
-        "benchmark_version": BENCHMARK_VERSION,
-        "space": space.name,
-        "versions": dict(space.versions),
-        "seconds": seconds,
-        "libraries": library_versions(),
-    }
-    path = folder / HEAD
-    if not path.exists():
-        write_text(path, json.dumps(head, indent=1) + "\n")
-        return head
-    known = head_of(folder)
-    for key, value in head.items():
-        if known.get(key) != value:
-            raise ZfbenchError(
-                f"{folder} holds evaluations with {key} = {known.get(key)}, not {value}; choose another folder."
-            )
-    return head
-
-
-def content_of(training: Training, space: Space, seed: int) -> dict[str, Any]:
-    """Return the part of an outcome's file that says what was trained.
-
-    Args:
-        training: what was asked for.
-        space: the programs.
-        seed: seed of the training.
-    """
-    return {
-        "codes": training.codes,
-        "program": Program(space.source(training.codes)).id,
-        "updates": training.updates,
-        "replicate": training.replicate,
-        "seed": seed,
-    }
-
-
-def told(training: Training, evaluation: Evaluation) -> str:
-    """Return an outcome in a few words."""
-    loss = str(evaluation.status) if evaluation.loss is None else f"loss {evaluation.loss:.4f}"
-    return f"{''.join(map(str, training.codes))}: {loss}"
 
 
 def _read(path: Path, training: Training, space: Space) -> Outcome:

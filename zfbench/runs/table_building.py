@@ -6,61 +6,40 @@ An interrupted part is continued: what was measured is not measured again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from dataclasses import replace
 
-from zfbench.protocols.sandbox import Sandbox
-from zfbench.protocols.space import Codes, Space
+from zfbench.protocols.space import Codes
 from zfbench.records.evaluation import Evaluation
 from zfbench.runs import table, table_judging
-from zfbench.runs.table import UPDATES, Progress, Training
-from zfbench.runs.tasks import LoadedTask
+from zfbench.runs.table import UPDATES, Measurement, Training
 
 SCREENING, REPLICATES, JUDGING = PARTS = ("screening", "replicates", "judging")
 
 
 def build(
-    loaded: LoadedTask,
-    space: Space,
+    work: Measurement,
     stages: Sequence[int],
-    folder: Path,
-    *,
     parts: Iterable[str] = PARTS,
-    updates: int = UPDATES,
-    seconds: float,
-    workers: int = 1,
     limit: int | None = None,
-    sandbox: Sandbox | None = None,
-    progress: Progress = lambda *_: None,
+    updates: int = UPDATES,
 ) -> None:
     """Do what is missing of a table.
 
     Args:
-        loaded: the task.
-        space: the programs.
+        work: the measurement.
         stages: the wanted stages of the space.
-        folder: of the table in progress.
         parts: the wanted parts of the work, of `PARTS`; they are done in that order.
-        updates: of a screening; screenings of several lengths may lie in one folder.
-        seconds: time limit of one training.
-        workers: number of trainings at once.
         limit: stop after so many trainings of all kinds; None for no limit.
-        sandbox: runs the programs; without one, each part opens the best that works here.
-        progress: told at the beginning of each part and after each training.
+        updates: of a screening; screenings of several lengths may lie in one folder.
 
     Raises:
         ZfbenchError: the folder holds evaluations of another task, space or version; or no part of a stage that is
             to be judged is screened completely, because screening is not wanted or the limit stopped it.
     """
-    left = limit
-
-    def spent(before: int, after: int) -> None:
-        nonlocal left
-        left = None if left is None else left - (after - before)
-
-    wanted = set(parts)
+    space, wanted, left = work.space, set(parts), limit
 
     def screened(number: int) -> dict[Codes, Evaluation]:
-        found = table.outcomes(folder, space, table.screenings(space, [number], updates))
+        found = table.outcomes(work.folder, space, table.screenings(space, [number], updates))
         return {training.codes: outcome.evaluation for training, outcome in found.items()}
 
     lists: dict[str, Callable[[], list[Training]]] = {
@@ -71,41 +50,15 @@ def build(
     }
     for part, listed in lists.items():
         if part in wanted and left != 0:
-            trainings = listed()
-            before = table.present(folder, trainings)
-            table.evaluate(
-                loaded,
-                space,
-                trainings,
-                folder,
-                seconds=seconds,
-                workers=workers,
-                limit=left,
-                sandbox=sandbox,
-                progress=_named(part, progress),
-            )
-            spent(before, table.present(folder, trainings))
-    if JUDGING in wanted and left != 0:
-        for number in stages:
+            done = table.evaluate(_named(part, work), listed(), left)
+            left = None if left is None else left - done
+    for number in stages if JUDGING in wanted else ():
+        if left != 0:
             programs = table_judging.chosen(space, number, screened(number))
-            trainings = [table_judging.in_full(codes) for codes in programs]
-            before = table.present(folder, trainings)
-            table_judging.judge(
-                loaded,
-                space,
-                programs,
-                folder,
-                seconds=seconds,
-                workers=workers,
-                limit=left,
-                sandbox=sandbox,
-                progress=_named(f"{JUDGING} stage {number}", progress),
-            )
-            spent(before, table.present(folder, trainings))
-            if left == 0:
-                break
+            done = table_judging.judge(_named(f"{JUDGING} stage {number}", work), programs, left)
+            left = None if left is None else left - done
 
 
-def _named(part: str, progress: Progress) -> Progress:
-    """Return a progress that says which part of the work is under way."""
-    return lambda done, total, text: progress(done, total, f"{part} {done} of {total} {text}".rstrip())
+def _named(part: str, work: Measurement) -> Measurement:
+    """Return the measurement with a progress that says which part of the work is under way."""
+    return replace(work, progress=lambda k, n, text: work.progress(k, n, f"{part} {k} of {n} {text}".rstrip()))

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.base.files import write_text
 from zfbench.base.numerics import fixed
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.space import ORDER, Codes, Space
@@ -27,11 +25,8 @@ from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
-from zfbench.runs.parallel import each
-from zfbench.runs.search import opened
-from zfbench.runs.table import EVALUATIONS, UPDATES, Progress, Training, claim, complete, content_of, told
-from zfbench.runs.tasks import LoadedTask
-from zfbench.search.replicates import FINALS, training_seed
+from zfbench.runs.table import UPDATES, Measured, Measurement, Training, complete
+from zfbench.search.replicates import FINALS
 
 JUDGED = "judged"  # the folder of what the judge says
 REPEATED = 64  # programs of a stage that are screened again
@@ -111,59 +106,35 @@ def by_chance(space: Space, stage: int, members: Sequence[Codes]) -> list[Codes]
     return _drawn(space, stage, 1, members, max(1, len(members) // SHARE))
 
 
-def judge(
-    loaded: LoadedTask,
-    space: Space,
-    programs: Sequence[Codes],
-    folder: Path,
-    *,
-    seconds: float,
-    workers: int = 1,
-    limit: int | None = None,
-    sandbox: Sandbox | None = None,
-    progress: Progress = lambda *_: None,
-) -> None:
-    """Train in full and judge what the folder does not hold yet.
+def judge(work: Measurement, programs: Sequence[Codes], limit: int | None = None) -> int:
+    """Train in full and judge what the folder does not hold yet; return how many programs that were.
 
     Args:
-        loaded: the task.
-        space: the programs.
+        work: the measurement.
         programs: what is wanted, in the order of measurement.
-        folder: of the table in progress.
-        seconds: time limit of one training.
-        workers: number of trainings at once.
         limit: stop after so many programs; None for no limit.
-        sandbox: runs the programs; without one, the best that works here is opened and closed at the end.
-        progress: told at the beginning and after each program.
 
     Raises:
         ZfbenchError: the folder holds evaluations of another task, space or version.
     """
-    claim(folder, loaded, space, seconds)
-    _ = loaded.task, loaded.judge  # build the data once
-    missing = [codes for codes in programs if not _is_complete(folder, in_full(codes))]
-    total, done = len(programs), len(programs) - len(missing)
-    progress(done, total, "")
-    with opened(sandbox) as box:
 
-        def measure(codes: Codes) -> None:
-            nonlocal done
-            training = in_full(codes)
-            evaluation, scores, status = _measured(loaded, space.source(codes), training, seconds, box)
-            content = content_of(training, space, training_seed(loaded.task.spec.name, training.replicate))
-            judged = {
+    def prepare(box: Sandbox, missing: list[Training]) -> Callable[[Training], Measured]:  # noqa: ARG001
+        _ = work.loaded.task, work.loaded.judge  # build the data once, before the threads
+
+        def measured(training: Training) -> Measured:
+            evaluation, scores, status = _judged(work, training, box)
+            judgement = {
                 "judge_seed": JUDGE_SEED,
                 "status": str(status),
                 "metrics": scores.metrics,
                 "metric_versions": scores.metric_versions,
                 "notes": scores.notes,
             }
-            write_text(folder / JUDGED / training.file, json.dumps(content | judged) + "\n")
-            write_text(folder / EVALUATIONS / training.file, json.dumps(content | evaluation) + "\n")
-            done += 1
-            progress(done, total, told(training, Evaluation.from_json(evaluation["evaluation"])))
+            return evaluation, {JUDGED: judgement}
 
-        each(measure, missing[:limit], workers)
+        return measured
+
+    return work.carry_out([in_full(codes) for codes in programs], prepare, limit, (JUDGED,))
 
 
 def judgements(folder: Path, space: Space, programs: Sequence[Codes]) -> dict[Codes, Judged]:
@@ -209,24 +180,18 @@ def metric_versions(folder: Path, programs: Sequence[Codes]) -> dict[str, int]:
 
 
 @fixed()
-def _measured(
-    loaded: LoadedTask, source: str, training: Training, seconds: float, sandbox: Sandbox
-) -> tuple[dict[str, Any], Scores, Status]:
-    """Return the evaluation on the validation data in JSON, and the scores with their status, of one training."""
-    family, task = loaded.family, loaded.task
+def _judged(work: Measurement, training: Training, sandbox: Sandbox) -> tuple[Evaluation, Scores, Status]:
+    """Return the evaluation on the validation data, and the scores with their status, of one training."""
+    family, task = work.loaded.family, work.loaded.task
     began = time.monotonic()
-    model = family.candidate(task, source, training_seed(task.spec.name, training.replicate), sandbox)
-    scores, status = Scores(), Status.OK
+    model = family.candidate(task, work.space.source(training.codes), work.seed(training), sandbox)
     try:
         try:
-            family.fit(task, model, Limits(updates=training.updates, seconds=seconds))
+            family.fit(task, model, work.limits(training))
             loss = family.selection_loss(task, model)
         except CandidateError as error:
-            return (
-                _evaluation(Evaluation(error.status, feedback=error.message)),
-                Scores(notes=[str(error)]),
-                error.status,
-            )
+            evaluation = Evaluation(error.status, feedback=error.message)
+            return evaluation, Scores(notes=[str(error)]), error.status
         updates = 0 if model.report is None else model.report.updates
         spend = Spend(evaluations=1, updates=updates, device_seconds=time.monotonic() - began)
         if loss is None:
@@ -234,20 +199,11 @@ def _measured(
         else:
             evaluation = Evaluation(Status.OK, loss, spend=spend)
         try:
-            scores = loaded.judge.score(model, lambda _: None, JUDGE_SEED)
+            return evaluation, work.loaded.judge.score(model, lambda _: None, JUDGE_SEED), Status.OK
         except CandidateError as error:
-            scores, status = Scores(notes=[str(error)]), error.status
-        return _evaluation(evaluation), scores, status
+            return evaluation, Scores(notes=[str(error)]), error.status
     finally:
         model.close()
-
-
-def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    return {"evaluation": evaluation.to_json()}
-
-
-def _is_complete(folder: Path, training: Training) -> bool:
-    return all((folder / kind / training.file).exists() for kind in (JUDGED, EVALUATIONS))
 
 
 def _drawn(space: Space, stage: int, purpose: int, members: Sequence[Codes], count: int) -> list[Codes]:

@@ -7,8 +7,7 @@ evaluator, ledger and event log as those of a discoverer, so that scores can be 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -68,7 +67,6 @@ class Arena:
         workers: number of evaluations at once; further calls wait.
         header: further fields that identify the search, JSON-compatible; they must be equal on reopening.
         on_event: called after each event took effect.
-        clock: function that returns seconds, used for the budget's `wall_seconds` alone.
 
     Raises:
         ZfbenchError: the log holds another search, or the budget is unlimited or below the bound of one
@@ -87,13 +85,12 @@ class Arena:
         workers: int = 1,
         header: Mapping[str, Any] | None = None,
         on_event: OnEvent | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         bound = replace(bound, evaluations=1)
         check_budget(budget, replace(bound, tokens=1))  # whoever writes the programs reports its tokens
         fields = {**(header or {}), "task": spec.name, "seed": seed, "replicate": SCREENING}
         head = begin(log, fields, budget, bound, NOTHING)
-        self._history = replay((head, *log.events[1:]), log.path, ExternalDiscoverer(), spec, on_event, clock)
+        self._history = replay((head, *log.events[1:]), log.path, ExternalDiscoverer(), spec, on_event)
         self._evaluate, self._log, self._on_event = evaluate, log, on_event
         self._training_seed = training_seed(spec.name, SCREENING)
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ from typing import Any
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import SearchTask
 from zfbench.records.limits import Limits
 from zfbench.simulators.evaluator import SimulatorEvaluator
 from zfbench.simulators.judge import SimulatorJudge
@@ -15,7 +16,30 @@ from zfbench.simulators.model import SimulatorModel
 from zfbench.simulators.problem import Problem, SealedSimulator, SimulatorTask
 
 
-class SimulatorFamily:
+class WithoutRecordings:
+    """A part of a family of tasks that have no recordings: no baseline could forecast anything there."""
+
+    def baseline(self, task: SearchTask, name: str, seed: int) -> Any:  # noqa: ARG002
+        """Refuse: baselines forecast recordings.
+
+        Args:
+            task: the task.
+            name: name of the baseline.
+            seed: not used.
+
+        Raises:
+            ZfbenchError: always.
+        """
+        raise ZfbenchError(
+            f"The task '{task.spec.name}' has no recordings that a baseline could forecast; search programs on it."
+        )
+
+    def future_drive(self, task: SearchTask, baseline: str | None) -> bool | None:  # noqa: ARG002
+        """Return None, because without recordings there is no drive."""
+        return None
+
+
+class SimulatorFamily(WithoutRecordings):
     """A family of simulator tasks, as registered in the entry-point group `zfbench.tasks`.
 
     Args:
@@ -74,23 +98,6 @@ class SimulatorFamily:
         """
         return SimulatorModel(source, task, seed, sandbox)
 
-    def baseline(self, task: SimulatorTask, name: str, seed: int) -> Any:  # noqa: ARG002
-        """Refuse: baselines forecast recordings, and simulator tasks have none.
-
-        Args:
-            task: the task.
-            name: name of the baseline.
-            seed: ignored.
-
-        Raises:
-            ZfbenchError: always.
-        """
-        raise no_recordings(task.spec.name)
-
-    def future_drive(self, task: SimulatorTask, baseline: str | None) -> bool | None:  # noqa: ARG002
-        """Return None, because simulator tasks have no drive."""
-        return None
-
     def fit(self, task: SimulatorTask, model: SimulatorModel, limits: Limits) -> None:  # noqa: ARG002
         """Simulate a program and learn its likelihood.
 
@@ -115,8 +122,3 @@ class SimulatorFamily:
         if made.spec.name != name:
             raise ZfbenchError(f"The task '{name}' calls itself '{made.spec.name}'; give both the same name.")
         return made
-
-
-def no_recordings(task: str) -> ZfbenchError:
-    """Return the error of asking for a baseline on a task without recordings."""
-    return ZfbenchError(f"The task '{task}' has no recordings that a baseline could forecast; search programs on it.")

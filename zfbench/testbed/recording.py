@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -32,8 +32,6 @@ STEPS = 100_000  # ms of each condition, after the larva has settled
 SEEDS = {condition: k for k, condition in enumerate(CONDITIONS)}
 PROBE_STEPS = tuple(range(9_999, STEPS, 10_000))  # ms at which the activity is committed, to compare machines
 TOLERANCE = 1e-6  # largest difference of an activity between machines; the full scale is 1
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,14 +56,6 @@ def mutate(genotype: RateGenotype, spec: TaskSpec, blame: Blame, credit: Credit,
     return _draw(list(changes(genotype, spec, group, gene)), rng)
 
 
-def neighbours(genotype: RateGenotype, spec: TaskSpec) -> Iterator[Child]:
-    """Every genotype that one change leads to, with the change in words."""
-    for group in genotype.groups:
-        for gene in (*GENES, *INPUTS):
-            yield from changes(genotype, spec, group, gene)
-    yield from training_changes(genotype)
-
-
 def changes(genotype: RateGenotype, spec: TaskSpec, group: str, gene: str) -> Iterator[Child]:
     """Every other choice of a gene of a group that is one change away.
 

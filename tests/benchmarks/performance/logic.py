@@ -12,7 +12,7 @@ import numpy as np
 from tests.benchmarks import bench_search, bench_testbed
 from tests.benchmarks.performance.meter import best_of, median
 from zfbench.base import plugins
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.random_walk import RandomWalk
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import Spend
@@ -105,14 +105,14 @@ def _log(nodes: int, place: Path | None) -> tuple[float, float]:
         began = time.process_time()
         with EventLog(path) as log:
             run_search(
-                *(RandomSearch(0, bench_search.SEED_PROGRAM, restarts=True), bench_search.Instant()),
+                *(RandomWalk(0, bench_search.SEED_PROGRAM, parent="any"), bench_search.Instant()),
                 bench_search.evaluate,
                 budget=Budget(evaluations=nodes),
                 log=log,
                 **options,
             )
         searched = time.process_time()
-        fresh = RandomSearch(0, bench_search.SEED_PROGRAM, restarts=True)
+        fresh = RandomWalk(0, bench_search.SEED_PROGRAM, parent="any")
         replay(read_log(path).events, path, fresh, bench_search.SPEC)
         replayed = time.process_time()
     return 1e3 * (searched - began) / nodes, 1e3 * (replayed - searched) / nodes

@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 
+from zfbench.discoverers.proposers.rate.genotype import GENES, INPUTS
+from zfbench.discoverers.proposers.rate.operators import changes, training_changes
 from zfbench.forecasting.contract import TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
@@ -122,3 +124,11 @@ class Fitted:
     def rollout(self, context, drive, clamp=None):
         held = () if clamp is None else (clamp.mask, np.float32(clamp.course(drive.shape[1] - context.shape[1])))
         return np.asarray(self._trained.forecast(self._trained.params, context, drive, *held))
+
+
+def neighbours(genotype, spec):
+    """Every genotype of the rate family that one change leads to, with the change in words."""
+    for group in genotype.groups:
+        for gene in (*GENES, *INPUTS):
+            yield from changes(genotype, spec, group, gene)
+    yield from training_changes(genotype)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from genotype_cases import SPECS
+from genotype_cases import SPECS, neighbours
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
@@ -11,7 +11,6 @@ from zfbench.discoverers.proposers.grammar.credit import gene_credit
 from zfbench.discoverers.proposers.grammar.proposer import FAMILIES, GrammarProposer
 from zfbench.discoverers.proposers.rate.family import RateFamily
 from zfbench.discoverers.proposers.rate.genotype import start
-from zfbench.discoverers.proposers.rate.operators import neighbours
 from zfbench.forecasting.seed import SEED_PROGRAM
 from zfbench.protocols.proposer import Context
 from zfbench.records.evaluation import Evaluation, Request, Scored

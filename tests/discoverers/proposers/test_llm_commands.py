@@ -154,7 +154,7 @@ def test_a_search_without_a_program_of_its_own_found_nothing_and_says_why(zfbenc
     assert words in said
     assert family.judged == []
     assert json.loads((zfbench.folder / "result.json").read_text())["status"] == "nothing_found"
-    assert "random_search" not in zfbench("leaderboard", zfbench.folder)[1]  # no row for a search without scores
+    assert "best_of_n" not in zfbench("leaderboard", zfbench.folder)[1]  # no row for a search without scores
 
 
 @pytest.mark.parametrize(

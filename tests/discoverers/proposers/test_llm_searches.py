@@ -42,7 +42,7 @@ def family(monkeypatch):
 def plan(server, family):
     """A plan of a search with the language model that the server is."""
 
-    def make(*script, evaluations=4, discoverer="random_search", patience=100, **settings):
+    def make(*script, evaluations=4, discoverer="best_of_n", patience=100, **settings):
         server.script[:] = script
         url = f"http://127.0.0.1:{server.server_port}/v1"
         chosen = {"model": "toy-model", "base_url": url, "attempts": 1, **settings}

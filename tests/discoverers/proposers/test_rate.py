@@ -14,6 +14,7 @@ from genotype_cases import (
     assert_trains,
     begin,
     inputs,
+    neighbours,
     noisy,
     reads,
     sigmoid,
@@ -34,7 +35,7 @@ from zfbench.discoverers.proposers.rate.genotype import (
     names,
     start,
 )
-from zfbench.discoverers.proposers.rate.operators import KINDS, crossover, draw, group_odds, mutate, neighbours
+from zfbench.discoverers.proposers.rate.operators import KINDS, crossover, draw, group_odds, mutate
 from zfbench.discoverers.proposers.rate.render import parse, render
 from zfbench.records.program import Program
 from zfbench.records.source import check_source

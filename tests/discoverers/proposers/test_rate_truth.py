@@ -7,12 +7,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from genotype_cases import neighbours
 
 import zfbench.discoverers.proposers.grammar.proposer as proposer_module
-from zfbench.discoverers.proposers.rate.genotype import GENES, RateGenotype, start
-from zfbench.discoverers.proposers.rate.operators import neighbours
+from zfbench.discoverers.proposers.rate.genotype import GENES, INPUTS, RateGenotype, allowed, names, start
 from zfbench.discoverers.proposers.rate.render import parse, render
-from zfbench.discoverers.proposers.rate.truth import path, true_genotype, true_parameters
+from zfbench.discoverers.proposers.rate.truth import integrators, true_genotype
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.mask_check import verify_mask
@@ -21,6 +21,64 @@ from zfbench.testbed.published import published
 from zfbench.testbed.transition import rollout, transition
 
 TASKS = ("zfish-tiny/masked", "zfish-tiny/driven", "zfish-tiny/masked@anonymous")
+
+
+def true_parameters(circuit):
+    """Every number of the true genotype's program, by its name there, float64.
+
+    The circuit subtracts a bias that the drive moves; in the program that is a negative weight of the drive. An
+    integrator has rate 1/2 here, and slope 2 makes up for it.
+    """
+    N, D = circuit.size
+    integrates = integrators(circuit)
+    weights = circuit.weights * ~(np.eye(N, dtype=bool) & integrates)
+    first, second, gain = np.zeros((N, N + D)), np.zeros((N, N + D)), np.zeros(N)
+    for gate in circuit.gates:
+        first[gate.target, gate.p], second[gate.target, gate.q], gain[gate.target] = 1.0, 1.0, gate.gain
+    scaled = np.zeros((N, N, D))
+    for m in circuit.modulations:
+        scaled[m.target, m.source, m.channel] += m.coefficient
+    groups = {circuit.groups[m.target] for m in circuit.modulations}
+    linear = np.array([kind == "linear" for kind in circuit.kinds])
+    alpha = np.where(integrates, 0.5, circuit.alpha)
+    return {
+        "weights": np.concatenate([weights, circuit.drive_weights - circuit.bias_drive], axis=1),
+        "scaled_by_drive": scaled[[group in groups for group in circuit.groups]],
+        "first": first,
+        "second": second,
+        "gain": gain,
+        "slope": np.where(integrates, 2.0, np.where(linear, 1.0, circuit.omega)),
+        "slope_drive": circuit.omega_drive,
+        "bias": circuit.bias,
+        "rate": np.log(alpha / (1 - alpha)),
+        "rate_drive": circuit.leak_drive,
+        "reset_drive": circuit.reset_drive,
+    }
+
+
+def path(spec, genotype):
+    """A way from the start of the family to a genotype, each step one change; both ends are included.
+
+    What a group reads is narrowed to one input and then widened, or narrowed input by input, whichever is shorter.
+    """
+    way = [start(spec)]
+    for group, block in genotype.blocks:
+        for gene in GENES:
+            way.append(way[-1].with_gene([group], gene, getattr(block, gene)))
+        for inputs in INPUTS:
+            possible = allowed(spec, group, inputs)
+            for chosen in narrowing(getattr(block, inputs), possible):
+                way.append(way[-1].with_gene([group], inputs, names(chosen, possible)))
+    return [now for before, now in zip([None, *way], way, strict=False) if now != before]
+
+
+def narrowing(wanted, possible):
+    """The sets of inputs on the way from all to those that are wanted."""
+    kept = possible if wanted is None else wanted
+    dropped = [name for name in possible if name not in kept]
+    if len(dropped) <= max(len(kept), 1):
+        return [tuple(n for n in possible if n not in dropped[: k + 1]) for k in range(len(dropped))]
+    return [kept[: k + 1] for k in range(len(kept))] or [()]
 
 
 @pytest.fixture(scope="module", params=TASKS)

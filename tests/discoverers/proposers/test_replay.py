@@ -4,13 +4,10 @@ import pytest
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.proposers.replay import ReplayProposer
 from zfbench.discoverers.puct import Puct
-from zfbench.discoverers.random_search import RandomSearch
-from zfbench.forecasting.seed import SEED_PROGRAM
 from zfbench.protocols.proposer import Context, ProposalError
 from zfbench.records.evaluation import Evaluation, Proposal, Request
 from zfbench.records.program import Program, Status
 from zfbench.records.recordings import TaskSpec
-from zfbench.records.source import check_source
 from zfbench.records.spend import Spend
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import EventLog, read_log
@@ -72,16 +69,3 @@ def test_other_requests_have_no_answer(tmp_path):
 def test_missing_or_empty_event_log_is_explained(tmp_path):
     with pytest.raises(ZfbenchError, match="holds no recorded search"):
         ReplayProposer(SPEC, str(tmp_path / "none"))
-
-
-def test_shipped_recording_says_what_it_is_and_holds_programs_that_parse():
-    proposer = ReplayProposer(SPEC)
-    recorded = proposer.identity["recorded"]
-    assert (recorded["discoverer"], recorded["proposer"]) == ("random_search", "grammar")
-    search_seed = Program(SEED_PROGRAM, summary="the task's seed program")
-    discoverer = RandomSearch(recorded["seed"], search_seed)
-    discoverer.tell(discoverer.ask(), search_seed, evaluate(search_seed, 0))
-    for _ in range(5):
-        proposal = proposer.propose(discoverer.ask(), Context(SPEC, (), frozenset()), np.random.default_rng())
-        check_source(proposal.source)
-        assert proposal.summary

@@ -19,3 +19,8 @@ def test_every_registered_name_loads(kind):
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match=r"no baseline 'oracel'; did you mean 'oracle'\?"):
         plugins.load("baseline", "oracel")
+
+
+def test_a_name_of_an_earlier_version_leads_to_the_present_one():
+    with pytest.raises(UnknownNameError, match=r"no discoverer 'random_search'; it is called 'best_of_n' now\."):
+        plugins.load("discoverer", "random_search")

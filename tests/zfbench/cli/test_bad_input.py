@@ -111,7 +111,7 @@ NAMED = {  # every command that takes a name or a number; NAME stands for it
     "table landscape": ("table", "landscape", "NAME", "--out", "OUT"),
     "doctor": ("doctor", "NAME"),
     "demo": ("demo", "NAME"),
-    "check-plugin of a kind": ("check-plugin", "random_search", "--kind", "NAME"),
+    "check-plugin of a kind": ("check-plugin", "best_of_n", "--kind", "NAME"),
     "data build": ("data", "build", "--tier", "NAME"),
     "data verify": ("data", "verify", "--tier", "NAME"),
     "data show": ("data", "show", "--tier", "NAME"),

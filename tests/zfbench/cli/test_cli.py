@@ -79,7 +79,7 @@ def test_list_names_everything_registered():
     listing = json.loads(run("list", "--json").output)
     assert "zfish-tiny/masked" in listing["tasks"]
     assert {"oracle", "mask_only", "linear"} <= set(listing["baselines"])
-    assert "random_search" in listing["discoverers"]
+    assert "best_of_n" in listing["discoverers"]
     assert "grammar" in listing["proposers"]
     assert run("list").output.count("\n") > 10
 
@@ -95,9 +95,9 @@ def zfbench(*arguments, cwd):
     [
         (["judge", "none.py", "--task", "zfish-tiny/driven"], "Cannot read the program none.py"),
         (["run", "--task", "zfish-tiny/maskd"], "did you mean 'zfish-tiny/masked'"),
-        (["run", "--task", "zfish-tiny/masked", "--discoverer", "randomsearch"], "did you mean 'random_search'"),
+        (["run", "--task", "zfish-tiny/masked", "--discoverer", "bestofn"], "did you mean 'best_of_n'"),
         (["run", "--task", "zfish-tiny/masked", "--budget", "evaluation=3"], "did you mean 'evaluations'"),
-        (["run", "--task", "zfish-tiny/masked", "--set", "restarts"], "not of the form NAME=VALUE"),
+        (["run", "--task", "zfish-tiny/masked", "--set", "parent"], "not of the form NAME=VALUE"),
         (["show", "none.json"], "Cannot read none.json"),
         (["data", "build", "--tier", "tinny"], "did you mean 'tiny'"),
         (["testbed", "show", "--condition", "inwards"], "did you mean 'inward'"),
@@ -185,7 +185,7 @@ def test_a_short_search_runs_judges_and_resumes(tmp_path, data_cache):
     assert "2 evaluations" in first.stdout
     folder = tmp_path / "search"
     result = json.loads((folder / "result.json").read_text())
-    assert (result["method"]["name"], result["method"]["proposer"]) == ("random_search", "grammar")
+    assert (result["method"]["name"], result["method"]["proposer"]) == ("best_of_n", "grammar")
     assert result["method"]["settings"] == {}
     assert result["search"]["budget"] == {"evaluations": 2, "updates": 20}
     assert result["finals"] == []  # too few evaluations for a last round

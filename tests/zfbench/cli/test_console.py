@@ -7,7 +7,7 @@ from rich.progress import Progress
 
 from zfbench.cli import console as console_module
 from zfbench.cli.console import Bar
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.protocols.proposer import ProposalError
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
@@ -47,7 +47,7 @@ def searched(bar, path, budget, listening=None):
     clock = iter(range(10**6))
     with EventLog(path) as log:
         return run_search(
-            RandomSearch(0, SEED_PROGRAM),
+            BestOfN(0, SEED_PROGRAM),
             Counting(),
             evaluate,
             spec=SPEC,
@@ -115,7 +115,7 @@ def test_wall_time_is_shown_where_it_is_limited(bar, tmp_path):
 def test_before_anything_works_there_is_no_incumbent(bar, tmp_path):
     with EventLog(tmp_path / "log") as log:
         run_search(
-            RandomSearch(0, Program("8")),
+            BestOfN(0, Program("8")),
             Counting(),
             evaluate,
             spec=SPEC,
@@ -134,7 +134,7 @@ def drawn(width, monkeypatch):
     terminal = Console(file=screen, force_terminal=True, width=width, color_system=None)
     monkeypatch.setattr(console_module, "console", terminal)
     with console_module.activities() as add:
-        add("random_search + grammar on zfish-tiny/masked").step(
+        add("best_of_n + grammar on zfish-tiny/masked").step(
             3, 17, "best 0.1334, 0 failed · 3 of 17 evaluations, 11 device s"
         )
     return re.sub(r"\x1b\[[\d?]*[A-Za-z]", "", screen.getvalue())

@@ -69,7 +69,7 @@ def test_listing_imports_no_plug_in_and_no_numpy():
 def test_no_line_is_wider_than_the_terminal(width):
     lines = listed(width).splitlines()
     assert max(len(line.rstrip()) for line in lines) <= int(width)
-    assert len([line for line in lines if line.startswith("random_search ")]) == 1
+    assert len([line for line in lines if line.startswith("best_of_n ")]) == 1
 
 
 def test_all_tasks_of_a_family_stand_in_one_group():

@@ -170,8 +170,8 @@ def test_a_search_with_a_broken_method_is_one_sentence(zfbench, package):
 
 
 def test_a_method_by_the_name_of_one_of_ours_is_refused_where_it_is_used(zfbench, package):
-    package("clash", "class D: pass\n", discoverers="random_search = clash_mod:D")
+    package("clash", "class D: pass\n", discoverers="best_of_n = clash_mod:D")
     assert still_works(zfbench) == ""
     lines = sentences(zfbench("run", "--task", "mixtures/exact@target:0", "--out", "out"))
-    assert "'random_search' is claimed by" in lines[-1]
+    assert "'best_of_n' is claimed by" in lines[-1]
     assert "uninstall one of the two packages" in lines[-1]

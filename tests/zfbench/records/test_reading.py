@@ -18,7 +18,7 @@ from zfbench.records.spend import Spend
 def rich(make, search_method):
     """A result in which most fields are used."""
     return make(
-        **search_method("random_search", settings={"restarts": True}),
+        **search_method("random_walk", settings={"parent": "any"}),
         metrics={"forecast/id/mae": 0.25, "connectivity/wiring/auroc": 0.75, "dynamics/impulse/error": 1.5},
         curves={"forecast/id/mae": [0.125, 0.25]},
         notes=("a note",),

@@ -72,8 +72,9 @@ def test_ill_formed_specifications_are_refused():
 
 
 def test_pairs_follow_the_time_convention(driven):
-    before, drive, after = next(one_step_pairs(driven.train))
+    before, drive, after = one_step_pairs(driven.train)
     recording = driven.train[0]
+    assert len(before) == len(drive) == len(after) == sum(len(r.activity) - 1 for r in driven.train)
     np.testing.assert_array_equal(before[10], recording.activity[10])
     np.testing.assert_array_equal(after[10], recording.activity[11])
     np.testing.assert_array_equal(drive[10], recording.drive[11])

@@ -76,7 +76,7 @@ def judged(monkeypatch, tmp_path):
         known = {("task", "toy"): Family(afresh), ("proposer", "likelihoods"): lambda spec: Likelihoods()}
         monkeypatch.setattr(plugins, "load", lambda kind, name: known.get((kind, name)) or load(kind, name))
         monkeypatch.setattr(plugins, "names", lambda kind: ("toy",))
-        plan = Plan("toy", "random_search", "likelihoods", Budget(evaluations=3), 0, finalists=0)
+        plan = Plan("toy", "best_of_n", "likelihoods", Budget(evaluations=3), 0, finalists=0)
         outcome, found = search(plan, tmp_path, sandbox=ProcessSandbox())
         assert outcome.best.evaluation.log_likelihood == -6
         return found.metrics

@@ -11,13 +11,13 @@ from zfbench.runs.suite import read_suite
 
 MODULE = """
 from zfbench.discoverers.proposers.finite import FiniteProposer
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 
 NAMES = ("patience", "budget", "ideas", "finalists")
 given = []
 
 
-class Stubborn(RandomSearch):
+class Stubborn(BestOfN):
     "Random search that notes its settings."
 
     def __init__(self, seed, seed_program, *, patience, budget, ideas, finalists):

@@ -21,7 +21,7 @@ from zfbench.search.eventlog import EventLog, read_log
 
 def test_log_holds_the_whole_plan(victim, tmp_path):
     limits = Limits(updates=7, seconds=8.5, memory_bytes=9)
-    plan = Plan("toy", "random", "numbers", Budget(evaluations=2, updates=3), 4, limits, {"restarts": True})
+    plan = Plan("toy", "random", "numbers", Budget(evaluations=2, updates=3), 4, limits, {"parent": "any"})
     plan = replace(plan, proposer_settings={"programs": "folder"}, ideas=("rebound",), finalists=1, patience=9)
     default = Plan("", "", "", Budget(), 0)
     different = {f.name for f in fields(plan) if getattr(plan, f.name) != getattr(default, f.name)}
@@ -35,7 +35,7 @@ def test_log_holds_the_whole_plan(victim, tmp_path):
     [
         ({"seed": 6}, "seed"),
         ({"limits": Limits(memory_bytes=5)}, "candidate.memory_bytes"),
-        ({"settings": {}}, "settings.restarts"),
+        ({"settings": {}}, "settings.parent"),
     ],
 )
 def test_another_plan_is_refused_in_the_same_folder(victim, tmp_path, change, named):

@@ -231,7 +231,7 @@ def test_event_log_and_result_name_the_prompts_by_their_hash(tmp_path, judged, m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("discoverer", ["random_search", "puct", "modelsmc", "n1", "funsearch"])
+@pytest.mark.parametrize("discoverer", ["best_of_n", "puct", "modelsmc", "n1", "funsearch"])
 def test_every_discoverer_runs_from_the_task_to_a_result(tmp_path, data_cache, discoverer):
     plan = replace(PLAN, discoverer=discoverer, budget=Budget(evaluations=5, updates=40), limits=Limits(40, 300.0))
     _, result = search(plan, tmp_path)

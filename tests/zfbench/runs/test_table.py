@@ -11,7 +11,7 @@ from zfbench.protocols.space import Slot, Space
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Program, Status
 from zfbench.runs.plan import Plan
-from zfbench.runs.table import EVALUATIONS, Training, evaluate, outcomes, screenings
+from zfbench.runs.table import EVALUATIONS, Measurement, Training, evaluate, outcomes, screenings
 from zfbench.runs.tasks import find_task
 from zfbench.search.budget import Budget
 from zfbench.search.replicates import SCREENING, training_seed
@@ -53,7 +53,7 @@ def loaded():
 
 def test_every_program_of_a_stage_is_screened_once_with_the_seed_of_every_search(tmp_path, loaded):
     wanted = screenings(Toy(), [1])
-    evaluate(loaded, Toy(), wanted, tmp_path, seconds=60)
+    evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted)
     seed = training_seed("toy/one", SCREENING)
     assert loaded.family.calls == [(f"program = {codes}", 1_000, 60, seed) for codes in Toy().stage(1)]
     found = outcomes(tmp_path, Toy(), wanted)
@@ -67,21 +67,21 @@ def test_what_is_stopped_goes_on_without_a_second_evaluation(tmp_path, loaded):
     wanted = screenings(Toy(), Toy().stages)
     loaded.family.stop = 2
     with pytest.raises(KeyboardInterrupt):
-        evaluate(loaded, Toy(), wanted, tmp_path, seconds=60)
+        evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted)
     assert len(outcomes(tmp_path, Toy(), wanted)) == 2
     loaded.family.stop = None
-    evaluate(loaded, Toy(), wanted, tmp_path, seconds=60, limit=1)
+    evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted, limit=1)
     told = []
-    evaluate(loaded, Toy(), wanted, tmp_path, seconds=60, workers=2, progress=lambda *step: told.append(step[:2]))
+    evaluate(Measurement(loaded, Toy(), tmp_path, 60, workers=2, progress=lambda *step: told.append(step[:2])), wanted)
     assert told == [(3, 6), (4, 6), (5, 6), (6, 6)]
     assert len(loaded.family.calls) == len({source for source, *_ in loaded.family.calls}) == 6
 
 
 def test_a_folder_of_something_else_or_a_damaged_file_is_refused(tmp_path, loaded):
     wanted = [Training((0, 0))]
-    evaluate(loaded, Toy(), wanted, tmp_path, seconds=60)
+    evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted)
     with pytest.raises(ZfbenchError, match="holds evaluations with seconds = 60, not 61; choose another folder"):
-        evaluate(loaded, Toy(), wanted, tmp_path, seconds=61)
+        evaluate(Measurement(loaded, Toy(), tmp_path, 61), wanted)
     path = tmp_path / EVALUATIONS / wanted[0].file
     whole = json.loads(path.read_text())
     path.write_text(json.dumps(whole | {"program": "0" * 64}))
@@ -97,7 +97,7 @@ def test_an_outcome_is_what_a_search_with_the_usual_screening_is_told(tmp_path, 
     loaded = find_task("zfish-tiny/masked")
     space = RateSubspace(loaded.task.spec)
     training = Training(space.truth, updates=2)
-    evaluate(loaded, space, [training], tmp_path, seconds=300.0)
+    evaluate(Measurement(loaded, space, tmp_path, 300.0), [training])
     plan = Plan("zfish-tiny/masked", "best_of_n", "grammar", Budget(evaluations=2, updates=2), seed=7)
     seed = training_seed(loaded.task.spec.name, SCREENING)
     expected = loaded.family.evaluator(loaded.task, plan.candidate, None)(Program(space.source(space.truth)), seed)

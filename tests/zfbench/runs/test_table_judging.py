@@ -11,7 +11,7 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.scores import Scores
 from zfbench.runs import table_building, table_judging
-from zfbench.runs.table import EVALUATIONS, outcomes, screenings
+from zfbench.runs.table import EVALUATIONS, Measurement, outcomes, screenings
 from zfbench.runs.table_judging import JUDGED, chosen, in_full, judgements, repeats
 from zfbench.search.replicates import FINALS, training_seed
 
@@ -84,7 +84,7 @@ def test_a_sample_is_screened_again_with_two_seeds_of_its_own(loaded, tmp_path):
     wanted = repeats(Toy(), 1, screened())
     assert len(wanted) == 2 * 25  # a stage of 25 is sampled whole
     assert [training.codes for training in wanted[::2]] == [training.codes for training in wanted[1::2]]
-    table_building.build(loaded, Toy(), [1], tmp_path, parts=["screening", "replicates"], seconds=60)
+    table_building.build(Measurement(loaded, Toy(), tmp_path, 60), [1], ["screening", "replicates"])
     seeds = {seed for _, seed in loaded.family.screened[25:]}
     assert seeds == {training_seed("toy/one", replicate) for replicate in (2, 3)}
     assert training_seed("toy/one", FINALS) not in seeds
@@ -107,13 +107,13 @@ def test_of_an_incomplete_stage_its_complete_parts_are_sampled_and_judged(loaded
     with pytest.raises(ZfbenchError, match="No part of stage 1 is screened completely yet"):
         chosen(Toy(), 1, dict(list(screened().items())[:4]))
     with pytest.raises(ZfbenchError, match="No part of stage 1 is screened completely yet"):
-        table_building.build(loaded, Toy(), [1], tmp_path, parts=["judging"], seconds=60)
+        table_building.build(Measurement(loaded, Toy(), tmp_path, 60), [1], ["judging"])
 
 
 def test_one_full_training_gives_the_loss_and_the_scores_in_separate_files(loaded, tmp_path):
     space = Toy()
     codes = space.truth
-    table_judging.judge(loaded, space, [codes], tmp_path, seconds=60)
+    table_judging.judge(Measurement(loaded, space, tmp_path, 60), [codes])
     seed = training_seed("toy/one", FINALS)
     assert loaded.family.fitted == [(space.source(codes), seed, 2_000, 60)]
     assert all(model.closed for model in loaded.family.models)
@@ -131,7 +131,7 @@ def test_a_program_that_fails_is_kept_with_the_reason(loaded, tmp_path):
     space = Toy()
     slow, unstable = (0, 0, 0), (1, 0, 0)
     loaded.family.refused, loaded.family.unstable = (space.source(slow),), (space.source(unstable),)
-    table_judging.judge(loaded, space, [slow, unstable], tmp_path, seconds=60)
+    table_judging.judge(Measurement(loaded, space, tmp_path, 60), [slow, unstable])
     found = outcomes(tmp_path, space, [in_full(slow), in_full(unstable)])
     assert [str(o.evaluation.status) for o in found.values()] == ["timeout", "ok"]
     judged = judgements(tmp_path, space, [slow, unstable])
@@ -146,7 +146,7 @@ def test_a_whole_table_goes_on_where_its_limit_stopped_it(loaded, tmp_path):
     counts = []
     for limit in (10, 15, 40, 12, None, None):
         table_building.build(
-            loaded, space, [1], tmp_path, seconds=60, limit=limit, progress=lambda *step: told.append(step[2])
+            Measurement(loaded, space, tmp_path, 60, progress=lambda *step: told.append(step[2])), [1], limit=limit
         )
         counts.append((len(loaded.family.screened), len(loaded.family.fitted)))
     assert counts[:4] == [(10, 0), (25, 0), (65, 0), (75, 2)]
@@ -161,7 +161,7 @@ def test_a_whole_table_goes_on_where_its_limit_stopped_it(loaded, tmp_path):
 
 def test_a_judgement_of_another_program_or_a_torn_one_is_refused(loaded, tmp_path):
     space = Toy()
-    table_judging.judge(loaded, space, [space.truth], tmp_path, seconds=60)
+    table_judging.judge(Measurement(loaded, space, tmp_path, 60), [space.truth])
     path = tmp_path / JUDGED / in_full(space.truth).file
     whole = json.loads(path.read_text())
     path.write_text(json.dumps(whole | {"program": Program("x").id}))

@@ -13,7 +13,7 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Status
 from zfbench.records.scores import Scores
 from zfbench.runs import table_building
-from zfbench.runs.table import EVALUATIONS, HEAD
+from zfbench.runs.table import EVALUATIONS, HEAD, Measurement
 from zfbench.runs.table_judging import JUDGED
 from zfbench.runs.table_packing import pack
 from zfbench.tasks.zfish_table.sealed import SealedTable
@@ -68,7 +68,7 @@ def loaded():
 
 @pytest.fixture
 def built(tmp_path, loaded):
-    table_building.build(loaded, Toy(), [1], tmp_path / "out", seconds=60)
+    table_building.build(Measurement(loaded, Toy(), tmp_path / "out", 60), [1])
     return tmp_path / "out"
 
 
@@ -97,7 +97,7 @@ def test_packing_twice_gives_the_same_bytes(built, tmp_path):
 
 
 def test_an_incomplete_stage_is_refused_or_left_out(built, loaded, tmp_path):
-    table_building.build(loaded, Toy(), [2], built, parts=["screening"], seconds=60, limit=4)
+    table_building.build(Measurement(loaded, Toy(), built, 60), [2], ["screening"], limit=4)
     assert len(Table.read(pack(built, SPEC, Toy(), tmp_path / "to")[0]).codes) == 25
     with pytest.raises(ZfbenchError, match="21 of the 25 programs of stage 2 are not screened yet"):
         pack(built, SPEC, Toy(), tmp_path / "to", [1, 2])
@@ -113,15 +113,15 @@ def test_an_incomplete_stage_is_refused_or_left_out(built, loaded, tmp_path):
 def test_what_was_judged_of_a_part_stays_when_the_stage_is_complete(loaded, tmp_path):
     folder = tmp_path / "out"
     for limit in (5, None):  # one part of five, then the stage
-        table_building.build(loaded, Toy(), [1], folder, parts=["screening"], seconds=60, limit=limit)
-        table_building.build(loaded, Toy(), [1], folder, parts=["judging", "replicates"], seconds=60)
+        table_building.build(Measurement(loaded, Toy(), folder, 60), [1], ["screening"], limit=limit)
+        table_building.build(Measurement(loaded, Toy(), folder, 60), [1], ["judging", "replicates"])
     table = Table.read(pack(folder, SPEC, Toy(), tmp_path / "to")[0])
     assert len(table.full) == len(list((folder / JUDGED).iterdir()))
     assert {codes[1] for codes in table.full} > {0}
 
 
 def test_a_table_without_replicates_and_judgements_can_be_packed(loaded, tmp_path):
-    table_building.build(loaded, Toy(), [1, 2], tmp_path / "out", parts=["screening"], seconds=60)
+    table_building.build(Measurement(loaded, Toy(), tmp_path / "out", 60), [1, 2], ["screening"])
     public, sealed = pack(tmp_path / "out", SPEC, Toy(), tmp_path / "to")
     table = Table.read(public)
     assert (len(table.codes), table.replicates, table.full) == (50, {}, {})

@@ -10,7 +10,7 @@ from zfbench.protocols.proposer import Proposer
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Status
 from zfbench.records.recordings import TaskSpec
-from zfbench.runs.arena import judge_arena, open_arena
+from zfbench.runs.arena import open_arena
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.search import search
 from zfbench.sandbox import bubblewrap
@@ -64,7 +64,7 @@ def toy(monkeypatch):
     return toy
 
 
-def plan(proposer, discoverer="random_search"):
+def plan(proposer, discoverer="best_of_n"):
     return Plan("toy", discoverer, proposer, Budget(evaluations=2), 0, finalists=0)
 
 
@@ -78,7 +78,8 @@ def brought(folder, **consent):
 
 
 def judged(folder, **consent):
-    judge_arena(plan(EXTERNAL, "somebody"), folder, **consent)
+    with open_arena(plan(EXTERNAL, "somebody"), folder, **consent) as session:
+        session.judge()
 
 
 @pytest.mark.parametrize("way", [searched, brought, judged])

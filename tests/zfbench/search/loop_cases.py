@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
+from zfbench.discoverers.random_walk import RandomWalk
 from zfbench.protocols.proposer import ProposalError
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
@@ -45,7 +46,7 @@ class Distance:
         return Evaluation(Status.OK, abs(number - 80) + seed / 2**40, spend=Spend(device_seconds=0.5))
 
 
-class Generations(RandomSearch):
+class Generations(BestOfN):
     """Random search from the best so far, in generations of three: each waits until the last is told."""
 
     def __init__(self, seed, seed_program):
@@ -72,7 +73,7 @@ class Generations(RandomSearch):
 
 
 DISCOVERERS = [
-    lambda: RandomSearch(5, SEED_PROGRAM, restarts=True),
+    lambda: RandomWalk(5, SEED_PROGRAM, parent="any"),
     lambda: Generations(5, SEED_PROGRAM),
 ]
 
@@ -85,7 +86,7 @@ def search(path, discoverer=None, proposer=None, evaluate=None, budget=None, **o
     options = {"seed": 5, "clock": still, "spec": SPEC, "seed_program": SEED_PROGRAM, **options}
     with EventLog(path) as log:
         return run_search(
-            discoverer or RandomSearch(5, SEED_PROGRAM, restarts=True),
+            discoverer or RandomWalk(5, SEED_PROGRAM, parent="any"),
             proposer or Numbers(),
             evaluate or Distance(),
             budget=budget or Budget(evaluations=12),

@@ -16,7 +16,7 @@ from zfbench.records.evaluation import Evaluation
 from zfbench.records.program import Status
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.spend import NOTHING, Spend
-from zfbench.runs.arena import judge_arena, open_arena
+from zfbench.runs.arena import open_arena
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.replay import check, replay
 from zfbench.runs.search import search
@@ -254,7 +254,8 @@ def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
     with open_arena(plan, tmp_path) as session:
         for source in ("70", "78", "78", "90"):
             session.arena.evaluate(source)
-    outcome, result = judge_arena(plan, tmp_path)
+    with open_arena(plan, tmp_path) as session:
+        outcome, result = session.judge()
     assert (result.method.name, result.method.proposer) == ("openevolve", "external")
     assert result.program.source == "78" == outcome.best.program.source
     assert result.spend.evaluations == 3

@@ -6,7 +6,8 @@ import pytest
 from loop_cases import DISCOVERERS, SEED_PROGRAM, Distance, Generations, Numbers, search
 
 from zfbench.base.errors import DamagedFileError, PluginError, ZfbenchError
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
+from zfbench.discoverers.random_walk import RandomWalk
 from zfbench.records.evaluation import Evaluation, Proposal, Request
 from zfbench.records.program import Program, Status
 from zfbench.records.spend import NOTHING, Spend
@@ -131,7 +132,7 @@ def test_critique_of_a_program_stays_with_it_the_first_one_and_when_it_is_evalua
             return Proposal(context.parents[-1].program.source, "", critique=f"critique {request.id}")
 
     critic = Critic()
-    budget, one = Budget(evaluations=4), RandomSearch(5, SEED_PROGRAM)
+    budget, one = Budget(evaluations=4), BestOfN(5, SEED_PROGRAM)
     outcome = search(tmp_path / "log", one, critic, budget=budget, reevaluate=True)
     assert [s.critique for s in outcome.evaluated] == ["critique 1"]
     assert [critic.contexts[k].parents[-1].critique for k in (1, 2, 3)] == ["", "critique 1", "critique 1"]
@@ -197,7 +198,7 @@ def test_failing_programs_alone_do_not_search_forever(tmp_path):
 
 
 def test_discoverer_ends_a_search_by_asking_nothing_while_nothing_is_pending(tmp_path):
-    class Once(RandomSearch):
+    class Once(BestOfN):
         def ask(self):
             return None if self._asked == 4 else super().ask()
 
@@ -292,9 +293,9 @@ def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
 
 
 def test_discoverer_that_changed_since_is_refused(tmp_path):
-    search(tmp_path / "log", RandomSearch(5, SEED_PROGRAM, restarts=True))
+    search(tmp_path / "log", RandomWalk(5, SEED_PROGRAM, parent="any"))
     with pytest.raises(ZfbenchError, match="no longer asks"):
-        search(tmp_path / "log", RandomSearch(99, SEED_PROGRAM, restarts=True))
+        search(tmp_path / "log", RandomWalk(99, SEED_PROGRAM, parent="any"))
 
 
 def test_event_that_makes_no_sense_is_refused_with_its_line(tmp_path):
@@ -328,7 +329,7 @@ def test_budget_below_one_candidate_is_refused(tmp_path):
     ],
 )
 def test_a_request_against_the_interface_names_the_discoverer_and_is_not_logged(tmp_path, request_made, message):
-    class Broken(RandomSearch):
+    class Broken(BestOfN):
         def ask(self):
             return request_made
 
@@ -338,7 +339,7 @@ def test_a_request_against_the_interface_names_the_discoverer_and_is_not_logged(
 
 
 def test_what_a_discoverer_raises_names_it_and_the_place(tmp_path):
-    class Broken(RandomSearch):
+    class Broken(BestOfN):
         def tell(self, request, program, evaluation):
             raise KeyError(request.id)
 
@@ -409,9 +410,7 @@ def test_workers_evaluate_at_the_same_time(tmp_path):
         return Evaluation(Status.OK, float(program.source))
 
     proposer = Numbers(failing=0.0, spread=10**9)
-    outcome = search(
-        tmp_path / "log", RandomSearch(0, SEED_PROGRAM), proposer, in_pairs, Budget(evaluations=7), workers=2
-    )
+    outcome = search(tmp_path / "log", BestOfN(0, SEED_PROGRAM), proposer, in_pairs, Budget(evaluations=7), workers=2)
     assert outcome.counts.evaluated == 7
 
 
@@ -454,7 +453,7 @@ def test_proposer_is_advised_whatever_the_discoverer_and_the_event_log_keeps_the
         return Evaluation(Status.OK, 1.0, metrics={"blame_share/A": 3.0, "blame_share/B": 1.0})
 
     proposer = Listening(failing=0.0)
-    search(tmp_path / "log", proposer=proposer, evaluate=blamed, budget=Budget(evaluations=2))
+    search(tmp_path / "log", BestOfN(5, SEED_PROGRAM), proposer, blamed, Budget(evaluations=2))
     assert proposer.hints == ("blame:A=0.75,B=0.25",)
     asked = [event.body for event in read_log(tmp_path / "log").events if event.kind == "ask"]
     assert all(body["hints"] == [] for body in asked)
@@ -471,9 +470,9 @@ def test_every_request_gets_one_of_the_ideas_the_same_after_resuming(tmp_path):
             return super().propose(request, context, rng)
 
     whole, rest, ideas = Listening(), Listening(), ("rebound", "fatigue")
-    search(tmp_path / "log", proposer=whole, ideas=ideas)
+    search(tmp_path / "log", BestOfN(5, SEED_PROGRAM), whole, ideas=ideas)
     assert set(whole.hints.values()) == {("rebound",), ("fatigue",)}
     lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
     (tmp_path / "log").write_bytes(b"".join(lines[:20]))
-    search(tmp_path / "log", proposer=rest, ideas=ideas)
+    search(tmp_path / "log", BestOfN(5, SEED_PROGRAM), rest, ideas=ideas)
     assert rest.hints.items() <= whole.hints.items()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.engine.processes import Clean
 from zfbench.forecasting import evaluator
 from zfbench.forecasting import fit as sandbox
@@ -173,7 +173,7 @@ def test_a_search_never_overdraws_its_seconds(tmp_path_factory, clock, many, lim
     folder = tmp_path_factory.mktemp("run")
     with EventLog(folder / "log") as log:
         outcome = run_search(
-            RandomSearch(0, Program(EXAMPLE)),
+            BestOfN(0, Program(EXAMPLE)),
             Numbered(),
             ProgramEvaluator(TASK, LIMITS, box),
             spec=SPEC,

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from zfbench.base import plugins
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.random_walk import RandomWalk
 from zfbench.protocols.proposer import ProposalError, Proposer
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
@@ -38,7 +38,7 @@ SPEC = TaskSpec("toy", "", "", 1.0, 4, 4, ("a", "b"), ("A", "B"), ())
 TASK = SimpleNamespace(spec=SPEC, seed_program="100", data_sha256="0" * 64, reevaluate=False)
 EVALUATIONS, PAUSE = 12, 0.006  # seconds of an evaluation, on average
 BUDGET = Budget(evaluations=EVALUATIONS, tokens=2_000)
-PLAN = Plan("toy", "random", "numbers", BUDGET, 5, settings={"restarts": True}, finalists=0)
+PLAN = Plan("toy", "random", "numbers", BUDGET, 5, settings={"parent": "any"}, finalists=0)
 
 
 class Numbers(Proposer):
@@ -109,7 +109,7 @@ def make_toy():
     """Put the toy in place of tasks and judge."""
     winner.judge_program = assess
     runs.open_sandbox = lambda: nullcontext(SimpleNamespace(name="none", confined=True))
-    registered = {"random": RandomSearch, "numbers": lambda spec, **settings: Numbers(), "toy": FAMILY}
+    registered = {"random": RandomWalk, "numbers": lambda spec, **settings: Numbers(), "toy": FAMILY}
     plugins.load = lambda kind, name: registered[name]
     plugins.names = lambda kind: ("toy",)
 

@@ -350,7 +350,7 @@ def test_controls_are_the_tasks_own_and_forecasters_are_refused(registered):
     assert oracle.metrics["likelihood/log_marginal"] == pytest.approx(truth, abs=3)
 
 
-@pytest.mark.parametrize("discoverer", ["random_search", "modelsmc", "n1", "funsearch", "puct"])
+@pytest.mark.parametrize("discoverer", ["best_of_n", "modelsmc", "n1", "funsearch", "puct"])
 def test_every_discoverer_searches_it_and_its_optimism_is_measured(registered, tmp_path, discoverer):
     """With exact likelihoods and `finite` proposals, so that nothing has to be trained."""
     for name, source in (("grows", EXAMPLE), ("broken", "x = 1")):

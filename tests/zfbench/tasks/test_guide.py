@@ -56,7 +56,7 @@ def test_the_example_is_searched_and_judged(decay, tmp_path, monkeypatch):
     (tmp_path / "truth.py").write_text(decay.TRUTH)
     plan = Plan(
         "decay",
-        "random_search",
+        "best_of_n",
         "finite",
         Budget(evaluations=2),
         0,

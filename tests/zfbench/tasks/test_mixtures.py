@@ -112,7 +112,7 @@ def test_judge_follows_the_target_through_generations():
     assert scores.metric_versions == {"population": 1}
 
 
-@pytest.mark.parametrize("discoverer", ["random_search", "puct", "modelsmc", "n1", "funsearch"])
+@pytest.mark.parametrize("discoverer", ["best_of_n", "puct", "modelsmc", "n1", "funsearch"])
 def test_every_discoverer_runs_on_it(discoverer, tmp_path):
     outcome, result = run(plan(discoverer=discoverer, budget=Budget(evaluations=6)), tmp_path / "run")
     assert outcome.spend.evaluations == 6
@@ -153,7 +153,7 @@ def test_a_density_that_cannot_be_learned_or_is_undefined_is_the_programs_failur
 
     monkeypatch.setattr(mixtures, "fit_likelihood", fail)
     monkeypatch.setattr(mixtures, "log_marginal_prior", fail)
-    outcome, result = run(plan(mode, "random_search", budget=Budget(evaluations=3, updates=45)), tmp_path / "run")
+    outcome, result = run(plan(mode, "best_of_n", budget=Budget(evaluations=3, updates=45)), tmp_path / "run")
     assert result is None
     assert {s.evaluation.status for s in outcome.evaluated} == {Status.NON_FINITE}
     assert all("no density" in s.evaluation.feedback for s in outcome.evaluated)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 
@@ -11,14 +10,14 @@ from zfbench.base.errors import UnknownNameError
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
 from zfbench.scoring.likelihood import MarginalLikelihood
-from zfbench.simulators.family import no_recordings
+from zfbench.simulators.family import WithoutRecordings
 from zfbench.tasks.mixtures.evaluator import MixtureEvaluator
 from zfbench.tasks.mixtures.judge import MixtureJudge
 from zfbench.tasks.mixtures.model import MODES, MixtureModel
 from zfbench.tasks.mixtures.task import TARGETS, MixtureTask, SealedMixtures, models, seal, task_name
 
 
-class MixtureFamily:
+class MixtureFamily(WithoutRecordings):
     """The family of tasks that is registered as `mixtures` in the entry-point group `zfbench.tasks`."""
 
     def names(self) -> tuple[str, ...]:
@@ -69,23 +68,6 @@ class MixtureFamily:
             sandbox: not used; programs are read and never run.
         """
         return MixtureModel(source, task.mode, seed)
-
-    def baseline(self, task: MixtureTask, name: str, seed: int) -> Any:  # noqa: ARG002
-        """Refuse: baselines forecast recordings, and mixtures have none.
-
-        Args:
-            task: the task.
-            name: name of the baseline.
-            seed: ignored.
-
-        Raises:
-            ZfbenchError: always.
-        """
-        raise no_recordings(task.spec.name)
-
-    def future_drive(self, task: MixtureTask, baseline: str | None) -> bool | None:  # noqa: ARG002
-        """Return None, because mixtures have no drive."""
-        return None
 
     def fit(self, task: MixtureTask, model: MixtureModel, limits: Limits) -> None:  # noqa: ARG002
         """Read a program and, in the mode `refit`, fit its likelihood.

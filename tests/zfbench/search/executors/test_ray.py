@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.records.evaluation import Evaluation, Proposal
 from zfbench.records.program import Program, Status
 from zfbench.records.recordings import TaskSpec
@@ -67,7 +67,7 @@ def make_evaluator(begun, seconds):
 def search(folder, evaluate, address, evaluations, on_event=None):
     with EventLog(folder / "log") as log:
         return run_search(
-            RandomSearch(0, SEED_PROGRAM),
+            BestOfN(0, SEED_PROGRAM),
             Counter(),
             evaluate,
             spec=SPEC,
@@ -96,7 +96,7 @@ def test_search_uses_both_nodes_and_its_replay_is_its_outcome(cluster, tmp_path)
     assert {s.evaluation.metrics["sum"] for s in outcome.evaluated} == {500_000.0}
     assert {s.evaluation.metrics["writable"] for s in outcome.evaluated} == {0.0}  # the node's one shared copy
     events = read_log(tmp_path / "log").events
-    again = replay(events, tmp_path / "log", RandomSearch(0, SEED_PROGRAM), SPEC, clock=lambda: 0.0).outcome()
+    again = replay(events, tmp_path / "log", BestOfN(0, SEED_PROGRAM), SPEC, clock=lambda: 0.0).outcome()
     assert again.evaluated == outcome.evaluated
 
 
@@ -142,9 +142,7 @@ def test_real_candidates_train_on_a_cluster(cluster, tmp_path):
     from zfbench.runs.search import search
 
     nodes, _ = cluster
-    plan = Plan(
-        "zfish-tiny/masked", "random_search", "grammar", Budget(evaluations=3, updates=20), 0, Limits(updates=20)
-    )
+    plan = Plan("zfish-tiny/masked", "best_of_n", "grammar", Budget(evaluations=3, updates=20), 0, Limits(updates=20))
     outcome, result = search(plan, tmp_path, 2, executor=partial(RayExecutor, address=nodes.address))
     assert outcome.counts.evaluated == 3
     assert result is not None

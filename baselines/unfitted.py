@@ -1,0 +1,20 @@
+"""What baselines that learn nothing from data share."""
+
+from __future__ import annotations
+
+from zfbench.protocols.models import Baseline
+from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording
+
+
+class Unfitted(Baseline):
+    """A baseline with nothing to fit."""
+
+    def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
+        """Do nothing: there is nothing to fit.
+
+        Args:
+            train: not used.
+            validation: not used.
+            limits: not used.
+        """
