@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.base.errors import ZfbenchError
 from zfbench.baselines.neighbours import NEIGHBOURS, TrainingStates
 from zfbench.baselines.unfitted import Unfitted
 from zfbench.forecasting.task import Task
@@ -19,6 +20,7 @@ from zfbench.protocols.models import Baseline
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
+from zfbench.tasks.zfish.task import ZfishTask
 from zfbench.tasks.zfish.truth import training_drives, true_model
 
 
@@ -124,7 +126,14 @@ class OracleMethod(Baseline):
         Args:
             task: a task of the family `zfish`.
             seed: not used; nothing is drawn.
+
+        Raises:
+            ZfbenchError: the task is of another family, whose truth is not known here.
         """
+        if not isinstance(task, ZfishTask):
+            raise ZfbenchError(
+                f"The oracle knows the truth of the family zfish alone; judge that of '{task.spec.name}' as an object."
+            )
         return Oracle(task, seed) if task.spec.drive else DrivelessOracle(task, seed)
 
 

@@ -17,19 +17,24 @@ WORDS = {  # fields of a header, as people call them
 HASH = 12  # characters of a hash that are printed
 
 
-def differences(boards: Sequence[Board]) -> list[str]:
-    """Return a sentence for each board with a task that an earlier board has too: why its rows are not on that one.
+def apart(boards: Sequence[Board]) -> list[str]:
+    """Return for each board why its rows are not on an earlier board with the same task; empty if there is none.
 
     It is compared with the earlier board from which it differs least.
     """
-    sentences = []
-    for number, board in enumerate(boards):
-        alike = [(len(_differing(board, other)), k) for k, other in enumerate(boards[:number]) if _share(board, other)]
-        if alike:
-            _, nearest = min(alike)
-            reasons = ", ".join(_differing(board, boards[nearest]))
-            sentences.append(f"Table {number + 1} is not comparable with table {nearest + 1}: other {reasons}.")
-    return sentences
+    return [
+        _sentence(board, [other for other in boards[:number] if _share(board, other)])
+        for number, board in enumerate(boards)
+    ]
+
+
+def _sentence(board: Board, earlier: Sequence[Board]) -> str:
+    if not earlier:
+        return ""
+    nearest = min(earlier, key=lambda other: len(_differing(board, other)))
+    rows = f"the rows of {board.tables[0].task}" if len(board.tables) == 1 else "the rows of these tables"
+    reasons = ", ".join(_differing(board, nearest))
+    return f"Not comparable: {rows} and those of an earlier table have another {reasons}."
 
 
 def _share(one: Board, other: Board) -> bool:
@@ -41,7 +46,7 @@ def _differing(board: Board, other: Board) -> list[str]:
     """The fields in which two headers differ, with both values."""
     own, known = board.header.to_json(), other.header.to_json()
     return [
-        f"{WORDS[name]} ({_short(own[name])}, not {_short(known[name])})"
+        f"{WORDS[name]} ({_short(own[name])} here, {_short(known[name])} there)"
         for name in WORDS
         if own.get(name) != known.get(name)
     ]

@@ -223,28 +223,14 @@ def boards(results: Sequence[Result]) -> list[Board]:
 
 
 def select(results: Iterable[Result], task: str | None = None, track: str | None = None) -> list[Result]:
-    """Choose the results of a task or track, and the controls on the same data.
+    """Return the results of a task or track alone, its controls among them.
 
     Args:
         results: the results.
         task: name of the task; None for all.
         track: name of the track; None for all.
-
-    Returns:
-        The chosen results, then controls on the same data that the choice left out.
     """
-    everything = list(results)
-    chosen = [r for r in everything if task in (None, r.task.name) and track in (None, r.task.track)]
-    data = {r.task.data_sha256 for r in chosen}
-    present = {(r.task.data_sha256, method_name(r)) for r in chosen}
-    controls = [
-        r
-        for r in everything
-        if r.method.kind == "control"
-        and r.task.data_sha256 in data
-        and (r.task.data_sha256, method_name(r)) not in present
-    ]
-    return chosen + controls
+    return [r for r in results if task in (None, r.task.name) and track in (None, r.task.track)]
 
 
 def _score_names(result: Result) -> Collection[str]:

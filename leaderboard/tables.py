@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import html
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tabulate import tabulate
 
 from zfbench.leaderboard import certificates
+from zfbench.leaderboard.apart import apart
 from zfbench.leaderboard.board import Board, Row, Table
 from zfbench.leaderboard.columns import Column
 from zfbench.leaderboard.escaping import latex, markdown, one_line
@@ -152,37 +155,53 @@ def as_text(found: Sequence[Board], every: bool = False) -> str:
         every: True to show all columns.
     """
     parts = []
-    for board in found:
+    for board, why in zip(found, apart(found), strict=True):
         parts += [board.header.describe(), *([board.note] if board.note else [])]
         for table in board.tables:
             parts += [f"{heading(table)}\n\n{_grid(board, table, every, 'simple')}", *map(one_line, table.remarks)]
+        parts += [one_line(why)] if why else []
     return "\n\n".join([*parts, legend(found, every)])
 
 
 def as_markdown(found: Sequence[Board], every: bool = False) -> str:
     """Return tables for GitHub."""
     parts = []
-    for board in found:
+    for board, why in zip(found, apart(found), strict=True):
         parts += [markdown(board.header.describe()), *([markdown(board.note)] if board.note else [])]
         for table in board.tables:
             grid = _grid(board, table, every, "github", markdown)
             parts += [f"**{markdown(heading(table))}**\n\n{grid}", *map(markdown, table.remarks)]
+        parts += [markdown(why)] if why else []
     return "\n\n".join([*parts, legend(found, every).replace("\n", " ")])
 
 
 def as_latex(found: Sequence[Board], every: bool = False) -> str:
-    """Return `table*` environments for a document that loads booktabs and graphicx."""
-    return "\n\n".join(_latex_table(board, table, every) for board in found for table in board.tables)
+    """Return `table*` environments for a document that loads booktabs and graphicx.
+
+    Each has a caption (the task, what its rows have in common), a label from the task's name (`tab:zfish-tiny-driven`;
+    a second table of a task ends in `-2`), and below the table what the columns are and what the rows are not
+    comparable with.
+    """
+    tables: list[str] = []
+    labels: Counter[str] = Counter()
+    for board, why in zip(found, apart(found), strict=True):
+        for table in board.tables:
+            name = re.sub(r"[^a-z0-9]+", "-", table.task.lower()).strip("-")
+            labels[name] += 1
+            own = name if labels[name] == 1 else f"{name}-{labels[name]}"
+            tables.append(_latex_table(board, table, every, f"tab:{own}", why))
+    return "\n\n".join(tables)
 
 
 def as_html(found: Sequence[Board], every: bool = False) -> str:
     """Return plain tables to paste into a page; `zfbench.leaderboard.site` makes a whole page."""
     parts = []
-    for board in found:
+    for board, why in zip(found, apart(found), strict=True):
         parts += [f"<p>{html.escape(text)}</p>" for text in (board.header.describe(), board.note) if text]
         for table in board.tables:
             parts += [f"<h3>{html.escape(heading(table))}</h3>", _grid(board, table, every, "html")]
             parts += [f"<p>{html.escape(one_line(remark))}</p>" for remark in table.remarks]
+        parts += [f"<p>{html.escape(one_line(why))}</p>"] if why else []
     return "\n".join([*parts, f"<p>{html.escape(legend(found, every))}</p>"])
 
 
@@ -230,11 +249,14 @@ def _columns(board: Board, table: Table, every: bool) -> tuple[Column, ...]:
     return board.columns if every else table.main_columns(board.columns)
 
 
-def _latex_table(board: Board, table: Table, every: bool) -> str:
+def _latex_table(board: Board, table: Table, every: bool, label: str, why: str) -> str:
     body = _grid(board, table, every, "latex_booktabs").replace("±", r"$\pm$")
     texts = (heading(table), board.header.describe(), board.note, *table.remarks)
     caption = latex(" · ".join(text for text in texts if text))
+    own = Board(board.header, table.rows)
+    about = " ".join(latex(line) for line in [*legend([own], every).split("\n"), why] if line)
     return (
         "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n\\resizebox{\\textwidth}{!}{%\n"
-        f"{body}}}\n\\caption{{{caption}}}\n\\end{{table*}}"
+        f"{body}}}\n\\caption{{{caption}}}\n\\label{{{label}}}\n"
+        f"\\begin{{minipage}}{{\\textwidth}}\\footnotesize {about}\\end{{minipage}}\n\\end{{table*}}"
     )

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from zfbench.records.result import ProgramRecord
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
 from zfbench.runs.judge import unscored
+from zfbench.runs.tasks import task_names
 from zfbench.tasks.zfish.family import ZfishFamily
 
 ROOT = Path(__file__).parents[1]
@@ -131,6 +133,43 @@ def test_the_baseline_in_pytorch_is_judged_with_its_mechanism(data_cache):
     assert [name for name in result.metrics if name.startswith("dynamics/")]
 
 
+@pytest.fixture
+def ring(tmp_path, monkeypatch):
+    """The task of the tutorial as an installed package; its files are those that the tutorial names."""
+    document = "docs/tutorials/your-task.md"
+    (toml,) = re.findall(r"^```toml\n(.*?)^```", text_of(document), re.DOTALL | re.MULTILINE)
+    project = tomllib.loads(toml)["project"]
+    groups = project["entry-points"]
+    entries = [f"[{group}]\n" + "\n".join(f"{k} = {v}" for k, v in own.items()) for group, own in groups.items()]
+    info = tmp_path / f"my_ring-{project['version']}.dist-info"
+    for folder in (tmp_path / "my_ring", info):
+        folder.mkdir()
+    (tmp_path / "my_ring" / "__init__.py").touch()
+    (tmp_path / "my_ring" / "ring.py").write_text(block(document, "def ring"))
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    (info / "entry_points.txt").write_text("\n".join(entries))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return document
+
+
+def test_the_task_of_the_tutorial_is_listed_judged_and_searched(ring, capsys):
+    assert "ring" in task_names()
+    names = {}
+    exec(block(ring, "import Truth"), names)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{score} {names['truth'].metrics[score]:.1f} {names['control'].metrics[score]:.3f}".replace("0.000", "0.0")
+        for score in ("forecast/ood/mae", "headline/generalisation")
+    ]
+    for score in ("generalisation", "wiring", "responses"):
+        assert names["truth"].metrics[f"headline/{score}"] == pytest.approx(1, abs=0.01)
+    assert names["control"].metrics["forecast/ood/mae"] > 0.1
+    exec(block(ring, "zfbench.run"), names)
+    result = names["result"]
+    assert (result.task.name, result.task.track, result.method.name) == ("ring", "driven", "puct")
+    assert names["control"].metrics["forecast/id/mae"] > result.metrics["forecast/id/mae"] > 0
+
+
 def test_the_claim_of_the_tutorial_is_checked(tmp_path):
     from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.shipped import RESULTS
@@ -160,6 +199,7 @@ def test_every_block_of_a_tutorial_is_run_here():
         "your-discoverer": 1,
         "your-language-model": 1,
         "your-proposer": 1,
+        "your-task": 3,
     }
 
 

@@ -9,8 +9,10 @@ does not reach, so that the budget ends every search that does not stall.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -40,6 +42,10 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {  # settings with which the budget e
 }
 METHODS = ("puct", "puct_plus", "modelsmc", "funsearch", "best_of_n", "random_walk", "uniform_draws")
 MEASURES = ("regret", "rank", "optimum", "truth", "area", "depth")
+GUARD = (
+    "A race with several workers starts processes that import the script which calls it, so put that call below "
+    '`if __name__ == "__main__":`, or give the race one worker.'
+)
 BLOCK = 10  # seeds that a process searches at a time
 
 Progress = Callable[[int, int, str], None]
@@ -262,10 +268,15 @@ def _run(loaded: LoadedTask, blocks: Sequence[Block], workers: int) -> Iterable[
     if workers == 1:
         yield from (_searches(loaded, block) for block in blocks)
         return
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        sys.exit(1)  # a process of the race that still imports its script, which is not guarded; the race says so
     afresh = LoadedTask(loaded.name, loaded.family)  # without what was loaded
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(afresh,)) as pool:
-        yield from pool.map(_in_process, blocks)
+        try:
+            yield from pool.map(_in_process, blocks)
+        except BrokenProcessPool as error:
+            raise ZfbenchError(f"A process of the race ended before its time. {GUARD}") from error
 
 
 def _begin(loaded: LoadedTask) -> None:

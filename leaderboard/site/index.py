@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zfbench.leaderboard.apart import differences
+from zfbench.leaderboard.apart import apart
 from zfbench.leaderboard.board import CEILING, ORACLE, Row, written_from_tables
 from zfbench.leaderboard.certificates import MEANING, words
 from zfbench.leaderboard.claims_report import evidence, family
@@ -86,7 +86,7 @@ def index_page(
             _section(section, number, own) for number, (section, own) in enumerate(zip(found, numbers, strict=True))
         ],
         "axis": f"--zero:{place(0):.2f}%;--one:{place(1):.2f}%",
-        "differences": differences([section.board for section in found]),
+        "differences": list(filter(None, apart([section.board for section in found]))),
         "filters": _filters(entries),
         "claims": claims_box(answers),
         "explained": _explained(found),

@@ -69,12 +69,20 @@ def test_several_folders_are_one_table_and_the_published_results_stand_beside_th
 def test_a_row_that_is_not_comparable_says_why(folder, tmp_path, make):
     limits = {"updates": 2000, "seconds": 600, "memory_bytes": 2**33}
     add(tmp_path / "slow", make("annealing", metrics={"forecast/ood/mae": 0.1}, limits=limits))
-    done = call("leaderboard", folder, tmp_path / "slow")
-    (sentence,) = done.stderr.strip().splitlines()
-    assert "is not comparable with table 1: other limit of seconds of a training (" in sentence
-    assert "600" in sentence
-    assert "300" in sentence
-    assert call("leaderboard", folder).stderr == ""
+    sentence = (
+        "Not comparable: the rows of zfish-tiny/driven and those of an earlier table have another limit of seconds of "
+        "a training (600 here, 300 there)."
+    )
+    for style in ("text", "markdown", "latex", "html"):
+        done = call("leaderboard", folder, tmp_path / "slow", "--format", style)
+        below = done.stdout[done.stdout.index("annealing") :]
+        assert sentence in below
+        assert done.stderr == ""
+    for style in ("csv", "json"):
+        done = call("leaderboard", folder, tmp_path / "slow", "--format", style)
+        assert "Not comparable" not in done.stdout
+        assert done.stderr.strip() == sentence
+    assert "Not comparable" not in call("leaderboard", folder).stdout
 
 
 def test_unknown_names_are_one_sentence(folder):

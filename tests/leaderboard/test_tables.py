@@ -127,12 +127,11 @@ def test_controls_stand_on_every_board_of_their_data(make):
     assert [[row.method for row in board.rows] for board in found] == [["mean", "oracle"], ["longer", "oracle"]]
 
 
-def test_a_filter_never_hides_the_controls(make):
-    results = [make("oracle", kind="control"), make(), make("other", track="masked")]
-    assert [r.method.name for r in select(results, track="masked")] == ["other", "oracle"]
-    both = [*results, make("oracle", kind="control", track="masked")]
-    chosen = select(both, task="zfish-tiny/masked")
-    assert [(r.method.name, r.task.track) for r in chosen] == [("other", "masked"), ("oracle", "masked")]
+def test_a_filter_shows_its_task_or_track_alone_with_its_controls(make):
+    oracles = [make("oracle", kind="control", track=track) for track in ("driven", "masked")]
+    results = [*oracles, make(), make("other", track="masked")]
+    for chosen in (select(results, track="masked"), select(results, task="zfish-tiny/masked")):
+        assert [(r.method.name, r.task.track) for r in chosen] == [("oracle", "masked"), ("other", "masked")]
 
 
 def test_the_header_says_what_was_measured(searched):
@@ -427,6 +426,18 @@ def test_latex_is_escaped_and_balanced(latex):
         assert latex.count(rf"\begin{{{environment}}}") == latex.count(rf"\end{{{environment}}}") == 1
     bare = re.sub(r"\\[{}]", "", latex)
     assert bare.count("{") == bare.count("}")
+
+
+def test_latex_has_a_caption_a_label_of_its_own_and_what_the_columns_are(make, searched):
+    metrics = {f"headline/{name}": 0.5 for name in ("mean", "generalisation", "wiring", "responses")}
+    results = [make(seed=i, metrics=metrics) for i in range(3)]
+    own = as_latex(boards([*results, make("longer", limits={"updates": 9000, "seconds": 300}, metrics=metrics)]))
+    assert re.findall(r"\\label{(.*?)}", own) == ["tab:zfish-tiny-driven", "tab:zfish-tiny-driven-2"]
+    for table in own.split(r"\end{table*}")[:2]:
+        assert table.index(r"\end{tabular}") < table.index(r"\caption{zfish-tiny/driven") < table.index(r"\label{")
+        assert "each 0 at a stated control and 1 at the true circuit" in table
+        assert r"a $\pm$ b: mean over seeds with the half-width of Student's 95 \% interval" in table
+    assert own.count("Not comparable: the rows of zfish-tiny/driven") == 1
 
 
 @pytest.fixture

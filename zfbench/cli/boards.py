@@ -39,8 +39,8 @@ def leaderboard(
     with_published: Annotated[
         bool, typer.Option("--with-published", help="Show the published results beside the given ones.")
     ] = False,
-    task: Annotated[str | None, typer.Option(help="Show only this task, together with the controls.")] = None,
-    track: Annotated[str | None, typer.Option(help="Show only this track, together with the controls.")] = None,
+    task: Annotated[str | None, typer.Option(help="Show only this task.")] = None,
+    track: Annotated[str | None, typer.Option(help="Show only this track.")] = None,
     style: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, json or html.")] = "text",
     html: Annotated[Path | None, typer.Option(help="Write a static web page into this folder.")] = None,
     every: Annotated[
@@ -49,16 +49,16 @@ def leaderboard(
 ) -> None:
     """Print tables of results with a row for each method: ranks, and means over seeds with their uncertainty.
 
-    Results with other data, limits, budget or benchmark version are shown in a separate table, and a sentence says in
-    what they differ.
+    Results with other data, limits, budget or benchmark version are shown in a separate table, and a sentence below it
+    says in what they differ.
 
     Example: zfbench leaderboard my-results --with-published --track masked
     """
     from zfbench.base.errors import UnknownNameError, ZfbenchError
-    from zfbench.leaderboard.apart import differences
+    from zfbench.leaderboard.apart import apart
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.shipped import results_folders
-    from zfbench.leaderboard.tables import FORMATS, written
+    from zfbench.leaderboard.tables import DATA, FORMATS, written
     from zfbench.records.reading import load_folders
 
     if style not in FORMATS:
@@ -82,8 +82,9 @@ def leaderboard(
         return
     found = boards(chosen)
     typer.echo(written(found, style, every))
-    for sentence in differences(found):
-        typer.echo(sentence, err=True)
+    if style in DATA:  # tables have the sentences below them
+        for sentence in filter(None, apart(found)):
+            typer.echo(sentence, err=True)
 
 
 def publish(

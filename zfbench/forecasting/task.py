@@ -9,7 +9,6 @@ from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
 
 
 @runtime_checkable
-@runtime_checkable
 class Task(SearchTask, Protocol):
     """A task about recordings.
 

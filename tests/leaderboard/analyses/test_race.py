@@ -1,5 +1,7 @@
 """A race: the loop of live searches on a table, measured against its optimum, with every pair tested."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +64,20 @@ def test_equal_seeds_give_equal_races_and_smaller_budgets_are_beginnings(loaded)
 def test_processes_change_nothing(loaded):
     here, there = (race(loaded, ["puct", "best_of_n"], range(3), (8,), workers).to_json() for workers in (1, 2))
     assert here == there
+
+
+def test_a_script_without_a_guard_is_told_at_once(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from zfbench.leaderboard.analyses.race import race\n"
+        "race('zfish-table/masked', ['best_of_n'], range(20), (5,), workers=2)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("zfbench.base.errors.ZfbenchError: A process of the race ended before its time.")
+    assert 'put that call below `if __name__ == "__main__":`' in last
+    assert "bootstrapping" not in done.stderr
 
 
 def test_a_discoverer_of_ones_own_races_without_being_registered(loaded):

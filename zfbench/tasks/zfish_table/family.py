@@ -47,6 +47,10 @@ class TableFamily:
         self._folder = folder
         self._tables: dict[str, Table] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs, which reads the tables itself."""
+        return vars(self) | {"_tables": {}}
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all tasks."""
         return tuple(EVALUATED_ON)
