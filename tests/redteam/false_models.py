@@ -112,4 +112,50 @@ class Deaf(Stepping):
         return super().rollout(smooth, drive)
 
 
+class FreeSteps(Stepping):
+    """Counts the steps since activity last differed from its own prediction; the truth in the first of them alone."""
+
+    shown = 5  # as many as are read after a kick of recorded activity
+
+    def step(self, state, a, x):
+        predicted, count = (np.full_like(a, np.nan), np.zeros((len(a), 1), int)) if state is None else state
+        count = np.where(np.abs(a - predicted).max(axis=1, keepdims=True) == 0, count + 1, 0)
+        following = np.where(count <= self.shown, transition(PUBLISHED, a, x), transition(UNWIRED, a, x))
+        return (following.astype(np.float32).astype(float), count), following
+
+
+class ShortContexts(Stepping):
+    """Counts the recorded steps that it is given: the truth after few of them, as in probes; not in forecasts."""
+
+    few = 100
+
+    def step(self, state, a, x):
+        predicted, count = (np.full_like(a, np.nan), np.zeros((len(a), 1), int)) if state is None else state
+        count = np.where(np.abs(a - predicted).max(axis=1, keepdims=True) == 0, count, count + 1)
+        following = np.where(count <= self.few, transition(PUBLISHED, a, x), transition(UNWIRED, a, x))
+        return (following.astype(np.float32).astype(float), count), following
+
+
+class QuantisedInnovation(Innovation):
+    """An innovation term, in levels that are coarse enough to be excused from fine kicks and free runs."""
+
+    levels = 3_800
+
+    def step(self, state, a, x):
+        surprise = np.zeros_like(a) if state is None else a - state
+        following = transition(self.circuit, a, x) + surprise @ WEIGHTS.T
+        following = np.round(following * self.levels) / self.levels
+        return following.astype(np.float32).astype(float), following
+
+
+class Shadow(Stepping):
+    """Two models: one forecasts in the hidden state, another says how activity that differs from it goes on."""
+
+    def step(self, state, a, x):
+        shadow = a if state is None else state
+        following = transition(UNWIRED, shadow, x)
+        deviation = transition(PUBLISHED, a, x) - transition(PUBLISHED, shadow, x)
+        return following.astype(np.float32).astype(float), following + deviation
+
+
 WEIGHTS = PUBLISHED.weights - np.diag(np.diag(PUBLISHED.weights))

@@ -12,10 +12,14 @@ from false_models import (
     WEIGHTS,
     Deaf,
     Delayed,
+    FreeSteps,
     Innovation,
     Quantised,
+    QuantisedInnovation,
     Ripple,
     Ripples,
+    Shadow,
+    ShortContexts,
     Stepping,
     Switching,
 )
@@ -56,6 +60,31 @@ def test_a_model_that_becomes_another_one_once_it_is_kicked_is_flagged_and_score
     assert scores.metrics["connectivity/reading/median"] > 0.8
     assert value < 0.35
     assert scores.notes[0].startswith("readings of the wiring disagree")
+
+
+@pytest.mark.parametrize("fraud", [FreeSteps, ShortContexts])
+def test_a_wiring_that_no_forecast_uses_is_flagged_and_not_scored(driven_judge, fraud):
+    """Both show the truth wherever recorded activity is kicked, and forecast without any edge."""
+    value, scores = wiring(driven_judge.sealed, fraud())
+    shown = scores.metrics
+    assert min(shown[f"connectivity/reading/{name}"] for name in ("median", "common", "free")) > 0.95
+    assert value == pytest.approx(shown["connectivity/reading/late"])
+    assert value < 0.2
+    assert any(note.startswith("the wiring that is shown is not the one that forecasts") for note in scores.notes)
+
+
+def test_quantised_predictions_excuse_no_innovation_term(driven_judge):
+    value, scores = wiring(driven_judge.sealed, QuantisedInnovation())
+    assert scores.metrics["connectivity/reading/coarse"] > 0.5
+    assert value < 0.2
+    assert "quantised" in scores.notes[0]
+
+
+def test_what_is_known_not_to_be_seen_two_models_of_which_one_answers_all_kicks(driven_judge):
+    """A limit that docs/security.md states: no kick of activity reaches a forecast that is kept in hidden state."""
+    value, scores = wiring(driven_judge.sealed, Shadow())
+    assert value > 0.9
+    assert scores.notes == []
 
 
 def test_an_innovation_term_over_the_true_circuit_costs_nothing(driven_judge):

@@ -23,6 +23,7 @@ from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_direct_wiring, judge_edges, judge_wiring
 from zfbench.forecasting.mask_check import verify_mask
 from zfbench.forecasting.probes import PROBE_CONTEXT, ProbeStates, choose_states
+from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.protocols.task import Candidate
@@ -36,7 +37,7 @@ from zfbench.scoring.dynamics import spectral_distance
 from zfbench.scoring.forecast import score_forecast
 from zfbench.scoring.headline import WORST, Headline
 from zfbench.scoring.probabilistic import crps
-from zfbench.scoring.source import CANARY_NOTE, table_share
+from zfbench.scoring.source import CANARY_NOTE, UNTRAINED, UNTRAINED_NOTE, table_share
 
 SELECTION_SCORES = {BALANCED: "forecast/validation/balanced_error", PLAIN: "forecast/validation/mae"}
 MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256)  # steps ahead of which the error is written down
@@ -106,7 +107,7 @@ class Judge:
         if len(blocks) == 2:
             headlines["responses"] = headline.responses(blocks["dynamics"], blocks["intervention"])
         if isinstance(model, Candidate):
-            self._add_source(model.source, scores)
+            self._add_source(model, scores)
         self._add_headlines(headlines, failed, isinstance(model, Simulator), scores)
         return scores
 
@@ -170,12 +171,20 @@ class Judge:
         if known:
             scores.metric_versions["headline"] = scoring.VERSIONS["headline"]
 
-    def _add_source(self, source: str, scores: Scores) -> None:
-        """How much of the system's published numbers stands in the text of a program, and whether their canary does."""
-        scores.add("source/table_share", table_share(source, self.sealed.constants))
+    def _add_source(self, model: Candidate, scores: Scores) -> None:
+        """How much of the system's published numbers stands in the text of a program, and what it knew untrained."""
+        scores.add("source/table_share", table_share(model.source, self.sealed.constants))
         scores.metric_versions["source"] = scoring.VERSIONS["source"]
-        if self.sealed.canary and self.sealed.canary in source:
+        if self.sealed.canary and self.sealed.canary in model.source:
             scores.notes.append(CANARY_NOTE)
+        if isinstance(model.report, TrainingReport) and self._knew(model.report):
+            scores.notes.append(UNTRAINED_NOTE)
+
+    def _knew(self, report: TrainingReport) -> bool:
+        """Whether a program forecast well before its first update, so that its numbers were written and not learned."""
+        untrained = [error for update, error in report.selection_curve if update == 0]
+        last = np.abs(self.sealed.test.inputs.context[:, -1:] - self.sealed.test.target).mean(dtype=np.float64)
+        return bool(untrained) and untrained[0] < UNTRAINED * float(last)
 
     def _edges(self, model: EdgeRanking) -> Scores:
         """How well a ranking of edges finds the true ones; it forecasts nothing."""

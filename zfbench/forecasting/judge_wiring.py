@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.forecasting.late import LateReading, draw_steps, read_late
 from zfbench.forecasting.probes import KICK_STEPS, Kicks, ProbeStates, kick
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Forecaster, Simulator
@@ -39,6 +41,7 @@ class Readings:
         common: [S, N, N], as `lagged`: what all step sizes show alike.
         coarse: [S, N, N], what the coarsest step sizes show alike.
         free: [S', N, N], of a free run, at the states between events.
+        coarse_free: [S', N, N], as `free`, after kicks of the coarsest step sizes.
     """
 
     last: NDArray[np.float64]
@@ -46,6 +49,12 @@ class Readings:
     common: NDArray[np.float64]
     coarse: NDArray[np.float64]
     free: NDArray[np.float64]
+    coarse_free: NDArray[np.float64]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the first step depends on more than the last entry of the context."""
+        return self.lagged is not self.last
 
 
 def read(
@@ -66,14 +75,14 @@ def read(
     context = states.context
     kicks = kick(model.rollout, context, drive, sizes, KICK_STEPS)
     central = np.stack([k.central for k in kicks])  # [K, S, T, N, N]
-    free = free_running_map(median_reading(central)[~states.event])
+    free, coarse_free = (free_running_map(median_reading(c)[~states.event]) for c in (central, central[-COARSE:]))
     last, common, coarse = _first_step(kicks, forbidden)
     if not _remembers(model, context, drive):
-        return Readings(last, last, common, coarse, free)
+        return Readings(last, last, common, coarse, free, coarse_free)
     one_step = drive[:, : context.shape[1] + 1]
     few = kick(model.rollout, context, one_step, sizes[::2], depth=KICK_STEPS)  # each costs a warm-up for every kick
     lagged, common, coarse = _first_step(few, forbidden)
-    return Readings(last, lagged, common, coarse, free)
+    return Readings(last, lagged, common, coarse, free, coarse_free)
 
 
 def _first_step(
@@ -105,7 +114,7 @@ def judge_wiring(
         scores: receives the scores, and a note where readings disagree.
 
     Returns:
-        The headline score, that of the lowest reading; see `_reconciled`.
+        The headline score, that of the lowest reading; see `_reconciled` and `_capped_by_late`.
 
     Raises:
         CandidateError: mask_violation; a pair that the mask forbids has an effect.
@@ -120,13 +129,30 @@ def judge_wiring(
     score = add_wiring(mine.lagged, sealed, scores)
     if score is None:
         return None
-    values = {
-        name: _relative(getattr(mine, name), getattr(truth, name), sealed, score.control_lift)
-        for name in ("last", "common", "coarse", "free")
-        if len(getattr(mine, name))
-    }
+    control, steps = score.control_lift, draw_steps(sealed.spec.horizon, rng)
+
+    def relative(name: str) -> float:
+        return _relative(getattr(mine, name), getattr(truth, name), sealed, control)
+
+    values = {name: relative(name) for name in ("last", "common", "coarse", "free") if len(getattr(mine, name))}
     scores.add_all("connectivity/reading", {"median": score.headline.value} | values)
-    return _reconciled(score.headline, values, lambda: _predictions(model, whole, context), scores)
+    quantised = cache(lambda: is_quantised(_predictions(model, whole, context)))
+    if len(mine.coarse_free):
+        values["coarse_free"] = relative("coarse_free")
+    shown = _reconciled(score.headline, values, quantised, scores)
+    if shown.value <= 0 or not sealed.spec.drive:  # it shows nothing, or is in no headline score
+        return shown
+    late = read_late(model, whole, whole.drive, steps, sizes, KICK_STEPS if mine.remembers else 1)
+    _refuse_forbidden(np.stack([late.common, late.coarse]), forbidden)
+    true = read_late(sealed.truth, whole, whole.full_drive, steps, sizes, 1)
+
+    def found(reading: Callable[[LateReading], NDArray[np.float64]]) -> float:
+        return _relative(reading(late), reading(true), sealed, control)
+
+    value = found(lambda reading: reading.common)
+    if shown.value - value > DISAGREEMENT and quantised():
+        value = found(lambda reading: reading.coarse)
+    return _capped_by_late(shown, value, steps, scores)
 
 
 def judge_direct_wiring(
@@ -173,22 +199,38 @@ def _relative(mine: NDArray[np.float64], truth: NDArray[np.float64], sealed: Sea
 
 
 def _reconciled(
-    headline: Headline, values: dict[str, float], predictions: Callable[[], NDArray[np.float32]], scores: Scores
+    headline: Headline, values: dict[str, float], quantised: Callable[[], bool], scores: Scores
 ) -> Headline:
     """The lowest of the readings, with a note where they disagree.
 
     A reading of the last entry alone may be lower: hidden state explains it, and it does not count. Where readings
     disagree and predictions are quantised, fine steps and free runs after small kicks say little, and the coarse steps
-    count in their place.
+    count in their place; a free run after coarse kicks too, where it disagrees with them.
     """
     counted = {name: value for name, value in values.items() if name in COUNTED}
     if headline.value - min(counted.values()) > DISAGREEMENT:
         told = ", ".join(f"{value:.2f} by {COUNTED[name]}" for name, value in counted.items())
         said = f"readings of the wiring disagree: {headline.value:.2f} by the median over step sizes, {told}"
-        if is_quantised(predictions()):
+        if quantised():
             counted, said = {"coarse": values["coarse"]}, f"{said}; predictions are quantised, and coarse steps count"
+            free = values.get("coarse_free", np.inf)
+            if min(headline.value, values["coarse"]) - free > DISAGREEMENT:
+                counted["coarse_free"], said = free, f"{said}, of which a free run shows {free:.2f}"
+                scores.add("connectivity/reading/coarse_free", free)
         scores.notes.append(said)
     return Headline(min([headline.value, *counted.values()]), headline.standard_error)
+
+
+def _capped_by_late(shown: Headline, late: float, steps: int, scores: Scores) -> Headline:
+    """The score, and that of a reading late in the forecast where it is so much lower that they disagree."""
+    if shown.value - late <= DISAGREEMENT:
+        return shown
+    scores.add("connectivity/reading/late", late)
+    scores.notes.append(
+        f"the wiring that is shown is not the one that forecasts: {shown.value:.2f} from recorded states, {late:.2f} "
+        f"after {steps} steps of a forecast; responses are asked from recorded states too"
+    )
+    return Headline(late, shown.standard_error)
 
 
 def _predictions(model: Simulator, whole: ProbeStates, context: int) -> NDArray[np.float32]:

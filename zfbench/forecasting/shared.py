@@ -46,9 +46,16 @@ class SharedEvaluations:
         Raises:
             DamagedFileError: its file holds no evaluation.
         """
-        path = self._path(traced, seed)
+        name = self._name(traced, seed)
+        path = self._path(name)
         try:
-            return Evaluation.from_json(json.loads(path.read_text(encoding="utf-8")))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["of"] != name:
+                raise ValueError("it is that of something else")
+            evaluation = Evaluation.from_json(content)
+            if not evaluation.ok or evaluation.spend.evaluations != 1:
+                raise ValueError("what is shared has a loss, and counts as one evaluation")
+            return evaluation
         except FileNotFoundError:
             return None
         except (KeyError, TypeError, ValueError) as error:
@@ -58,13 +65,17 @@ class SharedEvaluations:
 
     def put(self, traced: TracedProgram, seed: int, evaluation: Evaluation) -> None:
         """Keep the evaluation of a program with a seed."""
-        path = self._path(traced, seed)
+        name = self._name(traced, seed)
+        path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(evaluation.to_json()) + "\n")
+        write_text(path, json.dumps({"of": name} | evaluation.to_json()) + "\n")
 
-    def _path(self, traced: TracedProgram, seed: int) -> Path:
+    def _name(self, traced: TracedProgram, seed: int) -> str:
+        """The hash (hex) of all that an evaluation depends on."""
         own = {"step": traced.hash, "training": asdict(traced.training), "seed": seed}
-        name = hashlib.sha256(json.dumps({**self._depends, **own}, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps({**self._depends, **own}, sort_keys=True).encode()).hexdigest()
+
+    def _path(self, name: str) -> Path:
         return self._folder / name[:2] / f"{name[2:]}.json"
 
 

@@ -15,6 +15,8 @@ from zfbench.records.result import Result
 
 LONGEST = 200  # characters of a name
 REPEATED = 1e-6  # relative difference of two numbers that a judge computed from the same arrays and rounded
+DIGITS = 1e-5  # relative difference of a loss and its short form in the list of evaluated programs
+SHOWN = 0.01  # of a spend in that list, which is rounded to it
 THINNED = 0.01  # slack of a mean against its thinned curve, in units of the curve's largest value
 
 AT_MOST_ONE = ("skill_last_value", "skill_mean", "lift")
@@ -32,6 +34,7 @@ def contradictions(result: Result) -> Iterator[tuple[str, str]]:
     for split in sorted({name.split("/")[1] for name in result.metrics if re.fullmatch(r"forecast/\w+/mae", name)}):
         yield from _forecast(f"forecast/{split}", result)
     yield from _lifts(result.metrics)
+    yield from _blocks(result.metrics)
     yield from _headlines(result.metrics)
     yield from _efforts(result)
     if result.method.kind == "search":
@@ -149,6 +152,20 @@ def _lifts(metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
                 yield f"metrics.{name}", f"{lift} is not that of its average precision, {expected:.6g}"
 
 
+def _blocks(metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Compare a median over blocks with those of the blocks of each source, and with its upper quantile."""
+    for prefix in ("dynamics/impulse/cross", "intervention/cross"):
+        error, upper = metrics.get(f"{prefix}/error"), metrics.get(f"{prefix}/error_upper")
+        parts = _below(metrics, f"{prefix}/error/source/")
+        if error is not None and parts and not min(parts) - REPEATED <= error <= max(parts) + REPEATED:
+            yield (
+                f"metrics.{prefix}/error",
+                f"{error} is not between those of its sources, {min(parts):.6g} and {max(parts):.6g}",
+            )
+        if error is not None and upper is not None and upper < error * (1 - REPEATED):
+            yield f"metrics.{prefix}/error_upper", f"the .9 quantile {upper} is below the median {error}"
+
+
 def _headlines(metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     parts = [metrics.get(f"headline/{name}") for name in ("generalisation", "wiring", "responses")]
     mean, known = metrics.get("headline/mean"), [part for part in parts if part is not None]
@@ -174,8 +191,18 @@ def _efforts(result: Result) -> Iterator[tuple[str, str]]:
     if kind == "program" and result.status == "ok" and result.program is None:
         yield "program", "the program that was judged is missing"
     trained = None if result.program is None else result.program.training.get("updates")
-    if isinstance(trained, int | float) and kind != "control" and trained > allowed:
-        yield "program.training.updates", f"{trained:g} updates are above the limit of {allowed:g}"
+    if isinstance(trained, int | float) and kind != "control":
+        if trained > allowed:
+            yield "program.training.updates", f"{trained:g} updates are above the limit of {allowed:g}"
+        best = result.program.training.get("best_update") if result.program is not None else None
+        if isinstance(best, int | float) and not 0 <= best <= trained:
+            yield "program.training.best_update", f"{best:g} is none of the program's {trained:g} updates"
+        if result.spend.updates < trained:
+            yield "spend.updates", f"{result.spend.updates} updates are fewer than the program's {trained:g}"
+    loss = None if result.program is None else result.program.validation_loss
+    for name in (name for name in result.metrics if name.startswith("forecast/validation/")):
+        if loss is not None and not close(result.metrics[name], loss):
+            yield f"metrics.{name}", f"{result.metrics[name]} is not the program's validation loss, {loss}"
 
 
 def _search(result: Result) -> Iterator[tuple[str, str]]:
@@ -194,6 +221,7 @@ def _search(result: Result) -> Iterator[tuple[str, str]]:
     each = max(budget.get("updates") or 0.0, result.limits.get("updates") or 0.0)
     if each and result.spend.updates > (result.spend.evaluations + 1) * each:  # the winner is trained once more
         yield "spend.updates", f"{result.spend.updates} updates are more than its trainings may have"
+    yield from _evaluated(result)
     judged = None if result.program is None else result.program.id
     losses = {str(f.get("program")): loss for f in result.finals if isinstance(loss := f.get("full_loss"), int | float)}
     if judged is not None and losses and losses.get(judged, np.inf) > min(losses.values()):
@@ -201,6 +229,45 @@ def _search(result: Result) -> Iterator[tuple[str, str]]:
     known = {entry.program for entry in result.evaluated}
     if judged is not None and known and judged[:12] not in known:
         yield "program.id", "the judged program is none of those that the search evaluated"
+
+
+def _evaluated(result: Result) -> Iterator[tuple[str, str]]:
+    """Compare what was spent, and the finals, with the programs that the search evaluated."""
+    if not result.evaluated or result.search is None:
+        return
+    until, screened = result.evaluated[-1].spend, len(result.evaluated)
+    for number, entry in enumerate(result.evaluated, 1):
+        if entry.spend.evaluations < number:
+            yield f"evaluated.evaluations.{number - 1}", f"{entry.spend.evaluations} are too few for {number} programs"
+            break
+    if result.spend.evaluations < screened + len(result.finals):
+        yield (
+            "spend.evaluations",
+            f"{result.spend.evaluations} are fewer than the {screened} of the search and {len(result.finals)} of its "
+            "finals",
+        )
+    for unit in ("updates", "device_seconds", "wall_seconds", "tokens", "money"):
+        spent, before = getattr(result.spend, unit), getattr(until, unit)
+        if spent < before * (1 - REPEATED) - SHOWN:
+            yield f"spend.{unit}", f"{spent:g} is less than the search had spent by its last program, {before:g}"
+    if len(result.finals) > result.search.finalists:
+        yield "finals", f"there are {len(result.finals)} of them, and {result.search.finalists} finalists"
+    losses: dict[str, list[float]] = {}
+    for entry in result.evaluated:
+        if entry.loss is not None:
+            losses.setdefault(entry.program, []).append(entry.loss)
+    entered = []
+    for number, final in enumerate(result.finals):
+        known, loss = losses.get(str(final.get("program"))[:12]), final.get("screened_loss")
+        if known is None or not isinstance(loss, int | float):
+            yield f"finals.{number}.program", "it is none of the working programs that the search evaluated"
+        elif not any(close(loss, other, DIGITS) for other in known):
+            yield f"finals.{number}.screened_loss", f"{loss:g} is not the loss that the search found, {known[0]:g}"
+        else:
+            entered.append(float(loss))
+    best = min((min(known) for known in losses.values()), default=None)
+    if best is not None and entered and min(entered) > best * (1 + DIGITS):
+        yield "finals", f"the best program of the search, of loss {best:g}, is not among them"
 
 
 def _below(metrics: Mapping[str, float], prefix: str) -> list[float]:

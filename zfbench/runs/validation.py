@@ -10,11 +10,14 @@ from pathlib import Path
 from statistics import median
 
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.task import Sealed
 from zfbench.records.consistency import CONTROLS, REPEATED, close, contradictions, implied_error
-from zfbench.records.reading import load, refuse_duplicates
+from zfbench.records.identities import broken
+from zfbench.records.reading import load, refuse_duplicates, run_of
 from zfbench.records.recordings import TaskSpec
-from zfbench.records.result import Result
+from zfbench.records.result import Result, to_json
+from zfbench.runs.data_checks import Decided, against_data, decided
 from zfbench.runs.tasks import load_judge
 
 FIX = "correct the field if it was edited, or judge the method again"
@@ -54,14 +57,18 @@ def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Valida
         except DamagedFileError as error:
             faults.setdefault(path, []).append(str(error))
     known, unchecked = _known_errors([*read.values(), *references]), {}
+    copies = _copies([*references, *read.values()])
     for path, result in read.items():
-        found = [*contradictions(result), *_against_others(result, known)]
+        found = [*contradictions(result), *broken(result), *_copied(result, copies)]
+        decides = None
         try:
             found += _against_task(result)
+            decides = _decided(result.task.name)
         except UnknownNameError as error:
             found.append(("task.name", str(error)))
         except ZfbenchError as error:
             unchecked[result.task.name] = f"Not compared with the task {result.task.name}: {error}"
+        found += _against_others(result, known) if decides is None else against_data(result, decides)
         faults.setdefault(path, []).extend(f"{path}: {field}: {what} (how to fix it: {FIX})." for field, what in found)
     sentences = [sentence for own in faults.values() for sentence in own]
     try:
@@ -75,6 +82,13 @@ def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Valida
 @cache
 def _sealed(task: str) -> Sealed:
     return load_judge(task).sealed
+
+
+@cache
+def _decided(task: str) -> Decided | None:
+    """What the data of a task decide; None for one that is not judged by forecasts."""
+    sealed = _sealed(task)
+    return decided(sealed) if isinstance(sealed, SealedTest) else None
 
 
 def _against_task(result: Result) -> Iterator[tuple[str, str]]:
@@ -119,6 +133,30 @@ def _known_errors(results: Iterable[Result]) -> dict[tuple[str, ...], float]:
             if error is not None:
                 implied.setdefault(key, []).append(error)
     return {key: median(values) for key, values in implied.items()}
+
+
+def _copies(results: Iterable[Result]) -> frozenset[tuple[str, ...]]:
+    """The runs that state what another run states: the scores with their seconds, or with another training's seed."""
+    runs: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for result in results:
+        for measured, run in _measured(result):
+            runs.setdefault(measured, set()).add(run)
+    return frozenset(run for found in runs.values() if len(found) > 1 for run in found)
+
+
+def _measured(result: Result) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    """What different runs cannot have in common, with what then has to be the same."""
+    scores = to_json(dict(sorted(result.metrics.items())))
+    if result.metrics and result.spend.device_seconds:
+        yield (scores, f"{result.spend.device_seconds!r} s"), run_of(result)
+    training = {} if result.program is None else result.program.training
+    if training.get("parameters") and training.get("best_update"):  # so that a seed changes what was learned
+        yield (scores, "trained"), ("seed", str(result.seed), scores)
+
+
+def _copied(result: Result, copies: frozenset[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    if any(run in copies for _, run in _measured(result)):
+        yield "metrics", "another run has the same scores with the same seconds, or with another seed"
 
 
 def _skills(result: Result) -> list[tuple[str, ...]]:

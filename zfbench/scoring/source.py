@@ -17,6 +17,8 @@ NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TELLING = 2  # significant digits from which on a number is not what anybody would write; our choice
 SUSPICIOUS = 0.2  # share from which on tables name a program; our choice: of the reference programs none is above .05
 CANARY_NOTE = "the program holds the canary of the published tables: it was written from them"  # of a result
+UNTRAINED = 0.5  # error before training, in units of the last value's, below which a program knows too much; our choice
+UNTRAINED_NOTE = "the program forecast well before it was trained: numbers of the system were written into it"
 TOLERANCE = 1e-4  # relative difference of equal numbers, so that rounded ones are found
 
 

@@ -18,6 +18,7 @@ from zfbench.records.limits import Limits
 NAMES = ("system", "propose", "parent", "instructions", "critique", "repair")
 BEST, LATEST = 8, 8  # programs that the list of what was tried names
 NO_IDEAS = (ANEW, BLIND, CRITIQUE, NO_NUMBERS)  # hints that are words of the protocol
+FENCE = "```"  # of the prompt files
 WORDS = 160  # characters of what is said about each of them
 
 
@@ -148,7 +149,13 @@ class Prompts:
                 raise ZfbenchError(f"The prompt file {name}.txt has the unknown place {{{match[1]}}}.")
             return places[match[1]]
 
-        return re.sub(r"\{(\w+)\}", value, self.texts[name])
+        fence = _fence(places.get("source", ""))  # no program ends its own code block and goes on as the prompt
+        return re.sub(r"\{(\w+)\}", value, self.texts[name].replace(FENCE, fence))
+
+
+def _fence(source: str) -> str:
+    """A fence that is longer than any that stands in a program."""
+    return "`" * max(len(FENCE), 1 + max((len(run) for run in re.findall("`+", source)), default=0))
 
 
 def _score(scored: Scored, hidden: bool) -> str:

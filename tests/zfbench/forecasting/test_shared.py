@@ -85,6 +85,29 @@ def test_a_damaged_file_is_named(driven, tmp_path):
         kept(Program(EXAMPLE), 5)
 
 
+def test_a_file_that_was_copied_to_another_evaluations_place_is_refused(driven, tmp_path):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    kept(Program(EXAMPLE), 5)
+    (good,) = tmp_path.rglob("*.json")
+    kept(Program(EXAMPLE), 6)
+    (other,) = set(tmp_path.rglob("*.json")) - {good}
+    other.write_text(good.read_text())
+    with pytest.raises(DamagedFileError, match="that of something else"):
+        kept(Program(EXAMPLE), 6)
+
+
+@pytest.mark.parametrize(
+    "poison", [{"spend": {}}, {"spend": {"evaluations": 0, "updates": 3}}, {"status": "error", "loss": None}]
+)
+def test_an_evaluation_that_costs_nothing_or_failed_is_refused(driven, tmp_path, poison):
+    kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
+    kept(Program(EXAMPLE), 5)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | poison))
+    with pytest.raises(DamagedFileError, match="counts as one evaluation"):
+        kept(Program(EXAMPLE), 5)
+
+
 def test_a_task_whose_evaluations_are_not_shared_says_so(tmp_path):
     with pytest.raises(ZfbenchError, match="are not shared; leave out the folder"):
         Evaluator().shared(tmp_path)

@@ -78,7 +78,19 @@ def scaled(factor, *names):
     return every(*(score(name, lambda x: x * factor) for name in names))
 
 
+def lift(content, prevalence):
+    return (content["metrics"][f"{CROSS}average_precision"] - prevalence) / (1 - prevalence)
+
+
+def remean(content):
+    """Make the mean of the headline scores what it has to be."""
+    parts = [content["metrics"][f"headline/{name}"] for name in ("generalisation", "wiring", "responses")]
+    content["metrics"]["headline/mean"] = sum(parts) / 3
+
+
 OOD = "forecast/ood/mae"
+CROSS = "connectivity/cross/"
+SKILLS = "forecast/ood/skill_last_value/group/"
 OUTWARD = f"{OOD}/condition/outward"
 
 SCORES = {
@@ -117,6 +129,38 @@ SCORES = {
         score("headline/mean", 0.9),
         put(("metric_versions", "headline"), 1),
     ),
+    "wiring alone": every(score("headline/wiring", 0.95), remean),
+    "wiring and its readings": every(
+        *(score(f"connectivity/reading/{name}", 0.95) for name in ("median", "common", "free")),
+        score("headline/wiring", 0.95),
+        remean,
+    ),
+    "wiring without its parts": every(
+        lambda content: [content["metrics"].pop(n) for n in list(content["metrics"]) if n.startswith(CROSS)],
+        score("headline/wiring", 0.95),
+        remean,
+    ),
+    "prevalence": every(
+        score(f"{CROSS}prevalence", 0.5),
+        lambda content: content["metrics"].update({f"{CROSS}lift": lift(content, 0.5)}),
+    ),
+    "responses alone": every(score("headline/responses", 0.9), remean),
+    "responses and their errors": every(
+        score("dynamics/impulse/cross/error", 0.1),
+        score("intervention/cross/error", 0.1),
+        score("headline/responses", 0.9),
+        remean,
+    ),
+    "generalisation alone": every(score("headline/generalisation", 0.9), remean),
+    "generalisation and its groups": every(
+        lambda content: content["metrics"].update({n: 0.9 for n in content["metrics"] if n.startswith(SKILLS)}),
+        score("forecast/ood/balanced_skill", 0.9),
+        score("headline/generalisation", 0.9),
+        remean,
+    ),
+    "standard error": score("headline/mean_se", 1e-9),
+    "validation loss": score("forecast/validation/balanced_error", 1e-3),
+    "share of the tables": score("source/table_share", lambda x: x + 0.1),
     "headline above 1": every(score("headline/wiring", 1.4), put(("metric_versions", "headline"), 1)),
 }
 NAMES = {
@@ -147,6 +191,8 @@ EFFORTS = {
     "zero updates": put(("limits", "updates"), 0.0),
     "far above the limit": put(("spend", "updates"), 200_000),
     "one above the limit": put(("spend", "updates"), 2_001),
+    "fewer updates than its training": put(("spend", "updates"), 10),
+    "best after the last update": put(("program", "training", "best_update"), 10**6),
     "trained longer": put(("program", "training", "updates"), 50_000),
     "negative seed": put(("seed",), -1),
     "version of the future": put(("benchmark_version",), 99),
@@ -170,6 +216,15 @@ SEARCHES = {
     "a parent to come": put(("evaluated", "parents", 3), [30]),
     "worked without loss": put(("evaluated", "loss", 0), None),
     "spend that shrinks": put(("evaluated", "evaluations", 5), 1),
+    "fewer evaluations than programs": put(("evaluated", "evaluations"), lambda spent: [1 for _ in spent]),
+    "finals that cost nothing": put(("spend", "evaluations"), 37),
+    "less time than its programs took": put(("spend", "device_seconds"), 0.01),
+    "more finals than finalists": put(("finals",), lambda finals: finals * 2),
+    "a final that was not evaluated": put(("finals", 1, "program"), "ab" * 32),
+    "a final with another loss": put(("finals", 1, "screened_loss"), lambda loss: loss * 0.9),
+    "finals without the best program": put(("finals",), lambda finals: finals[1:]),
+    "another validation loss": put(("program", "validation_loss"), 1e-3),
+    "a winner that was no finalist's equal": put(("evaluated", "loss"), lambda losses: [losses[0], 1e-4, *losses[2:]]),
     "nothing found with scores": put(("status",), NOTHING_FOUND),
 }
 
@@ -216,9 +271,43 @@ def test_what_was_not_changed_is_valid(faults, which):
     assert faults(which, lambda _: None) == ()
 
 
+def halve(content):
+    """Halve every error, and leave the skills as they were: the file alone contradicts nothing but the data."""
+    metrics = content["metrics"]
+    for name in list(metrics):
+        if name.startswith(("forecast/id/mae", "forecast/ood/mae")):
+            metrics[name] /= 2
+    for name in ("forecast/id/mae", "forecast/ood/mae"):
+        content["curves"][name] = [error / 2 for error in content["curves"][name]]
+
+
+def test_errors_are_compared_with_the_data_where_no_other_result_is_at_hand(tmp_path, data_cache):
+    content = json.loads((RESULTS / FILES["black box"]).read_text())
+    path = tmp_path / "alone.json"
+    path.write_text(json.dumps(content))
+    assert validate([path]).faults == ()
+    halve(content)
+    path.write_text(json.dumps(content))
+    assert "is not that of its error on these data" in validate([path]).faults[0]
+
+
+COPIES = {
+    "another seed": put(("seed",), 77),
+    "another name": put(("method", "name"), "my_method"),
+    "another seed and other seconds": every(put(("seed",), 77), put(("spend", "device_seconds"), lambda s: s + 1)),
+}
+
+
+@pytest.mark.parametrize("which", ["black box", "search"])
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_of_another_run_is_refused(faults, which, name):
+    (fault,) = faults(which, COPIES[name])
+    assert "another run has the same scores" in fault
+
+
 def test_a_fault_names_file_field_and_how_to_fix_it(faults):
     (fault,) = faults("program", SCORES["skill of the mean"])
-    assert "mutant.json: metrics.forecast/ood/skill_mean: with its MAE it implies" in fault
+    assert "mutant.json: metrics.forecast/ood/skill_mean: 0.99 is not that of its error on these data" in fault
     assert "how to fix it" in fault
 
 
