@@ -1,13 +1,16 @@
 """What README and docs/results say in sentences is what the committed results say."""
 
 import json
+import math
 import re
+import statistics
 from pathlib import Path
 
 import pytest
 
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.certificates import certificate_of
 from zfbench.runs.unseen import ranks_without, unseen
 
@@ -74,6 +77,19 @@ def test_what_the_wiring_gives(shown, means, masked, driven, wording):
     assert wording.format(*map(written, numbers)) in shown
     gains = {score: pair[0][score] - pair[1][score] for score in (RESPONSES, GENERALISATION)}
     assert gains[RESPONSES] > gains[GENERALISATION]
+
+
+def test_gap_ratios(shown):
+    found = {}
+    for measured in published():
+        for name in dict.fromkeys(gap.program for gap in measured["gaps"]):
+            ratios = [math.log(gap.ratio) for gap in measured["gaps"] if gap.program == name]
+            found[name] = math.exp(statistics.fmean(ratios))
+    assert f"is {found['driven_mlp']:.1f} times as large for `driven_mlp`" in shown
+    assert (
+        f"ratio of leaky sigmoids from {found['neuron_leaky_sigmoid']:.1f} to {found['masked_leaky_sigmoid']:.1f}, and "
+        f"that of a network for each neuron from {found['neuron_mlp_leak']:.1f} to {found['masked_mlp']:.1f} only"
+    ) in shown
 
 
 def test_the_best_forecaster_is_not_the_best_model(shown, means):

@@ -107,5 +107,5 @@ def test_a_file_that_holds_no_ratios_is_refused(tmp_path):
 
 def test_a_program_is_found_by_its_name_in_tables():
     assert source_of("neuron_mlp_leak") == source_of("masked_mlp") == programs.source("masked_mlp")
-    with pytest.raises(UnknownNameError, match="did you mean 'driven_mlp_bounded'"):  # it is trained on other recordings
-        source_of("driven_mlp_mirrored")
+    with pytest.raises(UnknownNameError, match="did you mean 'driven_mlp_bounded'"):
+        source_of("driven_mlp_mirrored")  # it is trained on other recordings
