@@ -28,20 +28,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import is_folder
 from zfbench.base.toml import read_toml
 from zfbench.leaderboard.outcomes import is_error
-from zfbench.records.result import MethodRecord, Result, SearchOptions
+from zfbench.records.result import MethodRecord, Result, SearchOptions, Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Side(_Strict):
+class Side(Strict):
     """One side of a comparison: a method on a task.
 
     Attributes:
@@ -103,7 +99,7 @@ class Side(_Strict):
         )
 
 
-class StandIn(_Strict):
+class StandIn(Strict):
     """Outcomes put in the place of a test's sides, to see that the test can be won and lost.
 
     Attributes:
@@ -116,7 +112,7 @@ class StandIn(_Strict):
     right: float | str | None = None
 
 
-class Comparison(_Strict):
+class Comparison(Strict):
     """One comparison of two methods, or of a method with a number; the module's example shows the fields.
 
     Ten seeds are the default since the outcomes of searches are bimodal: they find a good program or they do not, and
@@ -159,7 +155,7 @@ class Comparison(_Strict):
         return f"{measured}: {self.left.describe()} {words} {right}{other} {margin}{unit if self.effect else ''}"
 
 
-class Claim(_Strict):
+class Claim(Strict):
     """A published claim, and the comparisons that decide it.
 
     Attributes:

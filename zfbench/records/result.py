@@ -56,11 +56,13 @@ Finite = Annotated[float, AllowInfNan(False)]
 Kind = Literal["control", "baseline", "program", "search"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A record that refuses fields it does not have, and does not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaskRecord(_Strict):
+class TaskRecord(Strict):
     """The judged task and its data; `circuit` and `holdout` are empty if the family has none."""
 
     name: str
@@ -71,7 +73,7 @@ class TaskRecord(_Strict):
     data_sha256: str
 
 
-class MethodRecord(_Strict):
+class MethodRecord(Strict):
     """The judged method.
 
     Attributes:
@@ -93,7 +95,7 @@ class MethodRecord(_Strict):
     proposer_identity: dict[str, Any] = Field(default_factory=dict)
 
 
-class SearchOptions(_Strict):
+class SearchOptions(Strict):
     """The options with which the harness ran a search: everything but the method, its settings and the seed.
 
     Attributes:
@@ -109,7 +111,7 @@ class SearchOptions(_Strict):
     ideas: tuple[str, ...] = ()
 
 
-class ProgramRecord(_Strict):
+class ProgramRecord(Strict):
     """The judged program, with the course of its training."""
 
     id: str
@@ -118,7 +120,7 @@ class ProgramRecord(_Strict):
     training: dict[str, Any] = Field(default_factory=dict)
 
 
-class Evaluated(_Strict):
+class Evaluated(Strict):
     """One program that a search evaluated.
 
     Attributes:
@@ -139,7 +141,7 @@ class Evaluated(_Strict):
     spend: Spend
 
 
-class Machine(_Strict):
+class Machine(Strict):
     """The kind of machine, without anything that identifies it.
 
     Attributes:
@@ -182,7 +184,7 @@ class Machine(_Strict):
         )
 
 
-class Result(_Strict):
+class Result(Strict):
     """One judged method on one task with one seed.
 
     Attributes:

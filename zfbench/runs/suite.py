@@ -28,14 +28,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.seeds import LIMIT
 from zfbench.base.toml import read_toml
 from zfbench.records.limits import Limits
 from zfbench.records.reading import run_name
-from zfbench.records.result import MethodRecord
+from zfbench.records.result import MethodRecord, Strict
 from zfbench.runs.plan import Plan
 from zfbench.search.budget import Budget
 from zfbench.search.loop import PATIENCE
@@ -43,18 +43,14 @@ from zfbench.search.loop import PATIENCE
 SEARCH_ONLY = ("settings", "proposer_settings", "finalists", "patience", "ideas")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrainingLimits(_Strict):
+class TrainingLimits(Strict):
     """Limits of every training that is judged."""
 
     updates: int = Field(gt=0)
     seconds: float = Field(gt=0)
 
 
-class Block(_Strict):
+class Block(Strict):
     """A block of a suite: every combination of its tasks, methods and seeds is one run.
 
     Attributes:
@@ -78,7 +74,7 @@ class Block(_Strict):
     ideas: tuple[str, ...] = ()
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """The content of a suite's file.
 
     Attributes:

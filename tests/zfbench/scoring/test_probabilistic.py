@@ -45,3 +45,11 @@ def test_one_sample_a_wrong_shape_and_what_is_not_finite_are_refused(shapes_unch
     samples[1, 1, 2, 0] = np.nan
     with pytest.raises(ZfbenchError, match="samples of window 1 is not finite, first at sample 1, step 2"):
         crps(samples, target)
+
+
+def test_an_independent_implementation_gives_the_same_score():
+    scoringrules = pytest.importorskip("scoringrules")
+    rng = np.random.default_rng(3)
+    samples, target = rng.normal(size=(7, 3, 5, 4)), rng.normal(size=(3, 5, 4))
+    expected = scoringrules.crps_ensemble(target, samples, m_axis=0, estimator="fair", backend="numpy").mean()
+    assert crps(samples, target) == pytest.approx(expected, rel=1e-12)
