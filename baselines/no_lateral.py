@@ -1,4 +1,4 @@
-"""No lateral: every pair of different groups as an excitatory edge; the control at which the wiring score is 0."""
+"""`no_lateral`: every pair of different groups as an excitatory edge; the control at which the wiring score is 0."""
 
 from __future__ import annotations
 

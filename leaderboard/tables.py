@@ -28,8 +28,8 @@ UNREADABLE = 1e6  # larger errors, of unstable models, are shown by their order 
 
 
 LEGENDS = {  # explanation of the columns of each family of scores
-    "headline": "Generalisation, wiring, responses: headline scores, each 0 at a stated control and 1 at the true "
-    "circuit. Mean: the mean of the three, by which methods are ranked.",
+    "headline": "Generalisation, wiring, responses: headline scores, each 0 at its control (`last_value`, "
+    "`no_lateral`, `no_effect`) and 1 at the true circuit. Mean: the mean of the three, by which methods are ranked.",
     "forecast": "MAE: mean absolute error of forecasts over 256 ms (ID: training conditions, OOD: the held-out "
     "condition). Skill: 1 - MAE / MAE of the last value.",
     "connectivity": "AP lift: average precision of the recovered wiring, scaled so that 0 is chance and 1 is perfect; "

@@ -22,6 +22,7 @@ from zfbench.records.result import Result
 
 BLACK_BOX = {"autonomous": "driven_mlp", "driven": "driven_mlp", "masked": "masked_mlp"}  # of each track
 SCALE = "0: knows nothing of what is measured; 1: the true circuit."
+WITHOUT_DRIVE = "0: the last value, chance or no response; 1: no error, which no forecast reaches without the drive."
 
 
 def references(result: Result) -> list[Row]:
@@ -57,7 +58,10 @@ def compare(result: Result, beside: Sequence[Row]) -> Table | None:
     scores = SIX_HEADLINES if any(name.startswith("headline/") for name in result.metrics) else SIX_FORERUNNERS
     if all(score.of(row) is None for score in scores):
         return None
-    table = _table(("score", "this", *(entry.method for entry in beside)), caption=SCALE)
+    table = _table(
+        ("score", "this", *(entry.method for entry in beside)),
+        caption=WITHOUT_DRIVE if result.task.track == "autonomous" else SCALE,
+    )
     for score in scores:
         table.add_row(score.heading, *(_cell(score, entry) for entry in (row, *beside)))
     return table

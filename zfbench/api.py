@@ -12,7 +12,9 @@ import pandas as pd
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import read_source
+from zfbench.forecasting.conformance import as_forecaster
 from zfbench.forecasting.task import Task as RecordingsTask
+from zfbench.leaderboard.shipped import results_folder
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.models import Forecaster
 from zfbench.protocols.proposer import Proposer
@@ -21,9 +23,10 @@ from zfbench.records.limits import Limits
 from zfbench.records.reading import load_folder
 from zfbench.records.result import MethodRecord, Result
 from zfbench.runs.judge import judge_baseline, judge_model, judge_program
+from zfbench.runs.methods import check_installed
 from zfbench.runs.plan import Plan
 from zfbench.runs.search import search
-from zfbench.runs.tasks import LoadedTask, find_task
+from zfbench.runs.tasks import LoadedTask, find_task, usual_proposer
 from zfbench.runs.tasks import load_task as _load_task
 from zfbench.sandbox.choose import open_sandbox
 from zfbench.search.budget import Budget
@@ -125,19 +128,14 @@ def judge(
 def _judge_object(model: object, name: str | None, loaded: LoadedTask, seed: int, limits: Limits) -> Result:
     """Judge a model that is given as an object; a task with a drive shows it the drive of the horizon."""
     own = type(model).__name__
-    if not isinstance(model, Forecaster):
-        raise ZfbenchError(
-            f"An object of class {own} cannot be judged: it needs the methods fit(train, validation, limits) and "
-            "forecast(context, drive); zfbench.protocols.models.Forecaster says what they are given."
-        )
     record = MethodRecord(name=name or own, kind="baseline", future_drive=loaded.family.future_drive(loaded.task, None))
-    return judge_model(model, record, loaded, seed, limits)
+    return judge_model(as_forecaster(model), record, loaded, seed, limits)
 
 
 def run(
     task: str,
     discoverer: str | type[Discoverer] = "best_of_n",
-    proposer: str | type[Proposer] = "grammar",
+    proposer: str | type[Proposer] | None = None,
     *,
     budget: Mapping[str, float] | None = None,
     seed: int = 0,
@@ -160,7 +158,8 @@ def run(
         discoverer: registered name of the search method, or a class of your own
             (`zfbench.protocols.discoverer.Discoverer`); its name is then that of the method.
         proposer: registered name of the writer of programs, or a class of your own
-            (`zfbench.protocols.proposer.Proposer`).
+            (`zfbench.protocols.proposer.Proposer`); None for the one that the task's family needs, which is `grammar`
+            for recordings.
         budget: limits by unit, such as {"evaluations": 40, "updates": 400}; None for 20 evaluations.
         seed: seed of the search, in 0 .. 2^32 - 1.
         settings: settings of the discoverer.
@@ -182,7 +181,8 @@ def run(
     Raises:
         ZfbenchError: an unknown name, an impossible budget, or a folder that holds another search.
     """
-    (method, searcher), (writer, author) = _named("discoverer", discoverer), _named("proposer", proposer)
+    chosen = usual_proposer(task) if proposer is None else proposer
+    (method, searcher), (writer, author) = _named("discoverer", discoverer), _named("proposer", chosen)
     plan = Plan(
         task=task,
         discoverer=method,
@@ -210,6 +210,56 @@ def run(
     return result
 
 
+def resume(
+    folder: Path | str,
+    discoverer: type[Discoverer] | None = None,
+    proposer: type[Proposer] | None = None,
+    *,
+    workers: int = 1,
+    sandbox: str | None = None,
+    on_program: OnProgram | None = None,
+    allow_unsafe_programs: bool = False,
+) -> Result | None:
+    """Continue an interrupted search with the options in its event log, and judge the best program.
+
+    Args:
+        folder: folder of the run.
+        discoverer: the class of the search method, if no installed package registers it.
+        proposer: the class of the writer of programs, if no installed package registers it.
+        workers: number of candidates trained at once.
+        sandbox: `bubblewrap` or `process`; None for the best that works here.
+        on_program: as of `run`.
+        allow_unsafe_programs: as of `run`.
+
+    Returns:
+        The result, or None if no program worked.
+
+    Raises:
+        DamagedFileError: the event log is damaged.
+        ZfbenchError: the folder holds no search, or one of another class, or of a class that is not registered.
+    """
+    place = Path(folder)
+    plan = Plan.read(place)
+    searcher: Any = discoverer  # a class is a maker
+    author: Any = proposer
+    for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
+        if given is not None and given.__name__ != name:
+            raise ZfbenchError(f"The search in {place} is of the {kind} '{name}', not of '{given.__name__}'.")
+    check_installed(plan, place, searcher, author)
+    with open_sandbox(sandbox) as box:
+        _, result = search(
+            plan,
+            place,
+            workers=workers,
+            sandbox=box,
+            on_event=None if on_program is None else programs_of(on_program),
+            allow_unsafe=allow_unsafe_programs,
+            discoverer=searcher,
+            proposer=author,
+        )
+    return result
+
+
 def _named(kind: str, given: str | type) -> tuple[str, Any]:
     """The name of a method, and its class if it is not a registered one.
 
@@ -223,11 +273,11 @@ def _named(kind: str, given: str | type) -> tuple[str, Any]:
     return given.__name__, given
 
 
-def load_results(path: Path | str) -> pd.DataFrame:
+def load_results(path: Path | str | None = None) -> pd.DataFrame:
     """Read results into a table: a row for each result, with what was run and every score.
 
     Args:
-        path: a result file, or a folder of them.
+        path: a result file, or a folder of them; None for the published results, which are in the repository.
 
     Returns:
         Columns task, track, tier, circuit, holdout, method, kind, proposer, seed, status, future_drive, budget_* of
@@ -235,9 +285,10 @@ def load_results(path: Path | str) -> pd.DataFrame:
 
     Raises:
         DamagedFileError: a file is not a result, or two files hold the same run.
-        ZfbenchError: there is nothing to read.
+        ZfbenchError: there is nothing to read, or the published results are not part of this installation.
     """
-    return pd.DataFrame.from_records([_row(result) for result in load_folder(Path(path))])
+    folder = results_folder(None if path is None else Path(path))
+    return pd.DataFrame.from_records([_row(result) for result in load_folder(folder)])
 
 
 def _row(result: Result) -> dict[str, Any]:

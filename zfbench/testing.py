@@ -13,7 +13,8 @@ the same checks on what is installed, and zfbench's own tests run them on everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -68,13 +69,16 @@ def check_forecaster(factory: Any, task: str = TASK) -> None:
     """Check that a baseline keeps its interface, after a fit of at most 20 updates.
 
     Args:
-        factory: the entry, as it is registered.
+        factory: the entry, as it is registered; or a model as `zfbench.judge` takes it, any object with `fit` and
+            `forecast` that is not fitted yet, or a class of such objects that is made without arguments.
         task: name of the task that it is fitted to.
 
     Raises:
         PluginError: it breaks a rule; the sentence says which.
     """
-    for _, check in forecaster_rules(factory, load_task(task)):
+    model = _given(factory)
+    rules = forecaster_rules(factory, load_task(task)) if model is None else given_rules(model, load_task(task))
+    for _, check in rules:
         check()
 
 
@@ -107,13 +111,44 @@ def forecaster_rules(factory: Any, task: SearchTask) -> Iterator[Rule]:
     Raises:
         PluginError: the task has no recordings that a baseline could forecast.
     """
+    yield from _forecaster_rules(factory, called(factory), task, forecasting.FORECASTER_CHECKS)
+
+
+def given_rules(model: object, task: SearchTask) -> Iterator[Rule]:
+    """Yield the rules of a model that is given as an object, each as a sentence with the check of it.
+
+    Raises:
+        PluginError: the task has no recordings that a model could forecast, or the object lacks `fit` or `forecast`.
+    """
+    forecasting.as_forecaster(model)
+    yield from _forecaster_rules(forecasting.Given(model), called(model), task, forecasting.GIVEN_CHECKS)
+
+
+def _forecaster_rules(
+    factory: Any, name: str, task: SearchTask, checks: Iterable[Callable[[forecasting.Entry], None]]
+) -> Iterator[Rule]:
     if not isinstance(task, Task):
-        raise PluginError(f"The task '{task.spec.name}' has no recordings for {called(factory)} to forecast.")
+        raise PluginError(f"The task '{task.spec.name}' has no recordings for {name} to forecast.")
     entry = forecasting.Entry(factory, task)
     with ExitStack() as held:
         held.callback(entry.close)
-        for check in forecasting.FORECASTER_CHECKS:
+        for check in checks:
             yield _said(check), partial(check, entry)
+
+
+def _given(factory: Any) -> object | None:
+    """The model that is checked as `zfbench.judge` would take it; None for what is an entry."""
+    if hasattr(factory, "kind") or not (hasattr(factory, "fit") and hasattr(factory, "forecast")):
+        return None
+    if not isinstance(factory, type):
+        return factory
+    try:
+        inspect.signature(factory).bind()
+    except TypeError:  # it needs arguments, as an entry does
+        return None
+    with conduct_of("forecaster", factory, "its construction"):
+        made: object = factory()
+    return made
 
 
 def registered_rules(kind: str, name: str, task: str, settings: dict[str, Any]) -> Iterator[Rule]:

@@ -30,7 +30,7 @@ What [the table](../table.md) is, and what these numbers must not be used for, i
 
     zfbench table landscape {task} --out leaderboard/tables/landscape.json
     zfbench table race {task} --seeds {seeds}{budgets} --out leaderboard/tables/race.json
-    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json{option}
+    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json{option} --to docs/results/table.md
 
 ## The landscape
 

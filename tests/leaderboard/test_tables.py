@@ -435,7 +435,7 @@ def test_latex_has_a_caption_a_label_of_its_own_and_what_the_columns_are(make, s
     assert re.findall(r"\\label{(.*?)}", own) == ["tab:zfish-tiny-driven", "tab:zfish-tiny-driven-2"]
     for table in own.split(r"\end{table*}")[:2]:
         assert table.index(r"\end{tabular}") < table.index(r"\caption{zfish-tiny/driven") < table.index(r"\label{")
-        assert "each 0 at a stated control and 1 at the true circuit" in table
+        assert r"each 0 at its control (`last\_value`, `no\_lateral`, `no\_effect`) and 1 at the true circuit" in table
         assert r"a $\pm$ b: mean over seeds with the half-width of Student's 95 \% interval" in table
     assert own.count("Not comparable: the rows of zfish-tiny/driven") == 1
 

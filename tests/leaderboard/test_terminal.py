@@ -37,6 +37,16 @@ def test_six_scores_are_shown_from_knowing_nothing_to_the_true_circuit(make):
     assert [line.split()[-1] for line in lines[:7]] == ["this", "0.90", "0.40", "0.30", "0.60", "0.75", "-0.50"]
 
 
+def test_the_scale_of_a_track_without_the_drive_is_that_of_forecasts(make):
+    shown = {
+        track: " ".join(printed(compare(make(metrics=SIX, track=track), [])).split())
+        for track in ("autonomous", "driven")
+    }
+    assert "1: no error, which no forecast reaches without the drive" in shown["autonomous"]
+    assert "the true circuit" not in shown["autonomous"]
+    assert "0: knows nothing of what is measured; 1: the true circuit." in shown["driven"]
+
+
 def test_headline_scores_come_first(make):
     parts = {f"headline/{part}": 0.1 for part in ("generalisation", "wiring", "responses", "mean")}
     lines = printed(compare(make(metrics=SIX | parts), [])).splitlines()

@@ -1,13 +1,16 @@
 """Adapters run other systems' own loops over zfbench's evaluator and budget, here with a model that counts."""
 
 import json
+import os
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zfbench.adapters import gepa, openevolve
+from zfbench.adapters import gepa, openevolve, shinka
+from zfbench.adapters.told import combined_score
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
@@ -15,7 +18,11 @@ from zfbench.records.program import Program, Status
 from zfbench.records.result import ProgramRecord
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
+from zfbench.runs.arena import open_arena
 from zfbench.runs.judge import unscored
+from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.search.budget import Budget
+from zfbench.search.server import Server
 from zfbench.tasks.zfish.family import ZfishFamily
 
 TASK = "zfish-tiny/driven"
@@ -163,3 +170,82 @@ def test_without_openevolve_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "openevolve", None)
     with pytest.raises(ZfbenchError, match=r"pip install 'zfbench\[openevolve\]'"):
         openevolve.search(TASK, "config.yaml", {"evaluations": 3}, tmp_path / "run")
+
+
+@pytest.fixture
+def shinka_server(instant, tmp_path):
+    """A server for two evaluations, as `zfbench serve` opens it."""
+    plan = Plan(TASK, "shinkaevolve", EXTERNAL, Budget(evaluations=2), 0)
+    with (
+        open_arena(plan, tmp_path / "run", allow_unsafe=True) as session,
+        Server(session.arena, session.task, session.judge) as server,
+    ):
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        yield server
+        server.stop()
+        thread.join()
+
+
+def told_by_the_script(source, folder, server=None):
+    """What the evaluation script writes of a program, and how it ended."""
+    folder.mkdir()
+    (folder / "main.py").write_text(source)
+    address = {} if server is None else {"ZFBENCH_URL": server.url, "ZFBENCH_TOKEN": server.token}
+    command = [sys.executable, shinka.__file__, "--program_path", str(folder / "main.py")]
+    done = subprocess.run(
+        [*command, "--results_dir", str(folder / "results")],
+        env=os.environ | address,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    written = {path.stem: json.loads(path.read_text()) for path in (folder / "results").glob("*.json")}
+    return written, done
+
+
+def test_the_script_of_shinkaevolve_writes_the_score_the_feedback_and_what_failed(shinka_server, tmp_path):
+    works, _ = told_by_the_script("# version 1\n", tmp_path / "1", shinka_server)
+    loss = int(Program("# version 1\n").id[:8], 16) / 2**32
+    assert works["correct"] == {"correct": True, "error": None}
+    assert works["metrics"]["combined_score"] == combined_score(works["metrics"]["public"]["loss"])
+    assert works["metrics"]["public"]["loss"] == pytest.approx(loss)
+    assert "is high" in works["metrics"]["text_feedback"]
+    fails, _ = told_by_the_script("# fails\n", tmp_path / "2", shinka_server)
+    assert fails["correct"] == {"correct": False, "error": "error: it failed in line 7"}
+    assert fails["metrics"]["combined_score"] == 0
+    spent, done = told_by_the_script("# version 3\n", tmp_path / "3", shinka_server)
+    assert done.returncode == 0
+    assert (spent["correct"]["correct"], spent["metrics"]["combined_score"]) == (False, 0)
+    assert "budget" in spent["correct"]["error"]
+
+
+def test_the_script_of_shinkaevolve_says_when_there_is_no_server(tmp_path, monkeypatch):
+    for name in ("ZFBENCH_URL", "ZFBENCH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    written, done = told_by_the_script("# version 1\n", tmp_path / "1")
+    assert written == {}
+    assert done.stderr == "ZFBENCH_URL is not set; `zfbench serve` prints what it has to be.\n"
+    monkeypatch.setenv("ZFBENCH_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ZFBENCH_TOKEN", "none")
+    written, done = told_by_the_script("# version 1\n", tmp_path / "2")
+    assert (written, done.returncode) == ({}, 1)
+    assert "No server answers at http://127.0.0.1:9" in done.stderr
+
+
+def test_shinkaevolve_itself_runs_the_script(shinka_server, tmp_path, monkeypatch):
+    scheduler = pytest.importorskip("shinka.launch.scheduler", reason="ShinkaEvolve is not installed")
+    monkeypatch.setenv("ZFBENCH_URL", shinka_server.url)
+    monkeypatch.setenv("ZFBENCH_TOKEN", shinka_server.token)
+    (tmp_path / "main.py").write_text("# version 1\n")
+    jobs = scheduler.JobScheduler("local", scheduler.LocalJobConfig(eval_program_path=shinka.__file__))
+    results, _ = jobs.run(str(tmp_path / "main.py"), str(tmp_path / "results"))
+    assert results["correct"]["correct"]
+    assert 0 < results["metrics"]["combined_score"] < 1
+
+
+def test_a_score_rises_from_0_to_1_as_the_loss_falls():
+    scores = [combined_score(loss) for loss in (None, 1e9, 1.0, 0.0, -1e9)]
+    assert scores == sorted(scores)
+    assert (scores[0], scores[3]) == (0.0, 0.5)
+    assert scores[-1] < 1

@@ -8,13 +8,16 @@ from typing import get_type_hints
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import zfbench
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.cli.app import app
+from zfbench.discoverers.random_search import RandomSearch
 from zfbench.records.reading import add, load
 from zfbench.records.result import Result
 
-NAMES = ("Result", "judge", "load_recordings", "load_results", "load_task", "plot", "run")
+NAMES = ("Result", "judge", "load_recordings", "load_results", "load_task", "plot", "resume", "run")
 TASK = "zfish-tiny/masked"
 
 
@@ -26,7 +29,7 @@ def test_the_public_names_are_these_and_the_version():
         assert inspect.getdoc(getattr(zfbench, name))
 
 
-@pytest.mark.parametrize("name", ["judge", "load_recordings", "load_results", "load_task", "run"])
+@pytest.mark.parametrize("name", ["judge", "load_recordings", "load_results", "load_task", "resume", "run"])
 def test_every_function_says_the_type_of_each_argument_and_of_what_it_returns(name):
     function = getattr(zfbench, name)
     hints = get_type_hints(function)
@@ -163,6 +166,53 @@ def test_results_are_a_table_with_a_row_for_each(make, search_method, tmp_path):
     assert (search["proposer"], search["budget_evaluations"], search["forecast/ood/mae"]) == ("grammar", 8, 0.5)
     assert (failed["status"], np.isnan(failed["forecast/id/mae"])) == ("timeout", True)
     assert (baseline["forecast/id/mae"], np.isnan(baseline["budget_evaluations"])) == (0.25, True)
+
+
+def test_without_a_path_the_results_are_the_published_ones(make, tmp_path, monkeypatch):
+    add(tmp_path, make("published"))
+    monkeypatch.setattr("zfbench.leaderboard.shipped.RESULTS", tmp_path)
+    assert list(zfbench.load_results()["method"]) == ["published"]
+    monkeypatch.setattr("zfbench.leaderboard.shipped.RESULTS", tmp_path / "none")
+    with pytest.raises(ZfbenchError, match="published results are in the repository and not in the installed package"):
+        zfbench.load_results()
+
+
+@pytest.mark.parametrize(
+    ("task", "proposer"),
+    [(TASK, "grammar"), ("zfish-table/masked", "table"), ("sir-tiny", "epidemics"), ("ring", "grammar")],
+)
+def test_a_search_has_the_proposer_that_its_task_needs(task, proposer, monkeypatch):
+    plans = []
+    monkeypatch.setattr("zfbench.api.search", lambda plan, folder, **_: (plans.append(plan), (None, None))[1])
+    zfbench.run(task)
+    assert plans[0].proposer == proposer
+    zfbench.run(task, proposer="replay")
+    assert plans[1].proposer == "replay"
+
+
+class Mine(RandomSearch):
+    """A search method that no package registers."""
+
+
+def test_a_search_of_a_class_of_ones_own_goes_on_in_python_and_the_shell_says_so(data_cache, tmp_path):
+    folder = tmp_path / "run"
+
+    def stop(program, evaluation, request):
+        raise KeyboardInterrupt
+
+    options = {"budget": {"evaluations": 3}, "finalists": 0, "folder": folder}
+    with pytest.raises(KeyboardInterrupt):
+        zfbench.run("zfish-table/masked", Mine, on_program=stop, **options)
+    for command in ("resume", "replay"):
+        error = CliRunner().invoke(app, [command, str(folder)]).exception
+        assert isinstance(error, ZfbenchError)
+        assert "'Mine' of the search in" in str(error)
+        assert f"zfbench.resume('{folder}', discoverer=Mine) in Python" in str(error)
+        assert "check-plugin" not in str(error)
+    with pytest.raises(ZfbenchError, match="of the discoverer 'Mine', not of 'RandomSearch'"):
+        zfbench.resume(folder, RandomSearch)
+    result = zfbench.resume(folder, Mine)
+    assert (result.method.name, len(result.evaluated)) == ("Mine", 3)
 
 
 def test_one_file_is_a_table_of_one_row_and_nothing_to_read_is_an_error(make, tmp_path):

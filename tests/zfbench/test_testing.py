@@ -312,6 +312,37 @@ def test_a_forecaster_that_breaks_a_rule_is_named_with_the_rule(factory, sentenc
         testing.check_forecaster(factory, "zfish-tiny/driven")
 
 
+class Still:
+    """A model as `zfbench.judge` takes it: it inherits nothing, and declares nothing."""
+
+    def fit(self, train, validation, limits):
+        pass
+
+    def forecast(self, context, drive):
+        return np.repeat(context[:, -1:], drive.shape[1] - context.shape[1], axis=1)
+
+
+class Restless(Still):
+    def forecast(self, context, drive):
+        return super().forecast(context, drive) + np.float32(next(CLOCK))
+
+
+class Idle:
+    def fit(self, train, validation, limits):
+        pass
+
+
+def test_what_can_be_judged_can_be_checked(loaded_driven, data_cache):
+    from zfbench.api import _judge_object
+
+    for model in (Still, Still()):
+        testing.check_forecaster(model, "zfish-tiny/driven")
+    with pytest.raises(PluginError, match="Restless forecasts equal windows differently when asked twice"):
+        testing.check_forecaster(Restless(), "zfish-tiny/driven")
+    with pytest.raises(PluginError, match="An object of class Idle cannot be judged: it needs the methods fit"):
+        _judge_object(Idle(), None, loaded_driven, 0, Limits())
+
+
 @pytest.mark.parametrize(("factory", "sentence"), BROKEN)
 def test_a_broken_forecaster_is_not_judged(factory, sentence, loaded_driven, monkeypatch):
     monkeypatch.setattr(plugins, "load", lambda kind, name: factory)

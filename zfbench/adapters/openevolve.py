@@ -5,8 +5,6 @@ OpenEvolve evaluates in worker processes, so its evaluator asks zfbench's HTTP s
 
 from __future__ import annotations
 
-import json
-import math
 import signal
 import threading
 from collections.abc import Mapping
@@ -14,10 +12,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
 
-from zfbench.adapters.told import background, refuse_unseen
+from zfbench.adapters.told import OBJECTIVE, ask, background, combined_score, refuse_unseen
 from zfbench.base.errors import ZfbenchError
 from zfbench.records.limits import Limits
 from zfbench.records.result import Result
@@ -26,7 +22,6 @@ from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.search.budget import Budget
 from zfbench.search.server import Server
 
-OBJECTIVE = "Find the program with the lowest validation loss; combined_score rises as it falls, and 0 is a failure."
 REFUSED = "refused"  # the metric that ends OpenEvolve's loop once it is 1
 LONGEST = 24 * 3600  # seconds that an evaluation may wait and take; zfbench's own limits end it sooner
 
@@ -77,9 +72,11 @@ def search(
         )
         with Server(session.arena, session.task, session.judge) as server:
             threading.Thread(target=server.serve, daemon=True).start()
-            ask = partial(evaluate, server.url, server.token)
+            evaluator = partial(evaluate, server.url, server.token)
             try:
-                run_evolution(session.task.seed_program, ask, settings, output_dir=str(Path(folder) / ".openevolve"))
+                run_evolution(
+                    session.task.seed_program, evaluator, settings, output_dir=str(Path(folder) / ".openevolve")
+                )
             except EvolutionFailedError as error:
                 raise ZfbenchError(f"OpenEvolve's language model wrote no program ({error}).") from error
             finally:
@@ -102,16 +99,9 @@ def evaluate(url: str, token: str, path: str) -> Any:
     """
     from openevolve.evaluation_result import EvaluationResult
 
-    body = json.dumps({"source": Path(path).read_text(encoding="utf-8")}).encode()
-    request = Request(f"{url}/evaluate", body, {"Authorization": f"Bearer {token}"})
-    try:
-        with build_opener(ProxyHandler({})).open(request) as answer:
-            told = json.load(answer)
-    except HTTPError as refusal:  # the budget is spent: the search ends
-        return EvaluationResult({"combined_score": 0.0, REFUSED: 1.0}, {"error": json.load(refusal)["error"]})
-    loss = told.get("loss")
-    metrics = {"combined_score": 0.0, REFUSED: 0.0}
-    if loss is not None:
-        # OpenEvolve gives what fails 0, so scores are positive: from 1 down to 0 as the loss goes from -inf to inf.
-        metrics |= {"combined_score": 0.5 - math.atan(loss) / math.pi, "loss": loss}
+    told = ask(url, token, path)
+    if "error" in told:  # the budget is spent: the search ends
+        return EvaluationResult({"combined_score": 0.0, REFUSED: 1.0}, {"error": told["error"]})
+    known = {} if told["loss"] is None else {"loss": told["loss"]}
+    metrics = {"combined_score": combined_score(told["loss"]), REFUSED: 0.0, **known}
     return EvaluationResult(metrics, {"status": told["status"], "feedback": told["feedback"]})

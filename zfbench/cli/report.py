@@ -90,3 +90,14 @@ def print_result(result: Result, whole: bool = False, everything: bool = False) 
         typer.echo(f"  engine   {printable(result.machine.engine or NOT_RECORDED, kept='')}")
         if result.program is not None:
             typer.echo(f"\n{printable(result.program.source)}")
+    if whole or result.search is not None:
+        print_differences(result)
+
+
+def print_differences(result: Result) -> None:
+    """Print how a program of the grammar differs from the start of its family and from the published circuit."""
+    from zfbench.leaderboard.genotypes import differences
+
+    lines = differences(result)
+    if lines:
+        typer.echo("\n" + "\n".join(lines))

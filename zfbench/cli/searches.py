@@ -40,7 +40,13 @@ def run(
     discoverer: Annotated[
         str, typer.Option(help="The search method, which selects programs to build on; see `zfbench list`.")
     ] = "best_of_n",
-    proposer: Annotated[str, typer.Option(help="The writer of programs; see `zfbench list`.")] = "grammar",
+    proposer: Annotated[
+        str | None,
+        typer.Option(
+            help="The writer of programs; see `zfbench list`. Default: the one that the task's family needs, which is "
+            "`grammar` for recordings."
+        ),
+    ] = None,
     budget: BudgetOption = None,
     seed: SeedOption = 0,
     setting: Annotated[
@@ -84,12 +90,14 @@ def run(
     """
     from zfbench.records.limits import Limits
     from zfbench.runs.plan import Plan
+    from zfbench.runs.tasks import usual_proposer
     from zfbench.search.budget import Budget
 
+    writer = proposer or usual_proposer(task)
     plan = Plan(
         task=task,
         discoverer=discoverer,
-        proposer=proposer,
+        proposer=writer,
         budget=Budget.parse(budget or ["evaluations=20"]),
         seed=seed,
         limits=Limits(updates=updates, seconds=seconds),
@@ -99,7 +107,7 @@ def run(
         finalists=finalists,
         patience=patience,
     )
-    folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{proposer}__seed{seed}"
+    folder = out or Path("runs") / f"{task.replace('/', '-')}__{discoverer}-{writer}__seed{seed}"
     runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs, shared)
     _search_and_report(plan, folder, runs_on, everything)
 
@@ -122,9 +130,11 @@ def resume(
 
     Example: zfbench resume runs/zfish-tiny-masked__best_of_n-grammar__seed0
     """
+    from zfbench.runs.methods import check_installed
     from zfbench.runs.plan import Plan
 
     plan = Plan.read(run).elsewhere(read_settings(proposer_setting or []))
+    check_installed(plan, run)
     runs_on = _Machinery(workers, executor, ray_address, sandbox, device, allow_unsafe_programs, shared)
     _search_and_report(plan, run, runs_on)
 

@@ -204,19 +204,31 @@ def table_landscape(
 @table_app.command("report")
 def table_report(
     race: Annotated[Path, typer.Argument(help="The file of a race.", metavar="RACE.json")],
-    landscape: Annotated[Path, typer.Argument(help="The file of a landscape.", metavar="LANDSCAPE.json")],
+    landscape: Annotated[
+        Path | None, typer.Argument(help="The file of a landscape of the same table.", metavar="LANDSCAPE.json")
+    ] = None,
     fidelity: Annotated[Path | None, typer.Option(help="The file of `zfbench table fidelity`.")] = None,
-    to: Annotated[Path, typer.Option(help="The page.")] = Path("docs/results/table.md"),
+    to: Annotated[Path | None, typer.Option(help="Write the page into this file; default: print it.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page is out of date.")] = False,
 ) -> None:
     """Write the page of results from a race and a landscape of the same table.
 
-    Example: zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json
+    Example: zfbench table report race.json landscape.json --to table.md
     """
     from zfbench.base.files import write_text
     from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
 
+    if landscape is None:
+        raise ZfbenchError(
+            "The page needs the landscape of the same table beside the race; `zfbench table landscape TASK --out "
+            "landscape.json` makes its file."
+        )
     text = page(read(race), read(landscape), None if fidelity is None else read_fidelity(fidelity))
+    if to is None:
+        if check:
+            raise ZfbenchError("Name the page that --check compares with --to.")
+        typer.echo(text, nl=False)
+        return
     if check:
         if not to.exists() or to.read_text(encoding="utf-8") != text:
             raise ZfbenchError(f"{to} is not what {race} and {landscape} say; run the command without --check.")

@@ -18,7 +18,7 @@ from zfbench.base.errors import PluginError
 from zfbench.forecasting.baseline import missing_packages, suits
 from zfbench.forecasting.task import Task
 from zfbench.protocols.conduct import called, conduct_of
-from zfbench.protocols.models import Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
+from zfbench.protocols.models import Baseline, Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.protocols.task import Candidate
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
@@ -114,6 +114,41 @@ def check_clamp(model: Simulator, task: Task) -> None:
         )
     if N > 1 and kept.all():
         raise PluginError(f"The forecaster {called(model)} holds every neuron in rollout where one is clamped.")
+
+
+class Given(Baseline):
+    """An entry for a model as `zfbench.judge` takes it: not fitted yet, and without declarations.
+
+    Args:
+        model: any object with `fit` and `forecast`.
+    """
+
+    def __init__(self, model: object) -> None:
+        self._model = model
+
+    def __call__(self, task: Task, seed: int) -> object:
+        """Return the model; it was made with its seed.
+
+        Args:
+            task: not used.
+            seed: not used.
+        """
+        del task, seed
+        return self._model
+
+
+def as_forecaster(model: object) -> Forecaster:
+    """Return an object that has the methods which every model needs.
+
+    Raises:
+        PluginError: it lacks `fit` or `forecast`.
+    """
+    if not isinstance(model, Forecaster):
+        raise PluginError(
+            f"An object of class {type(model).__name__} cannot be judged: it needs the methods fit(train, validation, "
+            "limits) and forecast(context, drive); zfbench.protocols.models.Forecaster says what they are given."
+        )
+    return model
 
 
 @dataclass(frozen=True)
@@ -272,3 +307,4 @@ FORECASTER_CHECKS: tuple[Callable[[Entry], None], ...] = (
     drive,
     updates,
 )
+GIVEN_CHECKS = (predictions, repeatable, agreement, updates)  # of a model that declares nothing

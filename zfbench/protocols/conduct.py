@@ -40,7 +40,7 @@ def conduct_of(kind: str, plugin: object, doing: str) -> Iterator[None]:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise PluginError(
             f"The {kind} {called(plugin)} failed in {doing} ({text}, {Path(last.filename).name} line {last.lineno}); "
-            "`zfbench check-plugin NAME` checks its whole interface."
+            "the functions of zfbench.testing check its whole interface."
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from zfbench.base import plugins
@@ -41,6 +42,31 @@ def check_names(
         for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
             if given is None:
                 plugins.load(kind, name)
+
+
+def check_installed(
+    plan: Plan, folder: Path, discoverer: DiscovererFactory | None = None, proposer: ProposerFactory | None = None
+) -> None:
+    """Refuse to go on with a search whose discoverer or proposer is a class that this process does not have.
+
+    Args:
+        plan: plan of the search.
+        folder: folder of the run.
+        discoverer: maker of the discoverer, if it is not registered under the plan's name.
+        proposer: maker of the proposer, likewise.
+
+    Raises:
+        ZfbenchError: there is none, with how to continue.
+    """
+    if plan.proposer == EXTERNAL:
+        return
+    for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
+        if given is None and name not in plugins.names(kind):
+            raise ZfbenchError(
+                f"The {kind} '{name}' of the search in {folder} is a class that no installed package registers: give "
+                f"it to zfbench.resume({str(folder)!r}, {kind}={name}) in Python, or register it under the entry-point "
+                f"group {plugins.KINDS[kind]}."
+            )
 
 
 def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:  # names of tasks are listed without NumPy
     from zfbench.protocols.task import SearchTask, TaskFamily, TaskJudge
 
 
+PROPOSERS = {  # of families whose programs `grammar` does not write
+    "zfish-table": "table",
+    "sir": "epidemics",
+    "hodgkin_huxley": "channels",
+    "mixtures": "finite",
+}
+
+
 @dataclass(frozen=True)
 class LoadedTask:
     """A task, the functions of its family, and its judge.
@@ -95,6 +103,11 @@ def family_name(task: str) -> str:
     """
     head = task.split("/")[0].split("@")[0]
     return head if head in plugins.names("task") else head.split("-")[0]
+
+
+def usual_proposer(task: str) -> str:
+    """Return the name of the proposer that searches on a task have unless another is chosen; see `PROPOSERS`."""
+    return PROPOSERS.get(family_name(task), "grammar")
 
 
 def _family_of(task: str) -> TaskFamily:

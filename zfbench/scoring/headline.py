@@ -4,7 +4,7 @@ Each is 1 at the true circuit and 0 at a stated control, and at worst -1 (respon
 
     score            control of the 0                                  question
     generalisation   the last value                                    does it forecast a stimulus it has not seen?
-    wiring           no lateral connections, all excitatory            which neuron acts on which, and with which sign?
+    wiring           `no_lateral`, all excitatory                      which neuron acts on which, and with which sign?
     responses        no response (also: own leak, no connections)      what happens to others when a neuron is moved?
 
 Every score has a standard error over the units that it averages: windows for generalisation, probe states for the
@@ -98,7 +98,7 @@ def cross_group(
     """Return the pairs of neurons of different groups, [N, N], and of those only what a mask allows, if there is one.
 
     These are the candidates for edges that a method had to decide about: pairs within a group are left out, because
-    "no lateral connections" is right for all of them in the published circuit, without any data.
+    `no_lateral` is right for all of them in the published circuit, without any data.
     """
     names = np.asarray(groups)
     different = names[:, None] != names[None, :]
@@ -112,7 +112,7 @@ class WiringScore:
     Attributes:
         headline: (lift above the control + 2 balanced sign accuracy - 1) / 2, between -1 and 1.
         detection: detection of the edges among the candidates.
-        control_lift: the lift of the control "no lateral connections", all of whose candidates tie.
+        control_lift: the lift of the control `no_lateral`, all of whose candidates tie.
         balanced_sign_accuracy: mean of the shares of excitatory and of inhibitory edges with the right sign; an edge of
             strength zero counts as half right, as a coin would. .5 for "all excitatory".
         by_target: the lift among the candidates onto each group that has edges to find.

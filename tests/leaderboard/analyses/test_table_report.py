@@ -1,15 +1,20 @@
 """A race and a landscape as Markdown: every method and pair is there, and the page is one function of two files."""
 
 import json
+from pathlib import Path
 
 import pytest
 from toy_table import NAME, family
+from typer.testing import CliRunner
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
+from zfbench.cli.app import app
 from zfbench.leaderboard.analyses.landscape import describe
 from zfbench.leaderboard.analyses.race import race
 from zfbench.leaderboard.analyses.table_report import landscape_text, page, race_heading, race_text, read
 from zfbench.runs.tasks import LoadedTask
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +80,14 @@ def test_the_numbers_survive_their_file(raced, described, tmp_path):
         read(tmp_path / "race.json")
     with pytest.raises(ZfbenchError):
         read(tmp_path / "missing.json")
+
+
+def test_the_command_prints_the_page_and_says_what_it_lacks(tmp_path):
+    race, landscape = (ROOT / "leaderboard" / "tables" / f"{name}.json" for name in ("race", "landscape"))
+    report = ("table", "report", str(race))
+    printed = CliRunner().invoke(app, [*report, str(landscape)])
+    assert printed.stdout == page(read(race), read(landscape))
+    written = CliRunner().invoke(app, [*report, str(landscape), "--to", str(tmp_path / "table.md")])
+    assert (written.exit_code, (tmp_path / "table.md").read_text()) == (0, printed.stdout)
+    assert "needs the landscape of the same table" in str(CliRunner().invoke(app, report).exception)
+    assert "with --to" in str(CliRunner().invoke(app, [*report, str(landscape), "--check"]).exception)
