@@ -95,8 +95,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         together = missing if len(missing) > 1 else ()
         for seed in missing:
             since = began if seed == missing[0] else time.monotonic()
-            spec, train = self._task.spec, self._task.train
-            fit = partial(fit_step, traced, spec, train, limits, seed, device, since, deadline, together)
+            fit = partial(self._fit, traced, limits, seed, device, since, deadline, together)
             found[seed] = self._measure(program, seed, fit, since, None if together else traced)
         found |= zip(missing, _divided([found[seed] for seed in missing], began), strict=True)
         return [found[seed] for seed in seeds]
@@ -190,6 +189,19 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             ZfbenchError: another metric is asked for, for which parameters must be fitted by simulation.
         """
         return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
+
+    def _fit(
+        self,
+        traced: TracedProgram,
+        limits: Limits,
+        seed: int,
+        device: str,
+        began: float,
+        deadline: float,
+        together: Sequence[int],
+    ) -> FittedProgram:
+        spec, train = self._task.spec, self._task.train
+        return fit_step(traced, spec, train, limits, seed, device, began, deadline, together)
 
     def _trace(self, program: Program, deadline: float) -> tuple[TracedProgram, str]:
         """The program as data, and the device that it is trained on."""
