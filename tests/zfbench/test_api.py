@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import zfbench
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.cli.app import app
-from zfbench.discoverers.random_search import RandomSearch
+from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.records.reading import add, load
 from zfbench.records.result import Result
 
@@ -190,7 +190,7 @@ def test_a_search_has_the_proposer_that_its_task_needs(task, proposer, monkeypat
     assert plans[1].proposer == "replay"
 
 
-class Mine(RandomSearch):
+class Mine(BestOfN):
     """A search method that no package registers."""
 
 
@@ -209,8 +209,8 @@ def test_a_search_of_a_class_of_ones_own_goes_on_in_python_and_the_shell_says_so
         assert "'Mine' of the search in" in str(error)
         assert f"zfbench.resume('{folder}', discoverer=Mine) in Python" in str(error)
         assert "check-plugin" not in str(error)
-    with pytest.raises(ZfbenchError, match="of the discoverer 'Mine', not of 'RandomSearch'"):
-        zfbench.resume(folder, RandomSearch)
+    with pytest.raises(ZfbenchError, match="of the discoverer 'Mine', not of 'BestOfN'"):
+        zfbench.resume(folder, BestOfN)
     result = zfbench.resume(folder, Mine)
     assert (result.method.name, len(result.evaluated)) == ("Mine", 3)
 

@@ -58,7 +58,7 @@ def leaderboard(
     from zfbench.leaderboard.apart import apart
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.shipped import results_folders
-    from zfbench.leaderboard.tables import DATA, FORMATS, written
+    from zfbench.leaderboard.tables import FORMATS, TABLES, pieces
     from zfbench.records.reading import load_folders
 
     if style not in FORMATS:
@@ -81,8 +81,10 @@ def leaderboard(
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
     found = boards(chosen)
-    typer.echo(written(found, style, every))
-    if style in DATA:  # tables have the sentences below them
+    for piece in pieces(found, style, every):
+        typer.echo(piece, nl=False)
+    typer.echo()
+    if style not in TABLES:  # tables have the sentences below them
         for sentence in filter(None, apart(found)):
             typer.echo(sentence, err=True)
 
