@@ -23,6 +23,7 @@ TITLES = {
 SHARES = ("optimum", "truth")
 
 
+TO = "--to docs/results/table.md"
 PAGE = """\
 # A table to race on
 
@@ -30,7 +31,7 @@ What [the table](../table.md) is, and what these numbers must not be used for, i
 
     zfbench table landscape {task} --out leaderboard/tables/landscape.json
     zfbench table race {task} --seeds {seeds}{budgets} --out leaderboard/tables/race.json
-    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json {option}--to docs/results/table.md
+    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json {option}
 
 ## The landscape
 
@@ -114,7 +115,7 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mappin
         seeds=race["seeds"][1] + 1,
         budgets="".join(f" --budget {budget}" for budget in race["budgets"]),
         landscape=landscape_text(landscape),
-        option="" if fidelity is None else "\\\n      --fidelity leaderboard/tables/fidelity.json ",
+        option=("" if fidelity is None else "\\\n      --fidelity leaderboard/tables/fidelity.json ") + TO,
         fidelity="" if fidelity is None else _fidelity_part(fidelity),
         heading=race_heading(race),
         race=race_text(race),
