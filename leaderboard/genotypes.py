@@ -1,4 +1,4 @@
-"""How a program that the grammar wrote differs from where its family starts, and from the published circuit."""
+"""Differences of a program that the grammar wrote from the start of its family, and from the published circuit."""
 
 from __future__ import annotations
 
