@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from zfbench.leaderboard.columns import (
     HEADLINE,
     RANKED_BY,
@@ -25,7 +27,7 @@ from zfbench.leaderboard.columns import (
 from zfbench.leaderboard.header import Header, sorted_by_header
 from zfbench.leaderboard.names import method_name
 from zfbench.leaderboard.ranking import ALL_SEEDS, Rank, ranks
-from zfbench.leaderboard.statistics import Interval, mean_interval
+from zfbench.leaderboard.statistics import Interval, mean_intervals
 from zfbench.records.result import NOTHING_FOUND, Result
 from zfbench.scoring.source import CANARY_NOTE, SUSPICIOUS
 
@@ -97,21 +99,24 @@ class Row:
         """The mean over seeds of every score that all runs have; if one run lacks a score, its mean is missing."""
         return _Means(self.runs)
 
+    def every_score(self) -> dict[str, Interval]:
+        """Return `scores` whole; they are computed at once, and not kept."""
+        return means(self.runs, score_names(self.runs))
+
 
 class _Means(Mapping[str, Interval]):
     """The mean over runs of each score that all of them have, computed when it is first asked for."""
 
     def __init__(self, runs: Sequence[Result]) -> None:
-        own = [_score_names(run) for run in runs]
         self._runs = runs
-        self._names = {name: None for name in own[0] if all(name in names for names in own[1:])}
+        self._names = dict.fromkeys(score_names(runs))
         self._known: dict[str, Interval] = {}
 
     def __getitem__(self, name: str) -> Interval:
         if name not in self._known:
             if name not in self._names:
                 raise KeyError(name)
-            self._known[name] = mean_interval([_score(run, name) for run in self._runs])
+            self._known |= means(self._runs, [name])
         return self._known[name]
 
     def __contains__(self, name: object) -> bool:
@@ -245,6 +250,18 @@ def select(results: Iterable[Result], task: str | None = None, track: str | None
         and (r.task.data_sha256, method_name(r)) not in present
     ]
     return chosen + controls
+
+
+def score_names(runs: Sequence[Result]) -> list[str]:
+    """Return the names of the scores that all runs have."""
+    own = [_score_names(run) for run in runs]
+    return [name for name in own[0] if all(name in names for names in own[1:])]
+
+
+def means(runs: Sequence[Result], names: Sequence[str]) -> dict[str, Interval]:
+    """Return the mean over runs of each of these scores, which all of them have."""
+    values = np.array([[_score(run, name) for run in runs] for name in names])
+    return dict(zip(names, mean_intervals(values), strict=True)) if names else {}
 
 
 def _score_names(result: Result) -> Collection[str]:

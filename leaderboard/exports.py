@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from zfbench.leaderboard.board import Board, Row, Table
 from zfbench.leaderboard.escaping import spreadsheet
@@ -35,7 +35,20 @@ def as_csv(found: Sequence[Board]) -> str:
 
 def as_json(found: Sequence[Board]) -> str:
     """Return every score of every row, including those without a column, as JSON with a line for each row."""
-    return "[" + ",\n".join(_board_json(board) for board in found) + "]"
+    return "".join(json_pieces(found))
+
+
+def json_pieces(found: Sequence[Board]) -> Iterator[str]:
+    """Yield the text of `as_json` row by row, so that the scores of thousands of rows are never in memory together."""
+    yield "["
+    for number, board in enumerate(found):
+        head = json.dumps({"header": board.header.to_json(), "note": board.note}, allow_nan=False)
+        yield (",\n" if number else "") + head[:-1] + ', "rows": ['
+        rows = (_row_json(row, table) for table in board.tables for row in table.rows)
+        for place, row in enumerate(rows):
+            yield (",\n" if place else "\n") + row
+        yield "]}"
+    yield "]"
 
 
 def _header_columns(board: Board) -> dict[str, object]:
@@ -69,16 +82,10 @@ def _bound(score: Interval | None, name: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _board_json(board: Board) -> str:
-    head = json.dumps({"header": board.header.to_json(), "note": board.note}, allow_nan=False)
-    rows = (_row_json(row, table) for table in board.tables for row in table.rows)
-    return f'{head[:-1]}, "rows": [\n' + ",\n".join(rows) + "]}"
-
-
 def _row_json(row: Row, table: Table) -> str:
     scores = {
         name: {"mean": score.estimate, "low": _bound(score, "low"), "high": _bound(score, "high"), "n": score.n}
-        for name, score in row.scores.items()
+        for name, score in row.every_score().items()
     }
     fields = {"seeds": [run.seed for run in row.runs], "failures": row.failures, "scores": scores}
     return json.dumps(_identity(row, table) | fields, allow_nan=False)

@@ -64,14 +64,23 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         values: [n], a score for every seed.
         confidence: nominal coverage.
     """
-    x = _complete(values)
-    n, mean = len(x), float(x.mean())
+    return mean_intervals(_complete(values)[None], confidence)[0]
+
+
+def mean_intervals(values: Array, confidence: float = 0.95) -> list[Interval]:
+    """Return `mean_interval` of each of K scores at once, to the last digit.
+
+    Args:
+        values: [K, n], no NaN.
+        confidence: nominal coverage.
+    """
+    n, means = values.shape[1], values.mean(axis=1)
     if n < 2:
-        return Interval(mean, -np.inf, np.inf, n)
-    if is_constant(x):
-        return Interval(mean, mean, mean, n)
-    half = _t_quantile((1 + confidence) / 2, n - 1) * float(x.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+        return [Interval(mean, -np.inf, np.inf, n) for mean in means.tolist()]
+    half = _t_quantile((1 + confidence) / 2, n - 1) * (values.std(axis=1, ddof=1) / np.sqrt(n))
+    half = np.where(is_constant(values), 0.0, half)
+    bounds = zip(means.tolist(), (means - half).tolist(), (means + half).tolist(), strict=True)
+    return [Interval(mean, low, high, n) for mean, low, high in bounds]
 
 
 @lru_cache(maxsize=64)  # a folder of results has few numbers of seeds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tabulate import tabulate
 
@@ -16,7 +16,7 @@ from zfbench.leaderboard import certificates
 from zfbench.leaderboard.board import Board, Row, Table
 from zfbench.leaderboard.columns import Column
 from zfbench.leaderboard.escaping import latex, markdown, one_line
-from zfbench.leaderboard.exports import as_csv, as_json
+from zfbench.leaderboard.exports import as_csv, json_pieces
 from zfbench.leaderboard.statistics import Interval
 from zfbench.scoring.source import SUSPICIOUS
 
@@ -193,8 +193,7 @@ TABLES: dict[str, Callable[[Sequence[Board], bool], str]] = {
     "latex": as_latex,
     "html": as_html,
 }
-DATA: dict[str, Callable[[Sequence[Board]], str]] = {"csv": as_csv, "json": as_json}  # always hold everything
-FORMATS = (*TABLES, *DATA)
+FORMATS = (*TABLES, "csv", "json")
 
 
 def written(found: Sequence[Board], style: str, every: bool = False) -> str:
@@ -205,7 +204,14 @@ def written(found: Sequence[Board], style: str, every: bool = False) -> str:
         style: name of the format.
         every: True to show all columns of tables; CSV and JSON always hold all.
     """
-    return TABLES[style](found, every) if style in TABLES else DATA[style](found)
+    return "".join(pieces(found, style, every))
+
+
+def pieces(found: Sequence[Board], style: str, every: bool = False) -> Iterable[str]:
+    """Return `written` in pieces, to be written one after the other: one for each row of JSON, else a single one."""
+    if style == "json":
+        return json_pieces(found)
+    return [as_csv(found) if style == "csv" else TABLES[style](found, every)]
 
 
 def heading(table: Table) -> str:

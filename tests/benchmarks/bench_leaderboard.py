@@ -3,6 +3,7 @@
 The results are copies of committed ones: every copy is of a method of its own with ten seeds, whose scores differ.
 
     python tests/benchmarks/bench_leaderboard.py 10000
+    python tests/benchmarks/bench_leaderboard.py 10000 json    # text unless another format is named
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ def make(folder: Path, count: int) -> None:
         (folder / f"{number}.json").write_text(json.dumps(copy, indent=1), encoding="utf-8")
 
 
-def measure(folder: Path) -> dict[str, float]:
-    """Processor seconds of imports, reading, sorting onto boards and writing tables."""
+def measure(folder: Path, style: str = "text") -> dict[str, float]:
+    """Processor seconds of imports, reading, sorting onto boards and writing them in a format."""
     times = [time.process_time()]
     from zfbench.leaderboard.apart import differences
     from zfbench.leaderboard.board import boards, select
-    from zfbench.leaderboard.tables import written
+    from zfbench.leaderboard.tables import pieces
     from zfbench.records.reading import load_folders
 
     times.append(time.process_time())
@@ -46,7 +47,8 @@ def measure(folder: Path) -> dict[str, float]:
     times.append(time.process_time())
     found = boards(chosen)
     times.append(time.process_time())
-    written(found, "text")
+    for _ in pieces(found, style):
+        pass  # printed one after the other
     differences(found)
     times.append(time.process_time())
     names = ("imports", "load", "boards", "tables")
@@ -57,6 +59,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         number = int(sys.argv[1]) if len(sys.argv) > 1 else USUAL
         make(Path(place), number)
-        seconds = measure(Path(place))
+        seconds = measure(Path(place), *sys.argv[2:3])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{number} results: {', '.join(f'{k} {v:.2f} s' for k, v in seconds.items())}; peak {peak:.0f} MB")  # noqa: T201

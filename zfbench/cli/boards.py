@@ -58,7 +58,7 @@ def leaderboard(
     from zfbench.leaderboard.apart import differences
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.shipped import results_folders
-    from zfbench.leaderboard.tables import FORMATS, written
+    from zfbench.leaderboard.tables import FORMATS, pieces
     from zfbench.records.reading import load_folders
 
     if style not in FORMATS:
@@ -81,7 +81,9 @@ def leaderboard(
         typer.echo(f"{len(pages)} files; open {pages[0]}")
         return
     found = boards(chosen)
-    typer.echo(written(found, style, every))
+    for piece in pieces(found, style, every):
+        typer.echo(piece, nl=False)
+    typer.echo()
     for sentence in differences(found):
         typer.echo(sentence, err=True)
 
