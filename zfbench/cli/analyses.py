@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.cli.options import DeviceOption, SandboxOption, SecondsOption, UpdatesOption
+from zfbench.cli.options import BatchOption, DeviceOption, SandboxOption, SecondsOption, UpdatesOption
 from zfbench.protocols.contenders import Kind
 
 KINDS = get_args(Kind)
@@ -28,6 +28,7 @@ def identify(
     out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: identify/TASK.")] = None,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
+    batch: BatchOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure whether the loss that searches climb ranks the planted truth first; an interrupted one is continued.
@@ -54,7 +55,7 @@ def identify(
     measurement = Measurement(task, (screening, full), replicates, seconds)
     folder = out or Path("identify") / task.replace("/", "__").replace("@", "_")
     with choose_sandbox(sandbox, device) as box, activity(f"identify {task}") as bar:
-        certificates = measure(measurement, contest, folder, workers, box, bar.step)
+        certificates = measure(measurement, contest, folder, workers, box, bar.step, batch)
     if as_json:
         typer.echo(as_file(to_json(certificates, measurement, folder, kind or ())))
         return

@@ -30,6 +30,14 @@ SandboxOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(help="Where programs compute: `cpu`, or `gpu`, which only the sandbox `process` offers.")
 ]
+BatchOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Replicates of one program that are trained at once: meant for a GPU, no gain on a processor. Losses "
+        "change by rounding.",
+    ),
+]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

@@ -65,14 +65,14 @@ class Dynamics:
         """Wrap a program that `zfbench.forecasting.signature` has checked."""
         return cls(traced, recurrent=bool(traced.graphs[INITIAL_STATE].outputs))
 
+    def initialise(self, key: jax.Array) -> Params:
+        """Parameters as the program initialises them."""
+        values = evaluate(self.traced.graphs[INITIALISE], [key])
+        return {name: jnp.asarray(value) for name, value in zip(self.traced.names, values, strict=True)}
+
     def initialiser(self) -> Callable[[jax.Array], Params]:
-        """From a key to parameters as the program initialises them."""
-
-        def initialise(key: jax.Array) -> Params:
-            values = evaluate(self.traced.graphs[INITIALISE], [key])
-            return {name: jnp.asarray(value) for name, value in zip(self.traced.names, values, strict=True)}
-
-        compiled: Callable[[jax.Array], Params] = jax.jit(initialise, compiler_options=compiler_options(level=0))
+        """From a key to parameters as the program initialises them, compiled."""
+        compiled: Callable[[jax.Array], Params] = jax.jit(self.initialise, compiler_options=compiler_options(level=0))
         return compiled
 
     def initial_state(self, B: int) -> State:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,17 +73,51 @@ class ProgramEvaluator(SandboxUser, Evaluator):
             program: to evaluate.
             seed: of its training.
         """
+        return self.several(program, [seed])[0]
+
+    def several(self, program: Program, seeds: Sequence[int]) -> list[Evaluation]:
+        """Train with several seeds at once, in the time that they may take one after the other, and score each.
+
+        Losses agree with those of a seed alone up to rounding, so these evaluations are not shared with searches. What
+        all seeds took together is divided among them.
+        """
         if self._sandbox is not None:
             self._sandbox.start()  # at no candidate's expense
         began = time.monotonic()
+        limits = replace(self._limits, seconds=len(seeds) * self._limits.seconds)
+        deadline = began + time_limit(limits)
+        try:
+            traced, device = self._trace(program, min(began + limits.seconds, deadline))
+        except CandidateError as error:
+            return _divided([_failed(error, began, 0)] * len(seeds), began)
+        found = {seed: known for seed in seeds if (known := self._find(traced, seed)) is not None}
+        missing = [seed for seed in seeds if seed not in found]
+        together = missing if len(missing) > 1 else ()
+        for seed in missing:
+            since = began if seed == missing[0] else time.monotonic()
+            fit = partial(self._fit, traced, limits, seed, device, since, deadline, together)
+            found[seed] = self._measure(program, seed, fit, since, None if together else traced)
+        found |= zip(missing, _divided([found[seed] for seed in missing], began), strict=True)
+        return [found[seed] for seed in seeds]
+
+    def _find(self, traced: TracedProgram, seed: int) -> Evaluation | None:
+        """The evaluation that another search has shared."""
+        known = None if self._known is None else self._known.find(traced, seed)
+        return known and replace(known, feedback=known.feedback + _quoted(traced.printed))
+
+    def _measure(
+        self,
+        program: Program,
+        seed: int,
+        fit: Callable[[], FittedProgram],
+        began: float,
+        shared: TracedProgram | None,
+    ) -> Evaluation:
+        """Fit and score a program; what is shared with other searches is kept under its step."""
         updates = 0
         spec, inputs = self._task.spec, self._task.validation.inputs
         try:
-            deadline = began + time_limit(self._limits)
-            traced, device = self._trace(program, min(began + self._limits.seconds, deadline))
-            if self._known is not None and (found := self._known.find(traced, seed)) is not None:
-                return replace(found, feedback=found.feedback + _quoted(traced.printed))
-            with self._fit(traced, seed, device, began, deadline) as fitted:
+            with fit() as fitted:
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
@@ -90,10 +126,10 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:
-            return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
+            return _failed(error, began, updates)
         evaluation = self._score(prediction, blame, report, _spend(began, updates))
-        if self._known is not None and not report.stopped_early:
-            self._known.put(traced, seed, evaluation)
+        if self._known is not None and shared is not None and not report.stopped_early:
+            self._known.put(shared, seed, evaluation)
         return replace(evaluation, feedback=evaluation.feedback + _quoted(printed))
 
     def _blame(self, fitted: Simulator) -> dict[str, float]:
@@ -154,9 +190,18 @@ class ProgramEvaluator(SandboxUser, Evaluator):
         """
         return self if metric == STANDARDISED_MSE else super().with_fitted(metric)
 
-    def _fit(self, traced: TracedProgram, seed: int, device: str, began: float, deadline: float) -> FittedProgram:
+    def _fit(
+        self,
+        traced: TracedProgram,
+        limits: Limits,
+        seed: int,
+        device: str,
+        began: float,
+        deadline: float,
+        together: Sequence[int],
+    ) -> FittedProgram:
         spec, train = self._task.spec, self._task.train
-        return fit_step(traced, spec, train, self._limits, seed, device, began, deadline)
+        return fit_step(traced, spec, train, limits, seed, device, began, deadline, together)
 
     def _trace(self, program: Program, deadline: float) -> tuple[TracedProgram, str]:
         """The program as data, and the device that it is trained on."""
@@ -176,6 +221,19 @@ def _spend(began: float, updates: int) -> Spend:
     """One evaluation, and the seconds that it held a worker."""
     seconds = time.monotonic() - began
     return Spend(evaluations=1, updates=updates, device_seconds=seconds)
+
+
+def _failed(error: CandidateError, began: float, updates: int) -> Evaluation:
+    """What became of a program that failed."""
+    return Evaluation(error.status, feedback=str(error) + _quoted(error.printed), spend=_spend(began, updates))
+
+
+def _divided(together: list[Evaluation], began: float) -> list[Evaluation]:
+    """Each with its share of the seconds that all of them took; one alone as it is."""
+    if len(together) < 2:
+        return together
+    share = (time.monotonic() - began) / len(together)
+    return [replace(each, spend=replace(each.spend, device_seconds=share)) for each in together]
 
 
 def _quoted(printed: str) -> str:

@@ -230,6 +230,7 @@ def fit_step(
     device: str = CPU,
     began: float | None = None,
     deadline: float = math.inf,
+    together: Sequence[int] = (),
 ) -> FittedProgram:
     """Train a step in a clean process.
 
@@ -242,6 +243,8 @@ def fit_step(
         device: where it is trained.
         began: from when on the limit of seconds counts; by default, from now on.
         deadline: of `time.monotonic()`, for the fit and all later calls together.
+        together: seeds, this one among them, that are trained at once; the others are asked for next, with the same
+            limits, and are trained then. None: this one is trained alone.
 
     Raises:
         CandidateError: non_finite, timeout or out_of_memory; or the step does not fit together.
@@ -262,6 +265,7 @@ def fit_step(
             "updates": limits.updates,
             "seconds": SOFT_LIMIT * limits.seconds - (time.monotonic() - began),
             "seed": seed,
+            "together": list(together),
         }
         arrays = {"step": np.frombuffer(traced.step, np.uint8)}
         clean.hold("steps", traced.hash, COMPILED)

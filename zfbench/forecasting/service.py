@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from zfbench.forecasting.contract import COMPILED, WINDOWS_PER_CALL, TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.signature import read_step
-from zfbench.forecasting.training import Material, Trained, Trainer
+from zfbench.forecasting.together import BatchTrainer
+from zfbench.forecasting.training import Material, Trained
 from zfbench.records.frame import Arrays, Frame
+from zfbench.records.program import CandidateError
 from zfbench.records.recordings import Recording, TaskSpec
 
 
@@ -34,14 +36,17 @@ class _Held:
         materials: the recordings prepared for training, for programs with hidden state and for those without.
         trainers: by the hash of the step, the one that was used last at the end.
         trained: the program that is asked for forecasts.
+        batch, outcomes: the seeds that were trained at once last, with all that says how, and what became of each.
     """
 
     spec: TaskSpec | None = None
     train: list[Recording] = field(default_factory=list)
     data: str = ""
     materials: dict[bool, Material] = field(default_factory=dict)
-    trainers: dict[str, Trainer] = field(default_factory=dict)
+    trainers: dict[str, BatchTrainer] = field(default_factory=dict)
     trained: Trained | None = None
+    batch: tuple[object, ...] = ()
+    outcomes: dict[int, Trained | CandidateError] = field(default_factory=dict)
 
 
 HELD = _Held()
@@ -60,18 +65,32 @@ def load(asked: Frame) -> Frame:
 
 
 def fit(asked: Frame) -> Frame:
-    """Train a step, whose bytes the arrays hold; the report."""
+    """Train a step, whose bytes the arrays hold; the report.
+
+    With seeds in `together` all of them are trained at once, and kept: who asks for one of them next finds it trained.
+    """
     began = time.monotonic()
     assert HELD.spec is not None, "recordings are loaded before a step is trained"
     HELD.trained = None
     trainer = _trainer(asked, HELD.spec)
     choice = TrainingChoice(**asked.fields["training"])
     deadline = began + asked.fields["seconds"]
-    HELD.trained = trainer.train(choice, asked.fields["updates"], deadline, asked.fields["seed"])
+    updates, seed, together = asked.fields["updates"], asked.fields["seed"], tuple(asked.fields["together"])
+    if not together:
+        HELD.trained = trainer.train(choice, updates, deadline, seed)
+        return Frame("fitted", HELD.trained.report.to_json())
+    batch = (asked.fields["step"], choice, updates, together)
+    if batch != HELD.batch:
+        outcomes = trainer.train_seeds(choice, updates, deadline, together)
+        HELD.batch, HELD.outcomes = batch, dict(zip(together, outcomes, strict=True))
+    outcome = HELD.outcomes[seed]
+    if isinstance(outcome, CandidateError):
+        raise outcome
+    HELD.trained = outcome
     return Frame("fitted", HELD.trained.report.to_json())
 
 
-def _trainer(asked: Frame, spec: TaskSpec) -> Trainer:
+def _trainer(asked: Frame, spec: TaskSpec) -> BatchTrainer:
     """The trainer of a step; a new one takes the place of the one whose last use is longest ago."""
     name = asked.fields["step"]
     if name not in HELD.trainers:
@@ -82,7 +101,7 @@ def _trainer(asked: Frame, spec: TaskSpec) -> Trainer:
         recurrent = dynamics.recurrent
         if recurrent not in HELD.materials:
             HELD.materials[recurrent] = Material.for_program(HELD.train, spec, recurrent)
-        HELD.trainers[name] = Trainer(dynamics, HELD.materials[recurrent])
+        HELD.trainers[name] = BatchTrainer(dynamics, HELD.materials[recurrent])
     HELD.trainers[name] = HELD.trainers.pop(name)
     return HELD.trainers[name]
 

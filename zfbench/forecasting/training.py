@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -246,36 +246,30 @@ class Trainer:
         selection = Selection(self.forecast, material)
         selection.consider(0, params)
 
-        milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
         loss_curve: list[tuple[int, float]] = []
         done, stopped_early = 0, False
-        for number, phase in enumerate(SCHEDULES[loss], start=1):
-            first, end = done, updates * number // len(SCHEDULES[loss])
-            rates = learning_rates(rate * phase.rate, end - first)
-            optimiser = _optimiser(params, phase.clip)
-            advance = self._kernel(phase, optimiser)
-            optimiser_state = optimiser.init(params)
-            starts = material.segment_starts(self._burn_in + 1 + phase.steps)
-            while done < end and not stopped_early:
-                stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))
-                now = np.zeros(UPDATES_PER_CALL, np.float32)  # of one length, whatever the number of updates
-                now[: stop - done] = rates[done - first : stop - first]
-                rows = _draw(batch_key, starts, done, phase.batch)
-                params, optimiser_state, mean_loss = advance(
-                    params, optimiser_state, material.activity, material.drive, now, rows, stop - done
-                )
-                loss_curve.append((stop, float(mean_loss)))
-                if not math.isfinite(loss_curve[-1][1]):
-                    raise CandidateError(
-                        Status.NON_FINITE,
-                        f"The training loss became non-finite between updates {done} and {stop}.",
-                    )
-                done = stop
-                stopped_early = done < updates and time.monotonic() > deadline
-                if done in milestones or stopped_early:
-                    selection.consider(done, params)
+        for call in calls(loss, rate, updates):
+            phase = call.phase
+            if call.begins:
+                optimiser = optimiser_of(params, phase.clip)
+                advance = self._kernel(phase, optimiser)
+                optimiser_state = optimiser.init(params)
+                starts = material.segment_starts(self._burn_in + 1 + phase.steps)
+            rows = draw(batch_key, starts, done, phase.batch)
+            params, optimiser_state, mean_loss = advance(
+                params, optimiser_state, material.activity, material.drive, call.rates, rows, call.stop - done
+            )
+            loss_curve.append((call.stop, float(mean_loss)))
+            if not math.isfinite(loss_curve[-1][1]):
+                raise non_finite_loss(done, call.stop)
+            done = call.stop
+            stopped_early = done < updates and time.monotonic() > deadline
+            if call.is_checkpoint or stopped_early:
+                selection.consider(done, params)
+            if stopped_early:
+                break
         if selection.params is None:
-            raise CandidateError(Status.NON_FINITE, "Every forecast on the set-aside training data was non-finite.")
+            raise non_finite_forecasts()
         report = TrainingReport(
             loss=loss,
             learning_rate=rate,
@@ -296,8 +290,55 @@ class Trainer:
         """The updates of a phase; phases that differ in their rate alone share them."""
         key = replace(phase, rate=1.0)
         if key not in self._kernels:
-            self._kernels[key] = _advance(self._dynamics, self._material, key, optimiser)
+            advance = advance_of(self._dynamics, self._material, key, optimiser)
+            self._kernels[key] = jax.jit(advance, compiler_options=compiler_options())
         return self._kernels[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """Updates that are made on the device without a return to Python.
+
+    Attributes:
+        phase: to which they belong.
+        begins: whether they are the first ones of their phase.
+        done: updates before them.
+        stop: updates after them.
+        rates: [UPDATES_PER_CALL], the rate of each; further ones are zero.
+        is_checkpoint: whether the set-aside slice is forecast after them.
+    """
+
+    phase: Phase
+    begins: bool
+    done: int
+    stop: int
+    rates: NDArray[np.float32]
+    is_checkpoint: bool
+
+
+def calls(loss: str, rate: float, updates: int) -> Iterator[Call]:
+    """The calls of a training, in order, for a loss and a learning rate as `TrainingChoice.resolve` gives them."""
+    milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
+    done, schedule = 0, SCHEDULES[loss]
+    for number, phase in enumerate(schedule, start=1):
+        first, end = done, updates * number // len(schedule)
+        rates = learning_rates(rate * phase.rate, end - first)
+        while done < end:
+            stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))
+            now = np.zeros(UPDATES_PER_CALL, np.float32)  # of one length, whatever the number of updates
+            now[: stop - done] = rates[done - first : stop - first]
+            yield Call(phase, done == first, done, stop, now, stop in milestones)
+            done = stop
+
+
+def non_finite_loss(done: int, stop: int) -> CandidateError:
+    """The failure of a training whose loss became non-finite between two updates."""
+    return CandidateError(Status.NON_FINITE, f"The training loss became non-finite between updates {done} and {stop}.")
+
+
+def non_finite_forecasts() -> CandidateError:
+    """The failure of a training after which no parameters could be selected."""
+    return CandidateError(Status.NON_FINITE, "Every forecast on the set-aside training data was non-finite.")
 
 
 def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
@@ -310,7 +351,7 @@ def learning_rates(peak: float, updates: int) -> NDArray[np.float32]:
 
 
 @partial(jax.jit, static_argnums=3)
-def _draw(key: jax.Array, starts: jax.Array, first: int, batch: int) -> jax.Array:
+def draw(key: jax.Array, starts: jax.Array, first: int, batch: int) -> jax.Array:
     """First rows of the segments of the updates from `first` on, [UPDATES_PER_CALL, B].
 
     They are drawn apart from the updates, since this is compiled once for all programs.
@@ -323,16 +364,16 @@ def _draw(key: jax.Array, starts: jax.Array, first: int, batch: int) -> jax.Arra
     return jax.vmap(one)(first + jnp.arange(UPDATES_PER_CALL))
 
 
-def _optimiser(params: Params, clip: float) -> optax.GradientTransformation:
+def optimiser_of(params: Params, clip: float) -> optax.GradientTransformation:
     """Adam with gradients clipped to that norm, before the learning rate is applied."""
     adam = optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam())
     return optax.flatten(adam) if jax.tree.leaves(params) else adam  # one vector compiles faster than many arrays
 
 
-def _advance(
+def advance_of(
     dynamics: Dynamics, material: Material, phase: Phase, optimiser: optax.GradientTransformation
 ) -> Callable[..., tuple[Params, Any, jax.Array]]:
-    """A compiled function that takes updates at these rates, on segments from these rows, and returns the mean loss."""
+    """A function, to compile, that takes updates at these rates on segments from these rows; with the mean loss."""
     burn_in = BURN_IN if dynamics.recurrent else 0
     scale = jnp.asarray(getattr(material.units, phase.unit))  # [N]
 
@@ -344,7 +385,6 @@ def _advance(
         path = dynamics.free_run(params, state, activity[:, now - 1], drive[:, now:])
         return phase.loss((path - activity[:, now:]) / scale).mean()
 
-    @partial(jax.jit, compiler_options=compiler_options())
     def advance(
         params: Params,
         optimiser_state: Any,

@@ -117,12 +117,20 @@ class Evaluator:
     """The function that scores programs for a search; a class to inherit from.
 
     An evaluator is called with a program and a seed. Further abilities are declared here, which by default it does not
-    have: sharing evaluations with other searches, and measuring the likelihood at fitted parameters.
+    have: training several seeds at once, sharing evaluations with other searches, and measuring the likelihood at
+    fitted parameters.
     """
 
     def __call__(self, program: Program, seed: int) -> Evaluation:
         """Train and score a program with a seed; every failure of the program becomes an evaluation with its status."""
         raise NotImplementedError
+
+    def several(self, program: Program, seeds: Sequence[int]) -> list[Evaluation]:
+        """Train and score a program with several seeds; at once where that can be done, else one after the other.
+
+        Losses agree with those of a seed alone up to rounding.
+        """
+        return [self(program, seed) for seed in seeds]
 
     def shared(self, folder: Path) -> Evaluator:
         """Return an evaluator that takes evaluations from a folder where they are known, and keeps new ones there.

@@ -18,14 +18,14 @@ from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.base.machine import library_versions
 from zfbench.protocols.contenders import Contender, Contenders, Contest
-from zfbench.protocols.executor import Evaluate
 from zfbench.protocols.sandbox import Sandbox
+from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program
 from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.runs.certificate import Certificate, Losses, certify
-from zfbench.runs.parallel import each
+from zfbench.runs.parallel import batches, each
 from zfbench.runs.search import opened
 from zfbench.runs.tasks import LoadedTask, family_name, find_task
 from zfbench.search.replicates import training_seed
@@ -102,6 +102,7 @@ def identify(
     workers: int = 1,
     sandbox: Sandbox | None = None,
     progress: Progress = lambda *_: None,
+    batch: int = 1,
 ) -> tuple[Certificate, ...]:
     """Train what is missing, and return a certificate for the task's own objective and for each further one.
 
@@ -112,12 +113,13 @@ def identify(
         workers: number of trainings at once.
         sandbox: runs the programs; without one, the best that works here is opened and closed at the end.
         progress: told after each training.
+        batch: number of replicates of one program that are trained at once, which changes losses by rounding.
 
     Raises:
         ZfbenchError: the folder holds outcomes of another task or version.
     """
     loaded = find_task(measurement.task)
-    _claim(folder, measurement, loaded)
+    _claim(folder, measurement, loaded, batch)
     trainings = [
         _Training(contender, updates, replicate)
         for contender in contest.contenders
@@ -129,20 +131,22 @@ def identify(
     total, done = len(by_file), len(by_file) - len(missing)
     progress(done, total, "")
     with opened(sandbox) as box:
-        evaluators: Mapping[int, Evaluate] = {
+        evaluators: Mapping[int, Evaluator] = {
             updates: loaded.family.evaluator(loaded.task, measurement.limits(updates), box)
             for updates in measurement.budgets
         }
 
-        def measure(training: _Training) -> None:
+        def measure(alike: Sequence[_Training]) -> None:
             nonlocal done
-            seed = training_seed(measurement.task, training.replicate)
-            evaluation = evaluators[training.updates](Program(training.contender.source), seed)
-            write_text(folder / training.file, json.dumps(evaluation.to_json(), indent=1) + "\n")
-            done += 1
-            progress(done, total, training.contender.name)
+            program, evaluator = Program(alike[0].contender.source), evaluators[alike[0].updates]
+            seeds = [training_seed(measurement.task, training.replicate) for training in alike]
+            found = evaluator.several(program, seeds) if batch > 1 else [evaluator(program, seeds[0])]
+            for training, evaluation in zip(alike, found, strict=True):
+                write_text(folder / training.file, json.dumps(evaluation.to_json(), indent=1) + "\n")
+                done += 1
+                progress(done, total, training.contender.name)
 
-        each(measure, missing, workers)
+        each(measure, batches(missing, lambda training: (training.contender.source, training.updates), batch), workers)
     outcomes = {training: _read(folder / training.file) for training in trainings}
     signals: dict[str, str | None] = {contest.objective: None, **contest.others}
     return tuple(
@@ -160,7 +164,7 @@ def _losses(outcomes: Mapping[_Training, Evaluation], metric: str | None) -> Map
     return found
 
 
-def _claim(folder: Path, measurement: Measurement, loaded: LoadedTask) -> None:
+def _claim(folder: Path, measurement: Measurement, loaded: LoadedTask, batch: int) -> None:
     """Write what all outcomes of a folder share, or compare it with what is there.
 
     Raises:
@@ -172,12 +176,13 @@ def _claim(folder: Path, measurement: Measurement, loaded: LoadedTask) -> None:
         "benchmark_version": BENCHMARK_VERSION,
         "seconds": measurement.seconds,
         "libraries": library_versions(),
+        "batch": batch,
     }
     path = folder / HEAD
     if not path.exists():
         write_text(path, json.dumps(head, indent=1) + "\n")
         return
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = {"batch": 1, **json.loads(path.read_text(encoding="utf-8"))}
     for key, value in head.items():
         if known.get(key) != value:
             raise ZfbenchError(

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Job = TypeVar("Job")
+
+
+def batches(jobs: Iterable[Job], key: Callable[[Job], Hashable], size: int) -> list[list[Job]]:
+    """Return jobs in batches of at most so many with an equal key, in the order of the first job of each."""
+    found: list[list[Job]] = []
+    filling: dict[Hashable, list[Job]] = {}
+    for job in jobs:
+        batch = filling.get(key(job))
+        if batch is None or len(batch) == size:
+            batch = filling[key(job)] = []
+            found.append(batch)
+        batch.append(job)
+    return found
 
 
 def each(work: Callable[[Job], None], jobs: Iterable[Job], workers: int) -> None:

@@ -26,6 +26,7 @@ PARTS = {
     "candidate": "candidate:measure",
     "training": "training:measure",
     "peers": "peers:measure",
+    "populations": "populations:measure",
     "judge": "judge:measure",
     "testbed": "logic:testbed",
     "search": "logic:search",

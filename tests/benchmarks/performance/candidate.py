@@ -14,7 +14,7 @@ from zfbench.engine.processes import PROCESSES
 from zfbench.engine.serialise import program_hash, to_bytes
 from zfbench.forecasting import evaluator
 from zfbench.forecasting.evaluator import ProgramEvaluator
-from zfbench.forecasting.fit import FittedProgram, TracedProgram, fit_step, trace_program
+from zfbench.forecasting.fit import FittedProgram, TracedProgram
 from zfbench.forecasting.signature import read_step
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program
@@ -42,14 +42,14 @@ class Staged(ProgramEvaluator):
     meter = Meter()
     number = 0  # of the variant that is trained
 
-    def _fit(self, program: Program, seed: int, deadline: float) -> FittedProgram:
-        began, spec, sandbox = time.monotonic(), self._task.spec, self._sandbox
-        assert sandbox is not None
+    def _trace(self, program: Program, deadline: float) -> tuple[TracedProgram, str]:
         with self.meter.stage(TRACE):
-            traced = trace_program(program.source, spec, self._limits, sandbox, deadline)
-        traced = renamed(traced, self.number, spec)
+            traced, device = super()._trace(program, deadline)
+        return renamed(traced, self.number, self._task.spec), device
+
+    def _fit(self, *given: Any) -> FittedProgram:
         with self.meter.stage(TRAIN):
-            fitted = fit_step(traced, spec, self._task.train, self._limits, seed, sandbox.device, began, deadline)
+            fitted = super()._fit(*given)
         forecast = fitted.forecast
 
         def measured(*given: Any) -> Any:

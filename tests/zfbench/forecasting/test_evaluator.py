@@ -152,3 +152,17 @@ def test_a_dense_program_violates_the_mask(masked):
     moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
     index = masked.spec.neurons.index
     assert not masked.spec.mask[index(moved), index(changed)]
+
+
+def test_seeds_that_are_evaluated_at_once_are_as_evaluated_alone(driven):
+    """Rounding differs, and what all seeds took is divided among them."""
+    evaluator, program = ProgramEvaluator(driven, BRIEF), Program(EXAMPLE)
+    batched = evaluator.several(program, (5, 6))
+    assert [found.loss for found in batched] == pytest.approx([evaluator(program, s).loss for s in (5, 6)], rel=1e-3)
+    assert len({found.spend.device_seconds for found in batched}) == 1
+    assert all(found.spend.evaluations == 1 and found.spend.updates == 20 for found in batched)
+
+
+def test_a_program_that_fails_fails_with_every_seed(driven):
+    found = ProgramEvaluator(driven, BRIEF).several(Program("x = "), (1, 2, 3))
+    assert [one.status for one in found] == [ProgramEvaluator(driven, BRIEF)(Program("x = "), 1).status] * 3

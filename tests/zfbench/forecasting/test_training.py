@@ -1,9 +1,6 @@
-import importlib.util
 import math
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -158,23 +155,6 @@ def test_a_second_training_by_the_same_trainer_is_as_by_a_new_one(system):
     again, new = (trainer.train(choice, 130, math.inf, 2) for trainer in (used, fresh()))
     jax.tree.map(np.testing.assert_array_equal, again.params, new.params)
     assert again.report.loss_curve == new.report.loss_curve
-
-
-def test_seeds_trained_together_are_as_trained_apart(system):
-    file = Path(__file__).parents[2] / "benchmarks" / "device" / "together.py"
-    spec = importlib.util.spec_from_file_location("together", file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    dynamics = Dynamics.of(trace_model(Leak(system.unmasked), system.unmasked))
-    material = Material.of(system.train, 32, 1)
-    batch = module.Together(dynamics, material).train((3, 4), 60)
-    trainer = Trainer(dynamics, material)
-    for row, seed in enumerate((3, 4)):
-        alone = trainer.train(TrainingChoice(), 60, math.inf, seed)
-        assert batch.errors[row] == pytest.approx(min(e for _, e in alone.report.selection_curve), rel=1e-4)
-        for name, value in alone.params.items():
-            np.testing.assert_allclose(batch.params[name][row], value, rtol=1e-3, atol=1e-5)
 
 
 def test_the_parameters_that_forecast_best_are_kept(system):

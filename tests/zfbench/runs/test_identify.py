@@ -16,6 +16,7 @@ from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.leaderboard.analyses.contenders import METRICS, zfish
 from zfbench.leaderboard.certificates import read
 from zfbench.protocols.contenders import Contender, Contest
+from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program, Status
@@ -175,3 +176,32 @@ def test_two_programs_of_the_larva_are_trained_and_ranked_by_the_command(tmp_pat
     assert [[s.updates for s in c.standings] for c in found.found] == [[30, 60]] * 2
     assert found.found[0].standings[1].ranks == (1, 1)
     assert len({loss for s in found.found[0].standings for values in s.losses.values() for loss in values}) == 8
+
+
+def test_batches_hold_the_missing_replicates_of_one_program_and_one_budget(tmp_path, toy, monkeypatch):
+    batches = []
+
+    class Several(Scores):
+        def evaluator(self, task, limits, sandbox):
+            evaluate = super().evaluator(task, limits, sandbox)
+
+            class At(Evaluator):
+                def several(self, program, seeds):
+                    batches.append((program.source, limits.updates, len(seeds)))
+                    return [evaluate(program, seed) for seed in seeds]
+
+            return At()
+
+    loaded = SimpleNamespace(name="toy", family=Several(), task=SimpleNamespace(data_sha256="0" * 64))
+    monkeypatch.setattr(module, "find_task", lambda name: loaded)
+    alike = replace(SMALL, replicates=5)
+    batched = identify(alike, CONTEST, tmp_path / "batched", batch=3)
+    assert sorted(batches) == sorted((p, u, size) for p in ("good", "bad") for u in (5, 7) for size in (3, 2))
+    with pytest.raises(ZfbenchError, match="batch = 3, not 1"):
+        identify(alike, CONTEST, tmp_path / "batched")
+    monkeypatch.setattr(module, "find_task", lambda name: replace_family(loaded, toy))
+    assert identify(alike, CONTEST, tmp_path / "alone") == batched
+
+
+def replace_family(loaded, family):
+    return SimpleNamespace(**{**vars(loaded), "family": family})
