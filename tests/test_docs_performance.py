@@ -63,4 +63,14 @@ def test_the_measurement_on_a_device_needs_no_package_that_a_bare_machine_lacks(
     content = json.loads(out.read_text())
     assert content["missing"] == ["jaxtyping", "platformdirs"]
     assert not [part for part in ("batch", "study") if "ended" in content[part]]
-    assert {name.split(", ")[1] for name in content["batch"]["figures"]} == {"1", "2"}
+    figures = content["batch"]["figures"]
+    assert {name.split(", ")[1] for name, found in figures.items() if isinstance(found, dict)} == {"1", "2", "4"}
+    assert figures["masked_leaky_sigmoid, seeds that fit into one batch"] > 4
+
+
+def test_the_committed_figures_of_a_device_are_of_every_part(tables):
+    for path in tables.DEVICES:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parts = {name: part for name, part in content.items() if isinstance(part, dict)}
+        assert {"machine", "agreement", "batch", "product", "study", "precision", "reference"} == parts.keys()
+        assert not [name for name, part in parts.items() if "ended" in part]

@@ -34,7 +34,7 @@ BatchOption = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Replicates of one program that are trained at once: a gain on a GPU, a loss on a processor. Losses "
+        help="Replicates of one program that are trained at once: meant for a GPU, no gain on a processor. Losses "
         "change by rounding.",
     ),
 ]

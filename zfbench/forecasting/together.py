@@ -1,8 +1,8 @@
 """Several seeds of one program trained at once: the trainer's updates, mapped over seeds and compiled once.
 
 Rates, phases, batches and selection are those of `zfbench.forecasting.training.Trainer`, so that every seed gets what
-it would get alone, up to rounding. On a GPU, which one small program leaves idle, this is many times faster; on a
-processor it is not (docs/performance.md has both), so that nothing trains like that unless it is asked for.
+it would get alone, up to rounding. It is meant for GPUs, which one small program leaves idle; on a processor it is no
+gain (docs/performance.md), so that nothing trains like that unless it is asked for.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ SIZES = len(OCTAVES) - 1  # of small kicks
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "performance.md"
 FIGURES = ROOT / "tests" / "benchmarks" / "results" / "performance.json"
+DEVICES = tuple(sorted(FIGURES.parent.glob("device-*.json")))  # one for each device and form of the measurement
 BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -122,6 +123,25 @@ def peers(content: Any) -> str:
     return table(head, rows) + skipped
 
 
+def populations(content: Any) -> str:
+    """Seeds trained at once, against one after the other."""
+    part = content["populations"]
+    rows = [
+        [name, R, *map(number, (found["alone"], found["batched"], found["ratio"])), str(found["pairs"])]
+        for name, numbers in part["programs"].items()
+        for R, found in numbers.items()
+    ]
+    head = [
+        f"processor seconds of {part['updates']} updates, each seed",
+        "seeds at once",
+        "one after the other",
+        "at once",
+        "gain, in pairs",
+        "pairs",
+    ]
+    return table(head, rows)
+
+
 def judge(content: Any) -> str:
     """The judge by part."""
     programs = content["judge"]["programs"]
@@ -213,9 +233,35 @@ def earlier(content: Any) -> str:
     return table(head, rows)
 
 
+def device(_: Any) -> str:
+    """What was measured with the device's script, a table for each file."""
+    return "\n\n".join(_device(json.loads(path.read_text(encoding="utf-8"))) for path in DEVICES)
+
+
+def _device(content: Any) -> str:
+    about = content["machine"]["figures"]["device"]
+    form = "the small form, whose sizes say that every part runs and little else" if content["quick"] else "in full"
+    kind = "a run on a processor, not on a GPU" if about["platform"] == "cpu" else "a run on a GPU"
+    seconds = sum(part["seconds"] for part in content.values() if isinstance(part, dict))
+    rows = [
+        [
+            *name.rsplit(", ", 1),
+            *map(number, (found["candidates per second"], found["with compiling"], found["gflops"])),
+        ]
+        for name, found in content["batch"]["figures"].items()
+        if isinstance(found, dict)
+    ]
+    head = ["program", "seeds at once", "candidates per second", "with compiling", "GFLOP/s"]
+    clock = "processor seconds" if content["device"] == "cpu" else "seconds"
+    return f"{about['kind']}, jax {about['jax']}: {kind}, {form}; {seconds:,.0f} {clock}.\n\n{table(head, rows)}"
+
+
 BLOCKS: dict[str, Callable[[Any], str]] = {
     f.__name__: f
-    for f in (machine, candidate, training, again, updates, peers, judge, testbed, search, growth, sizes, earlier)
+    for f in (
+        *(machine, candidate, training, again, earlier, updates, peers, populations),
+        *(judge, testbed, search, growth, sizes, device),
+    )
 }
 
 
