@@ -69,7 +69,7 @@ class Judged:
 @pytest.mark.parametrize(("source", "knew"), [(encoded(), True), (program(), False)], ids=["encoded", "honest"])
 def test_a_program_that_forecasts_before_it_is_trained_is_flagged(arena, driven, driven_judge, source, knew):
     """No number of the tables stands in the text of the first one."""
-    with fit_program(source, driven.spec, driven.train, Limits(2, 60.0), 0, arena.sandbox) as fitted:
+    with fit_program(source, driven.spec, driven.train, Limits(2, 600.0), 0, arena.sandbox) as fitted:
         report = fitted.report
     scores = Judge(driven_judge.sealed).score(Judged(source, report))
     assert scores.metrics["source/table_share"] < 0.2
