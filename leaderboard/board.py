@@ -250,18 +250,6 @@ def means(runs: Sequence[Result], names: Sequence[str]) -> dict[str, Interval]:
     return dict(zip(names, mean_intervals(values), strict=True)) if names else {}
 
 
-def score_names(runs: Sequence[Result]) -> list[str]:
-    """Return the names of the scores that all runs have."""
-    own = [_score_names(run) for run in runs]
-    return [name for name in own[0] if all(name in names for names in own[1:])]
-
-
-def means(runs: Sequence[Result], names: Sequence[str]) -> dict[str, Interval]:
-    """Return the mean over runs of each of these scores, which all of them have."""
-    values = np.array([[_score(run, name) for run in runs] for name in names])
-    return dict(zip(names, mean_intervals(values), strict=True)) if names else {}
-
-
 def _score_names(result: Result) -> Collection[str]:
     if result.status != "ok":
         return ()

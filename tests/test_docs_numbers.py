@@ -104,8 +104,8 @@ def test_more_data_and_updates(shown, standard, means):
         masked.loc["masked_mlp"],
     )
     assert (
-        f"The bound raises it to {written(bounded[OOD])}, a network for each neuron to {written(free[OOD])}, the wiring "
-        f"besides to {written(given[OOD])}"
+        f"The bound raises it to {written(bounded[OOD])}, a network for each neuron to {written(free[OOD])}, the "
+        f"wiring besides to {written(given[OOD])}"
     ) in shown
     leaky, ceiling = masked.loc["masked_leaky_sigmoid"], driven.loc["ceiling"]
     assert (
