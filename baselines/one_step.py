@@ -1,4 +1,4 @@
-"""What baselines that are one-step maps share: they forecast by iterating the map, and can be perturbed and clamped."""
+"""The base of baselines that are one-step maps: they forecast by iterating it, and can be perturbed and clamped."""
 
 from __future__ import annotations
 

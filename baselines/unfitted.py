@@ -1,4 +1,4 @@
-"""What baselines that learn nothing from data share."""
+"""The base of baselines that learn nothing from data."""
 
 from __future__ import annotations
 
