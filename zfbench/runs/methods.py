@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from zfbench.base import plugins
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.conduct import check_interface, conduct_of
 from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
 from zfbench.protocols.proposer import Proposer, ProposerFactory
@@ -45,7 +45,11 @@ def check_names(
 
 
 def check_installed(
-    plan: Plan, folder: Path, discoverer: DiscovererFactory | None = None, proposer: ProposerFactory | None = None
+    plan: Plan,
+    folder: Path,
+    discoverer: DiscovererFactory | None = None,
+    proposer: ProposerFactory | None = None,
+    kinds: Collection[str] = ("discoverer", "proposer"),
 ) -> None:
     """Refuse to go on with a search whose discoverer or proposer is a class that this process does not have.
 
@@ -54,19 +58,24 @@ def check_installed(
         folder: folder of the run.
         discoverer: maker of the discoverer, if it is not registered under the plan's name.
         proposer: maker of the proposer, likewise.
+        kinds: which of the two are needed.
 
     Raises:
-        ZfbenchError: there is none, with how to continue.
+        ZfbenchError: there is none, with how to continue; or a registered one cannot be imported.
     """
     if plan.proposer == EXTERNAL:
         return
     for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
-        if given is None and name not in plugins.names(kind):
+        if given is not None or kind not in kinds:
+            continue
+        try:
+            plugins.load(kind, name)
+        except UnknownNameError as error:
             raise ZfbenchError(
                 f"The {kind} '{name}' of the search in {folder} is a class that no installed package registers: give "
                 f"it to zfbench.resume({str(folder)!r}, {kind}={name}) in Python, or register it under the entry-point "
                 f"group {plugins.KINDS[kind]}."
-            )
+            ) from error
 
 
 def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:

@@ -26,7 +26,7 @@ def replay(folder: Path) -> SearchOutcome:
         ZfbenchError: there is no search, or its discoverer has changed since.
     """
     plan = Plan.read(folder)
-    check_installed(plan, folder)
+    check_installed(plan, folder, kinds=("discoverer",))
     task = load_task(plan.task)
     return history.replay(
         events(folder), folder / LOG, make_discoverer(plan, task), task.spec, clock=lambda: 0.0
