@@ -11,7 +11,10 @@ import pytest
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard.analyses.gap import published
+from zfbench.leaderboard.analyses.searches import LOSS, comparisons
+from zfbench.leaderboard.analyses.searches import MEAN as MEAN_OF_PAIRS
 from zfbench.leaderboard.certificates import certificate_of
+from zfbench.records.reading import load_folder
 from zfbench.runs.unseen import ranks_without, unseen
 
 ROOT = Path(__file__).parents[1]
@@ -169,7 +172,6 @@ def test_verdicts_on_the_claims(shown):
     from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.shipped import CLAIMS, RESULTS
     from zfbench.leaderboard.verdicts import VERDICTS, check
-    from zfbench.records.reading import load_folder
 
     measured = load_folder(RESULTS)
     verdicts = [check(claim, measured).verdict for claim in read_claims(CLAIMS)]
@@ -186,16 +188,31 @@ def test_no_search_used_a_language_model(results):
 
 def test_what_the_searches_found(shown, results, means):
     found = results[results.kind == "search"]
-    for method, mean in found.groupby("method")[MEAN].mean().items():
+    scores = found.groupby("method")[MEAN].mean()
+    for method, mean in scores.items():
         assert f"`{method}` {written(mean)}" in shown
-    assert f"and seeds {found.seed.min()} to {found.seed.max()}," in shown
+    seeds = found.groupby("method").seed.nunique()
+    most = [method for method in seeds.index if seeds[method] == seeds.max()]
+    assert sorted(most) == ["best_of_n", "puct", "random_walk"]
+    assert f"({seeds.max()} seeds of `puct`, `best_of_n` and `random_walk`, {seeds.min()} of the others)" in shown
     masked = means.loc["masked", MEAN]
     assert f"`masked_leaky_sigmoid` has {written(masked['masked_leaky_sigmoid'])} and the ceiling" in shown
-    assert f"and the ceiling {written(masked['ceiling'])}. So 40 evaluations" in shown
-    scores = found.groupby("method")[MEAN].mean()
+    assert f"and the ceiling {written(masked['ceiling'])}." in shown
     assert scores.idxmin() == "random_walk"
+    assert scores.idxmax() == "puct"
     assert scores.max() < masked["ceiling"] - 0.1
-    assert abs(scores.drop("random_walk") - masked["masked_leaky_sigmoid"]).max() < 0.1
+
+
+def test_which_searches_differ(shown):
+    (found,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
+    told = {}
+    for pair in found.pairs:
+        if pair.significant and {pair.one, pair.other} == {"puct", "random_walk"}:
+            told[pair.measure] = abs(pair.gap.estimate)
+    assert f"`puct` ends with a loss {math.exp(told[LOSS]):.1f} times as low as `random_walk`" in shown
+    assert f"and with a mean that is higher by {written(told[MEAN_OF_PAIRS])}" in shown
+    others = [p for p in found.pairs if p.significant and {p.one, p.other} != {"puct", "random_walk"}]
+    assert ("no other pair differs" in shown) == (not [p for p in others if p.measure in (LOSS, MEAN_OF_PAIRS)])
 
 
 @pytest.fixture(scope="module")
