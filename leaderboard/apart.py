@@ -34,7 +34,7 @@ def _sentence(board: Board, earlier: Sequence[Board]) -> str:
     nearest = min(earlier, key=lambda other: len(_differing(board, other)))
     rows = f"the rows of {board.tables[0].task}" if len(board.tables) == 1 else "the rows of these tables"
     reasons = ", ".join(_differing(board, nearest))
-    return f"Not comparable: {rows} and those of an earlier table have another {reasons}."
+    return f"Not comparable: {rows} and those of an earlier table differ in: {reasons}."
 
 
 def _share(one: Board, other: Board) -> bool:

@@ -226,7 +226,13 @@ def written(found: Sequence[Board], style: str, every: bool = False) -> str:
 
 
 def pieces(found: Sequence[Board], style: str, every: bool = False) -> Iterable[str]:
-    """Return `written` in pieces, to be written one after the other: one for each row of JSON, else a single one."""
+    """Return `written` in pieces, to be written one after the other: one for each row of JSON, else a single one.
+
+    Args:
+        found: the boards.
+        style: name of the format.
+        every: True to show all columns of tables.
+    """
     if style == "json":
         return json_pieces(found)
     return [as_csv(found) if style == "csv" else TABLES[style](found, every)]

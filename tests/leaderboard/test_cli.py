@@ -70,7 +70,7 @@ def test_a_row_that_is_not_comparable_says_why(folder, tmp_path, make):
     limits = {"updates": 2000, "seconds": 600, "memory_bytes": 2**33}
     add(tmp_path / "slow", make("annealing", metrics={"forecast/ood/mae": 0.1}, limits=limits))
     sentence = (
-        "Not comparable: the rows of zfish-tiny/driven and those of an earlier table have another limit of seconds of "
+        "Not comparable: the rows of zfish-tiny/driven and those of an earlier table differ in: limit of seconds of "
         "a training (600 here, 300 there)."
     )
     for style in ("text", "markdown", "latex", "html"):

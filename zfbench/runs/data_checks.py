@@ -1,4 +1,4 @@
-"""What the data of a task decide of results on them: errors of controls, candidates of the wiring, published numbers.
+"""Checks of a result against the data of its task: errors of controls, candidates of the wiring, published numbers.
 
 A skill is an error relative to that of a control, which anybody can compute from the sealed test. So a result that
 halves its errors has to change its skills too, and one that changes both contradicts the data.
@@ -25,7 +25,7 @@ ERROR = 10 * REPEATED  # difference of two skills, or two shares, that were comp
 
 @dataclass(frozen=True)
 class Decided:
-    """What is the same in every result on one task.
+    """The numbers that are the same in every result on one task.
 
     Attributes:
         references: for the name of each skill, the name of the error that it is made of and the control's error.

@@ -10,7 +10,13 @@ Job = TypeVar("Job")
 
 
 def batches(jobs: Iterable[Job], key: Callable[[Job], Hashable], size: int) -> list[list[Job]]:
-    """Return jobs in batches of at most so many with an equal key, in the order of the first job of each."""
+    """Return jobs in batches of an equal key, in the order of the first job of each.
+
+    Args:
+        jobs: the jobs.
+        key: of a job.
+        size: largest number of jobs of a batch.
+    """
     found: list[list[Job]] = []
     filling: dict[Hashable, list[Job]] = {}
     for job in jobs:

@@ -70,7 +70,13 @@ class Outcome:
 
 
 def screenings(space: Space, stages: Iterable[int], updates: int = UPDATES) -> list[Training]:
-    """Return the screening of every program of some stages, in the order of measurement."""
+    """Return the screening of every program of some stages, in the order of measurement.
+
+    Args:
+        space: the programs.
+        stages: numbers of the stages.
+        updates: of a screening.
+    """
     return [Training(codes, updates) for number in stages for codes in space.stage(number)]
 
 
