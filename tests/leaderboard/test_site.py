@@ -264,7 +264,10 @@ def test_results_under_several_versions_of_a_metric_have_sections_of_their_own(m
     found = text.split('<section class="section"')[1:]
     assert ["forecast version 1" in s.split("</section>")[0] for s in found] == [True, False]
     assert len([p for p in rest if p.parent.name == "methods"]) == 2
-    assert "Not comparable: the rows of zfish-tiny/driven and those of an earlier table differ in: versions of metrics" in text
+    assert (
+        "Not comparable: the rows of zfish-tiny/driven and those of an earlier table differ in: versions of metrics"
+        in text
+    )
 
 
 def test_a_searchs_page_shows_its_tree_finals_and_population(site):
