@@ -183,8 +183,10 @@ def test_names_on_plots_do_not_meet_and_stay_inside_and_lines_differ(published, 
     for size in (WIDE, PHONE):
         screen(browser, size)
         browser.get(published[0].as_uri())
-        for figure in browser.find_elements("css selector", ".plotted figure"):
+        for number, figure in enumerate(browser.find_elements("css selector", ".plotted figure")):
             browser.execute_script("arguments[0].scrollIntoView()", figure)
+            there = f"document.querySelectorAll('.plotted figure')[{number}].querySelector('svg') !== null"
+            wait(browser, f"return {there}")  # it is drawn once it comes near
             wait(browser, "return [...document.querySelectorAll('figure')].every((f) => !f.near || !f.stale)")
             boxes, inside, styles = browser.execute_script(
                 """const [figure] = arguments, svg = figure.querySelector('svg'), edge = svg.getBoundingClientRect();

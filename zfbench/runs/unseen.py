@@ -12,8 +12,6 @@ import statistics
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from scipy import stats
-
 from zfbench.runs.certificate import Certificate, Standing
 
 MARGIN = 0.05  # of the logarithm of the loss: a loss that is lower by a twentieth is a difference
@@ -44,6 +42,8 @@ def unseen(certificate: Certificate) -> tuple[Unseen, ...]:
     Args:
         certificate: of a task.
     """
+    from scipy import stats  # not needed to list verdicts
+
     if certificate.scale != "ratio":
         return ()
     largest = certificate.standings[-1]
