@@ -14,7 +14,7 @@ parser.add_argument("--out", type=Path, default=Path("wiring.png"))
 parser.add_argument("--results", type=Path, default=RESULTS, help="a folder of results")
 options = parser.parse_args()
 
-(found,) = options.results.glob("zfish-tiny-masked__modelsmc__grammar__40-evaluations*__seed0.json")
+(found,) = options.results.glob("zfish-tiny-masked__modelsmc__grammar__50-evaluations*__seed0.json")
 result, truth = load(found), load(options.results / "zfish-tiny-masked__oracle__seed0.json")
 spec = zfbench.load_task("zfish-tiny/masked").spec
 print(result)
