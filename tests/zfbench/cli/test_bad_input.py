@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
+from zfbench.tasks.zfish_table.family import FOLDER as TABLES
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 FILES = sorted(p.relative_to(CORPUS).as_posix() for p in CORPUS.iterdir() if p.name != "README.md")
@@ -43,8 +44,21 @@ READERS = {  # every command that reads a file or a folder; PATH stands for it, 
     "suite verify": ("suite", "verify", "PATH", "--out", "OUT"),
     "mixtures": ("mixtures", "PATH", "--out", "OUT"),
     "channels": ("channels", "PATH"),
+    "searches": ("searches", "PATH"),
+    "judge-run": ("judge-run", "PATH"),
+    "table fidelity": ("table", "fidelity", "PATH"),
     "table pack": ("table", "pack", "PATH", "--to", "OUT"),
     "table report": ("table", "report", "PATH", "PATH", "--to", "OUT"),
+    "table report with lengths": (
+        "table",
+        "report",
+        f"{TABLES}/race.json",
+        f"{TABLES}/landscape.json",
+        "--fidelity",
+        "PATH",
+        "--to",
+        "OUT",
+    ),
     "hints": (*SEARCH, "--hint", "@PATH", "--budget", "evaluations=nonsense"),
     "programs of finite": (
         *SEARCH,
