@@ -156,6 +156,7 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert "although it forecasts familiar stimuli well" in text
     assert driven.loc["driven_mlp", ID] > 0.8
     assert "under the held-out stimulus it is no better than the last value here, far better with" in text
+    assert "[seven times the data and four times the training](docs/results/README.md)" in text
     assert standard.loc[("driven", "driven_mlp"), OOD] > 0.3
     assert "and answers no push in either" in text
     assert max(tier.loc[("driven", "driven_mlp"), RESPONSES] for tier in (means, standard)) < 0.02
