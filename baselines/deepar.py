@@ -32,9 +32,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.numerics import CPU
 from zfbench.baselines.checks import check_data
+from zfbench.baselines.devices import torch_device
 from zfbench.baselines.direct import DirectReport
 from zfbench.forecasting.task import Task
+from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
@@ -103,7 +106,7 @@ def _one_thread() -> Iterator[None]:
 
 
 class DeepAR:
-    """DeepAR on one task; implements `Forecaster`, `Probabilistic`, `Direct` and `Metered`.
+    """DeepAR on one task; implements `Forecaster`, `Probabilistic`, `Direct`, `Metered` and `Placed`.
 
     Args:
         method: settings of the method.
@@ -119,6 +122,12 @@ class DeepAR:
         self._method, self._spec, self._seed = method, spec, seed
         self._stride = math.gcd(STRIDE, method.context, spec.horizon)
         self._network = _network(method, spec, self._stride, seed)
+        self._device = CPU
+
+    def compute_in(self, sandbox: Sandbox) -> None:
+        """See `zfbench.protocols.models.Placed`; weights, batches and noise are drawn as on the processor."""
+        self._device = torch_device(sandbox.device)
+        self._network.to(self._device)
 
     @_one_thread()
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
@@ -202,10 +211,10 @@ class DeepAR:
                 f"A window of {context.shape[1]} + {drive.shape[1] - context.shape[1]} steps was given to DeepAR, "
                 f"which was made for {C} + {H}; give at least that context and exactly that horizon."
             )
-        past, x = torch.as_tensor(context[:, -C:]), torch.as_tensor(drive[:, -C - H :])
+        past, x = self._tensor(context[:, -C:]), self._tensor(drive[:, -C - H :])
         with torch.no_grad():
             chunks = zip(past.split(WINDOWS_PER_CALL), x.split(WINDOWS_PER_CALL), strict=True)
-            return torch.cat([self._sample_windows(*chunk) for chunk in chunks], dim=1).numpy()
+            return torch.cat([self._sample_windows(*chunk).cpu() for chunk in chunks], dim=1).numpy()
 
     def _draw(
         self, train: tuple[Recording, ...], rng: np.random.Generator
@@ -237,10 +246,14 @@ class DeepAR:
 
         The result is the last value of each stride [B, T], the neurons [B], and covariates [B, T, D'].
         """
+        last = self._tensor(series[:, self._stride - 1 :: self._stride].copy())
+        return last, self._tensor(neurons), self._covariates(self._tensor(drive))
+
+    def _tensor(self, array: NDArray) -> torch.Tensor:
+        """Convert an array to a tensor on the device."""
         import torch
 
-        last = torch.as_tensor(series[:, self._stride - 1 :: self._stride].copy())
-        return last, torch.as_tensor(neurons), self._covariates(torch.as_tensor(drive))
+        return torch.as_tensor(array, device=self._device)
 
     def _covariates(self, drive: torch.Tensor) -> torch.Tensor:
         """Return the mean drive of each stride, or a constant, since gluonts' network needs a covariate."""
@@ -285,7 +298,7 @@ class DeepAR:
         covariates = self._covariates(drive).repeat_interleave(N, dim=0)  # [B N, T, D'], T network steps in C + H
         series = past[:, self._stride - 1 :: self._stride].transpose(1, 2).reshape(B * N, -1)  # [B N, T_past]
         T_past = series.shape[1]
-        static = self._static(torch.arange(N).repeat(B))
+        static = self._static(torch.arange(N, device=self._device).repeat(B))
         state = None
         if T_past > 1:
             _, state = self._unroll(series[:, :-1], static, covariates[:, 1:T_past])
@@ -296,7 +309,7 @@ class DeepAR:
         for t in range(T_past, covariates.shape[1]):
             now = covariates[:, t : t + 1].repeat_interleave(SAMPLES, dim=0)
             distribution, state = self._unroll(path[-1], static, now, state)
-            noise = torch.randn((N * SAMPLES, 1), generator=generator).repeat(B, 1)
+            noise = torch.randn((N * SAMPLES, 1), generator=generator).to(self._device).repeat(B, 1)
             path.append(distribution.mean + distribution.stddev * noise)  # Gaussian
         coarse = torch.cat(path, dim=1)[:, None]  # [B N S, 1, 1 + H / stride]
         H = (coarse.shape[2] - 1) * self._stride

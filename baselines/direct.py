@@ -20,8 +20,11 @@ import optax
 from numpy.typing import NDArray
 
 from zfbench.base.errors import ZfbenchError
+from zfbench.base.numerics import CPU
 from zfbench.baselines.checks import check_data
+from zfbench.baselines.devices import jax_on
 from zfbench.forecasting.task import Task
+from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec
@@ -91,7 +94,7 @@ class DirectReport:
 
 
 class DirectForecaster:
-    """A direct method on one task; implements `Forecaster`, `Direct` and `Metered`.
+    """A direct method on one task; implements `Forecaster`, `Direct`, `Metered` and `Placed`.
 
     Args:
         method: network and context length.
@@ -107,7 +110,12 @@ class DirectForecaster:
         self._method, self._spec, self._seed = method, spec, seed
         self._network = method.network(spec.horizon)
         self._params: Any = None
+        self._device = CPU
         self._apply = jax.jit(self._network.apply)
+
+    def compute_in(self, sandbox: Sandbox) -> None:
+        """See `zfbench.protocols.models.Placed`."""
+        self._device = sandbox.device
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
         """Train until the updates, the seconds or the patience run out, and keep the best parameters.
@@ -121,6 +129,10 @@ class DirectForecaster:
             ZfbenchError: the data cannot be learned from; see `check_data`.
             CandidateError: non_finite; no validated parameters forecast finite numbers.
         """
+        with jax_on(self._device):
+            self._fit(train, validation, limits)
+
+    def _fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
         deadline = time.monotonic() + limits.seconds
         C, H = self._method.context, self._spec.horizon
         check_data(train, validation, self._spec, C, H)
@@ -164,7 +176,8 @@ class DirectForecaster:
         Raises:
             ZfbenchError: the context is shorter than C, or the horizon is not that of the task.
         """
-        return self._forecast(self._params, context, drive)
+        with jax_on(self._device):
+            return self._forecast(self._params, context, drive)
 
     def _initial_parameters(self, key: jax.Array) -> Any:
         C, H, N, D = self._method.context, self._spec.horizon, len(self._spec.neurons), len(self._spec.drive)

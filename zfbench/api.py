@@ -29,6 +29,7 @@ from zfbench.runs.search import search
 from zfbench.runs.tasks import LoadedTask, find_task, usual_proposer
 from zfbench.runs.tasks import load_task as _load_task
 from zfbench.sandbox.choose import open_sandbox
+from zfbench.sandbox.devices import CPU
 from zfbench.search.budget import Budget
 from zfbench.search.following import OnProgram, programs_of
 
@@ -87,6 +88,7 @@ def judge(
     updates: int = UPDATES,
     seconds: float = SECONDS,
     sandbox: str | None = None,
+    device: str = CPU,
 ) -> Result:
     """Train a program or fit a model, and score it on the sealed test.
 
@@ -100,6 +102,7 @@ def judge(
         updates: number of optimiser steps of the training.
         seconds: time limit of the training.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
+        device: where programs and networks compute, `cpu` or `gpu`.
 
     Returns:
         The result; a program that failed has its status and a note instead of scores.
@@ -115,13 +118,14 @@ def judge(
     if isinstance(method, str) and "\n" not in method and not method.endswith(".py"):
         if name is not None:
             raise ZfbenchError(f"The registered method '{method}' keeps its name; leave out name='{name}'.")
-        return judge_baseline(method, loaded, seed, limits)
+        with open_sandbox(sandbox, device) as box:
+            return judge_baseline(method, loaded, seed, limits, sandbox=box)
     if isinstance(method, str) and "\n" in method:
         source, own = method, "program"
     else:
         source, own = read_source(Path(method)), Path(method).stem
     record = MethodRecord(name=name or own, kind="program")
-    with open_sandbox(sandbox) as box:
+    with open_sandbox(sandbox, device) as box:
         return judge_program(source, record, loaded, seed, limits, sandbox=box)
 
 
@@ -147,6 +151,7 @@ def run(
     seconds: float = SECONDS,
     workers: int = 1,
     sandbox: str | None = None,
+    device: str = CPU,
     folder: Path | str | None = None,
     on_program: OnProgram | None = None,
     allow_unsafe_programs: bool = False,
@@ -170,6 +175,7 @@ def run(
         seconds: time limit of one training.
         workers: number of candidates trained at once; a run with one worker is reproducible.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
+        device: where programs and networks compute, `cpu` or `gpu`.
         folder: folder of the run; by default one below `runs` that is named after task, methods and seed.
         on_program: called after each evaluation, in order, with the program, its evaluation and the request that it
             answers, also for those of an earlier process; it can follow the search, and not change it.
@@ -196,7 +202,7 @@ def run(
         finalists=finalists,
     )
     place = Path("runs") / f"{task.replace('/', '-')}__{method}-{writer}__seed{seed}"
-    with open_sandbox(sandbox) as box:
+    with open_sandbox(sandbox, device) as box:
         _, result = search(
             plan,
             Path(folder) if folder is not None else place,
@@ -217,6 +223,7 @@ def resume(
     *,
     workers: int = 1,
     sandbox: str | None = None,
+    device: str = CPU,
     on_program: OnProgram | None = None,
     allow_unsafe_programs: bool = False,
 ) -> Result | None:
@@ -228,6 +235,7 @@ def resume(
         proposer: the class of the writer of programs, if no installed package registers it.
         workers: number of candidates trained at once.
         sandbox: `bubblewrap` or `process`; None for the best that works here.
+        device: where programs and networks compute, `cpu` or `gpu`.
         on_program: as of `run`.
         allow_unsafe_programs: as of `run`.
 
@@ -246,7 +254,7 @@ def resume(
         if given is not None and given.__name__ != name:
             raise ZfbenchError(f"The search in {place} is of the {kind} '{name}', not of '{given.__name__}'.")
     check_installed(plan, place, searcher, author)
-    with open_sandbox(sandbox) as box:
+    with open_sandbox(sandbox, device) as box:
         _, result = search(
             plan,
             place,

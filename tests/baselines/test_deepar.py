@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.baselines import deepar
+from zfbench.baselines import deepar, devices
 from zfbench.baselines.deepar import PATIENCE, SAMPLES, STRIDE, DeepAR, DeepARMethod
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
+from zfbench.sandbox.process import ProcessSandbox
 
 torch = pytest.importorskip("torch", reason="the extra `forecast` is not installed")
 pytest.importorskip("gluonts", reason="the extra `forecast` is not installed")
@@ -54,6 +55,20 @@ def fit(method, task, updates, seed=0, seconds=100.0):
     model = method(task, seed)
     model.fit(task.train, task.validation, Limits(updates=updates, seconds=seconds))
     return model
+
+
+def test_on_a_device_it_draws_what_it_draws_on_the_processor(monkeypatch):
+    """The processor stands for the GPU."""
+    monkeypatch.setitem(devices.PLATFORMS, "gpu", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    small, paths = make_task(4_000), []
+    for place in (False, True):
+        model = DRIVEN(small, 3)
+        if place:
+            model.compute_in(ProcessSandbox(device="gpu"))
+        model.fit(small.train, small.validation, Limits(updates=2, seconds=100.0))
+        paths.append(model.sample(small.validation.inputs.context[:2], small.validation.inputs.drive[:2]))
+    np.testing.assert_array_equal(*paths)
 
 
 @pytest.fixture(scope="module")

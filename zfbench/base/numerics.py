@@ -32,6 +32,11 @@ def fix_environment() -> None:
     os.environ |= ONE_THREAD | {"JAX_PLATFORMS": CPU, "MPLBACKEND": "agg"}
 
 
+def show_gpu() -> None:
+    """Let JAX use a GPU beside the CPU, which stays the default; it has to be called before JAX is imported."""
+    os.environ |= {"JAX_PLATFORMS": "cpu,cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
 @contextmanager
 def fixed() -> Iterator[None]:
     """Return a context, also usable as a decorator, in which this thread computes as in a process of its own.

@@ -28,7 +28,10 @@ SandboxOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option(help="Where programs compute: `cpu`, or `gpu`, which only the sandbox `process` offers.")
+    str,
+    typer.Option(
+        help="Where programs and networks compute: `cpu` or `gpu`; programs are traced on the processor, in a sandbox."
+    ),
 ]
 BatchOption = Annotated[
     int,

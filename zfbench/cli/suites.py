@@ -76,6 +76,11 @@ def run_suite(
 
     Example: zfbench suite run tiny --out my-results --workers 2
     """
+    from zfbench.base.numerics import show_gpu
+    from zfbench.sandbox.devices import GPU
+
+    if device == GPU:  # forecasters train in this process
+        show_gpu()
     from zfbench.runs.grid import Grid
 
     jobs, folder = choose_jobs(suite, task, method, seed)

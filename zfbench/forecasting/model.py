@@ -38,6 +38,10 @@ class ProgramModel:
         self._sandbox = sandbox
         self._fitted: FittedProgram | None = None
 
+    def compute_in(self, sandbox: Sandbox) -> None:
+        """See `zfbench.protocols.models.Placed`."""
+        self._sandbox = sandbox
+
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
         """Train; in a masked track, check that no forbidden input reaches any neuron.
 

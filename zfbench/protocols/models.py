@@ -1,7 +1,7 @@
 """The interfaces of fitted models: every model forecasts; a mechanistic one can also be perturbed and clamped.
 
 Most models are a `Forecaster`, a `Simulator`, or both. `Direct` and `Probabilistic` make further scores possible, and
-`Metered` reports the resources that a fit used up.
+`Metered` reports the resources that a fit used up, and `Placed` computes where it is told to.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
 from zfbench.records.recordings import LabelledWindows, Recording
@@ -107,6 +108,19 @@ class Metered(Protocol):
     @property
     def report(self) -> FitReport:
         """The report of the fit."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A model that can compute on more than one kind of device; any other computes on the processor."""
+
+    def compute_in(self, sandbox: Sandbox) -> None:
+        """Fit and forecast on the sandbox's device, and in the sandbox where it is a program; called before `fit`.
+
+        Raises:
+            ZfbenchError: a library that it needs cannot use the device.
+        """
         ...
 
 

@@ -56,7 +56,7 @@ class Grid:
 
     Args:
         folder: folder of the results.
-        sandbox: runs the programs of searches; without one, each search opens its own.
+        sandbox: runs programs, and its device is where they and networks compute; without one, each run opens its own.
         allow_unsafe: run programs of proposers that are not trusted also in a sandbox that does not confine them.
         shared: folder of evaluations that searches share; None measures every program of each search.
     """
@@ -170,7 +170,7 @@ class Grid:
         stage("data")
         loaded = self._load(job.task)
         if job.plan is None:
-            result = judge_baseline(job.method, loaded, job.seed, job.limits, stage)
+            result = judge_baseline(job.method, loaded, job.seed, job.limits, stage, self._sandbox)
         else:
             _, found = search(
                 job.plan,

@@ -76,7 +76,7 @@ def _devices() -> list[Check]:
     cpu = Check("processor", "ok", f"{cores} cores, {processor()} ({features() or 'features unknown'})")
     if not DRIVER.exists():
         return [cpu, Check("GPU", "optional", "none; all of zfbench runs on the processor")]
-    return [cpu, Check("GPU", "ok", "an NVIDIA driver is there; `--device gpu --sandbox process` uses it")]
+    return [cpu, Check("GPU", "ok", "an NVIDIA driver is there; `--device gpu` uses it, where JAX has CUDA")]
 
 
 def _cache() -> Check:

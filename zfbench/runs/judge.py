@@ -10,7 +10,7 @@ from typing import Any
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
-from zfbench.protocols.models import Forecaster, Metered, Simulator
+from zfbench.protocols.models import Forecaster, Metered, Placed, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, CarriedOut, TaskJudge
 from zfbench.records.limits import Limits
@@ -31,7 +31,14 @@ def _silent(_: str) -> None:
 
 
 @fixed()
-def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, progress: Progress = _silent) -> Result:
+def judge_baseline(
+    name: str,
+    loaded: LoadedTask,
+    seed: int,
+    limits: Limits,
+    progress: Progress = _silent,
+    sandbox: Sandbox | None = None,
+) -> Result:
     """Fit and judge a registered baseline, or a control of the task.
 
     Args:
@@ -40,6 +47,8 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
         seed: seed of the fit.
         limits: limits of the fit.
         progress: told the name of each stage as it begins.
+        sandbox: runs a reference program, and its device is that of every network; without one, a reference program
+            opens its own, and networks compute on the processor.
 
     Returns:
         The result; a program that failed has its status and a note instead of scores.
@@ -51,13 +60,15 @@ def judge_baseline(name: str, loaded: LoadedTask, seed: int, limits: Limits, pro
     controls = loaded.judge.controls
     if name in controls:
         method = MethodRecord(name=name, kind="program")
-        return judge_program(controls[name], method, loaded, seed, limits, progress=progress)
+        return judge_program(controls[name], method, loaded, seed, limits, progress=progress, sandbox=sandbox)
     check_seed(seed)
     model = loaded.family.baseline(loaded.task, name, seed)
-    drive = loaded.family.future_drive(loaded.task, name)
-    return _judge(
-        model, _Run(MethodRecord(name=name, kind=model.kind, future_drive=drive), seed, limits), loaded, progress
-    )
+    method = MethodRecord(name=name, kind=model.kind, future_drive=loaded.family.future_drive(loaded.task, name))
+    run = _Run(method, seed, limits)
+    if sandbox is not None and isinstance(model, Placed):
+        model.compute_in(sandbox)
+        run = replace(run, device=sandbox.device, sandbox=sandbox)
+    return _judge(model, run, loaded, progress)
 
 
 @fixed()

@@ -61,9 +61,10 @@ class BubblewrapSandbox:
 
     name = "bubblewrap"
     confined = True
-    device = CPU
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = CPU) -> None:
+        """Say where traced programs compute; they are traced on the CPU in any case, and the sandbox has no GPU."""
+        self.device = device
         self.notice = "" if seccomp.supported() else "Sandbox 'bubblewrap' runs without a filter of system calls here."
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
@@ -152,7 +153,7 @@ class BubblewrapSandbox:
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(theirs.fileno(),),
-                env=environment(self.device) | {"PYTHONPATH": mounts.PACKAGES},
+                env=environment(CPU) | {"PYTHONPATH": mounts.PACKAGES},
                 cwd="/",
             )
         finally:

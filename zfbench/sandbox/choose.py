@@ -29,10 +29,10 @@ def open_sandbox(name: str | None = None, device: str = CPU) -> Sandbox:
 
     Raises:
         UnknownNameError: there is no such backend, or no such device.
-        ZfbenchError: bubblewrap was asked for and does not work here, or the sandbox cannot give programs that device.
+        ZfbenchError: bubblewrap was asked for and does not work here, or a GPU was and JAX cannot use one here.
     """
+    check_device(device)
     sandbox = _open(name, device)
-    check_device(device, sandbox.name, shows_gpu=sandbox.device == device)
     if device == GPU and (obstacle := gpu_obstacle()) is not None:
         raise ZfbenchError(
             f"JAX cannot compute on the GPU here ({obstacle}); install it for CUDA, as in pip install 'jax[cuda13]', "
@@ -64,7 +64,7 @@ def _open(name: str | None, device: str) -> Sandbox:
         return ProcessSandbox(device=device)
     obstacle = bubblewrap.obstacle()
     if obstacle is None:
-        return BubblewrapSandbox()
+        return BubblewrapSandbox(device)
     if name == BubblewrapSandbox.name:
         raise ZfbenchError(f"The sandbox 'bubblewrap' does not work here: {obstacle}.")
     return ProcessSandbox(obstacle, device)

@@ -1,7 +1,7 @@
-"""Where candidates compute: the one place that decides it.
+"""Where candidates compute, and the environment of every worker.
 
-A sandbox that gives programs a GPU says in its notice which protection that takes away; one that cannot give it is
-refused here. The environment of every worker comes from here too.
+A candidate's Python is traced on the CPU, in a sandbox that has no GPU. A GPU belongs to the clean processes alone,
+which carry out the graph of operations that tracing gave.
 """
 
 from __future__ import annotations
@@ -39,19 +39,14 @@ def environment(device: str) -> dict[str, str]:
     return ENVIRONMENT | chosen
 
 
-def check_device(device: str, sandbox: str, shows_gpu: bool) -> None:
-    """Refuse a device that there is not, or that a sandbox hides.
+def check_device(device: str) -> None:
+    """Refuse a device that there is not.
 
     Raises:
         UnknownNameError: there is no such kind of device.
-        ZfbenchError: a GPU was asked for where none can be given.
+        ZfbenchError: a GPU was asked for where none is.
     """
     if device not in DEVICES:
         raise UnknownNameError("device", device, DEVICES)
     if device == GPU and not DRIVER.exists():
         raise ZfbenchError(f"There is no GPU that programs could use here ({DRIVER} is missing); use --device cpu.")
-    if device == GPU and not shows_gpu:
-        raise ZfbenchError(
-            f"The sandbox '{sandbox}' hides the GPU from programs; use --device cpu, or --sandbox process, which "
-            "confines nothing."
-        )

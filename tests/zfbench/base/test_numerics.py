@@ -110,3 +110,10 @@ def test_the_environment_of_the_command_line_holds_nothing_foreign(monkeypatch):
     left = {name: value for name, value in os.environ.items() if name.startswith(numerics.FOREIGN)}
     assert left == {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
     assert os.environ["MPLBACKEND"] == "agg"
+
+
+def test_beside_a_gpu_the_processor_stays_the_default():
+    code = "from zfbench.base.numerics import fix_environment, show_gpu; fix_environment(); show_gpu()"
+    asked = "import os; print(os.environ['JAX_PLATFORMS'], os.environ['XLA_PYTHON_CLIENT_PREALLOCATE'])"
+    done = subprocess.run([sys.executable, "-c", f"{code}; {asked}"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cpu,cuda", "false"]

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
+from zfbench.base.numerics import CPU
+from zfbench.engine import processes
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.fit import fit_program
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError
 from zfbench.sandbox import bubblewrap, choose, devices, mounts, process
+from zfbench.sandbox.bubblewrap import BubblewrapSandbox
 from zfbench.sandbox.choose import VARIABLE, check_trust, open_sandbox
 from zfbench.sandbox.process import ProcessSandbox
 
@@ -52,9 +55,8 @@ def test_a_gpu_is_refused_in_one_sentence_where_it_cannot_be_given(monkeypatch, 
         open_sandbox("process", "gpu")
     devices.DRIVER.touch()
     monkeypatch.setattr(bubblewrap, "obstacle", lambda: None)
-    with pytest.raises(ZfbenchError, match=r"'bubblewrap' hides the GPU.*--sandbox process"):
-        open_sandbox(None, "gpu")
     monkeypatch.setattr(choose, "gpu_obstacle", lambda: None)
+    assert (open_sandbox(None, "gpu").name, open_sandbox(None, "gpu").device) == ("bubblewrap", "gpu")
     assert open_sandbox("process", "gpu").device == "gpu"
     assert open_sandbox("process").device == "cpu"
 
@@ -96,14 +98,37 @@ def test_the_users_choice_of_a_gpu_reaches_clean_processes_on_it_and_no_others(m
     assert {*on_gpu, *on_cpu}.isdisjoint({"JAX_ENABLE_X64", "SECRET"})
 
 
-def test_a_program_that_is_traced_for_a_gpu_sees_nothing_of_the_users_choice(system, monkeypatch):
+@pytest.mark.parametrize(
+    "sandbox", [ProcessSandbox, pytest.param(BubblewrapSandbox, marks=needs_bubblewrap)], ids=["process", "bubblewrap"]
+)
+def test_a_program_that_is_traced_for_a_gpu_sees_nothing_of_the_users_choice(system, monkeypatch, sandbox):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    told = "(sorted(os.environ), resource.getrlimit(resource.RLIMIT_NOFILE))"
+    told = "(sorted(os.environ.items()), resource.getrlimit(resource.RLIMIT_NOFILE))"
     source = f"{EXAMPLE}\nimport os, resource\nraise LookupError({told})"
-    with pytest.raises(CandidateError, match=r"\(64, 64\)") as caught:
-        fit_program(source, system.unmasked, system.train, Limits(1, 60), 0, ProcessSandbox(device="gpu"))
-    assert "JAX_PLATFORMS" in caught.value.message
+    with sandbox(device="gpu") as box, pytest.raises(CandidateError, match=r"\(64, 64\)") as caught:
+        fit_program(source, system.unmasked, system.train, Limits(1, 60), 0, box)
+    assert "('JAX_PLATFORMS', 'cpu')" in caught.value.message
     assert "CUDA" not in caught.value.message
+
+
+@needs_bubblewrap
+def test_the_sandbox_of_a_gpu_has_no_device_of_a_driver(system):
+    source = f"{EXAMPLE}\nimport os\nraise LookupError(sorted(os.listdir('/dev')))"
+    with BubblewrapSandbox("gpu") as box, pytest.raises(CandidateError, match="LookupError") as caught:
+        fit_program(source, system.unmasked, system.train, Limits(1, 60), 0, box)
+    assert "nvidia" not in caught.value.message
+    assert "'null'" in caught.value.message
+
+
+def test_what_was_traced_computes_on_the_device_of_the_sandbox(system, monkeypatch):
+    asked = []
+    start = processes.start_worker
+    monkeypatch.setattr(
+        processes, "start_worker", lambda module, device, *rest: asked.append(device) or start(module, CPU, *rest)
+    )
+    box = BubblewrapSandbox("gpu") if bubblewrap.obstacle() is None else ProcessSandbox(device="gpu")
+    with box, fit_program(EXAMPLE, system.unmasked, system.train, Limits(1, 120), 0, box):
+        assert asked == ["gpu"]
 
 
 @pytest.mark.parametrize(("device", "files"), [("cpu", 64), ("gpu", 4096)])
