@@ -125,7 +125,7 @@ class DeepAR:
         self._device = CPU
 
     def compute_in(self, sandbox: Sandbox) -> None:
-        """See `zfbench.protocols.models.Placed`; weights, batches and noise are drawn as on the processor."""
+        """Compute on the sandbox's device; weights, batches and noise are drawn as on the processor."""
         self._device = torch_device(sandbox.device)
         self._network.to(self._device)
 

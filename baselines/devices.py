@@ -1,4 +1,4 @@
-"""Where the networks of forecasters compute: the processor, or a GPU that JAX or PyTorch can use."""
+"""The devices on which networks of forecasters compute: the processor, or a GPU that JAX or PyTorch can use."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class DirectForecaster:
         self._apply = jax.jit(self._network.apply)
 
     def compute_in(self, sandbox: Sandbox) -> None:
-        """See `zfbench.protocols.models.Placed`."""
+        """Compute on the sandbox's device."""
         self._device = sandbox.device
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:

@@ -39,7 +39,7 @@ class ProgramModel:
         self._fitted: FittedProgram | None = None
 
     def compute_in(self, sandbox: Sandbox) -> None:
-        """See `zfbench.protocols.models.Placed`."""
+        """Be traced in that sandbox, and compute on its device."""
         self._sandbox = sandbox
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
