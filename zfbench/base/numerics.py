@@ -21,6 +21,8 @@ ONE_THREAD = {  # environment variables that give every library one thread: sums
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # equal calls have equal answers on a GPU too; says nothing on a CPU
+ON_GPU = f"{ONE_THREAD['XLA_FLAGS']} {DETERMINISTIC}"
 FOREIGN = ("JAX_", "XLA_")  # beginnings of the names of variables that may change what JAX computes
 READ_ONCE = ("XLA_FLAGS", "NPROC")  # variables that XLA reads when it begins, and never again
 
@@ -34,7 +36,11 @@ def fix_environment() -> None:
 
 def show_gpu() -> None:
     """Let JAX use a GPU beside the CPU, which stays the default; it has to be called before JAX is imported."""
-    os.environ |= {"JAX_PLATFORMS": "cpu,cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    os.environ |= {
+        "JAX_PLATFORMS": "cpu,cuda",
+        "XLA_FLAGS": ON_GPU,
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
 
 
 @contextmanager
@@ -71,4 +77,5 @@ def fixed() -> Iterator[None]:
 
 def unfixed() -> dict[str, str]:
     """Return the variables that XLA read before they could be fixed, with their values; none on the command line."""
-    return {name: os.environ.get(name, "") for name in READ_ONCE if os.environ.get(name) != ONE_THREAD[name]}
+    found = {name: os.environ.get(name, "") for name in READ_ONCE}
+    return {name: value for name, value in found.items() if value not in (ONE_THREAD[name], ON_GPU)}

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from zfbench.base.errors import UnknownNameError, ZfbenchError
-from zfbench.base.numerics import CPU, ONE_THREAD
+from zfbench.base.numerics import CPU, ON_GPU, ONE_THREAD
 
 GPU = "gpu"
 DEVICES = (CPU, GPU)
@@ -35,6 +35,7 @@ def environment(device: str) -> dict[str, str]:
     if device == GPU:
         chosen["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # or the first of several workers takes most of the memory
         chosen["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"  # or products of float32 are rounded to 10 bits
+        chosen["XLA_FLAGS"] = ON_GPU
         chosen |= {name: os.environ[name] for name in CHOICES if name in os.environ}
     return ENVIRONMENT | chosen
 

@@ -113,7 +113,9 @@ def test_the_environment_of_the_command_line_holds_nothing_foreign(monkeypatch):
 
 
 def test_beside_a_gpu_the_processor_stays_the_default():
-    code = "from zfbench.base.numerics import fix_environment, show_gpu; fix_environment(); show_gpu()"
-    asked = "import os; print(os.environ['JAX_PLATFORMS'], os.environ['XLA_PYTHON_CLIENT_PREALLOCATE'])"
+    code = "from zfbench.base import numerics; numerics.fix_environment(); numerics.show_gpu()"
+    asked = (
+        "import os; print(os.environ['JAX_PLATFORMS'], os.environ['XLA_PYTHON_CLIENT_PREALLOCATE'], numerics.unfixed())"
+    )
     done = subprocess.run([sys.executable, "-c", f"{code}; {asked}"], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["cpu,cuda", "false"]
+    assert done.stdout.split() == ["cpu,cuda", "false", "{}"]

@@ -94,8 +94,18 @@ def test_the_users_choice_of_a_gpu_reaches_clean_processes_on_it_and_no_others(m
     on_gpu, on_cpu = devices.environment("gpu"), devices.environment("cpu")
     assert {name: on_gpu[name] for name in devices.CHOICES} == {n: f"the user's {n}" for n in devices.CHOICES}
     assert on_gpu["JAX_DEFAULT_MATMUL_PRECISION"] == "highest"
+    assert "deterministic" in on_gpu["XLA_FLAGS"]
+    assert "deterministic" not in on_cpu["XLA_FLAGS"]
     assert on_cpu.keys().isdisjoint({*devices.CHOICES, "JAX_DEFAULT_MATMUL_PRECISION"})
     assert {*on_gpu, *on_cpu}.isdisjoint({"JAX_ENABLE_X64", "SECRET"})
+
+
+def test_xla_knows_the_flags_of_a_gpu():
+    """It ends a process that was given a flag that it does not know, whatever the device."""
+    environment = devices.environment("gpu") | {"JAX_PLATFORMS": "cpu"}
+    code = "import jax; print(jax.numpy.ones(2).sum())"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["2.0"], done.stderr
 
 
 @pytest.mark.parametrize(
