@@ -1,9 +1,11 @@
 """How trainers compare: the true form, the best generic approximator and the reference programs; prints a table.
 
     python tests/benchmarks/bench_trainer.py zfish-tiny/masked --updates 400 2000 --seeds 2
+    python tests/benchmarks/bench_trainer.py zfish-tiny/masked --updates 1000 2000 --replicates 10 --trainer shipped
 
-Each trainer is another pair of phases of the harness's own trainer, applied to all programs alike. Seeds are 0, 1, ...;
-processor seconds are medians over seeds, from the second seed on without compiling.
+Each trainer is another pair of phases of the harness's own trainer, applied to all programs alike. Seeds are 0, 1, ...,
+or those of the replicates of `zfbench identify`; processor seconds are medians over them, from the second one on without
+compiling.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from zfbench.forecasting.validation import validation_score
 from zfbench.records.recordings import TaskSpec
 from zfbench.sandbox.worker import execute
 from zfbench.scoring.objective import balanced_error
+from zfbench.search.replicates import training_seed
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
 
@@ -41,6 +44,10 @@ TRAINERS = {
     "clip .3 in one step": (replace(STEP, clip=0.3), ROLL),
     "clip .1 in one step": (replace(STEP, clip=0.1), ROLL),
     "clip .1 and half the rate in one step": (replace(STEP, clip=0.1, rate=0.5), ROLL),
+    "beta_2 .95 in one step": (replace(STEP, second_moment=0.95), ROLL),
+    "beta_2 .95 and .7 of the rate in one step": (replace(STEP, second_moment=0.95, rate=0.7), ROLL),
+    "beta_2 .95 in both phases": (replace(STEP, second_moment=0.95), replace(ROLL, second_moment=0.95)),
+    "beta_2 .98 in both phases": (replace(STEP, second_moment=0.98), replace(ROLL, second_moment=0.98)),
 }
 
 
@@ -79,21 +86,30 @@ def main() -> None:
     parser.add_argument("task")
     parser.add_argument("--updates", type=int, nargs="+", default=[400, 2000])
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--replicates", type=int, help="train with the seeds of that many replicates instead")
+    parser.add_argument("--trainer", choices=TRAINERS, action="append", help="measure this one alone; repeatable")
+    parser.add_argument("--program", action="append", help="train this program alone; repeatable")
     asked = parser.parse_args()
     task = ZFISH.load(asked.task)
+    seeds = range(asked.seeds)
+    if asked.replicates:
+        seeds = [training_seed(asked.task, replicate) for replicate in range(asked.replicates)]
     sys.stdout.write("| program | updates | trainer | MAE | log balanced error | CPU s |\n|---|---|---|---|---|---|\n")
     for name, source in programs(task.spec):
+        if asked.program and name not in asked.program:
+            continue
         module = execute(source)
         dynamics = Dynamics.of(trace_model(module.Model(spec=task.spec), task.spec))
         context = task.spec.context if dynamics.recurrent else 1
         material = training.Material.of(task.train, task.spec.horizon, context)
         choice = replace(TrainingChoice.parse(getattr(module, "training", None)), loss="curriculum")
-        for label, phases in TRAINERS.items():
+        for label in asked.trainer or TRAINERS:
+            phases = TRAINERS[label]
             training.SCHEDULES["curriculum"] = phases
             trainer = training.Trainer(dynamics, material)
             for updates in asked.updates:
                 found, seconds = [], []
-                for seed in range(asked.seeds):
+                for seed in seeds:
                     began = time.process_time()
                     found.append(losses(task, trainer.train(choice, updates, math.inf, seed)))
                     seconds.append(time.process_time() - began)

@@ -167,7 +167,7 @@ class BatchTrainer(Trainer):
         """The compiled updates of a phase, and what makes the optimiser's state."""
         key = replace(phase, rate=1.0)
         if key not in self._kernels_of_all:
-            optimiser = optimiser_of(params, phase.clip)
+            optimiser = optimiser_of(params, phase)
             advance = advance_of(self._dynamics, self._material, key, optimiser)
             mapped = jax.vmap(advance, (0, 0, None, None, None, 0, None))
             self._kernels_of_all[key] = (

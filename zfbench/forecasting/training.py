@@ -62,6 +62,7 @@ class Phase:
         loss: of an error in that unit, elementwise.
         rate: learning rate, as a fraction of the program's.
         clip: largest norm of a gradient; longer ones are shortened to it.
+        second_moment: decay of Adam's mean of squared gradients, beta_2.
     """
 
     steps: int
@@ -70,6 +71,7 @@ class Phase:
     loss: Loss
     rate: float = 1.0
     clip: float = 1.0
+    second_moment: float = 0.999
 
 
 SCHEDULES: dict[str, tuple[Phase, ...]] = {
@@ -251,7 +253,7 @@ class Trainer:
         for call in calls(loss, rate, updates):
             phase = call.phase
             if call.begins:
-                optimiser = optimiser_of(params, phase.clip)
+                optimiser = optimiser_of(params, phase)
                 advance = self._kernel(phase, optimiser)
                 optimiser_state = optimiser.init(params)
                 starts = material.segment_starts(self._burn_in + 1 + phase.steps)
@@ -364,9 +366,9 @@ def draw(key: jax.Array, starts: jax.Array, first: int, batch: int) -> jax.Array
     return jax.vmap(one)(first + jnp.arange(UPDATES_PER_CALL))
 
 
-def optimiser_of(params: Params, clip: float) -> optax.GradientTransformation:
-    """Adam with gradients clipped to that norm, before the learning rate is applied."""
-    adam = optax.chain(optax.clip_by_global_norm(clip), optax.scale_by_adam())
+def optimiser_of(params: Params, phase: Phase) -> optax.GradientTransformation:
+    """Adam with clipped gradients, as a phase wants them, before the learning rate is applied."""
+    adam = optax.chain(optax.clip_by_global_norm(phase.clip), optax.scale_by_adam(b2=phase.second_moment))
     return optax.flatten(adam) if jax.tree.leaves(params) else adam  # one vector compiles faster than many arrays
 
 
