@@ -4,8 +4,8 @@
     python tests/benchmarks/bench_trainer.py zfish-tiny/masked --updates 1000 2000 --replicates 10 --trainer shipped
 
 Each trainer is another pair of phases of the harness's own trainer, applied to all programs alike. Seeds are 0, 1, ...,
-or those of the replicates of `zfbench identify`; processor seconds are medians over them, from the second one on without
-compiling.
+or those of the replicates of `zfbench identify`; processor seconds are medians over them, from the second one on
+without compiling.
 """
 
 from __future__ import annotations
