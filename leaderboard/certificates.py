@@ -19,7 +19,9 @@ from zfbench.runs.certificate import Certificate, Signal, as_text
 
 CERTIFICATES = FOLDER / "certificates"
 AUTONOMOUS = "/autonomous"  # ends the names of tasks that show no drive
+TABLE = "zfish-table/"  # begins the names of tasks on which losses are looked up
 WITHOUT_TRUTH = "none, because without the drive no program can be the true circuit"
+LOOKED_UP = "none, because nothing is trained there; docs/results/table.md has the rank of the truth among all programs"
 NOT_MEASURED = "not measured"
 CLEAR = 2.0  # standard deviations of the paired difference from which on a search that sees one replicate sees a signal
 MEANING = (
@@ -122,6 +124,8 @@ def verdict_of(task: str, folder: Path = CERTIFICATES) -> str | None:
     """
     if _shows_no_drive(task):
         return WITHOUT_TRUTH
+    if task.startswith(TABLE):
+        return LOOKED_UP
     known = certificate_of(task, folder=folder)
     return None if known is None else known.sentence
 
@@ -136,6 +140,8 @@ def words(task: str, data_sha256: str | None = None, folder: Path = CERTIFICATES
     """
     if _shows_no_drive(task):
         return "no certificate without the drive"
+    if task.startswith(TABLE):
+        return "no certificate on a table"
     known = certificate_of(task, data_sha256, folder)
     return f"certificate: {NOT_MEASURED if known is None else known.verdict}"
 
