@@ -8,7 +8,7 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard import certificates, finding, highlights
-from zfbench.leaderboard.analyses import gap, searches_report
+from zfbench.leaderboard.analyses import arms, gap, searches_report
 from zfbench.leaderboard.analyses.searches import comparisons, size
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
@@ -48,9 +48,15 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         root / PICTURE: finding.draw(shown),
     }
     texts[root / GAPS] = _with_table(root / GAPS, gap.as_markdown(gap.published()))
-    searches = comparisons(run for board in found for table in board.tables for row in table.rows for run in row.runs)
+    runs = [run for board in found for table in board.tables for row in table.rows for run in row.runs]
+    searches = comparisons(runs)
     races = searches_report.read_races(FOLDER / "tables" / "race.json")
-    texts[root / LIVE] = _with_table(root / LIVE, searches_report.as_markdown(searches, races))
+    side_by_side = (
+        searches_report.as_markdown(searches, races),
+        "## Families and tracks",
+        arms.as_markdown(arms.arms(runs)),
+    )
+    texts[root / LIVE] = _with_table(root / LIVE, "\n\n".join(side_by_side))
     if searches:
         largest = max(searches, key=size)
         texts[root / ANYTIME] = searches_report.draw(largest)

@@ -119,18 +119,23 @@ def searches(
     """Compare searches of equal budget: what they found, how soon, how, and which pairs of methods differ.
 
     Searches are compared if they are of one task, proposer and budget, over the seeds that all methods have. It prints
-    Markdown, with the order on the table beside the order here where both are known.
+    Markdown, with the order on the table beside the order here where both are known. A search that was run on two
+    tracks, or with two families of programs, is compared with itself.
 
     Example: zfbench searches my-results --picture anytime.svg
     """
     from zfbench.base.files import write_text
+    from zfbench.leaderboard.analyses import arms
     from zfbench.leaderboard.analyses.searches import comparisons, size
     from zfbench.leaderboard.analyses.searches_report import as_markdown, draw, read_races
     from zfbench.leaderboard.shipped import FOLDER, results_folders
     from zfbench.records.reading import load_folders
 
-    found = comparisons(load_folders(results_folders(results, with_published=False)))
+    runs = load_folders(results_folders(results, with_published=False))
+    found = comparisons(runs)
     typer.echo(as_markdown(found, read_races(FOLDER / "tables" / "race.json")))
+    if several := arms.arms(runs):
+        typer.echo(f"\n{arms.as_markdown(several)}")
     if picture is not None and found:
         write_text(picture, draw(max(found, key=size)))
         typer.echo(f"\nDrawn in {picture}.")

@@ -1,0 +1,176 @@
+"""One search on two tracks and with two families of programs: what wiring and form each give, in matched pairs.
+
+An arm is a track and a family, such as black boxes in the driven track. Two arms are compared where they differ in one
+of the two and their searches have the method, its settings and the budget in common; a pair is two searches with one
+seed. Lueckmann, Jain & Januszewski (2026, arXiv 2602.04492) compare black boxes without wiring with programs that are
+given it; an arm in between tells the family's share from the wiring's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from tabulate import tabulate
+
+from zfbench.leaderboard.analyses.searches import shown
+from zfbench.leaderboard.outcomes import is_error, outcome
+from zfbench.leaderboard.statistics import Interval, holm, mean_interval, one_sample_p
+from zfbench.records.result import Result, to_json
+
+FAMILY = "family"  # the proposer's setting
+MEASURES = {
+    "error on trained stimuli": ("forecast/id/mae", None),
+    "error on the held-out stimulus": ("forecast/ood/mae", None),
+    "held out over trained": ("forecast/ood/mae", "forecast/id/mae"),
+    "generalisation": ("headline/generalisation", None),
+    "wiring": ("headline/wiring", None),
+    "responses": ("headline/responses", None),
+    "mean": ("headline/mean", None),
+}
+"""By what tables call it: the name of an outcome, and of one that it is taken relative to."""
+
+
+@dataclass(frozen=True)
+class ArmPair:
+    """Two arms by one measure, over the seeds of both.
+
+    Attributes:
+        one, other: names of the arms.
+        measure: a key of `MEASURES`.
+        gap: mean of `one` minus `other` with its interval; of errors, of their logarithms.
+        p: of Student's paired test, two-sided.
+        significant: whether it is, after Holm's correction over all measures and pairs of arms of one method.
+    """
+
+    one: str
+    other: str
+    measure: str
+    gap: Interval
+    p: float
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Searches of one method and budget on two or more arms.
+
+    Attributes:
+        method: name of the method, with the settings that it was given.
+        circuit: what the tracks share: tier and variant of the task.
+        budget: of each search, by unit.
+        runs: by (track, family), the results by ascending seed.
+    """
+
+    method: str
+    circuit: str
+    budget: Mapping[str, float]
+    runs: Mapping[tuple[str, str], tuple[Result, ...]]
+
+    def by_seed(self, arm: tuple[str, str], measure: str) -> dict[int, float]:
+        """Return a measure of an arm by seed, errors as logarithms; without the runs that lack it."""
+        found = {run.seed: outcome(run, *MEASURES[measure]) for run in self.runs[arm]}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    @cached_property
+    def pairs(self) -> list[ArmPair]:
+        """Every two arms that differ in track or family alone and share two seeds or more, by every measure."""
+        gaps = {}
+        for one, other in combinations(self.runs, 2):
+            if (one[0] == other[0]) == (one[1] == other[1]):
+                continue
+            for measure in MEASURES:
+                values = self.by_seed(one, measure), self.by_seed(other, measure)
+                common = sorted(values[0].keys() & values[1].keys())
+                if len(common) > 1:
+                    gaps[one, other, measure] = np.array([values[0][seed] - values[1][seed] for seed in common])
+        p = [float(one_sample_p(gap)) for gap in gaps.values()]
+        return [
+            ArmPair(called(one), called(other), measure, mean_interval(gap), chance, bool(passed))
+            for ((one, other, measure), gap), chance, passed in zip(gaps.items(), p, holm(p), strict=True)
+        ]
+
+
+def called(arm: tuple[str, str]) -> str:
+    """Return the name of an arm, such as "driven, blackbox"."""
+    return ", ".join(arm)
+
+
+def arms(results: Iterable[Result]) -> list[Arms]:
+    """Group searches by method and budget; only those with a pair of arms are kept.
+
+    Args:
+        results: any results; what is no search of a proposer with families, or failed, is passed over.
+    """
+    groups: dict[tuple[str, ...], dict[tuple[str, str], dict[int, Result]]] = {}
+    for run in results:
+        told = run.method.proposer_settings | run.method.proposer_identity
+        if run.search is None or run.status != "ok" or FAMILY not in told:
+            continue
+        rest = {name: value for name, value in told.items() if name != FAMILY}
+        circuit = run.task.name.replace(f"/{run.task.track}", "", 1)
+        settings = to_json([run.method.settings, run.method.proposer, rest, run.search.model_dump(), run.limits])
+        group = groups.setdefault((run.method.name, circuit, run.task.data_sha256, settings), {})
+        group.setdefault((run.task.track, str(told[FAMILY])), {})[run.seed] = run
+    found = []
+    for (method, circuit, _, _), own in sorted(groups.items()):
+        runs = {arm: tuple(by_seed[seed] for seed in sorted(by_seed)) for arm, by_seed in sorted(own.items())}
+        search = next(iter(runs.values()))[0].search
+        candidate = Arms(method, circuit, {} if search is None else dict(search.budget), runs)
+        if candidate.pairs:
+            found.append(candidate)
+    return found
+
+
+def as_markdown(found: Sequence[Arms]) -> str:
+    """Return a table of the arms and one of their differences, for each method.
+
+    Args:
+        found: what is to be shown.
+    """
+    if not found:
+        return "No search was run on two tracks, or with two families of programs, at one budget."
+    return "\n\n".join(_part(one) for one in found)
+
+
+def _part(a: Arms) -> str:
+    budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(a.budget.items()))
+    rows = []
+    for arm, runs in a.runs.items():
+        cells = [called(arm), str(len(runs))]
+        for measure, (name, _) in MEASURES.items():
+            values = list(a.by_seed(arm, measure).values())
+            cells.append(shown(mean_interval(values), name) if values else "-")
+        rows.append(cells)
+    tested = [
+        [pair.measure, pair.one, pair.other, *_difference(pair), f"{pair.p:.1g}", "yes" if pair.significant else "no"]
+        for pair in sorted(a.pairs, key=lambda pair: (pair.one, pair.other))
+    ]
+    columns = ["measure", "arm", "other arm", "difference", "95 % interval", "seeds", "p", "significant"]
+    return "\n\n".join(
+        [
+            f"### {a.circuit}, `{a.method}`: {budget}",
+            _table(rows, ["arm", "seeds", *MEASURES]),
+            "Differences are of the arm less the other arm, and of errors the ratio, over the seeds that both have. "
+            "Significant: after Holm's correction over this table.",
+            _table(tested, columns),
+        ]
+    )
+
+
+def _difference(pair: ArmPair) -> list[str]:
+    """The difference or ratio, its interval, and the number of pairs."""
+    gap = pair.gap
+    values = [gap.estimate, gap.low, gap.high]
+    if is_error(MEASURES[pair.measure][0]):
+        size, low, high = (math.exp(value) for value in values)
+        return [f"x {size:.2f}", f"{low:.2f} to {high:.2f}", str(gap.n)]
+    return [f"{values[0]:+.2f}", f"{values[1]:+.2f} to {values[2]:+.2f}", str(gap.n)]
+
+
+def _table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
+    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
