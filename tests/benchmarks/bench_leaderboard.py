@@ -8,7 +8,6 @@ The results are copies of committed ones: every copy is of a method of its own w
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import tempfile
@@ -23,21 +22,21 @@ USUAL = 1000  # results, unless another number is asked for
 def make(folder: Path, count: int) -> None:
     """Write so many results of methods of their own, in turn copied from the committed ones."""
     from zfbench.leaderboard.shipped import RESULTS
+    from zfbench.records.reading import load_folder
 
-    known = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    known = load_folder(RESULTS)
     for number in range(count):
         method, seed = divmod(number, SEEDS)
-        content = known[method % len(known)]
-        name = f"{content['method']['name']}-{method}"
-        scores = {score: value * (1 - seed / 1000) for score, value in content["metrics"].items()}
-        copy = content | {"method": content["method"] | {"name": name}, "seed": seed, "metrics": scores}
-        (folder / f"{number}.json").write_text(json.dumps(copy, indent=1), encoding="utf-8")
+        one = known[method % len(known)]
+        record = one.method.model_copy(update={"name": f"{one.method.name}-{method}"})
+        scores = {score: value * (1 - seed / 1000) for score, value in one.metrics.items()}
+        one.model_copy(update={"method": record, "seed": seed, "metrics": scores}).write(folder / f"{number}.json")
 
 
 def measure(folder: Path, style: str = "text") -> dict[str, float]:
     """Processor seconds of imports, reading, sorting onto boards and writing them in a format."""
     times = [time.process_time()]
-    from zfbench.leaderboard.apart import differences
+    from zfbench.leaderboard.apart import apart
     from zfbench.leaderboard.board import boards, select
     from zfbench.leaderboard.tables import pieces
     from zfbench.records.reading import load_folders
@@ -49,7 +48,7 @@ def measure(folder: Path, style: str = "text") -> dict[str, float]:
     times.append(time.process_time())
     for _ in pieces(found, style):
         pass  # printed one after the other
-    differences(found)
+    apart(found)
     times.append(time.process_time())
     names = ("imports", "load", "boards", "tables")
     return dict(zip(names, (b - a for a, b in pairwise(times)), strict=True))

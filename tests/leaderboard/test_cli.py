@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
 from zfbench.leaderboard.shipped import RESULTS
-from zfbench.records.reading import add
+from zfbench.records.reading import add, load
 from zfbench.runs.grid import Grid
 from zfbench.runs.tasks import load_task
 from zfbench.scoring import VERSIONS
@@ -35,7 +35,7 @@ def test_validate_counts_what_is_right_and_names_every_fault(tmp_path, data_cach
     done = call("validate", folder)
     assert (done.exit_code, done.stdout) == (0, "3 valid results, 0 faults\n")
     (folder / "torn.json").write_text("{")
-    oracle = json.loads(next(folder.glob("*oracle*")).read_text())
+    oracle = load(next(folder.glob("*oracle*"))).model_dump(mode="json")
     (folder / "wrong.json").write_text(json.dumps(oracle | {"seed": -1}))
     lift = oracle["metrics"] | {"connectivity/wiring/lift": 7.0}
     (folder / "impossible.json").write_text(json.dumps(oracle | {"metrics": lift, "seed": 3}))
@@ -115,7 +115,7 @@ seeds = [0, 1]
 
 def test_old_results_are_refused_by_every_command_that_reads_them(folder):
     path = next(folder.glob("*oracle*"))
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    path.write_text(path.read_text().replace('"schema_version": 3', '"schema_version": 1'))
     for arguments in (("leaderboard", folder), ("claims", "check", folder), ("show", path)):
         refusal = call(*arguments).exception
         assert isinstance(refusal, ZfbenchError)

@@ -1,5 +1,6 @@
 """The suites, claims and results that come with zfbench fit the methods and tasks of this version, and each other."""
 
+import json
 from functools import cache
 
 import pytest
@@ -11,7 +12,7 @@ from zfbench.forecasting.baseline import suits
 from zfbench.leaderboard import shipped
 from zfbench.leaderboard.shipped import RESULTS, SUITES, results_folder, suite_names, suite_path
 from zfbench.records.reading import file_name, load, load_folder, result_files
-from zfbench.records.result import Machine
+from zfbench.records.result import Machine, Result
 from zfbench.runs.grid import Grid
 from zfbench.runs.suite import read_suite
 from zfbench.runs.tasks import find_task, task_names
@@ -65,6 +66,26 @@ def test_without_the_published_results_a_folder_must_be_named(monkeypatch, tmp_p
 def test_every_committed_result_has_the_name_of_its_run():
     for path in result_files(RESULTS):
         assert path.name == file_name(load(path))
+
+
+def test_every_committed_result_is_of_the_present_schema_and_is_read_back_as_it_was_written():
+    old = []
+    for path in result_files(RESULTS):
+        result = load(path)
+        assert Result.model_validate_json(result.text(), strict=True) == result
+        if json.loads(path.read_text(encoding="utf-8"))["schema_version"] != result.schema_version:
+            old.append(path.name)
+    assert not old, 'docs/leaderboard.md, "Result files", has the command that writes them anew'
+
+
+def test_every_committed_result_is_small():
+    """At most 12,000 bytes, and 20,000 of a search, beside the program's source, which people read."""
+    sizes = {}
+    for path in result_files(RESULTS):
+        result = load(path)
+        source = 0 if result.program is None else len(json.dumps(result.program.source, ensure_ascii=False).encode())
+        sizes[path.name] = path.stat().st_size - source - (8_000 if result.search else 0)
+    assert {name: size for name, size in sizes.items() if size > 12_000} == {}
 
 
 def test_every_committed_result_is_of_a_run_of_a_shipped_suite():

@@ -11,8 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,9 +18,8 @@ from pydantic import ValidationError
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.base.files import is_folder, is_there
-from zfbench.records.program import Program
-from zfbench.records.result import BENCHMARK_VERSION, Evaluated, MethodRecord, Result, SearchOptions, located, to_json
-from zfbench.records.spend import NOTHING, Spend
+from zfbench.records.faults import faults
+from zfbench.records.result import MethodRecord, Result, SearchOptions, located, to_json
 
 HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: judge the method again
     "missing": "add the field",
@@ -33,9 +30,6 @@ HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: ju
 }
 POPULATION = "population.json"  # file of a run that lies beside its result, but is no result
 OTHERWISE = "correct it, or judge the method again"
-UNIT_INTERVAL = ("average_precision", "auroc", "precision_at_k", "prevalence", "sign_accuracy", "spectral_distance")
-NO_NEGATIVES = ("mae", "mae_sd")
-UNITS = tuple(field.name for field in fields(Spend))
 ONLY_FOR_PAGES: dict[str, Any] = {"program": None, "evaluated": (), "curves": {}, "finals": ()}  # no table shows these
 
 
@@ -153,8 +147,6 @@ def load(path: Path) -> Result:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise _damaged(path, field, first["msg"], HOW_TO_FIX.get(first["type"], OTHERWISE)) from error
-    if isinstance(content.get("schema_version"), bool):  # to Python, and so to pydantic, true equals 1
-        raise _damaged(path, "schema_version", "it is no number", OTHERWISE)
     _refuse_faults(path, result)
     return located(result, path)
 
@@ -214,63 +206,9 @@ def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:
             raise _damaged(path, "task, method, seed", f"{first} holds the same run", "remove one of the two")
 
 
-@dataclass(frozen=True)
-class _Fault:
-    field: str
-    what: str
-    fix: str
-
-
 def _refuse_faults(path: Path, result: Result) -> None:
-    for fault in _faults(result):
+    for fault in faults(result):
         raise _damaged(path, fault.field, fault.what, fault.fix)
-
-
-def _faults(result: Result) -> Iterable[_Fault]:
-    """Yield the faults of a result that its schema allows, but that no correct result has."""
-    if not re.fullmatch(r"[0-9a-f]{64}", result.task.data_sha256):
-        yield _Fault("task.data_sha256", "it is not a SHA-256", "judge the method again")
-    if not 1 <= result.benchmark_version <= BENCHMARK_VERSION:
-        yield _Fault(
-            "benchmark_version", f"this zfbench knows versions up to {BENCHMARK_VERSION}", "install the newer zfbench"
-        )
-    if result.seed < 0:
-        yield _Fault("seed", "it is negative", "judge the method again with a seed of 0 or more")
-    if result.status == "ok" and not result.metrics:
-        yield _Fault("metrics", "a result that is ok has scores", "set the status to what went wrong, or judge again")
-    if result.status != "ok" and result.metrics:
-        yield _Fault("metrics", f"a result with status '{result.status}' has none", "remove the scores")
-    for name, value in result.metrics.items():
-        family, is_share, is_error = _rules(name)
-        if family not in result.metric_versions:
-            yield _Fault(f"metrics.{name}", "its family has no entry in metric_versions", "judge the method again")
-        if is_share and not -1e-9 <= value <= 1 + 1e-9:
-            yield _Fault(f"metrics.{name}", f"{value} is outside [0, 1]", "judge the method again")
-        if is_error and value < 0:
-            yield _Fault(f"metrics.{name}", "an error cannot be negative", "judge the method again")
-    for number, evaluated in enumerate(result.evaluated, 1):
-        yield from _search_faults(number, evaluated, result)
-    if result.program is not None and result.program.id != Program(result.program.source).id:
-        yield _Fault("program.id", "it is not the hash of the source", "judge the program again")
-
-
-def _search_faults(number: int, evaluated: Evaluated, result: Result) -> Iterable[_Fault]:
-    field = f"evaluated.{number - 1}"
-    if any(not 1 <= parent < number for parent in evaluated.parents):
-        yield _Fault(f"{field}.parents", f"program {number} can only come of earlier ones", "search again")
-    if (evaluated.status == "ok") != (evaluated.loss is not None):
-        yield _Fault(f"{field}.loss", "a program has a loss if and only if it worked", "search again")
-    before = result.evaluated[number - 2].spend if number > 1 else NOTHING
-    for name in UNITS:
-        if getattr(evaluated.spend, name) < getattr(before, name):
-            yield _Fault(f"{field}.spend.{name}", "what was spent cannot become less", "search again")
-
-
-@lru_cache(maxsize=4096)  # every result has the same few hundred names
-def _rules(name: str) -> tuple[str, bool, bool]:
-    """The family of a metric, whether it lies in [0, 1], and whether it is an error, which is not negative."""
-    parts = name.split("/")
-    return parts[0], parts[-1] in UNIT_INTERVAL, any(part in NO_NEGATIVES for part in parts)
 
 
 def _damaged(path: Path, field: str, what: str, fix: str) -> DamagedFileError:

@@ -27,6 +27,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_serializer,
     field_validator,
 )
@@ -34,6 +35,9 @@ from pydantic import (
 from zfbench.base import machine, numerics
 from zfbench.base.errors import DamagedFileError
 from zfbench.base.files import atomic_write
+from zfbench.records.columns import records
+from zfbench.records.file_form import file_text, whole
+from zfbench.records.grouping import flat
 from zfbench.records.spend import NOTHING, Spend
 
 BENCHMARK_VERSION = 2  # rises only when the scores of unchanged methods change
@@ -204,7 +208,7 @@ class Result(Strict):
         metric_versions: version of each family of metrics that was computed.
     """
 
-    schema_version: Literal[2] = 2  # rises when the form of the file changes
+    schema_version: Literal[3] = 3  # rises when the form of the file changes
     benchmark_version: int = BENCHMARK_VERSION
     task: TaskRecord
     method: MethodRecord
@@ -243,20 +247,35 @@ class Result(Strict):
                 columns[unit] = rounded
         return columns if evaluated else {}
 
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _of_this_version(cls, version: Any) -> Any:
+        """Files of schema 2 hold the same fields, with every text and every name of a score whole."""
+        return 3 if type(version) is int and version == 2 else version
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _from_groups(cls, content: Any) -> Any:
+        """Scores by their whole names, from those that a file groups by prefix."""
+        return flat(content) if isinstance(content, list) else content
+
+    @field_validator("finals")
+    @classmethod
+    def _from_differences(cls, finals: tuple[dict[str, Any], ...], info: ValidationInfo) -> tuple[dict[str, Any], ...]:
+        """The finals with whole texts, from those that a file writes as differences from the judged program."""
+        program = info.data.get("program")
+        return whole("" if program is None else program.source, finals)
+
     @field_validator("evaluated", mode="before")
     @classmethod
     def _from_columns(cls, content: Any) -> Any:
         """The inverse of `_as_columns`; records pass through."""
         if not isinstance(content, dict):
             return content
-        if not all(isinstance(column, list) for column in content.values()):
-            raise ValueError("a column of it is not a list")
-        if len({len(column) for column in content.values()}) > 1:
-            raise ValueError("its columns have different lengths")
-        if not all(isinstance(parents, list) for parents in content.get("parents", ())):
+        rows = records(content)
+        if not all(isinstance(row.get("parents", []), list) for row in rows):
             raise ValueError("the parents of a program are not a list")
         units = {f.name for f in fields(Spend)}
-        rows = [dict(zip(content, row, strict=True)) for row in zip(*content.values(), strict=True)]
         return tuple(
             {k: tuple(v) if k == "parents" else v for k, v in row.items() if k not in units}
             | {"spend": {k: v for k, v in row.items() if k in units}}
@@ -315,16 +334,8 @@ class Result(Strict):
         return content
 
     def text(self) -> str:
-        """Return the text of the file: a line for each field, and for each score."""
-        content = self.model_dump(mode="json")
-        lines = []
-        for name, value in content.items():
-            if name == "metrics":
-                scores = ",\n".join(f"  {json.dumps(key)}: {json.dumps(number)}" for key, number in value.items())
-                lines.append(f' "metrics": {{\n{scores}\n }}' if value else ' "metrics": {}')
-            else:
-                lines.append(f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}")
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        """Return the text of the file: a line for each field, group of scores, curve, column and finalist."""
+        return file_text(self.model_dump(mode="json"))
 
     def write(self, path: Path | str, overwrite: bool = True) -> None:
         """Write the file atomically, and its arrays for pictures beside it.

@@ -207,7 +207,7 @@ def test_a_result_that_was_edited_is_noticed_and_judged_again(zfbench):
     zfbench.run(NEW)
     path = zfbench.folder / "result.json"
     whole = path.read_text()
-    path.write_text(whole.replace('"forecast/ood/mae": 0.5', '"forecast/ood/mae": 0.0'))
+    path.write_text(whole.replace('["forecast/ood/", {"mae": 0.5}]', '["forecast/ood/", {"mae": 0.0}]'))
     exit_code, said = zfbench("replay", zfbench.folder)
     assert exit_code == 1
     assert "was changed after it was written: its hash is not the one in the event log" in said

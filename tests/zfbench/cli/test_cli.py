@@ -117,7 +117,7 @@ def test_a_broken_program_is_a_result_with_its_status(tmp_path, data_cache):
     name = "zfish-tiny-driven__broken__seed0.json"
     result = json.loads((tmp_path / name).read_text())
     assert result["status"] == "invalid"
-    assert result["metrics"] == {}
+    assert result["metrics"] == []
     assert "line 1" in result["notes"][0]
     shown = zfbench("show", name, cwd=tmp_path)
     assert "class Model(:" in shown.stdout

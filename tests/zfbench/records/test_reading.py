@@ -245,7 +245,7 @@ def test_a_result_of_schema_1_is_refused_with_what_to_run(tmp_path, make):
 
 
 def test_a_result_of_a_later_schema_is_refused_by_that_field(tmp_path, make):
-    content = json.loads(make().model_dump_json()) | {"schema_version": 3}
+    content = json.loads(make().model_dump_json()) | {"schema_version": 4}
     (tmp_path / "r.json").write_text(json.dumps(content))
     with pytest.raises(DamagedFileError, match="schema_version"):
         load(tmp_path / "r.json")

@@ -123,14 +123,15 @@ def test_columns_that_cannot_be_are_refused_in_a_sentence(make, tmp_path, column
         load(tmp_path / "r.json")
 
 
-def test_a_file_has_a_line_for_each_field_and_each_score(make, tmp_path):
-    result = make(metrics={"forecast/id/mae": 0.25, "forecast/ood/mae": 0.5}, notes=("µ",))
+def test_a_file_has_a_line_for_each_field_and_each_group_of_scores(make, tmp_path):
+    scores = {"forecast/id/mae": 0.25, "forecast/id/mae_sd": 0.75, "forecast/ood/mae": 0.5}
+    result = make(metrics=scores, notes=("µ",))
     result.write(tmp_path / "r.json")
     lines = (tmp_path / "r.json").read_text(encoding="utf-8").splitlines()
-    assert '  "forecast/id/mae": 0.25,' in lines
-    assert '  "forecast/ood/mae": 0.5' in lines
+    assert '  ["forecast/id/", {"mae": 0.25, "mae_sd": 0.75}],' in lines
+    assert '  ["forecast/ood/", {"mae": 0.5}]' in lines
     assert ' "notes": ["µ"],' in lines
-    assert len(lines) == 2 + len(Result.model_fields) + 3  # braces; metrics take a line more, and one each
+    assert len(lines) == 2 + len(Result.model_fields) + 3  # braces; metrics take a line more, and one for each group
 
 
 @pytest.fixture

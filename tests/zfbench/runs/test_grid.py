@@ -170,7 +170,7 @@ def test_a_damaged_and_an_old_result_are_stale(folder, make):
     assert whole.state(job) == "missing"
     whole.run(jobs, 1, quiet)
     text = whole.path(job).read_text()
-    for broken in ("{", text.replace('"schema_version": 2', '"schema_version": 1')):
+    for broken in ("{", text.replace('"schema_version": 3', '"schema_version": 1')):
         whole.path(job).write_text(broken)
         assert whole.state(job) == "stale"
 

@@ -7,7 +7,7 @@ import pytest
 
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.program import Program
-from zfbench.records.reading import load_folder, result_files
+from zfbench.records.reading import load, load_folder, result_files
 from zfbench.records.result import NOTHING_FOUND
 from zfbench.runs.validation import validate
 
@@ -31,7 +31,7 @@ def faults(tmp_path, data_cache):
     """The faults of a mutant of a committed result."""
 
     def of(which, mutate):
-        content = json.loads((RESULTS / FILES[which]).read_text())
+        content = load(RESULTS / FILES[which]).model_dump(mode="json")
         mutate(content)
         path = tmp_path / "mutant.json"
         path.write_text(json.dumps(content))
@@ -282,7 +282,7 @@ def halve(content):
 
 
 def test_errors_are_compared_with_the_data_where_no_other_result_is_at_hand(tmp_path, data_cache):
-    content = json.loads((RESULTS / FILES["black box"]).read_text())
+    content = load(RESULTS / FILES["black box"]).model_dump(mode="json")
     path = tmp_path / "alone.json"
     path.write_text(json.dumps(content))
     assert validate([path]).faults == ()
@@ -313,7 +313,7 @@ def test_a_fault_names_file_field_and_how_to_fix_it(faults):
 
 def test_without_references_the_results_are_compared_with_each_other(tmp_path, data_cache):
     for i in range(3):
-        content = json.loads((RESULTS / f"zfish-tiny-driven__driven_mlp__seed{i}.json").read_text())
+        content = load(RESULTS / f"zfish-tiny-driven__driven_mlp__seed{i}.json").model_dump(mode="json")
         if i == 1:
             content["metrics"]["forecast/id/skill_last_value"] += 0.01
         (tmp_path / f"{i}.json").write_text(json.dumps(content))
