@@ -10,28 +10,44 @@ import pytest
 from false_models import (
     PUBLISHED,
     WEIGHTS,
+    ColdFiltering,
+    Correcting,
+    Counting,
     Deaf,
     Delayed,
+    DriveAlone,
+    Filtering,
+    FinelyRoundedFreeSteps,
+    FollowingShadow,
     FreeSteps,
+    Idle,
     Innovation,
+    LateShadow,
     Quantised,
     QuantisedInnovation,
     Ripple,
     Ripples,
+    RoundedFreeSteps,
+    RoundedSwitching,
     Shadow,
     ShortContexts,
+    SlowShadow,
     Stepping,
     Switching,
+    rounded,
 )
 
 import zfbench.testbed.published
 from zfbench.forecasting.judge import Judge
+from zfbench.forecasting.judge_early import judge_early, reconsider
 from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_wiring
-from zfbench.forecasting.probes import choose_states
+from zfbench.forecasting.probes import PROBE_CONTEXT, choose_states
+from zfbench.records.identities import broken
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.scores import Scores
 from zfbench.scoring import headline
+from zfbench.scoring.headline import Headline
 from zfbench.testbed.published import CANARY
 
 STATES, CONTEXT = 8, 8  # fewer than the judge's own, for time
@@ -43,6 +59,14 @@ def wiring(sealed, model, seed=0):
     whole = choose_states(sealed, STATES)
     found = judge_wiring(model, sealed, whole, CONTEXT, np.random.default_rng(seed), scores)
     return found.value, scores
+
+
+def asked_again(sealed, model, seed=0):
+    """The wiring that kicks of a context's end show, what other places of a context leave of it, and the notes."""
+    scores, rng = Scores(), np.random.default_rng(seed)
+    whole = choose_states(sealed, STATES)
+    shown = judge_wiring(model, sealed, whole, CONTEXT, rng, scores)
+    return shown.value, reconsider(model, sealed, whole, PROBE_CONTEXT, shown, rng, scores), scores
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -80,11 +104,70 @@ def test_quantised_predictions_excuse_no_innovation_term(driven_judge):
     assert "quantised" in scores.notes[0]
 
 
-def test_what_is_known_not_to_be_seen_two_models_of_which_one_answers_all_kicks(driven_judge):
-    """A limit that docs/security.md states: no kick of activity reaches a forecast that is kept in hidden state."""
-    value, scores = wiring(driven_judge.sealed, Shadow())
-    assert value > 0.9
+@pytest.mark.parametrize("fraud", [RoundedFreeSteps, FinelyRoundedFreeSteps, RoundedSwitching])
+def test_quantised_predictions_excuse_no_other_course_after_kicks(driven_judge, fraud):
+    value, scores = wiring(driven_judge.sealed, fraud())
+    assert scores.metrics["connectivity/reading/coarse"] > 0.8
+    assert value < 0.2
+    assert scores.notes[-1].startswith(("readings of the wiring disagree", "the wiring that is shown is not the one"))
+
+
+@pytest.mark.parametrize("fraud", [Shadow, FollowingShadow, SlowShadow, LateShadow])
+def test_two_models_of_which_one_answers_all_kicks_are_told_apart_at_the_beginning_of_a_context(driven_judge, fraud):
+    """The forecasts of each come from a model without edges, which no kick at the end of a context reaches."""
+    shown, again, scores = asked_again(driven_judge.sealed, fraud())
+    assert shown > 0.9
+    assert again.wiring.value == pytest.approx(scores.metrics["connectivity/reading/early"])
+    assert again.wiring.value < 0.2
+    assert [note[:33] for note in scores.notes] == ["readings of the wiring disagree: "]
+    assert again.cap_responses(Headline(0.8, 0.01), scores).value < 0.2
+    assert scores.notes[1].startswith("readings of the responses disagree: 0.80 as asked, ")
+
+
+@pytest.mark.parametrize("fraud", [DriveAlone, Counting])
+def test_what_is_known_not_to_be_seen_a_forecast_that_no_activity_reaches_or_that_waits(driven_judge, fraud):
+    """Limits that docs/security.md states: one reads the drive alone, the other begins where no short context ends."""
+    shown, again, scores = asked_again(driven_judge.sealed, fraud())
+    assert again.wiring.value == shown > 0.9
     assert scores.notes == []
+    assert bool(again.responses) == (fraud is Counting)  # its impulse responses die away after whole contexts
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [Idle, Delayed, Filtering, Correcting, lambda: Innovation(PUBLISHED), rounded(Idle, 255), rounded(Delayed, 255)],
+)
+def test_honest_hidden_state_costs_nothing(driven_judge, honest):
+    shown, again, scores = asked_again(driven_judge.sealed, honest())
+    assert again.wiring.value == shown > 0.85
+    assert again.responses == {}
+    assert not any("where its beginning is" in note for note in scores.notes)
+    early = judge_early(
+        honest(), driven_judge.sealed, choose_states(driven_judge.sealed, STATES), np.random.default_rng(1)
+    )
+    assert early.wiring > 0.95
+
+
+def test_a_program_that_a_short_context_leaves_cold_is_said_nothing_of(driven_judge):
+    sealed = driven_judge.sealed
+    early = judge_early(ColdFiltering(), sealed, choose_states(sealed, STATES), np.random.default_rng(1))
+    assert early.wiring < 0.5 < 0.9 < early.kicked
+    assert early.cold
+    shown, again, _ = asked_again(sealed, ColdFiltering())
+    assert (again.wiring.value, again.responses) == (shown, {})
+
+
+def test_responses_that_no_forecast_has_are_flagged_and_not_scored(driven_judge, make):
+    """A model that counts its context shows the truth where responses are asked for, and forecasts without any edge."""
+    judge = Judge(driven_judge.sealed)
+    judge._states = choose_states(driven_judge.sealed, STATES)
+    scores = judge.score(ShortContexts())
+    assert scores.metrics["dynamics/impulse/cross/error"] < 0.1
+    assert scores.metrics["headline/responses"] == pytest.approx(0, abs=0.05)
+    assert scores.notes[-1].startswith("readings of the responses disagree: 0.")
+    assert scores.notes[-1].endswith("after whole contexts; the lowest counts")
+    result = make(metrics=scores.metrics, metric_versions=scores.metric_versions, notes=scores.notes)
+    assert list(broken(result)) == []
 
 
 def test_an_innovation_term_over_the_true_circuit_costs_nothing(driven_judge):

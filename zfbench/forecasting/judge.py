@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from zfbench import scoring
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.seeds import generator
+from zfbench.forecasting.judge_early import Reconsidered, reconsider
 from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_direct_wiring, judge_edges, judge_wiring
 from zfbench.forecasting.mask_check import verify_mask
+from zfbench.forecasting.memory import keeps_state
 from zfbench.forecasting.probes import PROBE_CONTEXT, ProbeStates, choose_states
 from zfbench.forecasting.report import TrainingReport
 from zfbench.forecasting.sealed import SealedTest
@@ -86,7 +88,8 @@ class Judge:
         scores = Scores(metric_versions={"forecast": scoring.VERSIONS["forecast"]})  # of the validation loss, if alone
         headlines: dict[str, Headline | None] = {}
         blocks: dict[str, BlockScore] = {}
-        stages = self._stages(model, rng, headlines, blocks)
+        asked_again: list[Reconsidered] = []
+        stages = self._stages(model, rng, headlines, blocks, asked_again)
         failed: list[str] = []
         for name, stage in stages.items():
             progress(name)
@@ -106,6 +109,8 @@ class Judge:
                 scores.notes.append(f"no {name} scores: {error}")
         if len(blocks) == 2:
             headlines["responses"] = headline.responses(blocks["dynamics"], blocks["intervention"])
+            for found in asked_again:
+                headlines["responses"] = found.cap_responses(headlines["responses"], scores)
         if isinstance(model, Candidate):
             self._add_source(model, scores)
         self._add_headlines(headlines, failed, isinstance(model, Simulator), scores)
@@ -121,6 +126,7 @@ class Judge:
         rng: np.random.Generator,
         headlines: dict[str, Headline | None],
         blocks: dict[str, BlockScore],
+        asked_again: list[Reconsidered],
     ) -> dict[str, Callable[[Scores], None]]:
         """The families that a model of this kind has, in order; each fills in its headline score or its blocks."""
 
@@ -135,7 +141,12 @@ class Judge:
             def connectivity(scores: Scores) -> None:
                 self._refuse_what_is_not_repeatable(simulator)
                 self._verify_mask(simulator, rng)
-                headlines["wiring"] = judge_wiring(simulator, sealed, whole, self._context, rng, scores)
+                shown = judge_wiring(simulator, sealed, whole, self._context, rng, scores)
+                probed = whole.cut(self._context, 1)
+                if shown is not None and sealed.spec.drive and keeps_state(simulator, probed.context, probed.drive):
+                    asked_again.append(reconsider(simulator, sealed, whole, self._context, shown, rng, scores))
+                    shown = asked_again[0].wiring
+                headlines["wiring"] = shown
 
             def dynamics(scores: Scores) -> None:
                 blocks["dynamics"] = self._responses.impulses(simulator, scores)

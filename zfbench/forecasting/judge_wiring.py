@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecasting.late import LateReading, draw_steps, read_late
+from zfbench.forecasting.late import draw_steps, read_late
+from zfbench.forecasting.memory import may_keep_state, remembers
 from zfbench.forecasting.probes import KICK_STEPS, Kicks, ProbeStates, kick
 from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.models import Forecaster, Simulator
@@ -17,15 +18,18 @@ from zfbench.records.program import CandidateError, Status
 from zfbench.records.scores import Scores
 from zfbench.scoring.connectivity import Agreement, Detection, detect, score_connectivity
 from zfbench.scoring.dynamics import eigenvalue_distance
-from zfbench.scoring.headline import Headline, WiringScore, cross_group, score_wiring, wiring_value
+from zfbench.scoring.headline import Headline, WiringScore, cross_group, relative_wiring, score_wiring
 from zfbench.scoring.readings import (
     COARSE,
     DISAGREEMENT,
+    OFF_COURSE,
     common_reading,
     draw_step_sizes,
     free_running_map,
+    grid_spacing,
     is_quantised,
     median_reading,
+    share_off_course,
 )
 
 COUNTED = {"common": "what all kicks show alike", "free": "a free run"}  # readings beside the median
@@ -40,6 +44,7 @@ class Readings:
         lagged: [S, N, N], the direct effects of the last few entries together; equals `last` without memory.
         common: [S, N, N], as `lagged`: what all step sizes show alike.
         coarse: [S, N, N], what the coarsest step sizes show alike.
+        coarsest: the kicks of the coarsest step sizes.
         free: [S', N, N], of a free run, at the states between events.
         coarse_free: [S', N, N], as `free`, after kicks of the coarsest step sizes.
     """
@@ -48,6 +53,7 @@ class Readings:
     lagged: NDArray[np.float64]
     common: NDArray[np.float64]
     coarse: NDArray[np.float64]
+    coarsest: Sequence[Kicks]
     free: NDArray[np.float64]
     coarse_free: NDArray[np.float64]
 
@@ -77,12 +83,12 @@ def read(
     central = np.stack([k.central for k in kicks])  # [K, S, T, N, N]
     free, coarse_free = (free_running_map(median_reading(c)[~states.event]) for c in (central, central[-COARSE:]))
     last, common, coarse = _first_step(kicks, forbidden)
-    if not _remembers(model, context, drive):
-        return Readings(last, last, common, coarse, free, coarse_free)
+    if not remembers(model, context, drive):
+        return Readings(last, last, common, coarse, kicks[-COARSE:], free, coarse_free)
     one_step = drive[:, : context.shape[1] + 1]
     few = kick(model.rollout, context, one_step, sizes[::2], depth=KICK_STEPS)  # each costs a warm-up for every kick
     lagged, common, coarse = _first_step(few, forbidden)
-    return Readings(last, lagged, common, coarse, free, coarse_free)
+    return Readings(last, lagged, common, coarse, few[-COARSE:], free, coarse_free)
 
 
 def _first_step(
@@ -129,29 +135,34 @@ def judge_wiring(
     score = add_wiring(mine.lagged, sealed, scores)
     if score is None:
         return None
-    control, steps = score.control_lift, draw_steps(sealed.spec.horizon, rng)
+    steps = draw_steps(sealed.spec.horizon, rng)
 
-    def relative(name: str) -> float:
-        return _relative(getattr(mine, name), getattr(truth, name), sealed, control)
+    def relative(mine: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+        return relative_wiring(mine, truth, sealed.wiring, sealed.spec.groups, sealed.spec.mask)
 
-    values = {name: relative(name) for name in ("last", "common", "coarse", "free") if len(getattr(mine, name))}
-    scores.add_all("connectivity/reading", {"median": score.headline.value} | values)
-    quantised = cache(lambda: is_quantised(_predictions(model, whole, context)))
-    if len(mine.coarse_free):
-        values["coarse_free"] = relative("coarse_free")
-    shown = _reconciled(score.headline, values, quantised, scores)
+    asked = [name for name in ("last", "common", "coarse", "free", "coarse_free") if len(getattr(mine, name))]
+    values = {name: relative(getattr(mine, name), getattr(truth, name)) for name in asked}
+    shown_by = {name: value for name, value in values.items() if name != "coarse_free"}
+    scores.add_all("connectivity/reading", {"median": score.headline.value} | shown_by)
+    predictions = cache(lambda: _predictions(model, whole, context))
+
+    def rounded(coarsest: Sequence[Kicks]) -> bool:
+        """Whether rounding excuses from fine kicks: predictions are quantised, and no kick leads to another course."""
+        if not is_quantised(predictions()):
+            return False
+        spacing = grid_spacing(predictions())
+        off = max(share_off_course(kicks.sides, kicks.size, spacing) for kicks in coarsest)
+        return not may_keep_state(model) or off <= OFF_COURSE
+
+    shown = _reconciled(score.headline, values, lambda: rounded(mine.coarsest), scores)
     if shown.value <= 0 or not sealed.spec.drive:  # it shows nothing, or is in no headline score
         return shown
     late = read_late(model, whole, whole.drive, steps, sizes, KICK_STEPS if mine.remembers else 1)
-    _refuse_forbidden(np.stack([late.common, late.coarse]), forbidden)
+    _refuse_forbidden(np.stack([late.common, late.coarse.central[:, 0]]), forbidden)
     true = read_late(sealed.truth, whole, whole.full_drive, steps, sizes, 1)
-
-    def found(reading: Callable[[LateReading], NDArray[np.float64]]) -> float:
-        return _relative(reading(late), reading(true), sealed, control)
-
-    value = found(lambda reading: reading.common)
-    if shown.value - value > DISAGREEMENT and quantised():
-        value = found(lambda reading: reading.coarse)
+    value = relative(late.common, true.common)
+    if shown.value - value > DISAGREEMENT and rounded([late.coarse]):
+        value = relative(late.coarse.central[:, 0], true.coarse.central[:, 0])
     return _capped_by_late(shown, value, steps, scores)
 
 
@@ -191,27 +202,18 @@ def add_wiring(jacobians: NDArray[np.float64], sealed: SealedTest, scores: Score
     return score
 
 
-def _relative(mine: NDArray[np.float64], truth: NDArray[np.float64], sealed: SealedTest, control: float) -> float:
-    """The wiring score of a reading, relative to that of the same reading of the true model where that is positive."""
-    candidates = cross_group(sealed.spec.groups, sealed.spec.mask)
-    value, best = (wiring_value(jacobians, sealed.wiring, candidates, control) for jacobians in (mine, truth))
-    return min(value / best, 1.0) if best > 0 else value
-
-
-def _reconciled(
-    headline: Headline, values: dict[str, float], quantised: Callable[[], bool], scores: Scores
-) -> Headline:
+def _reconciled(headline: Headline, values: dict[str, float], rounded: Callable[[], bool], scores: Scores) -> Headline:
     """The lowest of the readings, with a note where they disagree.
 
     A reading of the last entry alone may be lower: hidden state explains it, and it does not count. Where readings
-    disagree and predictions are quantised, fine steps and free runs after small kicks say little, and the coarse steps
+    disagree and predictions are rounded, fine steps and free runs after small kicks say little, and the coarse steps
     count in their place; a free run after coarse kicks too, where it disagrees with them.
     """
     counted = {name: value for name, value in values.items() if name in COUNTED}
     if headline.value - min(counted.values()) > DISAGREEMENT:
         told = ", ".join(f"{value:.2f} by {COUNTED[name]}" for name, value in counted.items())
         said = f"readings of the wiring disagree: {headline.value:.2f} by the median over step sizes, {told}"
-        if quantised():
+        if rounded():
             counted, said = {"coarse": values["coarse"]}, f"{said}; predictions are quantised, and coarse steps count"
             free = values.get("coarse_free", np.inf)
             if min(headline.value, values["coarse"]) - free > DISAGREEMENT:
@@ -237,14 +239,6 @@ def _predictions(model: Simulator, whole: ProbeStates, context: int) -> NDArray[
     """Free forecasts from the probe states, [S * H, N]."""
     states = whole.cut(context, whole.drive.shape[1] - whole.context.shape[1])
     return model.rollout(states.context, states.drive).reshape(-1, states.context.shape[2])
-
-
-def _remembers(model: Simulator, context: NDArray[np.float32], drive: NDArray[np.float32]) -> bool:
-    """Whether the first step changes when all but the last entry of each context is that of another state."""
-    C = context.shape[1]
-    other = np.concatenate([np.roll(context, 1, axis=0)[:, :-1], context[:, -1:]], axis=1)
-    first = drive[:, : C + 1]
-    return not np.array_equal(model.rollout(context, first), model.rollout(other, first))
 
 
 def _refuse_forbidden(jacobians: NDArray[np.float64], forbidden: NDArray[np.bool_]) -> None:

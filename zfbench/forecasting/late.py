@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zfbench.forecasting.probes import ProbeStates, kick
+from zfbench.forecasting.probes import Kicks, ProbeStates, kick
 from zfbench.protocols.models import Simulator
 from zfbench.scoring.readings import common_reading
 
@@ -27,11 +27,11 @@ class LateReading:
 
     Attributes:
         common: [S, N, N], what all kicks show alike, up and down.
-        coarse: [S, N, N], by the coarsest step size.
+        coarse: the kicks of the coarsest step size.
     """
 
     common: NDArray[np.float64]
-    coarse: NDArray[np.float64]
+    coarse: Kicks
 
 
 def draw_steps(horizon: int, rng: np.random.Generator) -> int:
@@ -62,4 +62,4 @@ def read_late(
     path = model.rollout(context, drive[:, : C + steps])  # [S, steps, N]
     reached = np.concatenate([context, path], axis=1)  # [S, C + steps, N]
     kicks = kick(model.rollout, reached, drive[:, : C + steps + 1], sizes[SIZES], depth=depth)
-    return LateReading(common_reading(np.concatenate([k.sides for k in kicks])), kicks[-1].central[:, 0])
+    return LateReading(common_reading(np.concatenate([k.sides for k in kicks])), kicks[-1])

@@ -60,6 +60,11 @@ class ProgramModel:
         """How the training went; None before it ended well."""
         return None if self._fitted is None else self._fitted.report
 
+    @property
+    def hidden_state(self) -> bool:
+        """See `zfbench.protocols.models.Stateful`; known of the fitted program."""
+        return self._running.report.recurrent
+
     def forecast(self, context: NDArray[np.float32], drive: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `zfbench.protocols.models.Forecaster.forecast`."""
         return self._running.forecast(context, drive)

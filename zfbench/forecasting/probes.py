@@ -93,10 +93,12 @@ class Kicks:
     """Responses to small kicks of every neuron, divided by their size, entry (target, source).
 
     Attributes:
+        size: of the kicks.
         central: [S, T, N, N], half the difference between a kick up and a kick down.
         sides: [2, S, N, N], of the first step: a kick up less no kick, and no kick less a kick down.
     """
 
+    size: float
     central: NDArray[np.float64]
     sides: NDArray[np.float64]
 
@@ -141,7 +143,8 @@ def kick(
             jacobian_from_responses(np.stack([up[:, t], down[:, t]], axis=1).reshape(-1, N), float(h))
             for t in range(steps)
         ]
-        found.append(Kicks(np.stack(central, axis=1), np.stack([slope(up, still, h), slope(still, down, h)])))
+        sides = np.stack([slope(up, still, h), slope(still, down, h)])
+        found.append(Kicks(float(h), np.stack(central, axis=1), sides))
     return found
 
 

@@ -1,7 +1,8 @@
 """The interfaces of fitted models: every model forecasts; a mechanistic one can also be perturbed and clamped.
 
-Most models are a `Forecaster`, a `Simulator`, or both. `Direct` and `Probabilistic` make further scores possible, and
-`Metered` reports the resources that a fit used up, and `Placed` computes where it is told to.
+Most models are a `Forecaster`, a `Simulator`, or both. `Direct` and `Probabilistic` make further scores possible,
+`Stateful` says whether there is hidden state, `Metered` reports the resources that a fit used up, and `Placed` computes
+where it is told to.
 """
 
 from __future__ import annotations
@@ -61,6 +62,20 @@ class Simulator(Protocol):
         Returns:
             [B, H, N].
         """
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A simulator that says whether it has hidden state; of one that does not say, the judge asks.
+
+    Attributes:
+        hidden_state: True if a step reads anything of the past beside the last activity.
+    """
+
+    @property
+    def hidden_state(self) -> bool:
+        """True if a step reads anything of the past beside the last activity."""
         ...
 
 

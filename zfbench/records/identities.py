@@ -16,9 +16,16 @@ from zfbench.records.result import Result
 
 SCORES = ("generalisation", "wiring", "responses")
 WORST = {"generalisation": -1.0, "wiring": -1.0, "responses": 0.0}  # of what a model made impossible: without parts
-READINGS = ("median", "common", "free", "late")  # of which the lowest counts; the last is there if it does
+READINGS = (
+    "median",
+    "common",
+    "free",
+    "late",
+    "early",
+)  # of which the lowest counts; the last two are there if they do
 QUANTISED = "predictions are quantised"  # of a note: the coarse reading then counts in place of the last two
 RESPONSES = ("dynamics/impulse/cross/error", "intervention/cross/error")
+EARLY = "dynamics/early/responses"  # counts where it is there
 
 
 def broken(result: Result) -> Iterator[tuple[str, str]]:
@@ -64,11 +71,11 @@ def _wiring(result: Result) -> float | None:
     once = (max(-1.0, min(1.0, (lift - control) / (1 - control))) + 2 * signs - 1) / 2
     counted: tuple[str, ...] = READINGS
     if any(QUANTISED in note for note in result.notes):
-        counted = ("median", "coarse", "coarse_free", "late")
+        counted = ("median", "coarse", "coarse_free", "late", "early")
     return min([once, *(metrics[name] for n in counted if (name := f"connectivity/reading/{n}") in metrics)])
 
 
 def _responses(metrics: Mapping[str, float]) -> float | None:
-    """The mean over impulses and interventions of 1 - the median error of their blocks, at least 0."""
+    """The mean over impulses and interventions of 1 - the median error of their blocks, at least 0; or a lower one."""
     errors = [metrics[name] for name in RESPONSES if name in metrics]
-    return float(np.mean([max(0.0, 1.0 - error) for error in errors])) if errors else None
+    return min(float(np.mean([max(0.0, 1.0 - e) for e in errors])), metrics.get(EARLY, np.inf)) if errors else None

@@ -194,6 +194,28 @@ def wiring_value(
     return float((np.clip(lift, -1, 1) + 2 * balanced_sign_accuracy(weight, signs, edges) - 1) / 2)
 
 
+def relative_wiring(
+    jacobians: Float[NDArray[np.floating], "S N N"],
+    truth: Float[NDArray[np.floating], "S N N"],
+    signs: Integer[NDArray[np.integer], "N N"],
+    groups: Sequence[str],
+    allowed: Bool[NDArray[np.bool_], "N N"] | None = None,
+) -> float:
+    """Return the wiring value of a reading, relative to that of the same reading of the true model where positive.
+
+    Args:
+        jacobians: [S, N, N], of a model.
+        truth: [S, N, N], of the true model.
+        signs: [N, N] of -1, 0, 1; some candidates are edges and some are not.
+        groups: the group of each neuron, N names.
+        allowed: bool [N, N], the mask that the method was given; None in a track without.
+    """
+    candidates = cross_group(groups, allowed)
+    control = detect(candidates.astype(np.float64), (signs != 0) & candidates, candidates).lift or 0.0
+    value, best = (wiring_value(J, signs, candidates, control) for J in (jacobians, truth))
+    return min(value / best, 1.0) if best > 0 else value
+
+
 def _effective(jacobians: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean of J and of |J| over states, [N, N] each, both 0 where |J| does not exceed the threshold."""
     weight, strength = average(jacobians)

@@ -34,6 +34,12 @@ QUANTUM = 2.0**-12
 COARSE = 2
 """The number of coarsest step sizes that are asked where predictions are quantised."""
 
+SHIFT = 0.75
+"""Of a grid's spacing, the least common shift of all kicks that is no rounding: between a half and one; our choice."""
+
+OFF_COURSE = 0.05
+"""A model has another course for kicks if more than this share of its states and neurons are shifted; our choice."""
+
 DISAGREEMENT = 0.1
 """Readings disagree if their wiring scores differ by more than this; our choice, thrice what honest programs differ."""
 
@@ -88,15 +94,37 @@ def free_running_map(responses: Float[NDArray[np.float64], "S T N N"]) -> Float[
     return np.swapaxes(np.linalg.solve(regularised, before @ np.swapaxes(after, 1, 2)), 1, 2)
 
 
+def grid_spacing(predictions: Float[NDArray[np.floating], "P N"]) -> Float[NDArray[np.float64], " N"]:
+    """Return the smallest difference between different values of each neuron, [P, N] -> [N]; 0 if it never differs."""
+    values = [np.unique(column) for column in predictions.T]
+    return np.array([np.diff(v).min() if len(v) > 1 else 0.0 for v in values])
+
+
+def share_off_course(
+    sides: Float[NDArray[np.float64], "2 S N N"], size: float, spacing: Float[NDArray[np.float64], " N"]
+) -> float:
+    """Return in which share of states and targets any kick, up or down, shifts the first step by a step of the grid.
+
+    Most sources move a target little, or with a kick up and a kick down in opposite ways, so that the mean of both is
+    the answer to no kick, up to half a step of the grid where that answer was close to being rounded otherwise. Where
+    the median over sources of this difference is more than `SHIFT` of a step, the model has noticed that it was kicked.
+
+    Args:
+        sides: [2, S, N, N], the response to a kick up and to one down, each divided by its size.
+        size: of the kicks.
+        spacing: [N], the grid's; targets with 0 say nothing.
+    """
+    shift = np.abs(np.median(sides[0] - sides[1], axis=2)) * size / 2  # [S, N]
+    shifted = (shift > SHIFT * spacing)[:, spacing > 0]
+    return float(shifted.mean()) if shifted.size else 0.0
+
+
 def is_quantised(predictions: Float[NDArray[np.floating], "P N"]) -> bool:
     """Return whether predictions [P, N] take values on a grid that is coarse compared with the finest step size.
 
     The grid's spacing is estimated by the smallest difference between different values of a neuron, and the median over
     neurons is compared with `QUANTUM`. Neurons that never differ say nothing.
     """
-    spacing = []
-    for column in predictions.T:
-        values = np.unique(column)
-        if len(values) > 1:
-            spacing.append(np.diff(values).min())
-    return bool(spacing) and float(np.median(spacing)) > QUANTUM
+    spacing = grid_spacing(predictions)
+    spacing = spacing[spacing > 0]
+    return bool(spacing.size) and float(np.median(spacing)) > QUANTUM

@@ -12,8 +12,10 @@ from zfbench.scoring.readings import (
     common_reading,
     draw_step_sizes,
     free_running_map,
+    grid_spacing,
     is_quantised,
     median_reading,
+    share_off_course,
 )
 from zfbench.scoring.source import table_share
 
@@ -107,6 +109,27 @@ def test_predictions_on_a_grid_are_recognised(grid, expected):
     values[:, 2] = 0.5  # a neuron that says nothing
     assert is_quantised(values) is expected
     assert is_quantised(np.zeros((5, 2))) is False
+
+
+def test_the_spacing_of_a_grid_is_that_of_each_neuron():
+    values = np.round(np.random.default_rng(0).random((400, 3)) * [10, 100, 0]) / [10, 100, 1]
+    np.testing.assert_allclose(grid_spacing(values), [0.1, 0.01, 0])
+
+
+@given(seed=seeds, shift=st.sampled_from([0, 1]))
+def test_rounding_is_no_other_course_and_a_shift_by_a_step_of_the_grid_is(seed, shift):
+    rng, N, h, step = np.random.default_rng(seed), 20, 0.2, 1 / 255
+    J = 0.05 * rng.normal(size=(4, N, N)) * (rng.random((4, N, N)) < rng.choice([0.05, 1]))  # sparse, or dense
+    at = rng.random((4, N, 1))
+
+    def rounded(a):
+        return np.round(a / step) * step
+
+    still, up, down = rounded(at), rounded(at + h * J) + shift * step, rounded(at - h * J) + shift * step
+    sides = np.stack([up - still, still - down]) / h
+    share = share_off_course(sides, h, np.full(N, step))
+    assert share > 0.5 if shift else share == 0
+    assert share_off_course(sides, h, np.zeros(N)) == 0
 
 
 def test_the_share_of_a_table_counts_telling_numbers_of_either_sign_once():
