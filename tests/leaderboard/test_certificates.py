@@ -166,7 +166,7 @@ def test_a_committed_certificate_follows_from_its_losses_and_fits_its_task(path)
     for certificate in known.found:
         losses = {
             standing.updates: {
-                Contender(name.partition(": ")[2], name.partition(": ")[0], name): values
+                Contender(name.partition(": ")[2], name.partition(": ")[0], str(values)): values  # equal ones are one
                 for name, values in standing.losses.items()
             }
             for standing in certificate.standings
