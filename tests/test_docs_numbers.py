@@ -10,6 +10,7 @@ import pytest
 
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
+from zfbench.leaderboard import certificates
 from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.analyses.searches import comparisons
 from zfbench.leaderboard.certificates import certificate_of
@@ -282,6 +283,23 @@ def test_the_certificate_of_the_driven_task(shown):
     apart = {s.updates: ranks_without(s, hidden).count(1) for s in found.standings}
     assert f"in {apart[2000]} of 10 at 2,000 updates and in {apart[1000]} at 1,000; no seed and no generic" in shown
     assert not [name for s in found.standings for name in s.before() if name.startswith(("generic", "seed"))]
+
+
+def test_the_certificates_of_simulators_and_mixtures(shown):
+    sir, channels, large = (certificate_of(f"{name}") for name in ("sir-tiny", "hodgkin_huxley-tiny", "hodgkin_huxley"))
+    for certificate in (sir, channels, large):
+        assert certificate.found[0].replicates == 1
+        assert certificate.found[0].verdict == "not identifying"
+    ranks = [{rank for s in certificate.found[0].standings for rank in s.ranks} for certificate in (sir, channels)]
+    assert f"`sir-tiny` is {ranks[0].pop()}th of {sir.found[0].programs} programs" in shown
+    assert f"`hodgkin_huxley-tiny` {ranks[1].pop()}th of {channels.found[0].programs}" in shown
+    assert ranks == [set(), set()]
+    assert list(large.found[0].standings[-1].before()) == ["seed: no further channel"]
+    mixtures = [one for one in certificates.published() if one.task.startswith("mixtures/")]
+    assert {s.first for one in mixtures for s in one.found[0].standings} == {1}
+    whole = [one for one in mixtures if not one.kinds]
+    assert {one.found[0].programs for one in whole} == {21}
+    assert f"all {len(mixtures)} mixtures: of 21 programs on {len(whole)} of them" in shown
 
 
 def test_discoverers_separate_on_the_finite_space(shown, landscape):
