@@ -226,7 +226,7 @@ def test_every_choice_follows_its_formula(k, spec):
     assert_follows_its_formulas(COVERING[k], spec, k)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seeds, st.sampled_from(list(SPECS.values())))
 def test_drawn_programs_follow_their_formulas(seed, spec):
     assert_follows_its_formulas(drawn(seed, spec), spec, seed)
