@@ -15,11 +15,12 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from tabulate import tabulate
 
-from zfbench.leaderboard.analyses.searches import shown
+from zfbench.leaderboard.analyses.searches import Pair, shown, tested
 from zfbench.leaderboard.outcomes import is_error, outcome
-from zfbench.leaderboard.statistics import Interval, holm, mean_interval, one_sample_p
+from zfbench.leaderboard.statistics import mean_interval
 from zfbench.records.result import Result, to_json
 
 FAMILY = "family"  # the proposer's setting
@@ -33,26 +34,6 @@ MEASURES = {
     "mean": ("headline/mean", None),
 }
 """By what tables call it: the name of an outcome, and of one that it is taken relative to."""
-
-
-@dataclass(frozen=True)
-class ArmPair:
-    """Two arms by one measure, over the seeds of both.
-
-    Attributes:
-        one, other: names of the arms.
-        measure: a key of `MEASURES`.
-        gap: mean of `one` minus `other` with its interval; of errors, of their logarithms.
-        p: of Student's paired test, two-sided.
-        significant: whether it is, after Holm's correction over all measures and pairs of arms of one method.
-    """
-
-    one: str
-    other: str
-    measure: str
-    gap: Interval
-    p: float
-    significant: bool
 
 
 @dataclass(frozen=True)
@@ -77,9 +58,9 @@ class Arms:
         return {seed: value for seed, value in found.items() if value is not None}
 
     @cached_property
-    def pairs(self) -> list[ArmPair]:
+    def pairs(self) -> list[Pair]:
         """Every two arms that differ in track or family alone and share two seeds or more, by every measure."""
-        gaps = {}
+        gaps: dict[tuple[str, str, str], NDArray[np.float64]] = {}
         for one, other in combinations(self.runs, 2):
             if (one[0] == other[0]) == (one[1] == other[1]):
                 continue
@@ -87,12 +68,9 @@ class Arms:
                 values = self.by_seed(one, measure), self.by_seed(other, measure)
                 common = sorted(values[0].keys() & values[1].keys())
                 if len(common) > 1:
-                    gaps[one, other, measure] = np.array([values[0][seed] - values[1][seed] for seed in common])
-        p = [float(one_sample_p(gap)) for gap in gaps.values()]
-        return [
-            ArmPair(called(one), called(other), measure, mean_interval(gap), chance, bool(passed))
-            for ((one, other, measure), gap), chance, passed in zip(gaps.items(), p, holm(p), strict=True)
-        ]
+                    difference = np.array([values[0][seed] - values[1][seed] for seed in common])
+                    gaps[called(one), called(other), measure] = difference
+        return tested(gaps)
 
 
 def called(arm: tuple[str, str]) -> str:
@@ -146,7 +124,7 @@ def _part(a: Arms) -> str:
             values = list(a.by_seed(arm, measure).values())
             cells.append(shown(mean_interval(values), name) if values else "-")
         rows.append(cells)
-    tested = [
+    differences = [
         [pair.measure, pair.one, pair.other, *_difference(pair), f"{pair.p:.1g}", "yes" if pair.significant else "no"]
         for pair in sorted(a.pairs, key=lambda pair: (pair.one, pair.other))
     ]
@@ -157,12 +135,12 @@ def _part(a: Arms) -> str:
             _table(rows, ["arm", "seeds", *MEASURES]),
             "Differences are of the arm less the other arm, and of errors the ratio, over the seeds that both have. "
             "Significant: after Holm's correction over this table.",
-            _table(tested, columns),
+            _table(differences, columns),
         ]
     )
 
 
-def _difference(pair: ArmPair) -> list[str]:
+def _difference(pair: Pair) -> list[str]:
     """The difference or ratio, its interval, and the number of pairs."""
     gap = pair.gap
     values = [gap.estimate, gap.low, gap.high]

@@ -30,14 +30,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two methods by one measure, over the seeds of both.
+    """Two methods, or two arms of one, by one measure, over the seeds of both.
 
     Attributes:
         one, other: their names.
         measure: name of the measure.
         gap: mean of `one` minus `other` with its interval; of losses, of their logarithms.
         p: of Student's paired test, two-sided.
-        significant: whether it is, after Holm's correction over all pairs of the comparison by this measure.
+        significant: whether it is, after Holm's correction over all that was tested together: the pairs of a comparison
+            by this measure, or the pairs of arms by all measures.
         detectable: the smallest true gap that so many seeds find in four of five comparisons.
     """
 
@@ -90,10 +91,21 @@ class Comparison:
                 for a, b in combinations(values, 2)
                 if len(common := values[a].keys() & values[b].keys()) > 1
             }
-            p = [float(one_sample_p(gap)) for gap in gaps.values()]
-            for ((one, other), gap), chance, passed in zip(gaps.items(), p, holm(p), strict=True):
-                found.append(Pair(one, other, measure, mean_interval(gap), chance, bool(passed), detectable(gap)))
+            found += tested({(*names, measure): gap for names, gap in gaps.items()})
         return found
+
+
+def tested(gaps: Mapping[tuple[str, str, str], Array]) -> list[Pair]:
+    """Return what is to say of paired differences, tested together with Holm's correction.
+
+    Args:
+        gaps: by two names and a measure, the differences by seed [S]; of losses, of their logarithms.
+    """
+    p = [float(one_sample_p(gap)) for gap in gaps.values()]
+    return [
+        Pair(*named, mean_interval(gap), chance, bool(passed), detectable(gap))
+        for (named, gap), chance, passed in zip(gaps.items(), p, holm(p), strict=True)
+    ]
 
 
 def comparisons(results: Iterable[Result]) -> list[Comparison]:

@@ -7,7 +7,9 @@ import pytest
 from zfbench.base.errors import ZfbenchError
 from zfbench.baselines import devices
 from zfbench.baselines.devices import jax_on, torch_device
+from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.nlinear import nlinear_c4
+from zfbench.baselines.reference import driven_mlp
 from zfbench.protocols.models import Placed
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
@@ -66,6 +68,8 @@ def test_a_result_says_where_its_baseline_computed(monkeypatch):
     assert devices_of == {"nlinear-c4": "gpu", "last_value": "cpu"}
 
 
-def test_programs_and_networks_can_be_placed():
+def test_programs_and_networks_can_be_placed_and_others_cannot():
     task = find_task("zfish-tiny/driven").task
     assert isinstance(nlinear_c4(task, 0), Placed)
+    assert isinstance(driven_mlp(task, 0), Placed)
+    assert not isinstance(LastValue(task, 0), Placed)
