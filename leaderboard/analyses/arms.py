@@ -41,7 +41,7 @@ class Arms:
     """Searches of one method and budget on two or more arms.
 
     Attributes:
-        method: name of the method, with the settings that it was given.
+        method: name of the method.
         circuit: what the tracks share: tier and variant of the task.
         budget: of each search, by unit.
         runs: by (track, family), the results by ascending seed.
