@@ -43,7 +43,7 @@ def test_changed_genes_are_named_with_their_groups(told, spec):
         f"  unit: sigmoid -> tanh ({groups[0]}, {groups[1]})",
         "  memory: none -> delay (all groups)",
         f"  channels: all that may be read -> {{bout}} ({groups[0]})",
-        "  loss: curriculum -> rollout",
+        "  loss: quick_curriculum -> rollout",
         "  learning rate: 0.03 -> 0.01",
     ]
 

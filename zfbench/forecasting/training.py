@@ -76,6 +76,10 @@ class Phase:
 
 SCHEDULES: dict[str, tuple[Phase, ...]] = {
     "curriculum": (Phase(1, 256, "sd_change", squared), Phase(32, 16, "sd_level", pseudo_huber, 0.5)),
+    "quick_curriculum": (
+        Phase(1, 256, "sd_change", squared, second_moment=0.95),
+        Phase(32, 16, "sd_level", pseudo_huber, 0.5),
+    ),
     "rollout": (Phase(32, 16, "sd_level", pseudo_huber),),
     "one_step": (Phase(1, 256, "sd_change", squared),),
     "robust_curriculum": (

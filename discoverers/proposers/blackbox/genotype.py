@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from zfbench.discoverers.proposers.families.training import TRAINING_GENES, Choice, check_training, settled
+from zfbench.discoverers.proposers.families.training import Choice, check_training, settled, training_genes
 
 VERSION = 1  # rises when a genotype comes to mean another program, or equal draws to give another genotype
 
@@ -102,7 +102,7 @@ GENES: dict[str, tuple[Choice, ...]] = {
     "output": ("next", "change", "leak", "mix"),
     "bound": ("free", "sigmoid", "tanh", "clip"),
 }
-ALL_GENES = GENES | TRAINING_GENES
+ALL_GENES = GENES | training_genes("curriculum")
 
 
 def draw(rng: np.random.Generator) -> BlackBoxGenotype:

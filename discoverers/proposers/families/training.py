@@ -1,13 +1,23 @@
-"""The two choices of training that every family offers."""
+"""The two choices of training that every family offers.
+
+A family begins with one way of fitting single steps and then rollouts, and may change to three other losses. Which one it
+begins with was measured on programs of its kind (docs/identify.md).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from zfbench.forecasting.contract import LEARNING_RATES, LOSSES, TrainingChoice
 
 Choice = str | int | float
 
-TRAINING_GENES: dict[str, tuple[Choice, ...]] = {"loss": tuple(LOSSES), "learning_rate": LEARNING_RATES}
 ROLLOUT_RATE = TrainingChoice(loss="rollout").resolve(recurrent=True, updates=0)[1]
+
+
+def training_genes(first: str) -> dict[str, tuple[Choice, ...]]:
+    """Return the losses and the learning rates that a family draws from, its usual loss first."""
+    return {"loss": (first, "rollout", "one_step", "robust_curriculum"), "learning_rate": LEARNING_RATES}
 
 
 def settled(loss: str, learning_rate: float, recurrent: bool) -> tuple[str, float]:
@@ -26,6 +36,7 @@ def check_training(loss: object, learning_rate: object) -> None:
     Raises:
         ValueError: it does not.
     """
+    known: dict[str, Collection[object]] = {"loss": LOSSES, "learning_rate": LEARNING_RATES}
     for gene, choice in (("loss", loss), ("learning_rate", learning_rate)):
-        if choice not in TRAINING_GENES[gene]:
+        if choice not in known[gene]:
             raise ValueError(f"there is no {gene} {choice!r}")

@@ -29,10 +29,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from zfbench.discoverers.proposers.families.training import Choice, check_training, settled
+from zfbench.discoverers.proposers.families.training import Choice, check_training, settled, training_genes
 from zfbench.records.recordings import TaskSpec
 
-VERSION = 1  # rises when a genotype comes to mean another program, or equal draws to give another genotype
+MEANING = 1  # rises when a genotype comes to mean another program
+VERSION = 2  # rises with it, or when equal draws come to give another genotype
 
 Names = tuple[str, ...] | None  # None: all that the wiring allows
 
@@ -95,6 +96,7 @@ GENES: dict[str, tuple[str, ...]] = {
 }
 INPUTS = ("sources", "channels")
 INSERTED = ("rate", "reset", "slope", "synapse", "gate", "memory", "hidden")  # parts that begin without effect
+TRAINING_GENES = training_genes("quick_curriculum")
 NEED_DRIVE = {"rate": ("drive",), "reset": ("drive",), "slope": ("drive", "bounded"), "synapse": ("drive",)}
 
 
@@ -109,7 +111,7 @@ class RateGenotype:
     """
 
     blocks: tuple[tuple[str, Block], ...]
-    loss: str = "curriculum"
+    loss: str = "quick_curriculum"
     learning_rate: float = 0.03
 
     @property

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.discoverers.proposers.families.family import Blame, Credit
-from zfbench.discoverers.proposers.families.training import TRAINING_GENES
 from zfbench.discoverers.proposers.rate.genotype import (
     GENES,
     INPUTS,
     INSERTED,
+    TRAINING_GENES,
     Block,
     Names,
     RateGenotype,

@@ -23,11 +23,11 @@ The genes of a slot change together: a slot is one decision, and any choice is o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.discoverers.proposers.rate.genotype import VERSION as FAMILY_VERSION
-from zfbench.discoverers.proposers.rate.genotype import RateGenotype, allowed, names, start
+from zfbench.discoverers.proposers.rate.genotype import MEANING, RateGenotype, allowed, names, start
 from zfbench.discoverers.proposers.rate.render import render
 from zfbench.protocols.space import Codes, Slot, Space
 from zfbench.protocols.spec import Spec
@@ -91,6 +91,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Genes]]] = {
         },
     ),
 }
+LOSS = "curriculum"  # what all programs of the space are trained by
 TRUTH: Codes = (2, 1, 2, 1, 1, 1)
 
 RETINA = tuple(f"retina_{eye}{k}" for eye in "LR" for k in range(4))
@@ -122,7 +123,7 @@ class RateSubspace(Space):
     """
 
     name = "rate-4096"
-    versions = MappingProxyType({"space": VERSION, "rate": FAMILY_VERSION})
+    versions = MappingProxyType({"space": VERSION, "rate": MEANING})
     slots = tuple(
         Slot(name, tuple(choices), true, groups)
         for (name, (groups, choices)), true in zip(PARTS.items(), TRUTH, strict=True)
@@ -147,7 +148,7 @@ class RateSubspace(Space):
             ValueError: not one known choice for each slot.
         """
         self.check(codes)
-        found = start(self._spec)
+        found = replace(start(self._spec), loss=LOSS)
         for (groups, choices), code in zip(PARTS.values(), codes, strict=True):
             choice = tuple(choices)[code]
             for gene, value in choices[choice].items():

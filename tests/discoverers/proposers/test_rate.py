@@ -22,12 +22,12 @@ from genotype_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zfbench.discoverers.proposers.families.training import TRAINING_GENES
 from zfbench.discoverers.proposers.rate.genotype import (
     GENES,
     INPUTS,
     INSERTED,
     NEED_DRIVE,
+    TRAINING_GENES,
     Block,
     RateGenotype,
     allowed,
@@ -107,7 +107,7 @@ def test_foreign_edited_and_ill_fitting_sources_have_no_genotype():
 
 def test_a_source_with_an_unknown_training_has_no_genotype():
     source = render(start(DRIVEN))
-    assert parse(source.replace('"loss": "curriculum"', '"loss": "magic"'), DRIVEN) is None
+    assert parse(source.replace('"loss": "quick_curriculum"', '"loss": "magic"'), DRIVEN) is None
     assert parse(source.replace('"learning_rate": 0.03', '"learning_rate": 0.5'), DRIVEN) is None
 
 
