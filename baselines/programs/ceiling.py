@@ -10,7 +10,7 @@ import numpy as np
 
 training = dict(loss="quick_curriculum", learning_rate=0.03)
 SYNAPSE_DRIVE = ("MN",)
-GATE_ANY = ("S",)
+GATE_MIN = ("S",)
 UNIT_SIGMOID = ("PT", "oB", "B", "iB", "ioB", "iMm", "Mm", "oMl", "S", "nMLF", "aHB", "LHB", "MN",)
 UNIT_LINEAR = ("AF", "BG", "SW", "vSPN",)
 SLOPE_DRIVE = ("PT",)
@@ -122,11 +122,16 @@ class Model(nn.Module):
         scaled = Numbers(zeros, both.shape, name="scaled_by_drive")() * both
         pairs = activity[:, :, None] * drive[:, None, :]  # [B, N, D]
         u = u + jnp.einsum('bjd,kjd->bk', pairs, scaled) @ np.eye(N, dtype=np.float32)[some]
-        # A gate of two readouts, without effect at first.
-        first = inputs @ (self.per_neuron("first", normal, GATE_ANY, M) * reads).T
-        second = inputs @ (self.per_neuron("second", normal, GATE_ANY, M) * reads).T
-        gate = jnp.minimum(first, second)
-        u = u + self.per_neuron("gain", zeros, GATE_ANY) * gate
+        # Gates of all pairs of inputs (min), without effect at first.
+        some = np.flatnonzero(self.members(GATE_MIN))  # [K]
+        read = np.flatnonzero(reads[some].any(axis=0) | (np.arange(M) == 0))  # [R], never empty
+        some_inputs = inputs @ np.eye(M, dtype=np.float32)[:, read]  # [B, R]
+        first, second = some_inputs[:, :, None], some_inputs[:, None, :]
+        pairs = reads[some][:, read, None] * reads[some][:, None, read]  # [K, R, R]
+        pairs = np.triu(pairs, 1)
+        gain = Numbers(zeros, pairs.shape, name="gate_min")() * pairs
+        gated = jnp.einsum('bpq,kpq->bk', jnp.minimum(first, second), gain)
+        u = u + gated @ np.eye(N, dtype=np.float32)[some]
         # The target, by slope and bias.
         begin = np.full(N, 1.0)
         begin = np.where(self.members(UNIT_SIGMOID), np.e, begin)

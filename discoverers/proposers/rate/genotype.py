@@ -32,8 +32,7 @@ import numpy as np
 from zfbench.discoverers.proposers.families.training import Choice, check_training, settled, training_genes
 from zfbench.records.recordings import TaskSpec
 
-MEANING = 1  # rises when a genotype comes to mean another program
-VERSION = 2  # rises with it, or when equal draws come to give another genotype
+VERSION = 2  # rises when a genotype comes to mean another program, or equal draws to give another genotype
 
 Names = tuple[str, ...] | None  # None: all that the wiring allows
 
@@ -62,7 +61,8 @@ class Block:
             times a readout of the drive that is `bounded` to [0, 2].
         synapse: `plain`; or with further synapses that are scaled by each channel of the `drive`, by the mean rate of
             each `group`, or by the `own` activity; or that transmit the `squared` input.
-        gate: `none`, or a multiple of the `min` (and), `max` (or), `product` or `ratio` p / (1 + q^2) of two readouts.
+        gate: `none`, or a weighted sum over all pairs of inputs p, q that it reads: of their `min` (and), `max` (or),
+            `product` or `ratio` p / (1 + q^2).
         memory: `none`; a slow trace of a is subtracted from u (`adaptation`) or scales it (`facilitation`); or part of
             u arrives through a slow trace of u (`delay`).
         hidden: `none`, or eight hidden units for each neuron: `tanh`, `relu` or `sine`.

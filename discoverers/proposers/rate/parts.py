@@ -18,7 +18,7 @@ EVERYONE = "everyone"
 SLOPE, BIAS = {"sigmoid": "np.e"}, {"sigmoid": "0.3", "linear": "0.0", "softplus": "1.0"}
 OTHER_SLOPE, OTHER_BIAS = "1.0", "-0.3"
 
-# What becomes of a variable by the choice of a gene.
+# What becomes of a variable by the choice of a gene; all gates but `ratio` are symmetric.
 GATES = {
     "min": "jnp.minimum(first, second)",
     "max": "jnp.maximum(first, second)",
@@ -184,15 +184,23 @@ def _synapse(write: Writer) -> list[str]:
 
 
 def _gate(write: Writer) -> list[str]:
-    if not (who := write.who("gate", *write.other("gate"))):
-        return []
-    return [
-        "# A gate of two readouts, without effect at first.",
-        f"first = inputs @ ({numbers('first', 'normal', who, 'M')} * reads).T",
-        f"second = inputs @ ({numbers('second', 'normal', who, 'M')} * reads).T",
-        *write.select("gate", "gate", GATES),
-        f"u = u + {numbers('gain', 'zeros', who)} * gate",
-    ]
+    """Gates of all pairs, rather than of two trained readouts: the gain of a pair is found from any beginning."""
+    lines: list[str] = []
+    for kind, expression in GATES.items():
+        if who := write.who("gate", kind):
+            lines += [
+                f"# Gates of all pairs of inputs ({kind}), without effect at first.",
+                f"some = np.flatnonzero(self.members({who}))  # [K]",
+                "read = np.flatnonzero(reads[some].any(axis=0) | (np.arange(M) == 0))  # [R], never empty",
+                "some_inputs = inputs @ np.eye(M, dtype=np.float32)[:, read]  # [B, R]",
+                "first, second = some_inputs[:, :, None], some_inputs[:, None, :]",
+                "pairs = reads[some][:, read, None] * reads[some][:, None, read]  # [K, R, R]",
+                f"pairs = {'pairs * (1 - np.eye(len(read)))' if kind == 'ratio' else 'np.triu(pairs, 1)'}",
+                f'gain = Numbers(zeros, pairs.shape, name="gate_{kind}")() * pairs',
+                f"gated = jnp.einsum('bpq,kpq->bk', {expression}, gain)",
+                "u = u + gated @ np.eye(N, dtype=np.float32)[some]",
+            ]
+    return lines
 
 
 def _hidden(write: Writer) -> list[str]:

@@ -27,13 +27,14 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from zfbench.base.errors import ZfbenchError
-from zfbench.discoverers.proposers.rate.genotype import MEANING, RateGenotype, allowed, names, start
+from zfbench.discoverers.proposers.rate.genotype import RateGenotype, allowed, names, start
 from zfbench.discoverers.proposers.rate.render import render
 from zfbench.protocols.space import Codes, Slot, Space
 from zfbench.protocols.spec import Spec
 from zfbench.records.recordings import TaskSpec
 
 VERSION = 1  # rises when a code comes to mean another program
+RATE = 1  # version of the family in which these programs were first written; none of them changed since
 
 Genes = Mapping[str, str]
 START: Genes = {}
@@ -123,7 +124,7 @@ class RateSubspace(Space):
     """
 
     name = "rate-4096"
-    versions = MappingProxyType({"space": VERSION, "rate": MEANING})
+    versions = MappingProxyType({"space": VERSION, "rate": RATE})
     slots = tuple(
         Slot(name, tuple(choices), true, groups)
         for (name, (groups, choices)), true in zip(PARTS.items(), TRUTH, strict=True)

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import jax
@@ -120,17 +121,23 @@ def moved(number, choice, x, A, a, others):
     return readouts[choice] @ number if choice in readouts else number * {"own": a, **others}[choice]
 
 
+def read_by(i, genotype, spec):
+    """Which inputs a neuron reads, [N + D]."""
+    block, read = genotype.block(GROUPS[i]), reads(spec)[i].copy()
+    if block.sources is not None:
+        read[:N] &= [g in block.sources for g in GROUPS]
+    if block.channels is not None:
+        read[N:] &= [c in block.channels for c in spec.drive]
+    return read
+
+
 def reference(genotype, spec, p, activity, drive, trace):
     """One step, neuron by neuron, from the formulas in `Block`: the activity [B, N] and the trace [B, N] after it."""
     both = np.concatenate([activity, drive], axis=1)
     wired, after, later = reads(spec), np.empty((B, N)), np.array(trace)
     for i in range(N):
         block = genotype.block(GROUPS[i])
-        read = wired[i].copy()
-        if block.sources is not None:
-            read[:N] &= [g in block.sources for g in GROUPS]
-        if block.channels is not None:
-            read[N:] &= [c in block.channels for c in spec.drive]
+        read = read_by(i, genotype, spec)
         v, A, x = both * read, activity * read[:N], drive * read[N:]
         a = activity[:, i] * (wired[i, i])
 
@@ -151,9 +158,15 @@ def reference(genotype, spec, p, activity, drive, trace):
         elif block.synapse == "squared":
             u = u + v**2 @ p["squared"][i]
         if block.gate != "none":
-            f, s = v @ p["first"][i], v @ p["second"][i]
-            gate = {"min": np.minimum(f, s), "max": np.maximum(f, s), "product": f * s, "ratio": f / (1 + s**2)}
-            u = u + p["gain"][i] * gate[block.gate]
+            alike = [j for j in range(N) if genotype.block(GROUPS[j]).gate == block.gate]
+            known = np.any([read_by(j, genotype, spec) for j in alike], axis=0)
+            kept = [j for j in range(len(known)) if j == 0 or known[j]]  # the first input keeps the array from being empty
+            gain = p[f"gate_{block.gate}"][alike.index(i)]
+            for (k, j), (m, l) in itertools.permutations(enumerate(kept), 2):
+                f, s = v[:, j], v[:, l]
+                gate = {"min": np.minimum(f, s), "max": np.maximum(f, s), "product": f * s, "ratio": f / (1 + s**2)}
+                if read[j] and read[l] and (k < m or block.gate == "ratio"):
+                    u = u + gain[k, m] * gate[block.gate]
         if block.hidden != "none":
             h = (v[:, None] * p["hidden"][i]).sum(-1) + p["offset"][i]
             h = {"tanh": np.tanh(h), "relu": np.maximum(h, 0), "sine": np.sin(h)}[block.hidden]

@@ -23,18 +23,25 @@ from zfbench.testbed.transition import rollout, transition
 TASKS = ("zfish-tiny/masked", "zfish-tiny/driven", "zfish-tiny/masked@anonymous")
 
 
-def true_parameters(circuit):
+def true_parameters(circuit, reads):
     """Every number of the true genotype's program, by its name there, float64.
 
     The circuit subtracts a bias that the drive moves; in the program that is a negative weight of the drive. An
     integrator has rate 1/2 here, and slope 2 makes up for it.
+
+    Args:
+        circuit: the circuit.
+        reads: which inputs each neuron of the program reads, [N, N + D].
     """
     N, D = circuit.size
+    gated = sorted({i for gate in circuit.gates for i in range(N) if circuit.groups[i] == circuit.groups[gate.target]})
+    read = [0, *(j for j in range(1, N) if reads[gated, j].any())]
+    gain = np.zeros((len(gated), len(read), len(read)))
+    for gate in circuit.gates:
+        pair = sorted((read.index(gate.p), read.index(gate.q)))
+        gain[gated.index(gate.target), *pair] = gate.gain
     integrates = integrators(circuit)
     weights = circuit.weights * ~(np.eye(N, dtype=bool) & integrates)
-    first, second, gain = np.zeros((N, N + D)), np.zeros((N, N + D)), np.zeros(N)
-    for gate in circuit.gates:
-        first[gate.target, gate.p], second[gate.target, gate.q], gain[gate.target] = 1.0, 1.0, gate.gain
     scaled = np.zeros((N, N, D))
     for m in circuit.modulations:
         scaled[m.target, m.source, m.channel] += m.coefficient
@@ -44,9 +51,7 @@ def true_parameters(circuit):
     return {
         "weights": np.concatenate([weights, circuit.drive_weights - circuit.bias_drive], axis=1),
         "scaled_by_drive": scaled[[group in groups for group in circuit.groups]],
-        "first": first,
-        "second": second,
-        "gain": gain,
+        "gate_min": gain,
         "slope": np.where(integrates, 2.0, np.where(linear, 1.0, circuit.omega)),
         "slope_drive": circuit.omega_drive,
         "bias": circuit.bias,
@@ -92,7 +97,7 @@ def rendered(spec, dtype):
     namespace = {"__name__": "candidate"}
     exec(compile(source, "candidate", "exec"), namespace)
     model = namespace["Model"](spec=spec)
-    known = true_parameters(published())
+    known = true_parameters(published(), model.reads())
     silent = np.zeros((1, len(spec.neurons))), np.zeros((1, len(spec.drive)))
     begun = jax.eval_shape(lambda: model.init(jax.random.key(0), (), *silent))["params"]
     for name, tree in begun.items():

@@ -1,5 +1,8 @@
 """The finite subspace of the rate family: what it holds, in which order, and that all of it can be evaluated."""
 
+import hashlib
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from genotype_cases import load, noisy
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.proposers.rate.genotype import GENES, start
 from zfbench.discoverers.proposers.rate.render import parse, render
-from zfbench.discoverers.proposers.rate.subspace import PARTS, RateSubspace
+from zfbench.discoverers.proposers.rate.subspace import LOSS, PARTS, RateSubspace
 from zfbench.discoverers.proposers.rate.truth import true_genotype
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
@@ -56,10 +59,10 @@ def test_any_choice_of_a_slot_is_one_change_away(space):
 
 
 def test_the_start_is_the_familys_and_the_truth_the_circuits_but_for_one_gate(space, task):
-    assert space.genotype(space.start) == start(task.spec)
+    assert space.genotype(space.start) == replace(start(task.spec), loss=LOSS)
     truth = true_genotype(published(), task.spec)
     assert truth.block("S").gate == "min"
-    assert space.genotype(space.truth) == truth.with_gene(["S"], "gate", "none")
+    assert space.genotype(space.truth) == replace(truth.with_gene(["S"], "gate", "none"), loss=LOSS)
     assert (*space.truth[:-1], 0) in space.stage(1)
 
 
