@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
+from zfbench.leaderboard.analyses import targets
 from zfbench.leaderboard.analyses.searches import (
     AREA,
     LOSS,
@@ -61,7 +62,7 @@ def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, fl
 def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
     parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
-    parts += [_pairs(c, measure) for measure in TESTED]
+    parts += [targets.as_markdown(c), *(_pairs(c, measure) for measure in TESTED)]
     race = races.get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:

@@ -21,6 +21,10 @@ from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
 
 
+# Of the ids of all programs of stage 1 in order, which a table holds by their codes alone.
+MEASURED = "b2bfe2d2bcb1236db5241fabe65f87f2c0ca508ddef74f067b6ef495ae145d19"
+
+
 @pytest.fixture(scope="module", params=("zfish-tiny/masked", "zfish-tiny/driven"))
 def task(request):
     return ZFISH.load(request.param)
@@ -64,6 +68,11 @@ def test_the_start_is_the_familys_and_the_truth_the_circuits_but_for_one_gate(sp
     assert truth.block("S").gate == "min"
     assert space.genotype(space.truth) == replace(truth.with_gene(["S"], "gate", "none"), loss=LOSS)
     assert (*space.truth[:-1], 0) in space.stage(1)
+
+
+def test_the_programs_of_the_space_are_still_those_of_the_shipped_table(space):
+    ids = "".join(Program(space.source(codes)).id for codes in sorted(space.stage(1)))
+    assert hashlib.sha256(ids.encode()).hexdigest() == MEASURED
 
 
 def test_every_slot_has_choices_that_are_no_groups_truth(task):

@@ -66,6 +66,12 @@ def test_every_named_loss_has_a_schedule():
     assert SCHEDULES.keys() == LOSSES.keys()
 
 
+def test_the_quick_curriculum_forgets_squared_gradients_sooner_in_single_steps_and_is_else_the_curriculum():
+    first, second = SCHEDULES["quick_curriculum"]
+    assert (replace(first, second_moment=0.999), second) == SCHEDULES["curriculum"]
+    assert first.second_moment == 0.95
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_named_loss_improves_the_forecasts(system, loss):
     report = fit(Leak, system, 60, TrainingChoice(loss, 0.03)).report
