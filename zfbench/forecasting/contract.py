@@ -14,7 +14,7 @@ COMPILED = 8  # programs of which a process keeps what it compiled
 WINDOWS_PER_CALL = 64  # rows of every call of a trained program, so that few shapes compile
 LOSSES = {
     "curriculum": "one-step squared error for the first half of the updates, then `rollout` at half the rate",
-    "quick_curriculum": "`curriculum` with a shorter memory of squared gradients in single steps (Adam's beta_2 .95)",
+    "quick_curriculum": "`curriculum` with seven tenths of the updates on single steps, in which Adam's beta_2 is .95",
     "rollout": "pseudo-Huber error of 32 steps rolled out on the program's own predictions",
     "one_step": "squared error of the next step, in units of that step's standard deviation",
     "robust_curriculum": "one-step pseudo-Huber error in units of the mean change, then `rollout` likewise",

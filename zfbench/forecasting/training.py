@@ -63,6 +63,7 @@ class Phase:
         rate: learning rate, as a fraction of the program's.
         clip: largest norm of a gradient; longer ones are shortened to it.
         second_moment: decay of Adam's mean of squared gradients, beta_2.
+        share: of the updates, relative to the shares of the other phases.
     """
 
     steps: int
@@ -72,13 +73,14 @@ class Phase:
     rate: float = 1.0
     clip: float = 1.0
     second_moment: float = 0.999
+    share: int = 1
 
 
 SCHEDULES: dict[str, tuple[Phase, ...]] = {
     "curriculum": (Phase(1, 256, "sd_change", squared), Phase(32, 16, "sd_level", pseudo_huber, 0.5)),
     "quick_curriculum": (
-        Phase(1, 256, "sd_change", squared, second_moment=0.95),
-        Phase(32, 16, "sd_level", pseudo_huber, 0.5),
+        Phase(1, 256, "sd_change", squared, second_moment=0.95, share=7),
+        Phase(32, 16, "sd_level", pseudo_huber, 0.5, share=3),
     ),
     "rollout": (Phase(32, 16, "sd_level", pseudo_huber),),
     "one_step": (Phase(1, 256, "sd_change", squared),),
@@ -326,8 +328,9 @@ def calls(loss: str, rate: float, updates: int) -> Iterator[Call]:
     """The calls of a training, in order, for a loss and a learning rate as `TrainingChoice.resolve` gives them."""
     milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
     done, schedule = 0, SCHEDULES[loss]
+    whole = sum(phase.share for phase in schedule)
     for number, phase in enumerate(schedule, start=1):
-        first, end = done, updates * number // len(schedule)
+        first, end = done, updates * sum(earlier.share for earlier in schedule[:number]) // whole
         rates = learning_rates(rate * phase.rate, end - first)
         while done < end:
             stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))

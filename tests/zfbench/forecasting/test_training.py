@@ -17,6 +17,7 @@ from zfbench.forecasting.training import (
     Material,
     Trainer,
     Units,
+    calls,
     learning_rates,
     pseudo_huber,
 )
@@ -66,10 +67,13 @@ def test_every_named_loss_has_a_schedule():
     assert SCHEDULES.keys() == LOSSES.keys()
 
 
-def test_the_quick_curriculum_forgets_squared_gradients_sooner_in_single_steps_and_is_else_the_curriculum():
+def test_the_quick_curriculum_forgets_squared_gradients_sooner_and_fits_single_steps_for_longer():
     first, second = SCHEDULES["quick_curriculum"]
-    assert (replace(first, second_moment=0.999), second) == SCHEDULES["curriculum"]
+    assert (replace(first, second_moment=0.999, share=1), replace(second, share=1)) == SCHEDULES["curriculum"]
     assert first.second_moment == 0.95
+    made = [(call.phase, call.done, call.stop) for call in calls("quick_curriculum", 0.03, 1_000)]
+    assert max(stop for phase, _, stop in made if phase == first) == 700
+    assert min(done for phase, done, _ in made if phase == second) == 700
 
 
 @pytest.mark.parametrize("loss", LOSSES)
