@@ -133,7 +133,9 @@ def main() -> None:
     asked = parser.parse_args()
     steps = steps_of(asked.task)
     M = steps.inputs.shape[1]
-    sys.stdout.write("| gate | updates | below a half | below a tenth | median error | worst error |\n|---|--:|--:|--:|--:|--:|\n")
+    sys.stdout.write(
+        "| gate | updates | below a half | below a tenth | median error | worst error |\n|---|--:|--:|--:|--:|--:|\n"
+    )
     for updates in asked.updates:
         without = 0.0
         for name, (gate, first) in beginnings(M).items():

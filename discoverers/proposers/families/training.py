@@ -1,7 +1,7 @@
 """The two choices of training that every family offers.
 
-A family begins with one way of fitting single steps and then rollouts, and may change to three other losses. Which one it
-begins with was measured on programs of its kind (docs/identify.md).
+A family begins with one way of fitting single steps and then rollouts, and may change to three other losses. Which one
+it begins with was measured on programs of its kind (docs/identify.md).
 """
 
 from __future__ import annotations

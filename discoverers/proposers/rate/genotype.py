@@ -4,7 +4,7 @@ A genotype holds no numbers that could be tuned: constants are trainable paramet
 
 The family contains the published circuit, and a search must not find it by picking from a list of true parts. So every
 gene offers at least three choices that are true of no neuron beside each choice that is true of some, and whatever is
-chosen, it costs one change. The list below was fixed before any program of the family was trained:
+chosen, it costs one change. The list below was fixed before any program of the family was trained, but for `contrast`:
 
 | gene | true of some group | true of none |
 |---|---|---|
@@ -14,7 +14,7 @@ chosen, it costs one change. The list below was fixed before any program of the 
 | reset | none, drive | activity, own, constant |
 | slope | fixed, drive | activity, own, bounded |
 | synapse | plain, drive | group, own, squared |
-| gate | none, min | max, product, ratio |
+| gate | none, min | product, ratio, contrast |
 | memory | none | adaptation, facilitation, delay |
 | hidden | none | tanh, relu, sine |
 | sources, channels | one set of groups, one of drive channels | all other sets |
@@ -61,8 +61,8 @@ class Block:
             times a readout of the drive that is `bounded` to [0, 2].
         synapse: `plain`; or with further synapses that are scaled by each channel of the `drive`, by the mean rate of
             each `group`, or by the `own` activity; or that transmit the `squared` input.
-        gate: `none`, or a weighted sum over all pairs of inputs p, q that it reads: of their `min` (and), `max` (or),
-            `product` or `ratio` p / (1 + q^2).
+        gate: `none`, or a weighted sum over all pairs of inputs p, q that it reads: of their `min` (and), `product`,
+            `ratio` p / (1 + q^2) or `contrast` (p - q) / (1 + |p| + |q|). There is no `max`, which is p + q - min.
         memory: `none`; a slow trace of a is subtracted from u (`adaptation`) or scales it (`facilitation`); or part of
             u arrives through a slow trace of u (`delay`).
         hidden: `none`, or eight hidden units for each neuron: `tanh`, `relu` or `sine`.
@@ -90,7 +90,7 @@ GENES: dict[str, tuple[str, ...]] = {
     "reset": ("none", "drive", "activity", "own", "constant"),
     "slope": ("fixed", "drive", "activity", "own", "bounded"),
     "synapse": ("plain", "drive", "group", "own", "squared"),
-    "gate": ("none", "min", "max", "product", "ratio"),
+    "gate": ("none", "min", "product", "ratio", "contrast"),
     "memory": ("none", "adaptation", "facilitation", "delay"),
     "hidden": ("none", "tanh", "relu", "sine"),
 }

@@ -18,12 +18,13 @@ EVERYONE = "everyone"
 SLOPE, BIAS = {"sigmoid": "np.e"}, {"sigmoid": "0.3", "linear": "0.0", "softplus": "1.0"}
 OTHER_SLOPE, OTHER_BIAS = "1.0", "-0.3"
 
-# What becomes of a variable by the choice of a gene; all gates but `ratio` are symmetric.
+# What becomes of a variable by the choice of a gene. Half of the pairs are enough for gates that have one value, but for
+# the sign, for (p, q) and (q, p).
 GATES = {
     "min": "jnp.minimum(first, second)",
-    "max": "jnp.maximum(first, second)",
     "product": "first * second",
     "ratio": "first / (1 + second**2)",
+    "contrast": "(first - second) / (1 + jnp.abs(first) + jnp.abs(second))",
 }
 HIDDEN = {"tanh": "jnp.tanh(hidden)", "relu": "nn.relu(hidden)", "sine": "jnp.sin(hidden)"}
 MEMORIES = {

@@ -155,7 +155,7 @@ def test_hints_turn_attention_to_the_groups_to_blame_unless_it_is_blind():
 def history():
     """Gates helped every time, other units never did."""
     root = scored(START)
-    better = [scored(START.with_gene(g, "gate", c), 0.5, root) for g in "ABC" for c in ("min", "max", "product")]
+    better = [scored(START.with_gene(g, "gate", c), 0.5, root) for g in "ABC" for c in ("min", "contrast", "product")]
     worse = [scored(START.with_gene(g, "unit", c), None, root) for g in "ABC" for c in ("tanh", "relu", "clip")]
     return (root, *better, *worse)
 

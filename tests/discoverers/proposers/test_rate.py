@@ -160,12 +160,19 @@ def reference(genotype, spec, p, activity, drive, trace):
         if block.gate != "none":
             alike = [j for j in range(N) if genotype.block(GROUPS[j]).gate == block.gate]
             known = np.any([read_by(j, genotype, spec) for j in alike], axis=0)
-            kept = [j for j in range(len(known)) if j == 0 or known[j]]  # the first input keeps the array from being empty
+            kept = [
+                j for j in range(len(known)) if j == 0 or known[j]
+            ]  # the first input keeps the array from being empty
             gain = p[f"gate_{block.gate}"][alike.index(i)]
-            for (k, j), (m, l) in itertools.permutations(enumerate(kept), 2):
-                f, s = v[:, j], v[:, l]
-                gate = {"min": np.minimum(f, s), "max": np.maximum(f, s), "product": f * s, "ratio": f / (1 + s**2)}
-                if read[j] and read[l] and (k < m or block.gate == "ratio"):
+            for (k, j), (m, other) in itertools.permutations(enumerate(kept), 2):
+                f, s = v[:, j], v[:, other]
+                gate = {
+                    "min": np.minimum(f, s),
+                    "product": f * s,
+                    "ratio": f / (1 + s**2),
+                    "contrast": (f - s) / (1 + abs(f) + abs(s)),
+                }
+                if read[j] and read[other] and (k < m or block.gate == "ratio"):
                     u = u + gain[k, m] * gate[block.gate]
         if block.hidden != "none":
             h = (v[:, None] * p["hidden"][i]).sum(-1) + p["offset"][i]
@@ -384,7 +391,7 @@ def test_a_mutation_is_a_neighbour_and_a_neighbour_differs_in_one_thing(seed, sp
 
 
 def test_every_neighbour_is_drawn_sooner_or_later():
-    genotype, rng = start(DRIVEN).with_gene("A", "gate", "max"), np.random.default_rng(0)
+    genotype, rng = start(DRIVEN).with_gene("A", "gate", "contrast"), np.random.default_rng(0)
     near = {child for child, _ in neighbours(genotype, DRIVEN)}
     assert {mutate(genotype, DRIVEN, {}, {}, rng)[0] for _ in range(5_000)} == near
 

@@ -20,7 +20,6 @@ from zfbench.records.program import Program
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
 
-
 # Of the ids of all programs of stage 1 in order, which a table holds by their codes alone.
 MEASURED = "b2bfe2d2bcb1236db5241fabe65f87f2c0ca508ddef74f067b6ef495ae145d19"
 
