@@ -1,7 +1,7 @@
 """Targets of searches: losses of known programs under the same short training, and how many evaluations they take.
 
-The programs are those of the task's certificate: where the search begins, what knows nothing of the circuit, and the true
-form. A search that is at the loss of a generic program found nothing that capacity alone does not give.
+The programs are those of the task's certificate: where the search begins, what knows nothing of the circuit, and the
+true form. A search that is at the loss of a generic program found nothing that capacity alone does not give.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from zfbench.records.result import Result
 
 KINDS = ("seed", "generic", "truth")  # of the programs whose losses are targets
 MEANING = (
-    "Targets: median losses of known programs over the replicates of the task's certificate, trained as searches screen. "
-    "Cells say in how many seeds a search reached the target, and after how many evaluations in the median seed; - if it "
-    "did not in that one."
+    "Targets: median losses of known programs over the replicates of the task's certificate, trained as searches "
+    "screen. Cells say in how many seeds a search reached the target, and after how many evaluations in the median "
+    "seed; - if it did not in that one."
 )
 
 

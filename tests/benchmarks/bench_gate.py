@@ -3,9 +3,9 @@
     python tests/benchmarks/bench_gate.py zfish-tiny/masked --updates 500 1000 --seeds 20
 
 Every model has the true form of S and its true inputs; what differs is how its gate is written. It is fitted to single
-steps, from the recorded activity, by the one-step phase of the rate family's schedule. Errors are halves of mean squares
-in units of the standard deviation of the step; counted are those below a half and below a tenth of the median error
-without a gate.
+steps, from the recorded activity, by the one-step phase of the rate family's schedule. Errors are halves of mean
+squares in units of the standard deviation of the step; counted are those below a half and below a tenth of the median
+error without a gate.
 """
 
 from __future__ import annotations

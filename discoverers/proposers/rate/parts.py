@@ -18,8 +18,8 @@ EVERYONE = "everyone"
 SLOPE, BIAS = {"sigmoid": "np.e"}, {"sigmoid": "0.3", "linear": "0.0", "softplus": "1.0"}
 OTHER_SLOPE, OTHER_BIAS = "1.0", "-0.3"
 
-# What becomes of a variable by the choice of a gene. Half of the pairs are enough for gates that have one value, but for
-# the sign, for (p, q) and (q, p).
+# What becomes of a variable by the choice of a gene. Half of the pairs are enough for gates that have one value, but
+# for the sign, for (p, q) and (q, p).
 GATES = {
     "min": "jnp.minimum(first, second)",
     "product": "first * second",

@@ -160,9 +160,7 @@ def reference(genotype, spec, p, activity, drive, trace):
         if block.gate != "none":
             alike = [j for j in range(N) if genotype.block(GROUPS[j]).gate == block.gate]
             known = np.any([read_by(j, genotype, spec) for j in alike], axis=0)
-            kept = [
-                j for j in range(len(known)) if j == 0 or known[j]
-            ]  # the first input keeps the array from being empty
+            kept = [j for j in range(len(known)) if j == 0 or known[j]]  # the first keeps the array from being empty
             gain = p[f"gate_{block.gate}"][alike.index(i)]
             for (k, j), (m, other) in itertools.permutations(enumerate(kept), 2):
                 f, s = v[:, j], v[:, other]
