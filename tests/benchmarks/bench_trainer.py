@@ -45,6 +45,7 @@ TRAINERS = {
     "clip .1 in one step": (replace(STEP, clip=0.1), ROLL),
     "clip .1 and half the rate in one step": (replace(STEP, clip=0.1, rate=0.5), ROLL),
     "beta_2 .95 in one step": (replace(STEP, second_moment=0.95), ROLL),
+    "quick_curriculum": training.SCHEDULES["quick_curriculum"],
     "beta_2 .95 and .7 of the rate in one step": (replace(STEP, second_moment=0.95, rate=0.7), ROLL),
     "beta_2 .95 in both phases": (replace(STEP, second_moment=0.95), replace(ROLL, second_moment=0.95)),
     "beta_2 .98 in both phases": (replace(STEP, second_moment=0.98), replace(ROLL, second_moment=0.98)),

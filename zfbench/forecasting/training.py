@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -324,13 +325,19 @@ class Call:
     is_checkpoint: bool
 
 
+def divided(schedule: Sequence[Phase], updates: int) -> list[int]:
+    """The updates of each phase, by their shares."""
+    shares = [phase.share for phase in schedule]
+    ends = [updates * sum(shares[:number]) // sum(shares) for number in range(len(shares) + 1)]
+    return [end - first for first, end in pairwise(ends)]
+
+
 def calls(loss: str, rate: float, updates: int) -> Iterator[Call]:
     """The calls of a training, in order, for a loss and a learning rate as `TrainingChoice.resolve` gives them."""
     milestones = {updates * k // CHECKPOINTS for k in range(1, CHECKPOINTS + 1)}
     done, schedule = 0, SCHEDULES[loss]
-    whole = sum(phase.share for phase in schedule)
-    for number, phase in enumerate(schedule, start=1):
-        first, end = done, updates * sum(earlier.share for earlier in schedule[:number]) // whole
+    for phase, count in zip(schedule, divided(schedule, updates), strict=True):
+        first, end = done, done + count
         rates = learning_rates(rate * phase.rate, end - first)
         while done < end:
             stop = min(done + UPDATES_PER_CALL, end, *(m for m in milestones if m > done))

@@ -21,7 +21,7 @@ from zfbench.baselines import programs
 from zfbench.forecasting.contract import TrainingChoice
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.together import BatchTrainer, bytes_of_batch
-from zfbench.forecasting.training import SCHEDULES, Material, Trained, Trainer, pseudo_huber
+from zfbench.forecasting.training import SCHEDULES, Material, Trained, Trainer, divided, pseudo_huber
 from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import ZfishTask
 from zfbench.testbed.data import Dataset, data_sha256, derive, load_dataset
@@ -154,8 +154,8 @@ def batch(sizes: Sizes) -> Figures:
         for name, (dynamics, trainer) in ready.items():
             first, again = (timed(trainer, range(s, s + K), sizes.updates)[1] for s in (0, K))
             loss, _ = TrainingChoice().resolve(dynamics.recurrent, sizes.updates)
-            each = sizes.updates / len(SCHEDULES[loss])
-            products = sum(each * work(dynamics, phase.steps, phase.batch) for phase in SCHEDULES[loss])
+            counts = zip(divided(SCHEDULES[loss], sizes.updates), SCHEDULES[loss], strict=True)
+            products = sum(count * work(dynamics, phase.steps, phase.batch) for count, phase in counts)
             yield (
                 f"{name}, {K}",
                 {
