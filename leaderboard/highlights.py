@@ -103,9 +103,13 @@ def highlights(found: Sequence[Board]) -> Highlights:
 
 
 def _choose(board: Board, track: str, wanted: Sequence[str], main: Shown) -> tuple[Row, ...]:
-    """The wanted rows of a track that there are, the best search among them by its own name, none twice."""
+    """The wanted rows of a track that there are, the best search among them by its own name, none twice.
+
+    A search must have half as many seeds as the row that has the most, so that its interval can stand beside theirs.
+    """
     there = [row for row in board.rows if row.track == track]
-    searches = [row for row in there if row.kind == "search" and main.of(row) is not None]
+    fewest = max((len(row.runs) for row in there), default=0) / 2
+    searches = [row for row in there if row.kind == "search" and len(row.runs) >= fewest and main.of(row) is not None]
     best = max(searches, key=lambda row: _estimate(main, row), default=None)
     chosen: list[Row] = []
     for name in wanted:

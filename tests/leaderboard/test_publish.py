@@ -85,6 +85,14 @@ def test_a_search_that_is_best_and_wanted_by_name_stands_once(make, search_metho
     assert [row.runs[0].method.name for row in shown.rows["driven"]] == ["best_of_n"]
 
 
+def test_a_search_of_few_seeds_is_not_shown(make, search_method):
+    programs = [make("driven_mlp", kind="program", metrics={OOD: 0.1}, seed=seed) for seed in range(4)]
+    few = [search(make, search_method, "puct", {OOD: 0.9})]
+    names = [row.runs[0].method.name for row in highlights(boards([*programs, *few])).rows["driven"]]
+    assert names == ["driven_mlp"]
+    assert highlights(boards([*programs[:2], *few])).rows["driven"][0].runs[0].method.name == "puct"
+
+
 def test_an_error_is_shown_as_what_is_missing_to_one(found):
     lines = as_markdown(highlights(found)).splitlines()
     (black_box,) = [line for line in lines if "driven_mlp" in line]
