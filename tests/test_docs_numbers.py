@@ -16,7 +16,7 @@ from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.analyses.searches import comparisons
 from zfbench.leaderboard.certificates import certificate_of
 from zfbench.records.reading import load_folder
-from zfbench.runs.unseen import ranks_without, unseen
+from zfbench.runs.unseen import unseen
 
 ROOT = Path(__file__).parents[1]
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
@@ -160,6 +160,10 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert "under the held-out stimulus it is no better than the last value here, far better with" in text
     assert "[seven times the data and four times the training](docs/results/README.md)" in text
     assert standard.loc[("driven", "driven_mlp"), OOD] > 0.3
+    assert "The loss ranks the true form first [in every replicate](docs/identify.md)" in text
+    for name in ("zfish-tiny/masked", "zfish-tiny/driven"):
+        found = certificate_of(name).found[0]
+        assert {standing.first for standing in found.standings} == {found.replicates}
     assert "and answers no push in either" in text
     assert max(tier.loc[("driven", "driven_mlp"), RESPONSES] for tier in (means, standard)) < 0.02
     assert driven.loc["driven_mlp", OOD] < 0.05
@@ -290,14 +294,23 @@ def test_the_certificate_of_the_driven_task(shown):
     certificate = certificate_of("zfish-tiny/driven")
     assert not certificate.kinds
     found = certificate.found[0]
-    first = {s.updates: s.first for s in found.standings}
-    assert first[1000] == first[2000]
-    assert f"of {found.programs} programs it comes first in {first[2000]} of 10 replicates at both lengths" in shown
-    hidden = [one.feature for one in unseen(found)]
-    assert hidden == ["S: gate min"]
-    apart = {s.updates: ranks_without(s, hidden).count(1) for s in found.standings}
-    assert f"in {apart[2000]} of 10 at 2,000 updates and in {apart[1000]} at 1,000; no seed and no generic" in shown
-    assert not [name for s in found.standings for name in s.before() if name.startswith(("generic", "seed"))]
+    first = {standing.first for standing in found.standings}
+    assert first == {10}
+    assert (
+        f"of {found.programs} programs the true form comes first in 10 of {found.replicates} replicates at both"
+        in shown
+    )
+    assert not unseen(found)
+
+
+def test_true_features_that_cost_something_alone(shown):
+    costly = [
+        {name for name, signal in standing.added.items() if signal.mean < -0.05}
+        for standing in certificate_of("zfish-tiny/masked").found[0].standings
+    ]
+    assert {"BG: unit linear", "BG: form integrate"} == costly[0] <= costly[1]
+    assert "two of the eleven true features, the unit and the form of the integrator BG, raise the loss" in shown
+    assert len(certificate_of("zfish-tiny/masked").found[0].standings[0].added) == 11
 
 
 def test_the_certificates_of_simulators_and_mixtures(shown):
