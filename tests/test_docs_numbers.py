@@ -160,10 +160,9 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert "under the held-out stimulus it is no better than the last value here, far better with" in text
     assert "[seven times the data and four times the training](docs/results/README.md)" in text
     assert standard.loc[("driven", "driven_mlp"), OOD] > 0.3
-    assert "The loss ranks the true form first [in every replicate](docs/identify.md)" in text
-    for name in ("zfish-tiny/masked", "zfish-tiny/driven"):
-        found = certificate_of(name).found[0]
-        assert {standing.first for standing in found.standings} == {found.replicates}
+    assert "Given the wiring, the loss ranks the true form first [each time](docs/identify.md)" in text
+    found = certificate_of("zfish-tiny/masked").found[0]
+    assert {standing.first for standing in found.standings} == {found.replicates}
     assert "and answers no push in either" in text
     assert max(tier.loc[("driven", "driven_mlp"), RESPONSES] for tier in (means, standard)) < 0.02
     assert driven.loc["driven_mlp", OOD] < 0.05
@@ -294,12 +293,14 @@ def test_the_certificate_of_the_driven_task(shown):
     certificate = certificate_of("zfish-tiny/driven")
     assert not certificate.kinds
     found = certificate.found[0]
-    first = {standing.first for standing in found.standings}
-    assert first == {10}
+    assert found.verdict == "partly"
+    first = {s.updates: s.first for s in found.standings}
     assert (
-        f"of {found.programs} programs the true form comes first in 10 of {found.replicates} replicates at both"
-        in shown
-    )
+        f"of {found.programs} programs the true form comes first in {first[1000]} of 10 replicates at 1,000 updates "
+        f"and in {first[2000]} of 10 at 2,000, where in the other two"
+    ) in shown
+    assert found.standings[0].before() == {}
+    assert found.standings[1].before() == {"removed: BG: form integrate": 2}
     assert not unseen(found)
 
 
