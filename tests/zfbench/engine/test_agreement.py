@@ -102,9 +102,7 @@ def test_the_seed_program_agrees_with_its_trace():
     assert_agrees(model_of(Path(seed_file).read_text(), DRIVEN), DRIVEN)
 
 
-@pytest.mark.parametrize(
-    ("seed", "spec"), [(0, DRIVEN), (1, DRIVEN), (2, MASKED), (3, MASKED), (4, AUTONOMOUS), (5, AUTONOMOUS)]
-)
+@pytest.mark.parametrize(("seed", "spec"), [(0, DRIVEN), (2, MASKED), (5, AUTONOMOUS)])
 def test_programs_of_the_grammar_agree_with_their_traces(seed, spec):
     assert_agrees(model_of(drawn(seed, spec), spec), spec)
 
