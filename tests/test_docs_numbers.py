@@ -221,6 +221,13 @@ def test_what_black_boxes_found_without_the_wiring(shown):
     )
     assert not [pair for pair in pairs.values() if pair.significant]
     assert seen < held_out < 1
+    late = {
+        arm: [sum(e.status == "timeout" for e in run.evaluated) for run in runs] for arm, runs in found.runs.items()
+    }
+    live = " ".join((ROOT / "docs" / "results" / "live.md").read_text(encoding="utf-8").split())
+    first, second = late["driven", "blackbox"]
+    assert f"Of the black boxes' evaluations {first} (seed 0) and {second} (seed 1) ran out of their 300 s" in live
+    assert not any(late["driven", "rate"])
 
 
 def test_which_searches_differ(shown):
