@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from zfbench.forecasting.training import FINAL_RATE, SCHEDULES
 from zfbench.tasks.zfish.family import ZFISH
 
-GROUP, RATE, BATCH = "S", 0.03, 256
+GROUP, RATE = "S", 0.03
 NONE = "none"
 Params = Mapping[str, jax.Array]
 Gate = Callable[[Params, jax.Array], jax.Array]  # of parameters and inputs [B, M]: what is added to u, [B]
@@ -112,7 +112,7 @@ def errors(steps: Steps, gate: Gate, begin: list[dict[str, NDArray[np.float64]]]
     def train(p: Params, key: jax.Array) -> jax.Array:
         def update(carry: tuple[Params, optax.OptState], key: jax.Array) -> tuple[tuple[Params, optax.OptState], None]:
             p, state = carry
-            gradient = jax.grad(loss)(p, jax.random.randint(key, (BATCH,), 0, len(steps.after)))
+            gradient = jax.grad(loss)(p, jax.random.randint(key, (phase.batch,), 0, len(steps.after)))
             change, state = optimiser.update(gradient, state)
             return (optax.apply_updates(p, change), state), None
 
