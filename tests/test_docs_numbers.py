@@ -321,6 +321,37 @@ def test_true_features_that_cost_something_alone(shown):
     assert len(certificate_of("zfish-tiny/masked").found[0].standings[0].added) == 11
 
 
+def test_what_training_makes_of_the_truth():
+    text = " ".join((ROOT / "docs" / "spaces.md").read_text(encoding="utf-8").split())
+    masked, driven = (certificate_of(f"zfish-tiny/{track}").found[0].standings for track in ("masked", "driven"))
+    short, long = masked
+    truth, capacity, start = (
+        "truth: true form, true inputs",
+        "generic: eight hidden units for all groups",
+        "seed: start of",
+    )
+
+    def loss(standing, name):
+        return f"{next(m for n, m in standing.medians.items() if n.startswith(name)):.3f}".removeprefix("0")
+
+    assert (
+        f"has a loss of {loss(short, truth)} in `zfish-tiny/masked`, eight hidden units for all groups "
+        f"{loss(short, capacity)}, the start {loss(short, start)}; after 2,000 updates {loss(long, truth)}, "
+        f"{loss(long, capacity)} and {loss(long, start)}."
+    ) in text
+    rate, gate = ((short.added[name].mean, short.removed[name].mean) for name in ("AF: rate drive", "S: gate min"))
+    assert f"by {written(rate[0])} when it is added alone, and by {written(rate[1])} when it is the last" in text
+    assert f"The gate of S gives {written(gate[0])} alone and {written(gate[1])} as the last one" in text
+    for standing in (*masked, *driven):
+        assert max(standing.added[name].mean for name in ("BG: unit linear", "BG: form integrate")) < 0
+    assert all(standings[1].added["inputs of all groups"].mean < 0 for standings in (masked, driven))
+    form = "removed: inputs of all groups"
+    assert (
+        f"the true form has a loss of {loss(driven[1], form)} after 2,000 updates in `zfish-tiny/driven`, eight hidden "
+        f"units {loss(driven[1], capacity)}, the true form with the true inputs {loss(driven[1], truth)}."
+    ) in text
+
+
 def test_the_certificates_of_simulators_and_mixtures(shown):
     sir, channels, large = (certificate_of(f"{name}") for name in ("sir-tiny", "hodgkin_huxley-tiny", "hodgkin_huxley"))
     for certificate in (sir, channels, large):

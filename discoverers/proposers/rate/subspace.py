@@ -14,7 +14,7 @@ neuron. The list was fixed before any program of the space was trained:
 | all groups | all inputs, no hidden units | the true inputs, no hidden units | all inputs, eight tanh or relu units |
 
 In AF and BG, one distractor is half of the truth, whose parts each cost something before the other is there. The gate
-of the group S is left out on purpose: alone it is worth .0000 to .0002 of the mean absolute error (docs/spaces.md). So
+of the group S is left out on purpose: alone it hardly lowers the loss (docs/spaces.md). So
 the program with all true choices is the published circuit's form but for that gate.
 
 The genes of a slot change together: a slot is one decision, and any choice is one change away from any other.
