@@ -38,9 +38,16 @@ NOTE = "Version 1: these results carry no headline scores, so their rows are sor
 
 @dataclass(frozen=True)
 class Row:
-    """All runs of one method on one task."""
+    """All runs of one method on one task.
+
+    Attributes:
+        runs: one of each seed.
+        tells_version: True if another row differs from it in the version of the proposer alone, so that its name says
+            the version.
+    """
 
     runs: tuple[Result, ...]
+    tells_version: bool = False
 
     @property
     def task(self) -> str:
@@ -60,7 +67,8 @@ class Row:
     @cached_property
     def method(self) -> str:
         """The method's name with its proposer and settings."""
-        return method_name(self.runs[0])
+        name, version = method_name(self.runs[0]), self.runs[0].method.proposer_version
+        return f"{name}, proposer version {version or 'not recorded'}" if self.tells_version else name
 
     @property
     def future_drive(self) -> bool | None:
@@ -217,10 +225,15 @@ def boards(results: Sequence[Result]) -> list[Board]:
     """
     made = []
     for header, own in sorted_by_header([r for r in results if r.status != NOTHING_FOUND]):
-        groups: dict[tuple[str, str], list[Result]] = {}
+        groups: dict[tuple[str, str], dict[int | None, list[Result]]] = {}
         for result in own:
-            groups.setdefault((result.task.name, method_name(result)), []).append(result)
-        rows = [Row(tuple(sorted(runs, key=lambda r: r.seed))) for runs in groups.values()]
+            versions = groups.setdefault((result.task.name, method_name(result)), {})
+            versions.setdefault(result.method.proposer_version, []).append(result)
+        rows = [
+            Row(tuple(sorted(runs, key=lambda r: r.seed)), tells_version=len(versions) > 1)
+            for versions in groups.values()
+            for runs in versions.values()
+        ]
         ranked = {row.task for row in rows if HEADLINE in row.scores}
         rows.sort(key=lambda row: (row.task not in ranked, row.task, *_order(row)))
         made.append(Board(header, tuple(rows)))

@@ -86,7 +86,7 @@ def arms(results: Iterable[Result]) -> list[Arms]:
     """
     groups: dict[tuple[str, ...], dict[tuple[str, str], dict[int, Result]]] = {}
     for run in results:
-        told = run.method.proposer_settings | run.method.proposer_identity
+        told = run.method.proposer_told
         if run.search is None or run.status != "ok" or FAMILY not in told:
             continue
         rest = {name: value for name, value in told.items() if name != FAMILY}

@@ -118,7 +118,7 @@ def comparisons(results: Iterable[Result]) -> list[Comparison]:
     for run in results:
         if run.search is None or run.status != "ok" or not run.evaluated:
             continue
-        proposer = f"{run.method.proposer} {_told(run.method.proposer_settings | run.method.proposer_identity)}".strip()
+        proposer = f"{run.method.proposer} {_told(run.method.proposer_told)}".strip()
         key = (run.task.name, run.task.data_sha256, proposer, to_json(run.search.model_dump()))
         name = f"{run.method.name} {_told(run.method.settings)}".strip()
         groups.setdefault(key, {}).setdefault(name, {})[run.seed] = run

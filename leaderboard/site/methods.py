@@ -133,7 +133,7 @@ def method_page(entry: Entry, setting: Setting) -> dict[str, Any]:
 def _settings(run: Result) -> dict[str, Any]:
     """Return the settings and options of a search, for people."""
     method = run.method
-    named = {"discoverer": method.settings, "proposer": method.proposer_settings | method.proposer_identity}
+    named = {"discoverer": method.settings, "proposer": method.proposer_told}
     options = {} if run.search is None else run.search.model_dump(mode="json")
     return {name: chosen for name, chosen in named.items() if chosen} | options
 

@@ -183,6 +183,18 @@ def test_methods_that_differ_in_settings_options_or_what_the_proposer_is_are_dif
     assert len(board.rows) == len(records)
 
 
+def test_versions_of_a_proposer_are_rows_whose_names_say_so_where_both_are_there(make, search_method):
+    old, new = (make(**search_method(proposer_version=version)) for version in (None, 2))
+    (alone,) = boards([new])
+    assert [row.method for row in alone.rows] == ["puct + grammar"]
+    (both,) = boards([old, new])
+    names = {row.runs[0].method.proposer_version: row.method for row in both.rows}
+    assert names == {
+        None: "puct + grammar, proposer version not recorded",
+        2: "puct + grammar, proposer version 2",
+    }
+
+
 def test_long_settings_and_what_a_proposer_says_of_itself_are_told_by_a_hash(make, search_method):
     for record in ({"proposer_settings": {"prompts": "a" * 64}}, {"proposer_identity": {"prompts": "a" * 64}}):
         (board,) = boards([make(**search_method(proposer="llm", **record))])

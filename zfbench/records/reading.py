@@ -73,7 +73,7 @@ def setup_of(result: Result) -> tuple[str, ...]:
         result.task.data_sha256,
         str(result.benchmark_version),
         to_json(limits),
-        to_json([method.settings, method.proposer_settings, method.proposer_identity]),
+        to_json([method.settings, method.proposer_settings, method.proposer_identity, method.proposer_version]),
         to_json(None if result.search is None else result.search.model_dump(mode="json")),
         result.task.name,
         method.name,

@@ -27,9 +27,11 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_serializer,
     field_validator,
+    model_serializer,
 )
 
 from zfbench.base import machine, numerics
@@ -88,6 +90,7 @@ class MethodRecord(Strict):
         proposer: for a search, the name of the proposer.
         proposer_settings: for a search, the proposer's settings.
         proposer_identity: further things that the proposer's answers depend on (model, hashes of prompts).
+        proposer_version: version of the proposer's draws; None if it has none, or if the file does not say.
     """
 
     name: str
@@ -97,6 +100,20 @@ class MethodRecord(Strict):
     proposer: str | None = None
     proposer_settings: dict[str, Any] = Field(default_factory=dict)
     proposer_identity: dict[str, Any] = Field(default_factory=dict)
+    proposer_version: int | None = None
+
+    @property
+    def proposer_told(self) -> dict[str, Any]:
+        """The settings, the identity and, if it has one, the version of the proposer, which tell it from others."""
+        version = {} if self.proposer_version is None else {"version": self.proposer_version}
+        return self.proposer_settings | self.proposer_identity | version
+
+    @model_serializer(mode="wrap")
+    def _without_empty_version(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        if self.proposer_version is None:
+            del content["proposer_version"]
+        return content
 
 
 class SearchOptions(Strict):

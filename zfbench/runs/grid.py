@@ -21,8 +21,9 @@ from zfbench.base.files import check_folder
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import SearchTask
 from zfbench.records.reading import add, load
-from zfbench.records.result import BENCHMARK_VERSION, Result
+from zfbench.records.result import BENCHMARK_VERSION, MethodRecord, Result
 from zfbench.runs.judge import judge_baseline
+from zfbench.runs.methods import make_proposer
 from zfbench.runs.parallel import each
 from zfbench.runs.search import search
 from zfbench.runs.suite import Job
@@ -193,7 +194,7 @@ class Grid:
 
 
 def is_current(known: Result, task: SearchTask, job: Job) -> bool:
-    """Return True if a result is of the present data and scores, and of the job's limits and settings.
+    """Return True if a result is of the present data, scores and proposer, and of the job's limits and settings.
 
     The versions of families of metrics that zfbench does not have, such as those of a plug-in's task, are not compared.
 
@@ -212,7 +213,15 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
         and known.method.proposer_settings == wanted.proposer_settings
         and known.search == (None if job.plan is None else job.plan.options)
         and known.seed == job.seed
+        and _is_of_this_version(known.method, task, job)
     )
+
+
+def _is_of_this_version(method: MethodRecord, task: SearchTask, job: Job) -> bool:
+    """Return False if the proposer's draws are of another version by now; files from before the field say none."""
+    if job.plan is None or method.proposer_version is None:
+        return True
+    return method.proposer_version == make_proposer(job.plan, task.spec).version
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:

@@ -71,6 +71,7 @@ def judge_winner(
         update={
             "proposer_settings": plan.method_settings(surroundings),
             "proposer_identity": {} if proposer is None else dict(proposer.identity),
+            "proposer_version": None if proposer is None else proposer.version,
         }
     )
     if not outcome.found(seed_program(loaded.task).id):

@@ -54,6 +54,19 @@ def test_arms_are_paired_where_one_thing_differs(study):
     assert by["driven, blackbox", "mean"].estimate == pytest.approx(-0.3 * (1 + 1.1 + 0.95) / 3)
 
 
+def test_versions_of_a_proposer_are_not_paired(study):
+    def versioned(run, version):
+        return run.model_copy(update={"method": run.method.model_copy(update={"proposer_version": version})})
+
+    assert len(arms([versioned(run, 2) for run in study])) == 1
+    assert arms([versioned(run, 1 + (run.method.proposer_identity["family"] == "rate")) for run in study])[
+        0
+    ].runs.keys() == {
+        ("driven", "rate"),
+        ("masked", "rate"),
+    }
+
+
 def test_other_budgets_methods_failures_and_single_seeds_are_not_paired(study, arm):
     assert arms(study[:3]) == []  # one seed
     assert arms([run for run in study if run.task.track == "masked"]) == []  # one arm

@@ -76,6 +76,16 @@ def test_searches_of_one_task_proposer_and_budget_are_compared_in_pairs_over_com
     assert found.budget == {"evaluations": 8}
 
 
+def test_versions_of_a_proposer_are_not_compared(search):
+    found = [search("puct", s, method={"proposer_version": 2}) for s in (0, 1)]
+    found += [search("best_of_n", s, method={"proposer_version": 1}) for s in (0, 1)]
+    assert comparisons(found) == []
+    found += [search("n1", s, method={"proposer_version": 2}) for s in (0, 1)]
+    (both,) = comparisons(found)
+    assert list(both.runs) == ["n1", "puct"]
+    assert both.proposer == "grammar (version=2)"
+
+
 def test_methods_without_two_common_seeds_are_shown_and_not_tested(search):
     (found,) = comparisons([search("puct", 0), search("best_of_n", 1), search("best_of_n", 0)])
     assert found.pairs == []

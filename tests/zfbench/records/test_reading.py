@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.records.program import Program
-from zfbench.records.reading import add, disputed, file_name, load, load_folder, load_folders
+from zfbench.records.reading import add, disputed, file_name, load, load_folder, load_folders, setup_of
 from zfbench.records.result import Evaluated, ProgramRecord, Result
 from zfbench.records.spend import Spend
 
@@ -71,6 +71,21 @@ def test_the_name_of_a_run_is_known_before_its_proposer_says_who_it_is(make, sea
     known = search_method()
     later = search_method(proposer_identity={"prompts": "a hash"})
     assert file_name(make(**known)) == file_name(make(**later))
+
+
+def test_a_proposers_version_is_kept_and_left_out_where_there_is_none(tmp_path, make, search_method):
+    for version in (None, 3):
+        result = make(**search_method(proposer_version=version))
+        result.write(tmp_path / file_name(result))
+        text = (tmp_path / file_name(result)).read_text(encoding="utf-8")
+        assert ("proposer_version" in text) == (version is not None)
+        assert load(tmp_path / file_name(result)).method == result.method
+
+
+def test_results_of_two_versions_of_a_proposer_are_of_two_setups(make, search_method):
+    one, other = (make(**search_method(proposer_version=version)) for version in (1, 2))
+    assert setup_of(one) != setup_of(other)
+    assert setup_of(one) == setup_of(make(seed=5, **search_method(proposer_version=1)))
 
 
 def test_two_budgets_live_in_one_folder(tmp_path, make, search_method):

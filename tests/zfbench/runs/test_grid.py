@@ -12,6 +12,7 @@ from zfbench.records.reading import load, load_folder
 from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.runs import grid
 from zfbench.runs.grid import Grid, differences, is_current
+from zfbench.runs.methods import make_proposer
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job
 from zfbench.search.budget import Budget
@@ -138,6 +139,15 @@ def test_a_folder_with_a_result_on_other_data_is_stale_and_left_alone(folder):
     assert whole.state(job) == "stale"
     report = whole.run(jobs, 1, quiet)
     assert (report.measured, report.kept, report.stale) == ([], [], jobs)
+
+
+def test_a_search_by_another_version_of_its_proposer_is_stale(make, masked):
+    job = search_job()
+    now = make_proposer(job.plan, masked.spec).version
+    for version, current in ((now, True), (now + 1, False), (now - 1, False), (None, True)):
+        known = result_of(job.plan, make, masked)
+        known = known.model_copy(update={"method": known.method.model_copy(update={"proposer_version": version})})
+        assert is_current(known, masked, job) == current
 
 
 def test_families_of_scores_that_zfbench_does_not_have_make_no_result_stale(known, masked):
