@@ -17,6 +17,7 @@ from zfbench.records.scores import Scores
 from zfbench.records.spend import Spend
 from zfbench.runs import search as runs
 from zfbench.runs import winner
+from zfbench.runs.methods import make_proposer
 from zfbench.runs.plan import Plan
 from zfbench.runs.replay import check, replay, replay_finals
 from zfbench.runs.search import search
@@ -103,6 +104,14 @@ def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
     assert [c[0] for c in judged.evaluations if c[1] == FULL] == [s.program.id for s in finalists]
     assert judged.sources == [finalists[-1].program.source]  # the ranking was turned round
     assert (tmp_path / "best.py").read_text() == judged.sources[0]
+
+
+def test_event_log_and_result_hold_the_version_of_the_proposer(tmp_path, judged, driven):
+    _, result = search(PLAN, tmp_path)
+    version = make_proposer(PLAN, driven.spec).version
+    assert version is not None
+    assert result.method.proposer_version == version
+    assert read_log(tmp_path / "log.jsonl").events[0].body["proposer_version"] == version
 
 
 def test_finals_are_paid_from_the_budget_and_stand_in_the_result(tmp_path, judged):
