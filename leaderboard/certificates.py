@@ -58,9 +58,10 @@ class Published:
 
     @property
     def verdict(self) -> str:
-        """The verdict on the task's own loss, with the kinds of rivals if not all were compared."""
+        """The verdict on the task's own loss, with what weakens it: kinds of rivals left out, or one replicate."""
         among = f" among {' and '.join(self.kinds)} programs" if self.kinds else ""
-        return f"{self.found[0].verdict}{among}"
+        few = " (one replicate)" if self.found[0].replicates == 1 else ""
+        return f"{self.found[0].verdict}{among}{few}"
 
     @property
     def sentence(self) -> str:
@@ -204,12 +205,15 @@ def _finding(one: Published) -> str:
     strangers = {name for s in own.standings for name in s.before() if name.startswith(("seed: ", "generic: "))}
     if not strangers:
         said.append("No seed and no generic program does.")
-    added = _clear({s.updates: s.added for s in own.standings})
-    removed = _clear({s.updates: s.removed for s in own.standings})
-    said.append(
-        f"Features with a signal of at least {CLEAR:g} standard deviations: added to the seed, {added}; missing from "
-        f"the truth, {removed}."
-    )
+    if own.replicates == 1:
+        said.append("With one replicate no signal has a standard deviation.")
+    else:
+        added = _clear({s.updates: s.added for s in own.standings})
+        removed = _clear({s.updates: s.removed for s in own.standings})
+        said.append(
+            f"Features with a signal of at least {CLEAR:g} standard deviations: added to the seed, {added}; missing "
+            f"from the truth, {removed}."
+        )
     said += [f"By the loss {other.objective} the verdict is {other.verdict}." for other in one.found[1:]]
     return " ".join(said)
 

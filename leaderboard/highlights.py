@@ -161,4 +161,7 @@ def _caption(shown: Highlights) -> str:
         "circuit: skill of forecasts, average precision of the recovered wiring (masked: within the published wiring "
         "of groups), 1 - error of impulse responses."
     )
-    return f"{meaning} Mean over seeds ± half-width of the 95 % interval; bold: the best method shown. {shown.header}."
+    return (
+        f"{meaning} Mean over seeds ± half-width of the 95 % interval; bold: the highest mean shown, whether or not it "
+        f"differs from the next. {shown.header}."
+    )

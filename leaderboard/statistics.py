@@ -151,6 +151,31 @@ def detectable(differences: ArrayLike, confidence: float = 0.95, power: float = 
     return float(found * stats.sem(d))
 
 
+def seeds_needed(measured: Interval, power: float = POWER, level: float = 0.05) -> int:
+    """Return with how many seeds a two-sided Student's test finds a mean like the measured one with that power.
+
+    Mean and spread are taken as the true ones, so the interval must come from many seeds.
+
+    Args:
+        measured: Student's 95 % interval of the mean, which does not hold zero.
+        power: probability of finding it.
+        level: of the test.
+
+    Raises:
+        ValueError: the interval holds zero, or is of fewer than two seeds.
+    """
+    if measured.n < 2 or measured.low <= 0 <= measured.high:
+        raise ValueError("only for a mean of two or more seeds whose interval does not hold zero")
+    spread = measured.half_width / stats.t.ppf(0.975, measured.n - 1) * np.sqrt(measured.n)
+    if spread == 0:
+        return 2
+    effect = abs(measured.estimate) / spread
+    n = 2
+    while stats.nct.sf(stats.t.ppf(1 - level / 2, n - 1), n - 1, effect * np.sqrt(n)) < power:
+        n += 1
+    return n
+
+
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
     """Return the share of runs [n] that score above each threshold [T]: [T].
 

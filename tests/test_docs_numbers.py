@@ -69,7 +69,8 @@ def test_the_ceiling_and_the_black_box(shown, results, means):
     best = driven[MEAN][kinds[~kinds.isin(["control", "search"])].index].max()
     black_box = driven.loc["driven_mlp"]
     assert f"which inputs each neuron reads) has a mean of {written(driven.loc['ceiling', MEAN])}." in shown
-    assert f"the best row of the track `driven` has {written(best)}, and the black box" in shown
+    assert f"the best row of the track `driven` has {written(best)} (leaky sigmoids" in shown
+    assert driven.loc["neuron_leaky_sigmoid", MEAN] == best
     assert f"black box `driven_mlp` {written(black_box[MEAN])}." in shown
     assert f"forecasts familiar stimuli well (skill {written(black_box[ID])})" in shown
     assert f"no better than the last value (skill {written(black_box[OOD])})" in shown
@@ -279,6 +280,8 @@ def test_a_longer_screening_is_a_good_guide(shown):
     assert f"by chance ({written(short['full loss, drawn']['value'])} with 400 updates)" in shown
     responses = [row[RESPONSES]["value"] for row in (long, short)]
     assert f"that with responses is {written(responses[0])} in place of {written(responses[1])}." in shown
+    wiring = [row[WIRING]["value"] for row in (short, long)]
+    assert f"correlation with it is {written(wiring[0])} at 400 updates and {written(wiring[1])} at 1,000." in shown
     ranks = long["rank of the best in full"], short["rank of the best in full"]
     assert f"after full training is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
 
@@ -293,7 +296,12 @@ def test_the_certificate_of_the_masked_task(shown):
     removed = found.standings[0].removed
     least = min(removed, key=lambda name: removed[name].mean)
     assert least == "S: gate min"
-    assert f"by {written(removed[least].mean)} at 1,000 updates, {removed[least].ratio:.1f} standard" in shown
+    assert f"by {written(removed[least].mean)}, {removed[least].ratio:.1f} standard deviations." in shown
+    assert min(signal.ratio for signal in removed.values()) >= 2
+    later = {name: signal for name, signal in found.standings[1].removed.items() if signal.ratio < 2}
+    (integrator,) = later.values()
+    assert list(later) == ["BG: form integrate"]
+    assert f"integrating form of BG ({written(integrator.mean)}, {integrator.ratio:.1f})" in shown
 
 
 def test_the_certificate_of_the_driven_task(shown):
@@ -316,7 +324,9 @@ def test_true_features_that_cost_something_alone(shown):
         {name for name, signal in standing.added.items() if signal.mean < -0.05}
         for standing in certificate_of("zfish-tiny/masked").found[0].standings
     ]
-    assert {"BG: unit linear", "BG: form integrate"} == costly[0] <= costly[1]
+    assert {"BG: unit linear", "BG: form integrate"} == costly[0] == costly[1] - {"inputs of all groups"}
+    assert "after 2,000 updates the true inputs do too" in shown
+    assert "inputs of all groups" in costly[1]
     assert "two of the eleven true features, the unit and the form of the integrator BG, raise the loss" in shown
     assert len(certificate_of("zfish-tiny/masked").found[0].standings[0].added) == 11
 
@@ -341,7 +351,7 @@ def test_what_training_makes_of_the_truth():
     ) in text
     rate, gate = ((short.added[name].mean, short.removed[name].mean) for name in ("AF: rate drive", "S: gate min"))
     assert f"by {written(rate[0])} when it is added alone, and by {written(rate[1])} when it is the last" in text
-    assert f"The gate of S gives {written(gate[0])} alone and {written(gate[1])} as the last one" in text
+    assert f"the gate of S gives {written(gate[0])} alone and {written(gate[1])} as the last one" in text
     for standing in (*masked, *driven):
         assert max(standing.added[name].mean for name in ("BG: unit linear", "BG: form integrate")) < 0
     assert all(standings[1].added["inputs of all groups"].mean < 0 for standings in (masked, driven))
@@ -381,5 +391,7 @@ def test_discoverers_separate_on_the_finite_space(shown, landscape):
     assert found["best_of_n"] == 0
     pairs = [pair for pair in race["pairs"] if pair["budget"] == 50]
     assert f"{sum(pair['significant'] for pair in pairs)} of {len(pairs)} pairs of methods differ" in shown
+    assert f"scatters by {landscape['noise']['sd by seed']:.3f}".replace("0.", ".") in shown
+    assert landscape["landscape"]["steps"]["start to optimum"] == 5
     assert landscape["landscape"]["local optima"] == 1
     assert landscape["landscape"]["descents that reach the optimum"] == 1

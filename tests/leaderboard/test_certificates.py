@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -140,6 +141,15 @@ def test_a_certificate_among_some_kinds_says_which(folder):
     path.write_text(path.read_text().replace('"kinds": []', '"kinds": ["seed", "generic"]'))
     assert words(MASKED, folder=folder) == "certificate: not identifying among seed and generic programs"
     assert verdict_of(MASKED, folder).startswith("not identifying among seed and generic programs; of 2 programs")
+
+
+def test_one_replicate_is_said_and_gives_no_standard_deviations(shipped):
+    truth, rival = Contender("form", "truth", "t"), Contender("gate", "removed", "n")
+    few = replace(shipped[0], found=(certify(MASKED, "balanced", {400: {truth: [0.1], rival: [0.2]}}),))
+    assert few.verdict == "identifying (one replicate)"
+    assert "With one replicate no signal has a standard deviation." in findings([few])
+    assert "at least 2 standard deviations" in findings(shipped)
+    assert "at least 2 standard deviations" not in findings([few])
 
 
 def test_the_list_tells_it(shipped):

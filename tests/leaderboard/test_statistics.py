@@ -90,6 +90,27 @@ def test_the_smallest_effect_that_seeds_can_show_is_found_in_four_of_five_repeti
     assert s.detectable([0.2] * n) == 0.0
 
 
+@pytest.mark.parametrize("effect", [0.4, 1.0, 3.0])
+def test_with_the_seeds_needed_and_not_with_fewer_four_of_five_repetitions_find_the_mean(effect):
+    many = 200
+    d = np.linspace(-1, 1, many)
+    needed = s.seeds_needed(s.mean_interval(-(d / d.std(ddof=1) + effect)))
+
+    def found(n):
+        sample = np.random.default_rng(5).normal(effect, 1.0, (WORLDS, n))
+        return ((s.one_sample_p(sample) < 0.05) & (sample.mean(axis=1) > 0)).mean()
+
+    assert found(needed) >= s.POWER - tolerance(s.POWER)
+    assert found(needed - 1) <= s.POWER + tolerance(s.POWER)
+
+
+def test_seeds_needed_are_two_without_spread_and_refused_where_the_sign_is_open():
+    assert s.seeds_needed(s.Interval(0.2, 0.2, 0.2, 5)) == 2
+    for interval in (s.Interval(0.2, -0.1, 0.5, 5), s.Interval(0.2, -np.inf, np.inf, 1)):
+        with pytest.raises(ValueError, match="does not hold zero"):
+            s.seeds_needed(interval)
+
+
 def test_a_profile_counts_failed_runs_in():
     assert s.performance_profile([0.2, 0.8, -np.inf, 0.5], [0.0, 0.5, 0.9]).tolist() == [0.75, 0.25, 0.0]
 

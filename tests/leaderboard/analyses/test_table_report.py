@@ -12,6 +12,7 @@ from zfbench.cli.app import app
 from zfbench.leaderboard.analyses.landscape import describe
 from zfbench.leaderboard.analyses.race import race
 from zfbench.leaderboard.analyses.table_report import landscape_text, page, race_heading, race_text, read
+from zfbench.leaderboard.statistics import Interval, seeds_needed
 from zfbench.runs.tasks import LoadedTask
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +39,10 @@ def test_the_best_method_of_each_budget_comes_first(raced):
     assert text.index("`puct`") < text.index("`random_walk`")
     assert "`puct` before `random_walk`" in text
     assert "1 of 1 pairs differ significantly." in text
+    (gap,) = (pair["regret"] for pair in raced["pairs"] if pair["significant"])
+    needed = seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], 20))
+    row = next(line for line in text.splitlines() if "`puct` before `random_walk`" in line)
+    assert row.split("|")[-2].strip() == str(needed)
     assert "2 methods with 20 seeds each (0 to 19) on `zfish-table/masked`, 54 programs" in race_heading(raced)
 
 
