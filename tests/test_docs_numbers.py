@@ -242,23 +242,20 @@ def test_how_many_seeds_the_finite_space_needs(shown):
 def test_what_black_boxes_found_without_the_wiring(shown):
     (found,) = arms(load_folder(ROOT / "leaderboard" / "results"))
     pairs = {p.measure: p for p in found.pairs if (p.one, p.other) == ("driven, blackbox", "driven, rate")}
-    seen, held_out = (
-        math.exp(pairs[f"error on {name}"].gap.estimate) for name in ("trained stimuli", "the held-out stimulus")
-    )
-    assert f"over the rate family, {pairs['mean'].gap.n} pairs: on trained stimuli" in shown
-    assert (
-        f"{written(seen)} times the error of the rate family's programs, on the held-out one {written(held_out)}"
-        in shown
-    )
-    assert not [pair for pair in pairs.values() if pair.significant]
-    assert seen < held_out < 1
-    late = {
-        arm: [sum(e.status == "timeout" for e in run.evaluated) for run in runs] for arm, runs in found.runs.items()
-    }
-    live = " ".join((ROOT / "docs" / "results" / "live.md").read_text(encoding="utf-8").split())
-    first, second = late["driven", "blackbox"]
-    assert f"Of the black boxes' evaluations {first} (seed 0) and {second} (seed 1) ran out of their 300 s" in live
-    assert not any(late["driven", "rate"])
+    ratios = [pairs[name].gap for name in ("error on trained stimuli", "error on the held-out stimulus")]
+    ratios.append(pairs["held out over trained"].gap)
+    seen, held_out, factor = ([written(math.exp(x)) for x in (g.estimate, g.low, g.high)] for g in ratios)
+    number = {3: "three", 4: "four", 5: "five"}[ratios[0].n]
+    assert f"over the rate family, {number} pairs: on trained stimuli the black boxes have {seen[0]} times" in shown
+    assert f"rate family's programs (95 % interval {seen[1]} to {seen[2]})" in shown
+    assert f"on the held-out one {held_out[0]} times ({held_out[1]} to {held_out[2]})" in shown
+    assert f"to the other is {factor[0]} times as large ({factor[1]} to {factor[2]})" in shown
+    mean = [written(x) for x in (pairs["mean"].gap.estimate, pairs["mean"].gap.low, pairs["mean"].gap.high)]
+    assert f"of the headline scores differ by {mean[0]} ({mean[1]} to {mean[2]})" in shown
+    assert not [pair for pair in found.pairs if pair.significant]
+    assert ratios[0].high < 0
+    assert ratios[1].estimate < 0 < ratios[2].estimate
+    assert not [e for runs in found.runs.values() for run in runs for e in run.evaluated if e.status == "timeout"]
 
 
 @pytest.fixture(scope="module")
