@@ -253,8 +253,19 @@ def test_what_black_boxes_found_without_the_wiring(shown):
     mean = [written(x) for x in (pairs["mean"].gap.estimate, pairs["mean"].gap.low, pairs["mean"].gap.high)]
     assert f"of the headline scores differ by {mean[0]} ({mean[1]} to {mean[2]})" in shown
     assert not [pair for pair in found.pairs if pair.significant]
-    assert ratios[0].high < 0
-    assert ratios[1].estimate < 0 < ratios[2].estimate
+    errors = [
+        [
+            box.metrics[f"forecast/{split}/mae"] / rate.metrics[f"forecast/{split}/mae"]
+            for box, rate in zip(found.runs["driven", "blackbox"], found.runs["driven", "rate"], strict=True)
+        ]
+        for split in ("id", "ood")
+    ]
+    best, *_, third, worst = sorted(errors[0])
+    assert (
+        f"on both ({written(best)} to {written(third)} times on trained stimuli), the fourth more ({worst:.2f}" in shown
+    )
+    assert f"({worst:.2f} and {max(errors[1]):.2f} times)" in shown
+    assert [sum(ratio < 1 for ratio in own) for own in errors] == [3, 3]
     assert not [e for runs in found.runs.values() for run in runs for e in run.evaluated if e.status == "timeout"]
 
 
