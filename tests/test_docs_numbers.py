@@ -178,6 +178,10 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert "Given the wiring, the loss ranks the true form first [each time](docs/identify.md)" in text
     found = certificate_of("zfish-tiny/masked").found[0]
     assert {standing.first for standing in found.standings} == {found.replicates}
+    (searches,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
+    (seeds,) = {len(runs) for runs in searches.runs.values()}
+    assert f"[no two methods differ](docs/results/live.md) over {seeds} seeds; on" in text
+    assert not [pair for pair in searches.pairs if pair.significant]
 
 
 def test_verdicts_on_the_claims(shown):

@@ -253,12 +253,11 @@ def _pairs(race: Mapping[str, Any], budget: int) -> str:
     found = [pair for pair in pairs if pair["significant"]]
     if not found:
         return f"None of {len(pairs)} pairs differs significantly."
-    rows = []
+    rows, (first, last) = [], race["seeds"]
     for pair in sorted(found, key=lambda pair: pair["p"]):
         better, worse = (pair["one"], pair["other"]) if pair["regret"]["mean"] < 0 else (pair["other"], pair["one"])
         gap = pair["regret"]
         bounds = sorted(abs(gap[name]) for name in ("low", "high"))
-        first, last = race["seeds"]
         needed = seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], last - first + 1))
         named = f"`{better}` before `{worse}`"
         rows.append([named, f"{abs(gap['mean']):.4f}", _range(bounds), f"{pair['p']:.1g}", needed])

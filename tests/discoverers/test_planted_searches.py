@@ -1,12 +1,15 @@
 """Methods on the planted landscape: where depth pays, selection beats a blind walk; on the flat twin nothing does."""
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from planted import BLOCKS, SEED_PROGRAM, SEEDS, SETTINGS, Landscape, best_found
 from scipy.stats import wilcoxon
 
 from zfbench.base import plugins
+
+METHODS = " ".join((Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8").split())
 
 
 def outcomes(method, seeds, flat=False):
@@ -18,7 +21,9 @@ def outcomes(method, seeds, flat=False):
 @pytest.mark.parametrize("method", ["puct", "modelsmc"])
 def test_a_method_that_selects_beats_the_blind_control_where_depth_pays(method):
     found, blind = outcomes(method, SEEDS), outcomes("random_walk", SEEDS)
-    assert wilcoxon(found, blind, alternative="greater").pvalue < 0.001
+    p = wilcoxon(found, blind, alternative="greater").pvalue
+    assert p < 0.001
+    assert f"{p:.0e} for `{method}`" in METHODS
 
 
 @pytest.mark.slow  # a minute
@@ -31,4 +36,6 @@ def test_on_the_flat_twin_methods_separate_no_more_often_than_by_chance():
         for one, other in zip(left, right, strict=True)
     ]
     assert len(values) == 60
-    assert sum(p < 0.05 for p in values) <= 0.05 * len(values)
+    separate = sum(p < 0.05 for p in values)
+    assert separate <= 0.05 * len(values)
+    assert f"{separate} of 60 tests on the flat twin" in METHODS
