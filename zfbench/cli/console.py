@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -129,7 +130,8 @@ def activities() -> Iterator[Callable[[str], Bar]]:
     if not console.is_terminal:  # a file or a pipe: a line for each stage, since nothing can be overwritten
         yield LineBar
         return
-    with Progress(*_columns(console.width), console=console) as progress:
+    # Rich prints standard output above the bars, on standard error, where a file or a pipe would not receive it.
+    with Progress(*_columns(console.width), console=console, redirect_stdout=sys.stdout.isatty()) as progress:
         yield lambda name: Bar(progress, name)
 
 

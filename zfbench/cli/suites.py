@@ -111,17 +111,20 @@ def verify_suite(
 ) -> None:
     """Measure runs again and compare with the results, except for machine fields; nothing is written.
 
+    A difference is printed as soon as it is found.
+
     Example: zfbench suite verify tiny --seed 0
     """
     from zfbench.runs.grid import Grid
 
+    def tell(job: Job, fields: list[str]) -> None:
+        more = f" and {len(fields) - SHOWN} more" if len(fields) > SHOWN else ""
+        typer.echo(f"differs: {job.describe()}: {', '.join(fields[:SHOWN])}{more}")
+
     jobs, folder = choose_jobs(suite, task, method, seed)
     folder = out or folder
     with choose_sandbox(sandbox, "cpu") as box, watching(len(jobs), workers) as watch:
-        report = Grid(folder, box).verify(jobs, workers, watch)
-    for job, fields in report.changed.items():
-        more = f" and {len(fields) - SHOWN} more" if len(fields) > SHOWN else ""
-        typer.echo(f"differs: {job.describe()}: {', '.join(fields[:SHOWN])}{more}")
+        report = Grid(folder, box).verify(jobs, workers, watch, tell)
     typer.echo(f"{len(report.measured)} measured again, {len(report.changed)} differ from {folder}")
     if report.changed:
         raise typer.Exit(1)

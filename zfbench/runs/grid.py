@@ -109,13 +109,20 @@ class Grid:
         each(one, jobs, workers)
         return report
 
-    def verify(self, jobs: Sequence[Job], workers: int, watch: Callable[[Job, str], None]) -> Report:
+    def verify(
+        self,
+        jobs: Sequence[Job],
+        workers: int,
+        watch: Callable[[Job, str], None],
+        tell: Callable[[Job, list[str]], None] | None = None,
+    ) -> Report:
         """Measure jobs again, and compare them with the results of the folder, which are not changed.
 
         Args:
             jobs: the jobs, in the order in which they begin.
             workers: number of jobs at a time.
             watch: told the name of each stage of a job, and "done" when the job has ended.
+            tell: told of a job whose result differs, with the names of the fields, as soon as it is compared.
 
         Returns:
             The jobs that were measured, and the differences that were found.
@@ -134,6 +141,8 @@ class Grid:
             report.measured.append(job)
             if found := differences(load(self.path(job)).comparable(), again.comparable()):
                 report.changed[job] = found
+                if tell is not None:
+                    tell(job, found)
             watch(job, "done")
 
         each(one, jobs, workers)

@@ -2,6 +2,7 @@ import io
 import re
 
 import pytest
+import typer
 from rich.console import Console
 from rich.progress import Progress
 
@@ -161,4 +162,18 @@ def test_what_is_no_terminal_gets_a_line_for_each_stage_and_no_control_character
         bar.finish("done, and a long sentence that is not broken over lines")
     assert screen.getvalue() == (
         "suite [x]: 1 of 3\nsuite [x]: 2 of 3\nsuite [x]: done, and a long sentence that is not broken over lines\n"
+    )
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_of_standard_output_stay_there_unless_the_bars_would_break_them(is_terminal, monkeypatch):
+    screen, output = io.StringIO(), io.StringIO()
+    output.isatty = lambda: is_terminal
+    monkeypatch.setattr(console_module, "console", Console(file=screen, force_terminal=True, color_system=None))
+    monkeypatch.setattr("sys.stdout", output)
+    with console_module.activities() as add:
+        add("suite")
+        typer.echo("differs: a row")
+    assert ("differs: a row" in screen.getvalue(), output.getvalue()) == (
+        (True, "") if is_terminal else (False, "differs: a row\n")
     )

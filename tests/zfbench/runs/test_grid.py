@@ -256,7 +256,18 @@ def test_measuring_again_reproduces_and_a_touched_result_is_found(folder):
     assert not whole.verify(jobs, 1, quiet).changed
     result = load(whole.path(jobs[1]))
     result.model_copy(update={"metrics": result.metrics | {"forecast/ood/mae": 0.5}}).write(whole.path(jobs[1]))
-    assert whole.verify(jobs, 1, quiet).changed == {jobs[1]: ["metrics.forecast/ood/mae"]}
+    seen = []  # in the order in which things are told
+
+    def watch(job, stage):
+        seen.append((job, stage))
+
+    def tell(job, fields):
+        seen.append((job, fields))
+
+    found = {jobs[1]: ["metrics.forecast/ood/mae"]}
+    assert whole.verify(jobs, 1, watch, tell).changed == found
+    told = [(job, word) for job, word in seen if word == "done" or not isinstance(word, str)]
+    assert told == [(jobs[0], "done"), *found.items(), (jobs[1], "done")]  # before the command ends
     assert load(whole.path(jobs[1])).metrics["forecast/ood/mae"] == 0.5
 
 
