@@ -141,14 +141,11 @@ def landscape(table: Table) -> dict[str, Any]:
     peaks = sorted({end for end in ends if np.isfinite(_loss(table, end))}, key=lambda c: (_loss(table, c), c))
     optimum, truth, start = table.optimum, table.truth, table.start
     away = np.array([distance(codes, optimum) for codes in table.codes])
-    ranks = {name: 1 + int((losses < _loss(table, codes)).sum()) for name, codes in _named(table).items()}
     return {
         "programs": len(table.codes),
         "failed": int((~works).sum()),
-        "named": {
-            name: {"codes": written(codes), "loss": _rounded(_loss(table, codes)), "rank": ranks[name]}
-            for name, codes in _named(table).items()
-        },
+        "named": {name: _place(table, codes) for name, codes in _listed(table).items()},
+        "trained in full": sum(loss is not None for loss in table.full.values()),
         "steps": {
             "start to truth": distance(start, truth),
             "start to optimum": distance(start, optimum),
@@ -191,7 +188,7 @@ def worth(table: Table) -> list[dict[str, Any]]:
             }
             mean = _rounded(float(np.mean(gaps))) if gaps else None
             rows.append(
-                {"slot": slot.name, "choice": slot.choices[choice], "true": choice == slot.true, "mean": mean, **at}
+                {"slot": slot.name, "choice": slot.choices[choice], "true": choice in slot.truths, "mean": mean, **at}
             )
     return rows
 
@@ -248,13 +245,42 @@ def atlas(table: Table, sealed: SealedTable) -> dict[str, Any]:
             },
         }
     found["judged"] = {
-        name: {metric: _rounded_or_none(judged, c, metric) for metric in JUDGED} for name, c in _named(table).items()
+        name: {metric: _rounded_or_none(judged, c, metric) for metric in JUDGED} for name, c in _listed(table).items()
     }
+    found["points"] = [
+        {
+            "codes": written(c),
+            "loss": _rounded(_loss(table, c)),
+            "full loss": None if (full := table.full.get(c)) is None else _rounded(full),
+            "best tenth": c in tenth,
+            "true": c in table.truths,
+            **{metric: _rounded_or_none(judged, c, metric) for metric in JUDGED},
+        }
+        for c in codes
+    ]
     return found
 
 
 def _named(table: Table) -> dict[str, Codes]:
     return {"start": table.start, "truth": table.truth, "optimum": table.optimum}
+
+
+def _listed(table: Table) -> dict[str, Codes]:
+    """The named programs, and the others that can be the truth."""
+    others = {f"truth, written in way {k}": codes for k, codes in enumerate(table.truths[1:], 2)}
+    return {**_named(table), **others}
+
+
+def _place(table: Table, codes: Codes) -> dict[str, Any]:
+    """A program's loss and rank by its screening, and its rank among those trained in full, if it was."""
+    loss, full = _loss(table, codes), table.full.get(codes)
+    known = [value for value in table.full.values() if value is not None]
+    return {
+        "codes": written(codes),
+        "loss": _rounded(loss),
+        "rank": 1 + int((table.losses < loss).sum()),
+        "rank in full": None if full is None else 1 + sum(value < full for value in known),
+    }
 
 
 def _loss(table: Table, codes: Codes) -> float:

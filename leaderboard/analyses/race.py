@@ -106,8 +106,9 @@ class Race:
         settings: settings of each method.
         values: for each method and measure, an array [seeds, budgets]. The measures are `regret`, the lowest loss found
             minus the lowest of the table; `rank`, the place of the best program found among all, from 1; `optimum` and
-            `truth`, 1 if the search evaluated that program, else 0; `area`, the mean regret over all evaluations up to
-            the budget; `depth`, the number of changes in a row from the start that made the best program found.
+            `truth`, 1 if the search evaluated that program, or one of those that can be the truth, else 0; `area`, the
+            mean regret over all evaluations up to the budget; `depth`, the number of proposals in a row, each made from
+            the one before, that led from the start to the best program found. A proposal may change several slots.
     """
 
     task: str
@@ -327,11 +328,11 @@ def _measures(table: Table, places: Sequence[int], depths: Sequence[int], budget
     Args:
         table: the table.
         places: places of the evaluated programs in it, in order.
-        depths: number of changes that led to each.
+        depths: number of proposals that led to each.
         budgets: numbers of evaluations; a search that ended earlier keeps what it had.
     """
     losses, sorted_losses = table.losses, np.sort(table.losses)
-    optimum, truth = table.number[table.optimum], table.number[table.truth]
+    targets = [{table.number[table.optimum]}, {table.number[codes] for codes in table.truths}]
     best = np.minimum.accumulate(losses[list(places)])
     ceiling = sorted_losses[np.isfinite(sorted_losses)][-1]  # what a search has that found nothing that works
     regrets = np.minimum(best, ceiling) - sorted_losses[0]
@@ -341,7 +342,7 @@ def _measures(table: Table, places: Sequence[int], depths: Sequence[int], budget
         winner = int(np.argmin(losses[list(places[:until])]))
         area = (regrets[:until].sum() + (budget - until) * regrets[until - 1]) / budget
         rank = 1 + int(np.searchsorted(sorted_losses, best[until - 1]))
-        found = [float(target in places[:until]) for target in (optimum, truth)]
+        found = [float(not target.isdisjoint(places[:until])) for target in targets]
         columns.append([regrets[until - 1], rank, *found, area, depths[winner]])
     return np.array(columns, np.float64).T
 

@@ -19,7 +19,7 @@ TITLES = {
     "optimum": "found the optimum",
     "truth": "found the truth",
     "area": "mean regret on the way",
-    "depth": "depth of the best",
+    "depth": "proposals up to the best",
 }
 SHARES = ("optimum", "truth")
 
@@ -38,8 +38,10 @@ What [the table](../table.md) is, and what these numbers must not be used for, i
 
 Choices are counted from 0 in the order of the slots. A loss is that of a short training on the validation data; a
 choice is worth the loss with it minus the loss with the slot's first choice, so that less is better. The truth is the
-program with the true choice in every slot in which the table holds it. Where the slot of inputs has one choice alone,
-"all inputs", it is the true form with inputs that are not narrowed, and not the truth of `zfbench identify`.
+program with the true choice in every slot in which the table holds it. Some choices are the same function with other
+constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "found the
+truth" is said. Where the slot of inputs has one choice alone, "all inputs", it is the true form with inputs that are
+not narrowed, and not the truth of `zfbench identify`.
 
 {landscape}
 
@@ -160,11 +162,23 @@ def landscape_text(found: Mapping[str, Any]) -> str:
         found: the parts `landscape`, `noise` and `atlas`; the last two may be None.
     """
     land = found["landscape"]
-    named = [[name, f"`{row['codes']}`", row["loss"], row["rank"]] for name, row in land["named"].items()]
+    named = [
+        [name, f"`{row['codes']}`", row["loss"], row["rank"], row["rank in full"] or "-"]
+        for name, row in land["named"].items()
+    ]
     facts = [[name, _plain(value)] for name, value in land["steps"].items()]
     facts += [[name, _plain(land[name])] for name in FACTS]
     parts = [
-        _table(named, ["program", "choices", "loss", f"rank of {land['programs']:,}"]),
+        _table(
+            named,
+            [
+                "program",
+                "choices",
+                "loss",
+                f"rank of {land['programs']:,}",
+                f"rank after full training, of {land['trained in full']}",
+            ],
+        ),
         _table(facts, ["steps and traps", ""]),
         _table([_worth(row) for row in land["choices"]], ["slot", "choice", "mean", *WHERE]),
     ]

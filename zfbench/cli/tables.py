@@ -58,6 +58,7 @@ def table_build(
     from zfbench.runs.table import Measurement
     from zfbench.runs.table_building import PARTS, build
     from zfbench.runs.tasks import find_task
+    from zfbench.tasks.zfish_table.family import folder_name
 
     loaded = find_task(task)
     space = RateSubspace(loaded.task.spec)
@@ -66,7 +67,7 @@ def table_build(
         raise ZfbenchError(f"The space has the stages {space.stages[0]} to {space.stages[-1]}, not {unknown[0]}.")
     if strange := set(part or ()) - set(PARTS):
         raise ZfbenchError(f"There is no part {', '.join(sorted(strange))}; known: {', '.join(PARTS)}.")
-    folder = out or Path("table") / task.replace("/", "__").replace("@", "_")
+    folder = out or Path("table") / folder_name(task)
     with (
         when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
         choose_sandbox(sandbox, "cpu") as box,

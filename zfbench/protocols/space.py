@@ -29,12 +29,19 @@ class Slot:
         choices: in a few words each; the first is the one of the program with which searches begin.
         true: number of the choice that the planted truth takes.
         groups: the parts of the system that it changes, by the names that blame has for them; empty: all.
+        same: numbers of the choices that with other constants are the same function there as the true one.
     """
 
     name: str
     choices: tuple[str, ...]
     true: int
     groups: tuple[str, ...] = ()
+    same: tuple[int, ...] = ()
+
+    @property
+    def truths(self) -> tuple[int, ...]:
+        """The choices with which a program can be the planted truth, the one it is named by first."""
+        return self.true, *self.same
 
 
 class Space(ABC):
@@ -76,6 +83,11 @@ class Space(ABC):
     def truth(self) -> Codes:
         """The program with all true choices."""
         return tuple(slot.true for slot in self.slots)
+
+    @property
+    def truths(self) -> list[Codes]:
+        """The programs that can be the truth, that with all true choices first."""
+        return list(product(*(slot.truths for slot in self.slots)))
 
     @property
     def stages(self) -> range:

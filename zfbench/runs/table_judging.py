@@ -71,7 +71,7 @@ def in_full(codes: Codes) -> Training:
 
 
 def chosen(space: Space, stage: int, screened: Mapping[Codes, Evaluation]) -> list[Codes]:
-    """Return the programs of a stage's complete parts that are trained in full: first that with the true choices.
+    """Return the programs of a stage's complete parts that are trained in full: first those that can be the truth.
 
     Then programs from the best tenth and from a seeded tenth take turns, so that a stopped measurement has both.
 
@@ -91,8 +91,8 @@ def chosen(space: Space, stage: int, screened: Mapping[Codes, Evaluation]) -> li
     count = max(1, len(members) // SHARE)
     drawn = by_chance(space, stage, members)
     turns = [codes for pair in zip(best[:count], drawn[: len(best)], strict=False) for codes in pair]
-    first = (*space.truth[:-1], stage - 1)
-    return list(dict.fromkeys([*[first] * (first in members), *turns, *best[:count], *drawn]))
+    first = [codes for codes in ((*truth[:-1], stage - 1) for truth in space.truths) if codes in members]
+    return list(dict.fromkeys([*first, *turns, *best[:count], *drawn]))
 
 
 def by_chance(space: Space, stage: int, members: Sequence[Codes]) -> list[Codes]:

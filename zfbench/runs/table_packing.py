@@ -11,7 +11,7 @@ from zfbench.protocols.space import Codes, Space
 from zfbench.protocols.spec import Spec
 from zfbench.runs.table import UPDATES, Outcome, Training, complete, head_of, outcomes, screenings
 from zfbench.runs.table_judging import REPLICATES, Judged, in_full, judgements, metric_versions
-from zfbench.tasks.zfish_table.family import public_file, sealed_file
+from zfbench.tasks.zfish_table.family import folder_name, public_file, sealed_file
 from zfbench.tasks.zfish_table.sealed import Judgement, SealedTable
 from zfbench.tasks.zfish_table.table import Facts, Table
 
@@ -51,7 +51,8 @@ def pack(
         **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
         seconds=head["seconds"],
         updates=updates,
-        command=f"zfbench table build {head['task']} {numbers} --updates {updates}; zfbench table pack",
+        command=f"zfbench table build {head['task']} {numbers} --updates {updates}; "
+        f"zfbench table pack table/{folder_name(head['task'])} {numbers} --updates {updates}",
         description=spec.description,
         contract=spec.contract,
         groups=spec.groups,

@@ -94,6 +94,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Genes]]] = {
 }
 LOSS = "curriculum"  # what all programs of the space are trained by
 TRUTH: Codes = (2, 1, 2, 1, 1, 1)
+SAME: Mapping[str, tuple[int, ...]] = {"SW and vSPN": (3,)}  # the circuit's targets there are never below 0
 
 RETINA = tuple(f"retina_{eye}{k}" for eye in "LR" for k in range(4))
 TECTUM = ("oB", "B", "iB", "ioB", "iMm", "Mm", "oMl", "S")
@@ -126,7 +127,7 @@ class RateSubspace(Space):
     name = "rate-4096"
     versions = MappingProxyType({"space": VERSION, "rate": RATE})
     slots = tuple(
-        Slot(name, tuple(choices), true, groups)
+        Slot(name, tuple(choices), true, groups, SAME.get(name, ()))
         for (name, (groups, choices)), true in zip(PARTS.items(), TRUTH, strict=True)
     )
 

@@ -8,11 +8,12 @@ import jax
 import numpy as np
 import pytest
 from genotype_cases import neighbours
+from truth_cases import free_run, rendered
 
 import zfbench.discoverers.proposers.grammar.proposer as proposer_module
 from zfbench.discoverers.proposers.rate.genotype import GENES, INPUTS, RateGenotype, allowed, names, start
 from zfbench.discoverers.proposers.rate.render import parse, render
-from zfbench.discoverers.proposers.rate.truth import integrators, true_genotype
+from zfbench.discoverers.proposers.rate.truth import true_genotype
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.mask_check import verify_mask
@@ -21,44 +22,6 @@ from zfbench.testbed.published import published
 from zfbench.testbed.transition import rollout, transition
 
 TASKS = ("zfish-tiny/masked", "zfish-tiny/driven", "zfish-tiny/masked@anonymous")
-
-
-def true_parameters(circuit, reads):
-    """Every number of the true genotype's program, by its name there, float64.
-
-    The circuit subtracts a bias that the drive moves; in the program that is a negative weight of the drive. An
-    integrator has rate 1/2 here, and slope 2 makes up for it.
-
-    Args:
-        circuit: the circuit.
-        reads: which inputs each neuron of the program reads, [N, N + D].
-    """
-    N, D = circuit.size
-    gated = sorted({i for gate in circuit.gates for i in range(N) if circuit.groups[i] == circuit.groups[gate.target]})
-    read = [0, *(j for j in range(1, N) if reads[gated, j].any())]
-    gain = np.zeros((len(gated), len(read), len(read)))
-    for gate in circuit.gates:
-        pair = sorted((read.index(gate.p), read.index(gate.q)))
-        gain[gated.index(gate.target), *pair] = gate.gain
-    integrates = integrators(circuit)
-    weights = circuit.weights * ~(np.eye(N, dtype=bool) & integrates)
-    scaled = np.zeros((N, N, D))
-    for m in circuit.modulations:
-        scaled[m.target, m.source, m.channel] += m.coefficient
-    groups = {circuit.groups[m.target] for m in circuit.modulations}
-    linear = np.array([kind == "linear" for kind in circuit.kinds])
-    alpha = np.where(integrates, 0.5, circuit.alpha)
-    return {
-        "weights": np.concatenate([weights, circuit.drive_weights - circuit.bias_drive], axis=1),
-        "scaled_by_drive": scaled[[group in groups for group in circuit.groups]],
-        "gate_min": gain,
-        "slope": np.where(integrates, 2.0, np.where(linear, 1.0, circuit.omega)),
-        "slope_drive": circuit.omega_drive,
-        "bias": circuit.bias,
-        "rate": np.log(alpha / (1 - alpha)),
-        "rate_drive": circuit.leak_drive,
-        "reset_drive": circuit.reset_drive,
-    }
 
 
 def path(spec, genotype):
@@ -89,30 +52,6 @@ def narrowing(wanted, possible):
 @pytest.fixture(scope="module", params=TASKS)
 def task(request):
     return ZFISH.load(request.param)
-
-
-def rendered(spec, dtype):
-    """The rendered truth as a module, and the circuit's constants as its parameters."""
-    source = render(true_genotype(published(), spec))
-    namespace = {"__name__": "candidate"}
-    exec(compile(source, "candidate", "exec"), namespace)
-    model = namespace["Model"](spec=spec)
-    known = true_parameters(published(), model.reads())
-    silent = np.zeros((1, len(spec.neurons))), np.zeros((1, len(spec.drive)))
-    begun = jax.eval_shape(lambda: model.init(jax.random.key(0), (), *silent))["params"]
-    for name, tree in begun.items():
-        assert tree["values"].shape == known[name].shape, name
-    return model, {name: {"values": known[name].astype(dtype)} for name in begun}
-
-
-def free_run(model, params, activity, drive):
-    """The activity that follows, for each step of the drive [B, H, D]."""
-
-    def step(activity, drive):
-        following = model.apply({"params": params}, (), activity, drive)[1]
-        return following, following
-
-    return np.asarray(jax.jit(lambda a, x: jax.lax.scan(step, a, x)[1])(activity, drive.swapaxes(0, 1))).swapaxes(0, 1)
 
 
 @pytest.mark.parametrize(("dtype", "step", "path"), [(np.float32, 2e-6, 1e-5), (np.float64, 1e-14, 1e-12)])

@@ -88,6 +88,22 @@ def test_choices_are_worth_differences_from_the_first():
     assert exact["fitness-distance correlation"] > 0.6
 
 
+def test_a_choice_that_is_the_same_function_makes_another_truth():
+    table = make_table()
+    slots = (dataclasses.replace(table.slots[0], same=(2,)), *table.slots[1:])
+    table = dataclasses.replace(table, slots=slots, full={TRUTH: 0.2, (2, 2, 1, 1): 0.1, (0, 0, 0, 0): 0.15})
+    assert table.truths == (TRUTH, (2, 2, 1, 1))
+    named = landscape(table)["named"]
+    other = named["truth, written in way 2"]
+    assert (other["codes"], other["rank in full"], named["truth"]["rank in full"]) == ("2211", 1, 3)
+    assert (named["start"]["rank in full"], named["optimum"]["rank in full"]) == (2, 1)
+    assert landscape(table)["trained in full"] == 3
+    true = {(row["slot"], row["choice"]) for row in worth(table) if row["true"]}
+    assert {("unit", "linear"), ("unit", "tanh")} <= true
+    points = {point["codes"]: point["true"] for point in atlas(table, judged(table))["points"]}
+    assert {codes for codes, found in points.items() if found} == {"1211", "2211"}
+
+
 def test_noise_is_that_of_the_seed_and_not_of_a_shift_common_to_all():
     table = make_table()
     base = {c: loss(c) for c in CODES if c != FAILS}

@@ -1,5 +1,6 @@
 """A race: the loop of live searches on a table, measured against its optimum, with every pair tested."""
 
+import dataclasses
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -106,6 +107,16 @@ def test_measures_are_those_of_the_definition():
     assert found["optimum"].tolist() == [0, 0, 1, 1]
     assert found["truth"].tolist() == [0, 1, 1, 1]
     assert found["depth"].tolist() == [0, 1, 2, 2]
+
+
+def test_every_program_that_can_be_the_truth_counts_as_it():
+    table = make_table()
+    slots = (dataclasses.replace(table.slots[0], same=(2,)), *table.slots[1:])
+    other = table.number[2, *table.truth[1:]]
+    for slots_of, known in ((table.slots, 0), (slots, 1)):
+        named = dataclasses.replace(table, slots=slots_of)
+        found = dict(zip(MEASURES, _measures(named, [table.number[table.start], other], [0, 1], (1, 2)), strict=True))
+        assert found["truth"].tolist() == [0, known]
 
 
 def test_pairs_are_corrected_together(loaded):

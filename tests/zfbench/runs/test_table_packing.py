@@ -16,6 +16,7 @@ from zfbench.runs import table_building
 from zfbench.runs.table import EVALUATIONS, HEAD, Measurement
 from zfbench.runs.table_judging import JUDGED
 from zfbench.runs.table_packing import pack
+from zfbench.tasks.zfish_table.family import folder_name
 from zfbench.tasks.zfish_table.sealed import SealedTable
 from zfbench.tasks.zfish_table.table import Table
 
@@ -83,7 +84,10 @@ def test_a_packed_table_holds_what_was_measured(built, tmp_path):
     assert set(table.replicates) == {2, 3}
     assert set(table.full.values()) == {0.5}
     assert (table.facts.task, table.facts.updates, table.facts.data_sha256) == (NAME, 1_000, "0" * 64)
-    assert table.facts.command == f"zfbench table build {NAME} --stage 1 --updates 1000; zfbench table pack"
+    options = "--stage 1 --updates 1000"
+    assert table.facts.command == (
+        f"zfbench table build {NAME} {options}; zfbench table pack table/{folder_name(NAME)} {options}"
+    )
     assert table.slots == Toy.slots
     found = SealedTable.read(sealed, table.sha256)
     assert set(found.judgements) == set(table.full)

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -44,6 +45,18 @@ def test_a_table_reads_as_it_was_written_and_equal_tables_give_equal_bytes(tmp_p
             assert found.feedback == true.feedback
     assert read.replicates[3][0, 0, 0, 0] == pytest.approx(loss((0, 0, 0, 0)) + 0.003, rel=1e-5)
     assert read.full == pytest.approx(table.full, rel=1e-5)
+
+
+def test_choices_that_can_be_the_truth_are_in_the_file_and_change_no_hash_where_there_are_none(tmp_path):
+    table = make_table()
+    slots = (replace(table.slots[0], same=(2,)), *table.slots[1:])
+    named = replace(table, slots=slots)
+    named.write(tmp_path / "table")
+    read = Table.read(tmp_path / "table")
+    assert (read.slots, read.sha256) == (slots, named.sha256)
+    assert read.truths == (TRUTH, (2, *TRUTH[1:]))
+    assert b'"same"' not in table.text()
+    assert read.sha256 != table.sha256
 
 
 def test_a_table_knows_its_start_truth_optimum_and_neighbours():

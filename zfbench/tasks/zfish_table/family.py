@@ -28,12 +28,12 @@ def public_file(folder: Path, task: str) -> Path:
         folder: folder of tables.
         task: name of the task that the programs were evaluated on.
     """
-    return folder / f"{_stem(task)}.json.xz"
+    return folder / f"{folder_name(task)}.json.xz"
 
 
 def sealed_file(folder: Path, task: str) -> Path:
     """Return the path of the judge's file; the arguments are those of `public_file`."""
-    return folder / f"{_stem(task)}.judged.json.xz"
+    return folder / f"{folder_name(task)}.judged.json.xz"
 
 
 class TableFamily:
@@ -141,7 +141,8 @@ def _place(task: TableTask, model: TableModel) -> int:
     return task.spec.find(Program(model.source).id)
 
 
-def _stem(task: str) -> str:
+def folder_name(task: str) -> str:
+    """Return the name of the folder in which a task's table is built, and the beginning of its files' names."""
     return task.replace("/", "__").replace("@", "_")
 
 

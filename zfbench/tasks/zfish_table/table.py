@@ -124,9 +124,13 @@ class Table:
     @cached_property
     def truth(self) -> Codes:
         """The program with the true choice in every slot whose true choice occurs, and else the first."""
-        return tuple(
-            slot.true if slot.true in some else some[0] for slot, some in zip(self.slots, self.choices, strict=True)
-        )
+        return self.truths[0]
+
+    @cached_property
+    def truths(self) -> tuple[Codes, ...]:
+        """The programs that can be the truth with fitting constants: in each slot any such choice that occurs."""
+        found = ([c for c in slot.truths if c in some] for slot, some in zip(self.slots, self.choices, strict=True))
+        return tuple(product(*(wanted or [some[0]] for wanted, some in zip(found, self.choices, strict=True))))
 
     @cached_property
     def losses(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -159,7 +163,7 @@ class Table:
             "format": FORMAT,
             "about": ABOUT,
             "facts": asdict(self.facts),
-            "slots": [asdict(slot) for slot in self.slots],
+            "slots": [_slot_to_json(slot) for slot in self.slots],
             "codes": [written(codes) for codes in self.codes],
             "sources": self.programs,
             "status": [str(e.status) for e in self.evaluations],
@@ -193,7 +197,7 @@ class Table:
             facts = content["facts"]
             table = cls(
                 Facts(**{**facts, "groups": tuple(facts["groups"])}),
-                tuple(Slot(s["name"], tuple(s["choices"]), s["true"], tuple(s["groups"])) for s in content["slots"]),
+                tuple(map(_read_slot, content["slots"])),
                 dict(zip(map(read_codes, content["codes"]), content["sources"], strict=True)),
                 _evaluations(content),
                 {int(number): _read_losses(found) for number, found in content["replicates"].items()},
@@ -249,6 +253,18 @@ def read_packed(path: Path) -> dict[str, Any]:
     except (lzma.LZMAError, ValueError) as error:
         raise DamagedFileError(f"{path} is damaged ({error}); restore it from a copy, or pack it again.") from error
     return content
+
+
+def _slot_to_json(slot: Slot) -> dict[str, Any]:
+    content = asdict(slot)
+    if not slot.same:
+        del content["same"]  # so that the hash of a table from before the field stays
+    return content
+
+
+def _read_slot(content: Mapping[str, Any]) -> Slot:
+    same = tuple(content.get("same", ()))
+    return Slot(content["name"], tuple(content["choices"]), content["true"], tuple(content["groups"]), same)
 
 
 def _losses(found: Mapping[Codes, float | None]) -> dict[str, float | None]:
