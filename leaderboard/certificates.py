@@ -23,6 +23,7 @@ TABLE = "zfish-table/"  # begins the names of tasks on which losses are looked u
 WITHOUT_TRUTH = "none, because without the drive no program can be the true circuit"
 LOOKED_UP = "none, because nothing is trained there; docs/results/table.md has the rank of the truth among all programs"
 NOT_MEASURED = "not measured"
+ENOUGH = 10  # replicates from which on nine tenths of them can be told
 CLEAR = 2.0  # standard deviations of the paired difference from which on a search that sees one replicate sees a signal
 MEANING = (
     "Certificate: does the loss that searches climb rank the true program before its rivals? Identifying: first in "
@@ -58,10 +59,19 @@ class Published:
 
     @property
     def verdict(self) -> str:
-        """The verdict on the task's own loss, with what weakens it: kinds of rivals left out, or one replicate."""
+        """The verdict on the task's own loss, as `verdict_on` says it."""
+        return self.verdict_on(self.found[0])
+
+    def verdict_on(self, certificate: Certificate) -> str:
+        """Return the verdict on one of the losses, with what weakens it: kinds of rivals left out, few replicates.
+
+        Args:
+            certificate: one of `found`.
+        """
         among = f" among {' and '.join(self.kinds)} programs" if self.kinds else ""
-        few = " (one replicate)" if self.found[0].replicates == 1 else ""
-        return f"{self.found[0].verdict}{among}{few}"
+        count = certificate.replicates
+        few = "" if count >= ENOUGH else " (one replicate)" if count == 1 else f" ({count} replicates)"
+        return f"{certificate.verdict}{among}{few}"
 
     @property
     def sentence(self) -> str:
@@ -167,8 +177,7 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
             first = ", ".join(f"{s.updates:,}: {s.first}" for s in c.standings)
             median = ", ".join(f"{s.updates:,}: {s.median_rank:g}" for s in c.standings)
             name = f"**{c.objective}**" if number == 0 else c.objective
-            verdict = one.verdict if number == 0 else c.verdict
-            cells = (f"`{c.task}`", name, verdict, str(c.programs), str(c.replicates), first, median)
+            cells = (f"`{c.task}`", name, one.verdict_on(c), str(c.programs), str(c.replicates), first, median)
             lines.append(f"| {' | '.join(cells)} |")
     for task in tasks:
         if all(one.task != task for one in known):
@@ -214,7 +223,7 @@ def _finding(one: Published) -> str:
             f"Features with a signal of at least {CLEAR:g} standard deviations: added to the seed, {added}; missing "
             f"from the truth, {removed}."
         )
-    said += [f"By the loss {other.objective} the verdict is {other.verdict}." for other in one.found[1:]]
+    said += [f"By the loss {other.objective} the verdict is {one.verdict_on(other)}." for other in one.found[1:]]
     return " ".join(said)
 
 

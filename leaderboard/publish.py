@@ -8,8 +8,9 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard import certificates, finding, highlights
-from zfbench.leaderboard.analyses import arms, gap, searches_report
+from zfbench.leaderboard.analyses import arms, atlas_picture, gap, searches_report
 from zfbench.leaderboard.analyses.searches import comparisons, size
+from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
 from zfbench.leaderboard.tables import as_markdown
@@ -21,6 +22,7 @@ FOUND = Path("docs/identify.md")  # says what they found
 LIVE = Path("docs/results/live.md")  # holds searches side by side
 GAPS = Path("docs/results/gap.md")  # holds gap ratios
 ANYTIME = Path("docs/images/anytime.svg")  # of the comparison with the most searches
+ATLAS = Path("docs/images/atlas.svg")  # of the programs of the table and of that comparison
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -57,9 +59,10 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         arms.as_markdown(arms.arms(runs)),
     )
     texts[root / LIVE] = _with_table(root / LIVE, "\n\n".join(side_by_side))
-    if searches:
-        largest = max(searches, key=size)
+    largest = max(searches, key=size, default=None)
+    if largest is not None:
         texts[root / ANYTIME] = searches_report.draw(largest)
+    texts[root / ATLAS] = atlas_picture.draw(read(FOLDER / "tables" / "landscape.json"), largest)
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:
         names = " and ".join(str(path.relative_to(root)) for path in changed)

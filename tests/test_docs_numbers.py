@@ -289,11 +289,14 @@ def test_a_screening_is_a_poor_guide(shown, landscape):
     assert f"of the two losses is {written(together)}, and {written(selected)} among those" in shown
     space = RateSubspace(zfbench.load_task("zfish-tiny/masked").spec)
     optimum = [int(code) for code in named["optimum"]["codes"]]
-    chosen = zip(optimum, space.start, space.truth, strict=True)
-    assert sum(code not in (start, true) for code, start, true in chosen) == 3
-    assert "a program with three false parts" in shown
-    assert f"the true form (with all inputs) is {named['truth']['rank']}st of {programs} there" in shown
-    responses = [judged[name]["headline/responses"] for name in ("truth", "optimum")]
+    chosen = zip(optimum, space.start, space.slots, strict=True)
+    assert sum(code != start and code not in slot.truths for code, start, slot in chosen) == 2
+    linear, relu = named["truth"], named["truth, written in way 2"]
+    assert (linear["rank in full"], relu["rank in full"]) == (2, 1)
+    assert "After full training (one each) they are 2nd and 1st of the 103" in shown
+    assert f"the screening has them {linear['rank']}st and {relu['rank']}rd of {programs}" in shown
+    assert f"two false parts, which is {named['optimum']['rank in full']}th after full training" in shown
+    responses = [judged[name]["headline/responses"] for name in ("optimum", "truth")]
     assert f"(responses of {written(responses[0])} against {written(responses[1])})" in shown
     full = {name: entry["value"] for name, entry in everything["with the judge"]["full loss"].items()}
     assert (
@@ -315,7 +318,7 @@ def test_a_longer_screening_is_a_good_guide(shown):
     wiring = [row[WIRING]["value"] for row in (short, long)]
     assert f"correlation with it is {written(wiring[0])} at 400 updates and {written(wiring[1])} at 1,000." in shown
     ranks = long["rank of the best in full"], short["rank of the best in full"]
-    assert f"after full training is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
+    assert f"after full training, the true form, is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
 
 
 def test_the_certificate_of_the_masked_task(shown):

@@ -11,9 +11,11 @@ import numpy as np
 from tabulate import tabulate
 
 from zfbench.leaderboard.analyses import targets
+from zfbench.leaderboard.analyses.landscape import correlation
 from zfbench.leaderboard.analyses.searches import (
     AREA,
     LOSS,
+    SCORES,
     TESTED,
     Comparison,
     Pair,
@@ -37,6 +39,7 @@ HEADINGS = (
     "evaluations that improve",
 )
 CALLED = {LOSS: "loss after the finals", AREA: "loss on the way", "headline/mean": "mean of the headline scores"}
+SAID = dict(zip(SCORES, ("generalisation", "wiring", "responses", "their mean"), strict=True))
 READING = (
     "Means over seeds with Student's 95 % interval. Losses are geometric means, and x/ 1.10 says that the interval "
     "goes from the mean divided by 1.10 to the mean times 1.10. The loss on the way is the mean over all evaluations "
@@ -62,7 +65,7 @@ def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, fl
 def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
     parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
-    parts += [targets.as_markdown(c), *(_pairs(c, measure) for measure in TESTED)]
+    parts += [targets.as_markdown(c), *(_pairs(c, measure) for measure in TESTED), _relations(c)]
     race = races.get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:
@@ -90,6 +93,29 @@ def _pairs(c: Comparison, measure: str) -> str:
         return head
     rows = [[*_better(pair), f"{pair.p:.1g}"] for pair in differ]
     return f"{head}\n\n{_table(rows, ['better', 'worse', 'difference', '95 % interval', 'p'])}"
+
+
+def _relations(c: Comparison) -> str:
+    """Which scores of the judged programs the loss after the finals goes with, whatever method found them."""
+    values = {name: [v for method in c.runs for v in _by_run(c, method, name)] for name in (LOSS, *SCORES)}
+    losses = values.pop(LOSS)
+    known = {name: correlation(losses, own) for name, own in values.items() if len(own) == len(losses)}
+    said = [
+        f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}] with {SAID[name]}"
+        for name, found in known.items()
+        if found is not None
+    ]
+    if not said:
+        return ""
+    return (
+        f"Of all {len(losses)} judged programs the rank correlation of the loss after the finals is {', '.join(said)} "
+        "(95 % interval; programs of one seed have evaluations in common)."
+    )
+
+
+def _by_run(c: Comparison, method: str, name: str) -> list[float]:
+    own = c.by_seed(method, name)
+    return [own[run.seed] for run in c.runs[method] if run.seed in own]
 
 
 def _better(pair: Pair) -> list[str]:

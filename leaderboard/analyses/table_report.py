@@ -45,11 +45,19 @@ not narrowed, and not the truth of `zfbench identify`.
 
 {landscape}
 
-{fidelity}## The race
+{atlas}{fidelity}## The race
 
 {heading}
 
 {race}
+"""
+
+ATLAS = """\
+![Losses against scores of the judge, by program](../images/atlas.svg)
+
+The picture (`zfbench publish` draws it) has all programs of this table that were judged, and beside them those that
+[live searches](live.md) chose. A loss that tells which model has the mechanism falls from left to right.
+
 """
 
 FIDELITY = """\
@@ -118,6 +126,7 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mappin
         seeds=race["seeds"][1] + 1,
         budgets="".join(f" --budget {budget}" for budget in race["budgets"]),
         landscape=landscape_text(landscape),
+        atlas="" if landscape["atlas"] is None else ATLAS,
         option=("" if fidelity is None else "\\\n      --fidelity leaderboard/tables/fidelity.json ") + TO,
         fidelity="" if fidelity is None else _fidelity_part(fidelity),
         heading=race_heading(race),

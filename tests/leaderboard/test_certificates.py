@@ -63,9 +63,9 @@ def shipped(folder, monkeypatch):
 
 
 def test_a_verdict_is_a_sentence_with_its_counts(folder):
-    said = "not identifying; of 2 programs the truth is first in 1 of 2 at 400 updates and 2 of 2 at 2,000 updates"
-    assert verdict_of(MASKED, folder) == said
-    assert words(MASKED, folder=folder) == "certificate: not identifying"
+    counts = "of 2 programs the truth is first in 1 of 2 at 400 updates and 2 of 2 at 2,000 updates"
+    assert verdict_of(MASKED, folder) == f"not identifying (2 replicates); {counts}"
+    assert words(MASKED, folder=folder) == "certificate: not identifying (2 replicates)"
 
 
 def test_what_was_not_measured_has_no_verdict_and_the_autonomous_track_says_why(folder):
@@ -106,7 +106,10 @@ def test_every_table_says_whether_its_loss_sees_the_truth(make, shipped, tmp_pat
         assert "certificate: not measured" in text
         assert MEANING.split(":")[0] in text
     assert "certificate: not identifying" in as_latex(found)
-    assert '<p class="caption verdict">certificate: not identifying</p>' in build(found, tmp_path)[0].read_text()
+    assert (
+        '<p class="caption verdict">certificate: not identifying (2 replicates)</p>'
+        in build(found, tmp_path)[0].read_text()
+    )
 
 
 def test_the_document_has_a_row_for_each_loss_and_says_what_is_missing(shipped):
@@ -114,8 +117,8 @@ def test_the_document_has_a_row_for_each_loss_and_says_what_is_missing(shipped):
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     counts = "| 2 | 2 | 400: 1, 2,000: 2 | 400: 1.5, 2,000: 1 |"
     assert rows == [
-        f"| `{MASKED}` | **balanced** | not identifying {counts}",
-        f"| `{MASKED}` | plain_mae | not identifying {counts}",
+        f"| `{MASKED}` | **balanced** | not identifying (2 replicates) {counts}",
+        f"| `{MASKED}` | plain_mae | not identifying (2 replicates) {counts}",
         f"| `{BLIND}` | | none, because without the drive no program can be the true circuit | | | | |",
         f"| `{DRIVEN}` | | not measured | | | | |",
     ]
@@ -124,13 +127,13 @@ def test_the_document_has_a_row_for_each_loss_and_says_what_is_missing(shipped):
 
 def test_what_was_found_is_said_in_sentences(shipped):
     said = findings(shipped)
-    assert said.startswith("**`zfish-tiny/masked`, not identifying; of 2 programs the truth is first in 1 of 2 at 400")
+    assert said.startswith("**`zfish-tiny/masked`, not identifying (2 replicates); of 2 programs the truth is first in")
     for sentence in (
         "At 400 updates this comes before it in some replicates: removed: gate (1 of 2).",
         "At 2,000 updates nothing comes before it.",
         "No seed and no generic program does.",
         "added to the seed, 0 of 0 at 400 updates and 0 of 0 at 2,000 updates; missing from the truth, 0 of 1 at 400",
-        "By the loss plain_mae the verdict is not identifying.",
+        "By the loss plain_mae the verdict is not identifying (2 replicates).",
     ):
         assert sentence in said
     assert findings(()) == "None was measured yet."
@@ -139,14 +142,20 @@ def test_what_was_found_is_said_in_sentences(shipped):
 def test_a_certificate_among_some_kinds_says_which(folder):
     (path,) = folder.iterdir()
     path.write_text(path.read_text().replace('"kinds": []', '"kinds": ["seed", "generic"]'))
-    assert words(MASKED, folder=folder) == "certificate: not identifying among seed and generic programs"
-    assert verdict_of(MASKED, folder).startswith("not identifying among seed and generic programs; of 2 programs")
+    assert words(MASKED, folder=folder) == "certificate: not identifying among seed and generic programs (2 replicates)"
+    told = "not identifying among seed and generic programs (2 replicates)"
+    assert verdict_of(MASKED, folder).startswith(f"{told}; of 2 programs")
+    (one,) = published(folder)
+    assert as_markdown([one], ()).count(f"| {told} |") == len(one.found) > 1
+    assert f"By the loss {one.found[1].objective} the verdict is {told}." in findings([one])
 
 
 def test_one_replicate_is_said_and_gives_no_standard_deviations(shipped):
     truth, rival = Contender("form", "truth", "t"), Contender("gate", "removed", "n")
     few = replace(shipped[0], found=(certify(MASKED, "balanced", {400: {truth: [0.1], rival: [0.2]}}),))
     assert few.verdict == "identifying (one replicate)"
+    ten = certify(MASKED, "balanced", {400: {truth: [0.1] * 10, rival: [0.2] * 10}})
+    assert replace(shipped[0], found=(ten,)).verdict == "identifying"
     assert "With one replicate no signal has a standard deviation." in findings([few])
     assert "at least 2 standard deviations" in findings(shipped)
     assert "at least 2 standard deviations" not in findings([few])
@@ -154,10 +163,10 @@ def test_one_replicate_is_said_and_gives_no_standard_deviations(shipped):
 
 def test_the_list_tells_it(shipped):
     told = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)["certificates"]
-    assert told[MASKED].startswith("not identifying; of 2 programs")
+    assert told[MASKED].startswith("not identifying (2 replicates); of 2 programs")
     assert told[DRIVEN] is None
     text = " ".join(CliRunner().invoke(app, ["list"], env={"COLUMNS": "200"}).stdout.split())
-    assert f"{MASKED} not identifying; of 2 programs" in text
+    assert f"{MASKED} not identifying (2 replicates); of 2 programs" in text
     assert "all others not measured; `zfbench identify TASK` measures it" in text
 
 

@@ -10,7 +10,20 @@ from zfbench.cli.app import app
 from zfbench.leaderboard import finding
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.highlights import LIMIT, ROWS, as_markdown, highlights
-from zfbench.leaderboard.publish import ANYTIME, BEGIN, CERTIFIED, END, FOUND, FULL, GAPS, LIVE, PICTURE, SHORT, publish
+from zfbench.leaderboard.publish import (
+    ANYTIME,
+    ATLAS,
+    BEGIN,
+    CERTIFIED,
+    END,
+    FOUND,
+    FULL,
+    GAPS,
+    LIVE,
+    PICTURE,
+    SHORT,
+    publish,
+)
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import load_folder
 
@@ -47,7 +60,7 @@ def found(make, search_method):
 
 
 def test_the_tables_replace_what_is_between_the_marks_and_nothing_else(root, found):
-    assert publish(root, found) == [root / path for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, GAPS, LIVE)]
+    assert publish(root, found) == [root / path for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, GAPS, LIVE, ATLAS)]
     for path in (SHORT, FULL, CERTIFIED):
         text = (root / path).read_text()
         assert text.startswith("before\n")
@@ -141,7 +154,7 @@ def test_what_the_repository_shows_fits_its_results():
 
 
 def test_the_command_writes_and_checks(root):
-    for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, LIVE, GAPS, ANYTIME):
+    for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, LIVE, GAPS, ANYTIME, ATLAS):
         assert (ROOT / path).exists()
         (root / path).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / path, root / path)

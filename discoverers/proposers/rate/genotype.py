@@ -3,10 +3,11 @@
 A genotype holds no numbers that could be tuned: constants are trainable parameters of the rendered program.
 
 The family contains the published circuit, and a search must not find it by picking from a list of true parts. So every
-gene offers at least three choices that are true of no neuron beside each choice that is true of some, and whatever is
-chosen, it costs one change. The list below was fixed before any program of the family was trained, but for `contrast`:
+gene offers at least three choices that the circuit's equations have in no group beside each that some group has, and
+whatever is chosen, it costs one change. (Some of them are the same function with other constants: docs/spaces.md.) The
+list below was fixed before any program of the family was trained, but for `contrast`:
 
-| gene | true of some group | true of none |
+| gene | in the equations of some group | of none |
 |---|---|---|
 | unit | sigmoid, linear | tanh, softplus, relu, clip |
 | form | leak, integrate | instant, saturate, cubic |

@@ -1,8 +1,9 @@
 """A finite subspace of the rate family: six slots with four choices each, 4,096 programs.
 
 Every program of it is a program of the rate family, and all of them can be trained. In each slot one choice is what
-searches begin with, one is true of the published circuit, and the others are parts of the family that are true of no
-neuron. The list was fixed before any program of the space was trained:
+searches begin with, one is true of the published circuit, and the others are parts of the family that its equations do
+not have. Of these, relu is the same function as linear in SW and vSPN, whose targets are never below 0 (`SAME`). The
+list was fixed before any program of the space was trained:
 
 | slot | start | true | distractors |
 |---|---|---|---|

@@ -94,6 +94,16 @@ def test_methods_without_two_common_seeds_are_shown_and_not_tested(search):
     assert "pairs differ" not in text
 
 
+def test_the_loss_of_judged_programs_is_related_to_their_scores(three):
+    (found,) = comparisons(three)
+    text = as_markdown([found])
+    said = "Of all 12 judged programs the rank correlation of the loss after the finals is -1.00 [-1.00, -1.00] with"
+    assert f"{said} generalisation, -1.00" in text
+    assert "with their mean (95 % interval" in text
+    (few,) = comparisons(three[:6])
+    assert "judged programs" not in as_markdown([few])
+
+
 def test_settings_tell_methods_apart(search):
     results = [search("puct", 0), search("puct", 0, method={"settings": {"c": 2.0}})]
     (found,) = comparisons(results)
