@@ -321,6 +321,20 @@ def test_a_longer_screening_is_a_good_guide(shown):
     assert f"after full training, the true form, is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
 
 
+def test_what_successive_halving_would_stop(landscape):
+    text = " ".join((ROOT / "docs" / "identify.md").read_text(encoding="utf-8").split())
+    points = sorted(landscape["atlas"]["points"], key=lambda point: point["loss"])
+    best = sorted(range(len(points)), key=lambda k: points[k]["full loss"])[:10]
+    half, quarter = (sum(k >= len(points) / share for k in best) for share in (2, 4))
+    assert f"(of the {len(points)} of the table that were trained in full), it would stop {half}," in text
+    assert f"one that keeps only the best quarter would stop {quarter}." in text
+    true = [k for k, point in enumerate(points) if point["true"]]
+    assert [sum(k < len(points) / share for k in true) for share in (2, 4)] == [1, 0]
+    assert "save 8 to 17 %" in text
+    assert [round(100 * (1 - (0.5 + 0.5 / times))) for times in (1.2, 1.5)] == [8, 17]
+    assert "an evaluation 1.2 (`masked_leaky_sigmoid`) to 1.5 times (`driven_mlp`) as long as 400" in text
+
+
 def test_the_certificate_of_the_masked_task(shown):
     found = certificate_of("zfish-tiny/masked").found[0]
     first = {s.updates: s.first for s in found.standings}
