@@ -62,6 +62,13 @@ def leak(known, _):
     known["weights"][some, some] += 0.5
 
 
+def echo(known, _):
+    """A linear unit that reads itself with weight 1 is an integrator."""
+    some = members(("BG",))
+    known["slope"][some] = 1.0
+    known["weights"][some, some] += 1
+
+
 def product(known, reads):
     """A synapse that the drive scales is a gate by the product of both."""
     N, _ = published().size
@@ -79,6 +86,7 @@ SAME = {
     "instant for a linear leak": Case(("SW", "vSPN"), {"form": "instant"}, instant, {"sources": ("SW", "vSPN")}),
     "a constant reset for a linear leak": Case(("SW", "vSPN"), {"form": "integrate", "reset": "constant"}, reset),
     "a leak for the integrator": Case(("BG",), {"form": "leak"}, leak, {"sources": ("nMLF", "BG")}),
+    "instant for the integrator": Case(("BG",), {"form": "instant"}, echo, {"sources": ("nMLF", "BG")}),
     "products for scaled synapses": Case(("MN",), {"synapse": "plain", "gate": "product"}, product),
 }
 
