@@ -1,4 +1,4 @@
-"""Files that the repository derives from its published results: tables in documents, the picture of the finding."""
+"""Files that the repository derives from its published results: tables in documents, and three pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
 from zfbench.leaderboard.tables import as_markdown
+from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
 SHORT = Path("README.md")  # holds the table of the highlights
 FULL = Path("docs/results/tables.md")  # holds the whole tables
@@ -22,7 +23,7 @@ FOUND = Path("docs/identify.md")  # says what they found
 LIVE = Path("docs/results/live.md")  # holds searches side by side
 GAPS = Path("docs/results/gap.md")  # holds gap ratios
 ANYTIME = Path("docs/images/anytime.svg")  # of the comparison with the most searches
-ATLAS = Path("docs/images/atlas.svg")  # of the programs of the table and of that comparison
+ATLAS = Path("docs/images/atlas.svg")  # of the programs of the table, and of searches on the task it is made of
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -62,7 +63,10 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     largest = max(searches, key=size, default=None)
     if largest is not None:
         texts[root / ANYTIME] = searches_report.draw(largest)
-    texts[root / ATLAS] = atlas_picture.draw(read(FOLDER / "tables" / "landscape.json"), largest)
+    landscape = read(FOLDER / "tables" / "landscape.json")
+    if landscape["atlas"] is not None:
+        live = [c for c in searches if c.task == EVALUATED_ON[landscape["task"]]]
+        texts[root / ATLAS] = atlas_picture.draw(landscape, max(live, key=size, default=None))
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:
         names = " and ".join(str(path.relative_to(root)) for path in changed)

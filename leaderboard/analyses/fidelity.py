@@ -2,7 +2,7 @@
 
 The programs are those of a table in progress that were trained in full; they are compared at every length, with the
 seed of the searches. Some of them were chosen because a screening liked them, which narrows what that screening can
-show; so the correlation is also given for those that were drawn by chance.
+show; so the correlation is also given for those in a tenth that was drawn by chance.
 """
 
 from __future__ import annotations

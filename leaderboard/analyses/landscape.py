@@ -139,7 +139,8 @@ def landscape(table: Table) -> dict[str, Any]:
     losses, ends = table.losses, descents(table)
     works = np.isfinite(losses)
     peaks = sorted({end for end in ends if np.isfinite(_loss(table, end))}, key=lambda c: (_loss(table, c), c))
-    optimum, truth, start = table.optimum, table.truth, table.start
+    optimum, start, truths = table.optimum, table.start, table.truths
+    ways = [steps for truth in truths if (steps := downhill(table, start, truth)) is not None]
     away = np.array([distance(codes, optimum) for codes in table.codes])
     return {
         "programs": len(table.codes),
@@ -147,10 +148,10 @@ def landscape(table: Table) -> dict[str, Any]:
         "named": {name: _place(table, codes) for name, codes in _listed(table).items()},
         "trained in full": sum(loss is not None for loss in table.full.values()),
         "steps": {
-            "start to truth": distance(start, truth),
+            "start to truth": min(distance(start, truth) for truth in truths),
             "start to optimum": distance(start, optimum),
-            "truth to optimum": distance(truth, optimum),
-            "downhill from start to truth": downhill(table, start, truth),
+            "truth to optimum": min(distance(truth, optimum) for truth in truths),
+            "downhill from start to truth": min(ways, default=None),
             "downhill from start to optimum": downhill(table, start, optimum),
         },
         "local optima": len(peaks),
@@ -267,7 +268,14 @@ def _named(table: Table) -> dict[str, Codes]:
 
 def _listed(table: Table) -> dict[str, Codes]:
     """The named programs, and the others that can be the truth."""
-    others = {f"truth, written in way {k}": codes for k, codes in enumerate(table.truths[1:], 2)}
+    others = {}
+    for codes in table.truths[1:]:
+        parts = [
+            f"{slot.name} {slot.choices[choice]}"
+            for slot, choice, true in zip(table.slots, codes, table.truth, strict=True)
+            if choice != true
+        ]
+        others[f"truth with {' and '.join(parts)}"] = codes
     return {**_named(table), **others}
 
 

@@ -137,7 +137,7 @@ def size(comparison: Comparison) -> int:
 
 
 def depth(run: Result) -> int | None:
-    """Return the number of changes that led from the seed program to the judged one; None if it was not evaluated."""
+    """Return the number of proposals that led from the seed program to the judged one; None if it was not evaluated."""
     numbers = {evaluated.program: number for number, evaluated in enumerate(run.evaluated, 1)}
     number = None if run.program is None else numbers.get(run.program.id[:12])
     if number is None:

@@ -35,7 +35,7 @@ HEADINGS = (
     "wiring",
     "responses",
     "mean",
-    "changes to the judged program",
+    "proposals up to the judged program",
     "evaluations that improve",
 )
 CALLED = {LOSS: "loss after the finals", AREA: "loss on the way", "headline/mean": "mean of the headline scores"}

@@ -41,7 +41,7 @@ choice is worth the loss with it minus the loss with the slot's first choice, so
 program with the true choice in every slot in which the table holds it. Some choices are the same function with other
 constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "found the
 truth" is said. Where the slot of inputs has one choice alone, "all inputs", it is the true form with inputs that are
-not narrowed, and not the truth of `zfbench identify`.
+not narrowed and without the gate of the group S, and not the truth of `zfbench identify`.
 
 {landscape}
 
@@ -56,7 +56,8 @@ ATLAS = """\
 ![Losses against scores of the judge, by program](../images/atlas.svg)
 
 The picture (`zfbench publish` draws it) has all programs of this table that were judged, and beside them those that
-[live searches](live.md) chose. A loss that tells which model has the mechanism falls from left to right.
+[live searches](live.md) chose. Where the loss tells which model has the mechanism, the scores fall from left to
+right.
 
 """
 
@@ -65,9 +66,10 @@ FIDELITY = """\
 
 {table}
 
-The programs are those of the space that were trained in full, since a screening of the table liked them or by chance.
-"First of all" is the program with the lowest loss after this many updates; its rank is that by the loss after a full
-training. The last column is the rank, after this many updates, of the program that is best after a full training.
+The programs are those of the space that were trained in full: the true form, and programs of the best tenth and of a
+tenth drawn by chance. "First of all" is the program with the lowest loss after this many updates; its rank is that by
+the loss after a full training. The last column is the rank, after this many updates, of the program that is best after
+a full training.
 
     zfbench table fidelity table/{folder} {lengths} --out leaderboard/tables/fidelity.json
 
@@ -217,9 +219,9 @@ def fidelity_text(found: Mapping[str, Any]) -> str:
     ]
     headings = ["updates", *AGAINST.values(), "first of all", "its rank in full", "rank of the best in full"]
     sentence = (
-        f"{found['programs']} programs trained in full, {found['drawn']} of them drawn by chance, {found['judged']} "
-        "judged. Rank correlations of the loss after a short training with the loss after a full one, and with what "
-        "the judge finds then."
+        f"{found['programs']} programs trained in full, {found['drawn']} of them in a tenth drawn by chance, "
+        f"{found['judged']} judged. Rank correlations of the loss after a short training with the loss after a full "
+        "one, and with what the judge finds then."
     )
     return f"{sentence}\n\n{_table(rows, headings)}"
 
@@ -235,7 +237,7 @@ def _fidelity_part(found: Mapping[str, Any]) -> str:
 
 AGAINST = {
     "full loss": "full loss",
-    "full loss, drawn": "full loss, of those drawn by chance",
+    "full loss, drawn": "full loss, of those in a tenth drawn by chance",
     "headline/generalisation": "generalisation",
     "headline/wiring": "wiring",
     "headline/responses": "responses",

@@ -6,8 +6,8 @@ right parts. Whoever builds on good programs gains a part with every fifth chang
 he gains. On the flat twin a program's worth is a number drawn for it alone, so that all methods are equally good. Every
 change gives another program, and one in ten fails, on either.
 
-Chances, budget, seeds and the methods' settings were fixed before any method ran on it; an earlier landscape, on which
-methods had run, was given up for it (docs/methods.md).
+Chances, budget, seeds and the methods' settings were fixed before any method ran on it; an earlier landscape was
+dropped after methods had run on it (docs/methods.md).
 """
 
 import hashlib

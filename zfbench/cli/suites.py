@@ -111,7 +111,7 @@ def verify_suite(
 ) -> None:
     """Measure runs again and compare with the results, except for machine fields; nothing is written.
 
-    A difference is printed as soon as it is found.
+    A difference is printed as soon as it is found, with the first five fields that differ; the exit status is 1 then.
 
     Example: zfbench suite verify tiny --seed 0
     """
@@ -123,7 +123,11 @@ def verify_suite(
 
     jobs, folder = choose_jobs(suite, task, method, seed)
     folder = out or folder
-    with choose_sandbox(sandbox, "cpu") as box, watching(len(jobs), workers) as watch:
+    with (
+        when_stopped("Differences that were found are printed above; the rest was not compared."),
+        choose_sandbox(sandbox, "cpu") as box,
+        watching(len(jobs), workers) as watch,
+    ):
         report = Grid(folder, box).verify(jobs, workers, watch, tell)
     typer.echo(f"{len(report.measured)} measured again, {len(report.changed)} differ from {folder}")
     if report.changed:
@@ -181,8 +185,9 @@ def choose_jobs(
 
     Raises:
         UnknownNameError: the suite has no such task or method.
+        ZfbenchError: no run of it is chosen.
     """
-    from zfbench.base.errors import UnknownNameError
+    from zfbench.base.errors import UnknownNameError, ZfbenchError
     from zfbench.leaderboard.shipped import suite_path
     from zfbench.runs.suite import read_suite
 
@@ -201,6 +206,8 @@ def choose_jobs(
         and (not methods or job.method in methods)
         and (not seeds or job.seed in seeds)
     ]
+    if not chosen:
+        raise ZfbenchError("No run of this suite is of these tasks, methods and seeds; `zfbench suite show` prints it.")
     return chosen, folder
 
 

@@ -29,7 +29,8 @@ class Slot:
         choices: in a few words each; the first is the one of the program with which searches begin.
         true: number of the choice that the planted truth takes.
         groups: the parts of the system that it changes, by the names that blame has for them; empty: all.
-        same: numbers of the choices that with other constants are the same function there as the true one.
+        same: numbers of the choices that with other constants are the same function there as the true one, with no more
+            than its parts; a choice that merely contains it, such as further inputs, is not listed.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """A finite subspace of the rate family: six slots with four choices each, 4,096 programs.
 
 Every program of it is a program of the rate family, and all of them can be trained. In each slot one choice is what
-searches begin with, one is true of the published circuit, and the others are parts of the family that its equations do
-not have. Of these, relu is the same function as linear in SW and vSPN, whose targets are never below 0 (`SAME`). The
-list was fixed before any program of the space was trained:
+searches begin with, one is true of the published circuit, and the others are parts that its equations do not have, or
+have with another part that is missing. Of these, relu is the same function as linear in SW and vSPN, whose targets are
+never below 0 (`SAME`). The list was fixed before any program of the space was trained:
 
 | slot | start | true | distractors |
 |---|---|---|---|
@@ -14,9 +14,9 @@ list was fixed before any program of the space was trained:
 | MN synapses | plain | scaled by the drive | scaled by groups; squared |
 | all groups | all inputs, no hidden units | the true inputs, no hidden units | all inputs, eight tanh or relu units |
 
-In AF and BG, one distractor is half of the truth, whose parts each cost something before the other is there. The gate
-of the group S is left out on purpose: alone it hardly lowers the loss (docs/spaces.md). So
-the program with all true choices is the published circuit's form but for that gate.
+In AF and BG, one of the others has one part of the truth and lacks another; in BG that part costs something alone. The
+gate of the group S is left out on purpose: alone it hardly lowers the loss (docs/spaces.md). So the program with all
+true choices is the published circuit's form but for that gate.
 
 The genes of a slot change together: a slot is one decision, and any choice is one change away from any other.
 """

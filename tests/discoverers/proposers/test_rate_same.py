@@ -1,21 +1,22 @@
 """The published circuit can be written in other ways in the rate family; docs/spaces.md lists those that are here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from truth_cases import free_run, rendered, true_parameters
 
-from zfbench.discoverers.proposers.rate.subspace import PARTS
-from zfbench.discoverers.proposers.rate.subspace import SAME as IN_THE_TABLE
+from zfbench.discoverers.proposers.rate.subspace import PARTS, SAME
 from zfbench.discoverers.proposers.rate.truth import true_genotype
 from zfbench.tasks.zfish.family import ZFISH
 from zfbench.testbed.published import published
 from zfbench.testbed.transition import rollout, transition
 
 TASKS = ("zfish-tiny/masked", "zfish-tiny/driven")
-MOST = 400  # states
+MOST = 2_000  # states
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Case:
 
     groups: tuple[str, ...]
     genes: dict[str, str]
-    constants: object = None
+    constants: Callable | None = None
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -57,7 +58,7 @@ def reset(known, _):
 
 
 def leak(known, _):
-    """A leak by half of twice the input, and of own activity read back, is an integrator."""
+    """With rate 1/2 and slope 2, a leak that reads half of its own activity adds its input, as an integrator does."""
     some = members(("BG",))
     known["weights"][some, some] += 0.5
 
@@ -69,25 +70,91 @@ def echo(known, _):
     known["weights"][some, some] += 1
 
 
+class Gates:
+    """Gains of products of pairs of inputs, for the neurons of some groups."""
+
+    def __init__(self, reads, groups):
+        self._some = list(members(groups))
+        self._read = [0, *(j for j in range(1, reads.shape[1]) if reads[self._some, j].any())]
+        self.gain = np.zeros((len(self._some), len(self._read), len(self._read)))
+
+    def add(self, neuron, one, other, gain):
+        pair = sorted((self._read.index(one), self._read.index(other)))
+        self.gain[self._some.index(neuron), *pair] += gain
+
+
 def product(known, reads):
     """A synapse that the drive scales is a gate by the product of both."""
     N, _ = published().size
-    some = members(("MN",))
-    read = [0, *(j for j in range(1, reads.shape[1]) if reads[some, j].any())]
-    gain = np.zeros((len(some), len(read), len(read)))
-    for row, found in enumerate(known.pop("scaled_by_drive")):
+    gates = Gates(reads, ("MN",))
+    for neuron, found in zip(members(("MN",)), known.pop("scaled_by_drive"), strict=True):
         for source, channel in np.argwhere(found):
-            gain[row, read.index(source), read.index(N + channel)] = found[source, channel]
-    known["gate_product"] = gain
+            gates.add(neuron, source, N + channel, found[source, channel])
+    known["gate_product"] = gates.gain
 
 
-SAME = {
-    "relu for linear": Case(("AF", "SW", "vSPN", "BG"), {"unit": "relu"}),
-    "instant for a linear leak": Case(("SW", "vSPN"), {"form": "instant"}, instant, {"sources": ("SW", "vSPN")}),
-    "a constant reset for a linear leak": Case(("SW", "vSPN"), {"form": "integrate", "reset": "constant"}, reset),
-    "a leak for the integrator": Case(("BG",), {"form": "leak"}, leak, {"sources": ("nMLF", "BG")}),
-    "instant for the integrator": Case(("BG",), {"form": "instant"}, echo, {"sources": ("nMLF", "BG")}),
-    "products for scaled synapses": Case(("MN",), {"synapse": "plain", "gate": "product"}, product),
+def product_for_rate(known, reads):
+    """A rate that a channel scales by 1 + m b is the rate, and products of b with the input and with own activity."""
+    N, _ = published().size
+    gates = Gates(reads, ("AF",))
+    for i in members(("AF",)):
+        (channel,) = np.flatnonzero(known["rate_drive"][i])
+        m, b = known["rate_drive"][i, channel], N + channel
+        assert not known["weights"][i, b]
+        gates.add(i, i, b, -m)
+        for j in np.flatnonzero(known["weights"][i]):
+            gates.add(i, j, b, m * known["weights"][i, j])
+        known["weights"][i, b] -= m * known["bias"][i]
+    known["gate_product"] = gates.gain
+
+
+def product_for_reset(known, reads):
+    """A reset by the share r b is products of b with own activity and with the input."""
+    N, _ = published().size
+    gates = Gates(reads, ("BG",))
+    for i in members(("BG",)):
+        (channel,) = np.flatnonzero(known["reset_drive"][i])
+        r, b = known["reset_drive"][i, channel], N + channel
+        assert not known["weights"][i, b]
+        gates.add(i, i, b, -r)
+        for j in np.flatnonzero(known["weights"][i]):
+            gates.add(i, j, b, -r * known["weights"][i, j])
+        known["weights"][i, b] += r * known["bias"][i]
+    known["gate_product"] = gates.gain
+
+
+def hidden(known, reads):
+    """The minimum of p and q is p - relu(p - q)."""
+    N, D = published().size
+    known |= {"hidden": np.zeros((N, 8, N + D)), "offset": np.zeros((N, 8)), "out": np.zeros((N, 8))}
+    del known["gate_min"]
+    for gate in published().gates:
+        known["weights"][gate.target, gate.p] += gate.gain
+        known["hidden"][gate.target, 0, [gate.p, gate.q]] = 1, -1
+        known["out"][gate.target, 0] = -gate.gain
+
+
+CASES = {  # by what the equations have, and what is the same function
+    ("unit linear", "unit relu"): Case(("AF", "BG", "SW", "vSPN"), {"unit": "relu"}),
+    ("unit linear", "unit clip"): Case(("BG",), {"unit": "clip"}),
+    ("form leak", "form instant, reading itself"): Case(
+        ("SW", "vSPN"), {"form": "instant"}, instant, {"sources": ("SW", "vSPN")}
+    ),
+    ("form leak", "form integrate with a constant reset"): Case(
+        ("SW", "vSPN"), {"form": "integrate", "reset": "constant"}, reset
+    ),
+    ("form integrate", "form leak, reading itself"): Case(("BG",), {"form": "leak"}, leak, {"sources": ("nMLF", "BG")}),
+    ("form integrate", "form instant, reading itself"): Case(
+        ("BG",), {"form": "instant"}, echo, {"sources": ("nMLF", "BG")}
+    ),
+    ("rate by the drive", "gate product, reading itself"): Case(
+        ("AF",), {"rate": "fixed", "gate": "product"}, product_for_rate, {"sources": ("AF",)}
+    ),
+    ("reset by the drive", "gate product, reading itself"): Case(
+        ("BG",), {"reset": "none", "gate": "product"}, product_for_reset, {"sources": ("nMLF", "BG")}
+    ),
+    ("synapses by the drive", "gate product"): Case(("MN",), {"synapse": "plain", "gate": "product"}, product),
+    ("gate minimum", "eight relu hidden units"): Case(("S",), {"gate": "none", "hidden": "relu"}, hidden),
 }
 
 
@@ -113,15 +180,17 @@ def task(request):
     return ZFISH.load(request.param)
 
 
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", CASES, ids=" is ".join)
 def test_with_other_constants_it_is_the_true_model(name, task):
     windows, spec = task.validation.inputs, task.spec
-    genotype, constants = written(SAME[name], spec)
+    genotype, constants = written(CASES[name], spec)
     assert genotype != true_genotype(published(), spec)
     with jax.enable_x64(True):
         model, params = rendered(spec, float, genotype, constants)
-        before = np.concatenate([r.activity[:-1] for r in task.train])[::17][:MOST].astype(float)
-        drive = np.concatenate([r.drive[1:] for r in task.train])[::17][:MOST].astype(float)
+        before = np.concatenate([r.activity[:-1] for r in task.train]).astype(float)
+        drive = np.concatenate([r.drive[1:] for r in task.train]).astype(float)
+        spread = np.linspace(0, len(before) - 1, MOST).astype(int)  # over all recordings
+        before, drive = before[spread], drive[spread]
         one = np.asarray(jax.jit(model.apply)({"params": params}, (), before, drive)[1])
         last, future = windows.context[:, -1].astype(float), windows.drive[:, spec.context :].astype(float)
         free = free_run(model, params, last, future)
@@ -129,9 +198,19 @@ def test_with_other_constants_it_is_the_true_model(name, task):
     np.testing.assert_allclose(free, rollout(published(), last, future), rtol=0, atol=1e-11)
 
 
+def test_the_document_lists_these_cases():
+    text = (Path(__file__).parents[3] / "docs" / "spaces.md").read_text(encoding="utf-8")
+    _, begin, rest = text.partition("| group | the equations have | the same function |\n|---|---|---|\n")
+    rows = [row.strip("| ").split(" | ") for row in rest.split("\n\n")[0].splitlines()]
+    assert begin
+    assert [(groups, have, same.split(":")[0]) for groups, have, same in rows] == [
+        (", ".join(case.groups), *name) for name, case in CASES.items()
+    ]
+
+
 def test_the_finite_space_names_the_choices_that_are_the_same_function():
-    case, groups = SAME["relu for linear"], set()
-    for slot, choices in IN_THE_TABLE.items():
+    case, groups = CASES["unit linear", "unit relu"], set()
+    for slot, choices in SAME.items():
         changed, genes = PARTS[slot]
         assert [tuple(genes.values())[choice] for choice in choices] == [case.genes]
         groups |= set(changed)

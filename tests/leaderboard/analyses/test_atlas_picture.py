@@ -62,6 +62,30 @@ def test_every_program_is_a_mark_in_each_row_and_the_true_form_a_diamond(describ
     assert {circle.get("stroke") for circle in circles} == {BEST, ORDINARY}
 
 
+def test_lower_losses_stand_to_the_left_and_higher_scores_above_and_nothing_outside_its_panel(described):
+    rows = [row | dict.fromkeys(SCORES, 1 - row["loss"]) for row in described["atlas"]["points"]]
+    rows[0][next(iter(SCORES))], rows[1][next(iter(SCORES))] = -3.0, 1.5  # beyond the axis
+    for row in rows:
+        row["true"] = False
+    described["atlas"]["points"] = rows
+    picture = ET.fromstring(draw(described, None))
+    frame = next(iter(picture.iter(f"{SPACE}rect")))
+    panels = [rect for rect in picture.iter(f"{SPACE}rect") if rect.get("x") is not None]
+    assert frame is not panels[0]
+    assert len(panels) == 2 * len(SCORES)
+    for number, panel in enumerate(panels):
+        left, top, wide, high = (float(panel.get(name)) for name in ("x", "y", "width", "height"))
+        own = [
+            (float(circle.get("cx")), float(circle.get("cy")))
+            for circle in picture.iter(f"{SPACE}circle")
+            if left <= float(circle.get("cx")) <= left + wide and top <= float(circle.get("cy")) <= top + high
+        ]
+        assert len(own) == len(rows)
+        if number % len(SCORES):  # the first row of panels has the two that are beyond the axis
+            _, y = zip(*sorted(own), strict=True)
+            assert list(y) == sorted(y)  # pixels count downwards: the higher the loss, the lower the score
+
+
 def test_the_choices_of_searches_have_a_column_too(described, searches):
     compared = Comparison("toy", "grammar", {}, {"puct": tuple(searches[:6]), "best_of_n": tuple(searches[6:])})
     found = columns(described, compared)
@@ -69,5 +93,5 @@ def test_the_choices_of_searches_have_a_column_too(described, searches):
     chosen = list(found.values())[-1]
     assert [point.loss for point in chosen] == pytest.approx([r.program.validation_loss for r in searches])
     texts = [text.text for text in ET.fromstring(draw(described, compared)).iter(f"{SPACE}text")]
-    assert "live: choices of searches, 12 programs" in texts
+    assert "live searches, finals, 12 programs" in texts
     assert sum(text is not None and text.startswith("rank correlation -1.00") for text in texts) >= 3

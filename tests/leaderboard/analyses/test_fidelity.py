@@ -86,7 +86,7 @@ def test_a_missing_screening_is_refused_and_a_folder_without_full_trainings_too(
 
 def test_a_row_for_each_length(folder):
     text = fidelity_text(fidelity(folder, Toy(), [100, 200]))
-    assert "12 programs trained in full, 1 of them drawn by chance, 12 judged" in text
+    assert "12 programs trained in full, 1 of them in a tenth drawn by chance, 12 judged" in text
     assert "| 100 " in text
     assert "| 200 " in text
 

@@ -94,10 +94,13 @@ def test_a_choice_that_is_the_same_function_makes_another_truth():
     table = dataclasses.replace(table, slots=slots, full={TRUTH: 0.2, (2, 2, 1, 1): 0.1, (0, 0, 0, 0): 0.15})
     assert table.truths == (TRUTH, (2, 2, 1, 1))
     named = landscape(table)["named"]
-    other = named["truth, written in way 2"]
+    other = named["truth with unit tanh"]
     assert (other["codes"], other["rank in full"], named["truth"]["rank in full"]) == ("2211", 1, 3)
     assert (named["start"]["rank in full"], named["optimum"]["rank in full"]) == (2, 1)
     assert landscape(table)["trained in full"] == 3
+    steps = landscape(table)["steps"]
+    assert table.optimum == (2, 2, 1, 1)
+    assert (steps["start to truth"], steps["truth to optimum"]) == (4, 0)  # to the nearest
     true = {(row["slot"], row["choice"]) for row in worth(table) if row["true"]}
     assert {("unit", "linear"), ("unit", "tanh")} <= true
     points = {point["codes"]: point["true"] for point in atlas(table, judged(table))["points"]}

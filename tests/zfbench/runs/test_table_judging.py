@@ -100,6 +100,13 @@ def test_the_truth_the_best_tenth_and_a_random_tenth_take_turns():
     assert found == chosen(space, 2, screened(2))
 
 
+def test_every_program_that_can_be_the_truth_is_trained_first():
+    class Two(Toy):
+        slots = (Slot("unit", tuple("abcde"), 1, same=(3,)), *Toy.slots[1:])
+
+    assert chosen(Two(), 2, screened(2))[:3] == [(1, 1, 1), (3, 1, 1), (0, 0, 1)]
+
+
 def test_of_an_incomplete_stage_its_complete_parts_are_sampled_and_judged(loaded, tmp_path):
     some = dict(list(screened().items())[:-8])  # the last two parts of five lack programs
     assert {codes[1] for codes in chosen(Toy(), 1, some)} <= {0, 1, 2}

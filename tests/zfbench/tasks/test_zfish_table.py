@@ -56,6 +56,8 @@ def test_choices_that_can_be_the_truth_are_in_the_file_and_change_no_hash_where_
     assert (read.slots, read.sha256) == (slots, named.sha256)
     assert read.truths == (TRUTH, (2, *TRUTH[1:]))
     assert b'"same"' not in table.text()
+    kept = {codes: source for codes, source in named.sources.items() if codes[0] != 1 and codes[1] != 2}
+    assert replace(named, sources=kept).truths == ((2, 0, *TRUTH[2:]),)  # one that can be the truth, else the first
     assert read.sha256 != table.sha256
 
 

@@ -123,12 +123,15 @@ class Table:
 
     @cached_property
     def truth(self) -> Codes:
-        """The program with the true choice in every slot whose true choice occurs, and else the first."""
+        """The first of `truths`."""
         return self.truths[0]
 
     @cached_property
     def truths(self) -> tuple[Codes, ...]:
-        """The programs that can be the truth with fitting constants: in each slot any such choice that occurs."""
+        """The programs that can be the truth with fitting constants, in every slot with one such choice that occurs.
+
+        A slot without one has its first choice. The program with all true choices is first, if it is in the table.
+        """
         found = ([c for c in slot.truths if c in some] for slot, some in zip(self.slots, self.choices, strict=True))
         return tuple(product(*(wanted or [some[0]] for wanted, some in zip(found, self.choices, strict=True))))
 
