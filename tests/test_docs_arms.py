@@ -1,0 +1,100 @@
+"""What docs/results says of one search over two families, and with and without the wiring."""
+
+import math
+import statistics
+
+import pytest
+from results_page import GENERALISATION, RESULTS, what_it_shows, written
+
+from zfbench.leaderboard.analyses.arms import arms
+from zfbench.leaderboard.statistics import mean_interval
+from zfbench.records.reading import load_folder
+
+WORDS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+ID_MAE, OOD_MAE = "forecast/id/mae", "forecast/ood/mae"
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return what_it_shows()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return load_folder(RESULTS)
+
+
+@pytest.fixture(scope="module")
+def by_arm(measured):
+    (found,) = arms(measured)
+    return found
+
+
+def of_pairs(by_arm, one, other):
+    """Differences of two arms by measure, written: of errors as ratios."""
+    pairs = [pair for pair in by_arm.pairs if (pair.one, pair.other) == (one, other)]
+    bounds = {p.measure: (p.gap.estimate, p.gap.low, p.gap.high) for p in pairs}
+    errors = ("error on trained stimuli", "error on the held-out stimulus", "held out over trained")
+    values = {name: [written(math.exp(x) if name in errors else x) for x in found] for name, found in bounds.items()}
+    return values, {p.measure for p in pairs if p.significant}, pairs[0].gap.n
+
+
+def test_black_boxes_against_other_programs_without_the_wiring(shown, by_arm):
+    found, significant, n = of_pairs(by_arm, "driven, blackbox", "driven, rate")
+    seen, held_out, factor = (
+        found[name] for name in ("error on trained stimuli", "error on the held-out stimulus", "held out over trained")
+    )
+    assert f"over black boxes and over the rate family, {WORDS[n]} pairs: on trained stimuli the black boxes" in shown
+    assert (
+        f"have {seen[0]} times the error of the rate family's programs (95 % interval {seen[1]} to {seen[2]})" in shown
+    )
+    assert f"On the held-out stimulus they have {held_out[0]} times the error of the rate family's programs" in shown
+    assert f"programs ({held_out[1]} to {held_out[2]}) and" in shown
+    assert f"the factor is {factor[0]} times as large as that of the rate family's programs ({factor[1]} to" in shown
+    assert float(factor[1]) < 1 < float(factor[2])
+    mean, wiring = found["mean"], found["wiring"]
+    assert f"scores differ by {mean[0]} ({mean[1]} to {mean[2]}), the wiring by {wiring[0]} ({wiring[1]} to" in shown
+    assert "none of these differences is significant" in shown
+    assert not significant
+
+
+def test_black_boxes_against_baselines_and_what_they_are(shown, by_arm, measured):
+    runs = {run.seed: run for run in by_arm.runs["driven", "blackbox"]}
+    last = next(r for r in measured if (r.method.name, r.task.name) == ("last_value", "zfish-tiny/driven")).metrics
+    share = [
+        statistics.geometric_mean(run.metrics[name] / last[name] for run in runs.values()) for name in (ID_MAE, OOD_MAE)
+    ]
+    assert f"{written(share[0])} times that of the last value and" in shown
+    assert f"{written(share[1])} times that of the last value; their generalisation is" in shown
+    forecaster = ("tsmixer-c256", "zfish-tiny/autonomous")
+    others = {r.seed: r.metrics[ID_MAE] for r in measured if (r.method.name, r.task.name) == forecaster}
+    logs = [math.log(run.metrics[ID_MAE] / others[seed]) for seed, run in runs.items()]
+    gap = mean_interval(logs)
+    times, low, high = (written(math.exp(x)) for x in (gap.estimate, gap.low, gap.high))
+    assert f"{times} times that of `tsmixer-c256` ({low} to {high})" in shown
+    own = mean_interval([run.metrics[GENERALISATION] for run in runs.values()])
+    assert f"their generalisation is {written(own.estimate)} ± {written(own.half_width)}" in shown
+    assert own.low > 0
+    genes = {
+        seed: next(line for line in run.program.source.splitlines() if line.startswith("# black-box genotype: "))
+        for seed, run in runs.items()
+    }
+    leaky = {seed for seed, text in genes.items() if '"trunk": "neurons"' in text and '"output": "leak"' in text}
+    scores = [runs[seed].metrics[GENERALISATION] for seed in leaky]
+    assert f"{WORDS[len(leaky)]} of the {WORDS[len(runs)]} are a perceptron for each neuron whose output is" in shown
+    assert f"have a generalisation of {written(min(scores))} to {written(max(scores))};" in shown
+    rest = [written(runs[seed].metrics[GENERALISATION]) for seed in sorted(runs.keys() - leaky)]
+    assert f"leak, and {' and '.join(rest)}." in shown
+    assert not [e for run in runs.values() for e in run.evaluated if e.status == "timeout"]
+
+
+def test_one_search_with_the_wiring_and_without(shown, by_arm):
+    found, significant, n = of_pairs(by_arm, "driven, rate", "masked, rate")
+    assert f"with the wiring and without it, {WORDS[n]} pairs:" in shown
+    error, general, responses = (
+        found[name] for name in ("error on the held-out stimulus", "generalisation", "responses")
+    )
+    assert f"stimulus is {error[0]} times as large ({error[1]} to {error[2]}), generalisation" in shown
+    assert f"differs by {general[0]} ({general[1]} to {general[2]}) and responses by {responses[0]} (" in shown
+    assert f"({responses[1]} to {responses[2]}); these are significant" in shown
+    assert {"error on the held-out stimulus", "generalisation", "responses"} <= significant
