@@ -88,6 +88,28 @@ def test_black_boxes_against_baselines_and_what_they_are(shown, by_arm, measured
     assert not [e for run in runs.values() for e in run.evaluated if e.status == "timeout"]
 
 
+def test_what_a_leak_does_for_black_boxes(shown, by_arm):
+    """By the table that `tests/benchmarks/bench_leak.py` wrote."""
+    text = (RESULTS.parents[1] / "tests" / "benchmarks" / "results" / "leak.md").read_text(encoding="utf-8")
+    head, _, *rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines()]
+    column = head.index("generalisation")
+    found = {(int(row[0]), row[1]): float(row[column]) for row in rows}
+    runs = {run.seed: run.metrics[GENERALISATION] for run in by_arm.runs["driven", "blackbox"]}
+    assert {seed for seed, _ in found} == set(runs)
+    (lacking,) = {int(row[0]) for row in rows if row[2] != "leak"}
+    for seed, score in runs.items():  # the same training as that of the search's judgement
+        assert found[seed, "leak" if seed != lacking else "next"] == pytest.approx(score, abs=6e-4)
+    other = [found[seed, output] for seed in runs if seed != lacking for output in ("change", "next")]
+    assert f"all else equal, those five have {written(min(other))} to {written(max(other))}," in shown
+    assert f"and the other one with a leak rises to {written(found[lacking, 'leak'])}" in shown
+    readme = " ".join((RESULTS.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    least = min(found[seed, "leak"] for seed in runs)
+    most = max(score for (_, output), score in found.items() if output != "leak")
+    assert f"a leak that of [searched ones](docs/results/README.md) from at most {written(most)} to at least" in readme
+    assert f"to at least {written(least)}; the wiring raises" in readme
+    assert most < least
+
+
 def test_one_search_with_the_wiring_and_without(shown, by_arm):
     found, significant, n = of_pairs(by_arm, "driven, rate", "masked, rate")
     assert f"with the wiring and without it, {WORDS[n]} pairs:" in shown
