@@ -1,5 +1,6 @@
 """What docs/results says of one search over two families, and with and without the wiring."""
 
+import json
 import math
 import statistics
 
@@ -120,3 +121,14 @@ def test_one_search_with_the_wiring_and_without(shown, by_arm):
     assert f"differs by {general[0]} ({general[1]} to {general[2]}) and responses by {responses[0]} (" in shown
     assert f"({responses[1]} to {responses[2]}); these are significant" in shown
     assert {"error on the held-out stimulus", "generalisation", "responses"} <= significant
+
+
+def test_the_population_of_a_search():
+    root = RESULTS.parents[1]
+    found = json.loads((root / "tests" / "benchmarks" / "results" / "population.json").read_text(encoding="utf-8"))
+    text = (root / "docs" / "results" / "live.md").read_text(encoding="utf-8")
+    assert f"All {found['programs']} programs of one of these searches" in text
+    for name, row in found["scores"].items():
+        cells = [row[part] for part in ("lower quartile", "median", "upper quartile", "first")]
+        cells.append(found["rank correlation with loss"][name])
+        assert f"| {name.removeprefix('headline/')} | {' | '.join(map(written, cells))} |" in text
