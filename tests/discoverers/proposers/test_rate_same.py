@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -93,34 +94,26 @@ def product(known, reads):
     known["gate_product"] = gates.gain
 
 
-def product_for_rate(known, reads):
-    """A rate that a channel scales by 1 + m b is the rate, and products of b with the input and with own activity."""
+def products(known, reads, group, moved, sign):
+    """Products of a channel b, which moves a rate or reset by m b, with own activity and with the linear input.
+
+    A rate (1 + m b) adds m b times the input less own activity; a reset by m b takes m b times their sum away.
+    """
     N, _ = published().size
-    gates = Gates(reads, ("AF",))
-    for i in members(("AF",)):
-        (channel,) = np.flatnonzero(known["rate_drive"][i])
-        m, b = known["rate_drive"][i, channel], N + channel
+    gates = Gates(reads, (group,))
+    for i in members((group,)):
+        (channel,) = np.flatnonzero(known[moved][i])
+        m, b = known[moved][i, channel], N + channel
         assert not known["weights"][i, b]
         gates.add(i, i, b, -m)
         for j in np.flatnonzero(known["weights"][i]):
-            gates.add(i, j, b, m * known["weights"][i, j])
-        known["weights"][i, b] -= m * known["bias"][i]
+            gates.add(i, j, b, sign * m * known["weights"][i, j])
+        known["weights"][i, b] -= sign * m * known["bias"][i]
     known["gate_product"] = gates.gain
 
 
-def product_for_reset(known, reads):
-    """A reset by the share r b is products of b with own activity and with the input."""
-    N, _ = published().size
-    gates = Gates(reads, ("BG",))
-    for i in members(("BG",)):
-        (channel,) = np.flatnonzero(known["reset_drive"][i])
-        r, b = known["reset_drive"][i, channel], N + channel
-        assert not known["weights"][i, b]
-        gates.add(i, i, b, -r)
-        for j in np.flatnonzero(known["weights"][i]):
-            gates.add(i, j, b, -r * known["weights"][i, j])
-        known["weights"][i, b] += r * known["bias"][i]
-    known["gate_product"] = gates.gain
+product_for_rate = partial(products, group="AF", moved="rate_drive", sign=1)
+product_for_reset = partial(products, group="BG", moved="reset_drive", sign=-1)
 
 
 def hidden(known, reads):
