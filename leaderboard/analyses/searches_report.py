@@ -46,6 +46,10 @@ READING = (
     "of the lowest loss so far. Scores are of the program that the finals chose: 0 at its control, 1 at the true "
     "circuit."
 )
+PAIRS = (
+    "Every pair: the loss of the method divided by that of the other method, and the mean of the one minus that of the "
+    "other, with Student's 95 % interval and p of that pair alone. Bold: significant after Holm's correction."
+)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A")  # Okabe & Ito's palette
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 420, 70, 190, 30, 50  # pixels
 
@@ -65,7 +69,7 @@ def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, fl
 def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
     parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
-    parts += [targets.as_markdown(c), *(_pairs(c, measure) for measure in TESTED), _relations(c)]
+    parts += [targets.as_markdown(c), *(_tested(c, measure) for measure in TESTED), _pairs(c), _relations(c)]
     race = races.get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:
@@ -77,22 +81,33 @@ def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _pairs(c: Comparison, measure: str) -> str:
+def _tested(c: Comparison, measure: str) -> str:
+    """How many pairs differ by a measure, and what so many seeds could have shown."""
     pairs = [pair for pair in c.pairs if pair.measure == measure]
     if not pairs:
         return ""
-    differ = sorted((pair for pair in pairs if pair.significant), key=lambda pair: pair.p)
+    differ = [pair for pair in pairs if pair.significant]
     smallest = sorted(pair.detectable for pair in pairs)[len(pairs) // 2]
     shows = f"a factor of {math.exp(smallest):.2f}" if is_error(measure) else f"{smallest:.2f}"
-    head = (
+    return (
         f"By the {CALLED[measure]}, {len(differ)} of {len(pairs)} pairs differ (paired over the seeds that both have, "
         f"{_span(pair.gap.n for pair in pairs)}; Holm's correction). The smallest difference that so many seeds show "
         f"in four of five comparisons is {shows}, at the median pair."
     )
-    if not differ:
-        return head
-    rows = [[*_better(pair), f"{pair.p:.1g}"] for pair in differ]
-    return f"{head}\n\n{_table(rows, ['better', 'worse', 'difference', '95 % interval', 'p'])}"
+
+
+def _pairs(c: Comparison) -> str:
+    """Every pair of methods by every measure that was tested, significant or not."""
+    by_measure = {(pair.one, pair.other, pair.measure): pair for pair in c.pairs}
+    names = dict.fromkeys((pair.one, pair.other) for pair in c.pairs)
+    measures = [measure for measure in TESTED if any(pair.measure == measure for pair in c.pairs)]
+    if not measures:
+        return ""
+    rows = [
+        [*(f"`{name}`" for name in pair), *(_difference(by_measure.get((*pair, measure))) for measure in measures)]
+        for pair in names
+    ]
+    return f"{PAIRS}\n\n{_table(rows, ['method', 'other method', *(CALLED[measure] for measure in measures)])}"
 
 
 def _relations(c: Comparison) -> str:
@@ -118,16 +133,18 @@ def _by_run(c: Comparison, method: str, name: str) -> list[float]:
     return [own[run.seed] for run in c.runs[method] if run.seed in own]
 
 
-def _better(pair: Pair) -> list[str]:
-    """The better method, the worse one, the difference and its interval, in the direction in which it is large."""
-    error = is_error(pair.measure)
-    first = (pair.gap.estimate < 0) == error
-    better, worse = (pair.one, pair.other) if first else (pair.other, pair.one)
-    size, *bounds = (abs(value) for value in (pair.gap.estimate, pair.gap.low, pair.gap.high))
-    if error:
-        size, *bounds = (math.exp(value) for value in (size, *bounds))
-        return [f"`{better}`", f"`{worse}`", f"x {size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
-    return [f"`{better}`", f"`{worse}`", f"{size:.2f}", f"{min(bounds):.2f} to {max(bounds):.2f}"]
+def _difference(pair: Pair | None) -> str:
+    """The difference of a pair, its interval and p; in bold if it is significant."""
+    if pair is None:
+        return "-"
+    values = (pair.gap.estimate, pair.gap.low, pair.gap.high)
+    if is_error(pair.measure):
+        size, low, high = (f"{math.exp(value):.2f}" for value in values)
+        size = f"x {size}"
+    else:
+        size, low, high = (f"{value:+.2f}" for value in values)
+    text = f"{size} ({low} to {high}), p {pair.p:.1g}"
+    return f"**{text}**" if pair.significant else text
 
 
 def _span(counts: Iterable[int]) -> str:

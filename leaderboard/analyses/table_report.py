@@ -250,6 +250,7 @@ FACTS = (
     "fitness-distance correlation",
     "explained by single choices",
 )
+PAIR = ("lower regret", "higher regret", "difference", "95 % interval", "p", "significant", "seeds needed")
 WHERE = ("at the start", "at the truth", "at the optimum")
 
 
@@ -274,23 +275,28 @@ def _worth(row: Mapping[str, Any]) -> list[str]:
 
 
 def _pairs(race: Mapping[str, Any], budget: int) -> str:
+    """Return every pair of methods at one budget, that with the smallest p first."""
     pairs = [pair for pair in race["pairs"] if pair["budget"] == budget]
-    found = [pair for pair in pairs if pair["significant"]]
-    if not found:
-        return f"None of {len(pairs)} pairs differs significantly."
-    rows, (first, last) = [], race["seeds"]
-    for pair in sorted(found, key=lambda pair: pair["p"]):
-        better, worse = (pair["one"], pair["other"]) if pair["regret"]["mean"] < 0 else (pair["other"], pair["one"])
-        gap = pair["regret"]
-        bounds = sorted(abs(gap[name]) for name in ("low", "high"))
-        needed = seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], last - first + 1))
-        named = f"`{better}` before `{worse}`"
-        rows.append([named, f"{abs(gap['mean']):.4f}", _range(bounds), f"{pair['p']:.1g}", needed])
-    text = _table(rows, ["significant pairs", "difference of regret", "95 % interval", "p", "seeds needed"])
+    found, (first, last) = [pair for pair in pairs if pair["significant"]], race["seeds"]
+    head = f"{len(found)} of {len(pairs)} pairs differ significantly."
+    if not pairs:
+        return head
+    rows = [_pair_row(pair, last - first + 1) for pair in sorted(pairs, key=lambda pair: pair["p"])]
     return (
-        f"{text}\n\n{len(found)} of {len(pairs)} pairs differ significantly. Seeds needed: with so many, a test of "
-        "that pair alone (level 5 %) finds the difference in four of five races."
+        f"{_table(rows, PAIR)}\n\n{head} A difference is that of the higher regret less the lower one. Seeds needed: "
+        "with so many, a test of that pair alone (level 5 %) finds the difference in four of five races."
     )
+
+
+def _pair_row(pair: Mapping[str, Any], seeds: int) -> list[str]:
+    sign, better, worse = (
+        (-1, pair["one"], pair["other"]) if pair["regret"]["mean"] < 0 else (1, pair["other"], pair["one"])
+    )
+    mean, *bounds = (sign * pair["regret"][name] for name in ("mean", "low", "high"))
+    low, high = sorted(bounds)
+    needed = str(seeds_needed(Interval(mean, low, high, seeds))) if low > 0 else "-"
+    decided = "yes" if pair["significant"] else "no"
+    return [f"`{better}`", f"`{worse}`", f"{mean:.4f}", f"{low:.4f} to {high:.4f}", f"{pair['p']:.1g}", decided, needed]
 
 
 def _cell(measure: str, value: Mapping[str, float | None]) -> str:
@@ -305,10 +311,6 @@ def _cell(measure: str, value: Mapping[str, float | None]) -> str:
 
 def _correlation(found: Mapping[str, float] | None) -> str:
     return "-" if found is None else f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-
-
-def _range(bounds: Sequence[float]) -> str:
-    return f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
 def _plain(value: Any) -> str:

@@ -156,7 +156,10 @@ def test_the_tables_name_methods_pairs_and_the_smallest_difference(three):
     assert "### zfish-tiny/driven, grammar: 8 evaluations" in text
     assert "over the seeds that both have, 4 of them" in text
     assert "2 of 3 pairs differ" in text
-    assert "| `puct`   | `best_of_n` | x 2.00" in text
+    table = " ".join(text.split())
+    assert "| `best_of_n` | `puct` | **x 2.00 (" in table
+    assert table.count("**x ") == 4  # two of three pairs by two losses
+    assert "| `n1` | `puct` | x 1.00 (" in table  # a pair that does not differ has its interval too
     assert "a factor of" in text
     assert "Kendall's tau" in text
     assert as_markdown([]).startswith("No two searches")

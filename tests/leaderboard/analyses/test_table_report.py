@@ -37,18 +37,26 @@ def test_the_best_method_of_each_budget_comes_first(raced):
     text = race_text(raced)
     assert text.count("### ") == 2
     assert text.index("`puct`") < text.index("`random_walk`")
-    assert "`puct` before `random_walk`" in text
     assert "1 of 1 pairs differ significantly." in text
     (gap,) = (pair["regret"] for pair in raced["pairs"] if pair["significant"])
-    needed = seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], 20))
-    row = next(line for line in text.splitlines() if "`puct` before `random_walk`" in line)
-    assert row.split("|")[-2].strip() == str(needed)
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines()]
+    ((better, worse, difference, _, _, _, needed),) = (row for row in rows if len(row) == 7 and row[5] == "yes")
+    assert (better, worse) == ("`puct`", "`random_walk`")
+    assert float(difference) == pytest.approx(abs(gap["mean"]), abs=1e-4)
+    assert needed == str(seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], 20)))
     assert "2 methods with 20 seeds each (0 to 19) on `zfish-table/masked`, 54 programs" in race_heading(raced)
 
 
-def test_a_race_without_a_difference_says_so(loaded):
-    text = race_text(race(loaded, ["random_walk", "uniform_draws"], range(2), (2,)).to_json())
-    assert "None of 1 pairs differs significantly." in text
+def test_pairs_that_do_not_differ_are_shown_with_their_interval(loaded):
+    found = race(loaded, ["random_walk", "uniform_draws"], range(2), (2,)).to_json()
+    text = race_text(found)
+    assert "0 of 1 pairs differ significantly." in text
+    gap = found["pairs"][0]["regret"]
+    low, high = (gap["low"], gap["high"]) if gap["mean"] > 0 else (-gap["high"], -gap["low"])
+    assert low < 0 < high
+    (row,) = (line for line in text.splitlines() if "`uniform_draws`" in line and "`random_walk`" in line)
+    assert f"| {low:.4f} to {high:.4f} |" in " ".join(row.split())
+    assert [cell.strip() for cell in row.strip("| ").split("|")][-2:] == ["no", "-"]
 
 
 def test_a_landscape_shows_steps_choices_noise_and_the_judge(described):
