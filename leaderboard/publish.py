@@ -8,7 +8,7 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import write_text
 from zfbench.leaderboard import certificates, finding, highlights
-from zfbench.leaderboard.analyses import arms, atlas_picture, gap, searches_report
+from zfbench.leaderboard.analyses import arms, atlas_picture, gap, searches_report, unsearched
 from zfbench.leaderboard.analyses.searches import comparisons, size
 from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.board import Board
@@ -51,11 +51,14 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         root / PICTURE: finding.draw(shown),
     }
     texts[root / GAPS] = _with_table(root / GAPS, gap.as_markdown(gap.published()))
-    runs = [run for board in found for table in board.tables for row in table.rows for run in row.runs]
+    rows = [row for board in found for table in board.tables for row in table.rows]
+    runs = [run for row in rows for run in row.runs]
     searches = comparisons(runs)
     races = searches_report.read_races(FOLDER / "tables" / "race.json")
     side_by_side = (
         searches_report.as_markdown(searches, races),
+        f"## Against programs that nobody searched\n\n{unsearched.EXPLAINED}",
+        unsearched.as_markdown(unsearched.against_programs(rows)),
         "## Families and tracks",
         arms.as_markdown(arms.arms(runs)),
     )

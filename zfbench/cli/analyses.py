@@ -17,6 +17,9 @@ KINDS = get_args(Kind)
 def identify(
     task: Annotated[str, typer.Argument(help="A task, such as zfish-tiny/masked.", metavar="TASK")],
     replicates: Annotated[int, typer.Option(min=1, help="Trainings of each program under each budget.")] = 10,
+    first: Annotated[
+        int, typer.Option(min=0, help="Number of the first replicate; others are trained with other seeds.")
+    ] = 0,
     screening: Annotated[int, typer.Option(min=1, help="Updates of a candidate while a search screens.")] = 1_000,
     full: Annotated[int, typer.Option(min=1, help="Updates of a full training.")] = 2_000,
     kind: Annotated[
@@ -53,7 +56,7 @@ def identify(
             f"There are no programs of the kind {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}."
         )
     contest = contest_of(find_task(task), kind or ())
-    measurement = Measurement(task, (screening, full), replicates, seconds)
+    measurement = Measurement(task, (screening, full), replicates, seconds, first)
     folder = out or Path("identify") / task.replace("/", "__").replace("@", "_")
     with choose_sandbox(sandbox, device) as box, activity(f"identify {task}") as bar:
         certificates = measure(measurement, contest, folder, workers, box, bar.step, batch)

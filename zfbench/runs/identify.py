@@ -44,12 +44,15 @@ class Measurement:
         budgets: numbers of updates; the usual ones are those of screening and of finals.
         replicates: number of trainings of each program under each budget.
         seconds: time limit of one training.
+        first: number of the first replicate. Other numbers are other training seeds, so that what was decided with some
+            of them can be tested with others.
     """
 
     task: str
     budgets: tuple[int, ...] = (SCREENING, FULL)
     replicates: int = 10
     seconds: float = 600.0
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not self.budgets or len(set(self.budgets)) != len(self.budgets) or self.replicates < 1:
@@ -124,7 +127,7 @@ def identify(
         _Training(contender, updates, replicate)
         for contender in contest.contenders
         for updates in measurement.budgets
-        for replicate in range(measurement.replicates)
+        for replicate in range(measurement.first, measurement.first + measurement.replicates)
     ]
     by_file = {training.file: training for training in trainings}  # equal programs are trained once
     missing = [training for file, training in by_file.items() if not (folder / file).exists()]
@@ -224,6 +227,8 @@ def command(measurement: Measurement, kinds: Collection[str] = ()) -> str:
     words = ["zfbench", "identify", measurement.task]
     if measurement.replicates != usual.replicates:
         words += ["--replicates", str(measurement.replicates)]
+    if measurement.first != usual.first:
+        words += ["--first", str(measurement.first)]
     if measurement.budgets != usual.budgets:
         words += [
             w for name, n in zip(("--screening", "--full"), measurement.budgets, strict=False) for w in (name, str(n))

@@ -19,6 +19,7 @@ def arm(make, search_method):
         winner = Program("x = 1")
         metrics = {"forecast/id/mae": error, "forecast/ood/mae": held_out}
         metrics |= {f"headline/{part}": score for part in ("generalisation", "wiring", "responses", "mean")}
+        metrics["connectivity/cross/in_mask/lift"] = score
         record = ProgramRecord(id=winner.id, source=winner.source, validation_loss=0.3)
         return make(**own, track=track, program=record, metrics=metrics, seed=seed, **changes)
 
@@ -51,6 +52,9 @@ def test_arms_are_paired_where_one_thing_differs(study):
     assert math.exp(by["driven, blackbox", "error on trained stimuli"].estimate) == pytest.approx(2)
     assert math.exp(by["driven, rate", "error on the held-out stimulus"].estimate) == pytest.approx(5)
     assert math.exp(by["driven, rate", "held out over trained"].estimate) == pytest.approx(5 / 3)
+    scores = {"wiring", "mean", "lift of allowed pairs"}
+    assert scores & {measure for arm, measure in by if arm == "driven, blackbox"} == {"wiring", "mean"}
+    assert scores & {measure for arm, measure in by if arm == "driven, rate"} == {"lift of allowed pairs"}
     assert by["driven, blackbox", "mean"].estimate == pytest.approx(-0.3 * (1 + 1.1 + 0.95) / 3)
 
 

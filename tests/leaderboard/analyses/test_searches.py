@@ -160,7 +160,7 @@ def test_the_tables_name_methods_pairs_and_the_smallest_difference(three):
     assert "| `best_of_n` | `puct` | **x 2.00 (" in table
     assert table.count("**x ") == 4  # two of three pairs by two losses
     assert "| `n1` | `puct` | x 1.00 (" in table  # a pair that does not differ has its interval too
-    assert "a factor of" in text
+    assert "a ratio of" in text
     assert "Kendall's tau" in text
     assert as_markdown([]).startswith("No two searches")
     assert "Kendall" not in as_markdown(comparisons(three), {50: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}})

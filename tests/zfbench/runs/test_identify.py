@@ -77,6 +77,17 @@ def test_what_was_measured_is_not_measured_again_and_more_replicates_are_added(t
     assert len(toy.calls) == 8 + 1 + 4
 
 
+def test_further_replicates_are_trained_with_seeds_that_the_first_ones_did_not_have(tmp_path, toy):
+    later = replace(SMALL, replicates=1, first=2)
+    (certificate, _) = identify(later, CONTEST, tmp_path)
+    assert {seed for _, _, seed in toy.calls} == {training_seed("toy", 2)}
+    assert training_seed("toy", 2) not in {training_seed("toy", k) for k in range(SMALL.replicates)}
+    assert certificate.replicates == 1
+    identify(replace(SMALL, replicates=3), CONTEST, tmp_path)
+    assert len(toy.calls) == 4 + 8  # replicate 2 is there already
+    assert to_json([certificate], later, tmp_path)["measurement"]["first"] == 2
+
+
 def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, toy):
     identify(SMALL, CONTEST, tmp_path)
     with pytest.raises(ZfbenchError, match=r"seconds = 600\.0, not 5; choose another folder"):
@@ -107,6 +118,7 @@ def test_the_command_leaves_out_what_is_usual():
     assert command(Measurement("sir", (400,), 3), ["seed"]) == (
         "zfbench identify sir --replicates 3 --screening 400 --kind seed"
     )
+    assert command(Measurement("sir", first=10)) == "zfbench identify sir --first 10"
 
 
 @pytest.mark.parametrize("changes", [{"budgets": ()}, {"budgets": (5, 5)}, {"replicates": 0}])
