@@ -44,9 +44,10 @@ READING = (
     "Means over seeds with Student's 95 % interval. A loss is of the validation windows: the geometric mean over "
     "groups of neurons of the error divided by that of the last value, so that 1 is as good as the last value. Means "
     "of losses are geometric, and x/ 1.10 says that the interval goes from the mean divided by 1.10 to the mean times "
-    "1.10. The loss on the way is the mean over all evaluations of the lowest loss so far. Scores are of the program that the "
-    "finals chose: 0 at its control, 1 at the true circuit. Proposals up to the judged program: how many changes in a "
-    "row lead from the seed program to it. Evaluations that improve: the share that lowered the lowest loss so far."
+    "1.10. The loss on the way is the mean over all evaluations of the lowest loss so far. Scores are of the program "
+    "that the finals chose: 0 at its control, 1 at the true circuit. Proposals up to the judged program: how many "
+    "changes in a row lead from the seed program to it. Evaluations that improve: the share that lowered the lowest "
+    "loss so far."
 )
 PAIRS = (
     "Every pair: the loss of the method divided by that of the other method, and the mean of the one minus that of the "
@@ -93,8 +94,8 @@ def _tested(c: Comparison, measure: str) -> str:
     shows = f"a ratio of {math.exp(smallest):.2f}" if is_error(measure) else f"a difference of {smallest:.2f}"
     return (
         f"By the {CALLED[measure]}, {len(differ)} of {len(pairs)} pairs differ significantly (paired over the seeds "
-        f"that both have, {_span(pair.gap.n for pair in pairs)}; Holm's correction). With so many seeds a test of one pair "
-        f"alone has a power of 80 % for {shows} or more (median over pairs)."
+        f"that both have, {_span(pair.gap.n for pair in pairs)}; Holm's correction). With so many seeds a test of one "
+        f"pair alone has a power of 80 % for {shows} or more (median over pairs)."
     )
 
 
