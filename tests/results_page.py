@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "leaderboard" / "results"
+WORDS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 GENERALISATION, WIRING, RESPONSES, MEAN = (f"headline/{n}" for n in ("generalisation", "wiring", "responses", "mean"))
 
 

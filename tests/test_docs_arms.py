@@ -5,13 +5,12 @@ import math
 import statistics
 
 import pytest
-from results_page import GENERALISATION, RESULTS, what_it_shows, written
+from results_page import GENERALISATION, RESULTS, WORDS, what_it_shows, written
 
 from zfbench.leaderboard.analyses.arms import arms
 from zfbench.leaderboard.statistics import mean_interval
 from zfbench.records.reading import load_folder
 
-WORDS = {4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 ID_MAE, OOD_MAE = "forecast/id/mae", "forecast/ood/mae"
 
 
@@ -106,14 +105,13 @@ def test_what_a_leak_does_for_black_boxes(shown, by_arm):
     readme = " ".join((RESULTS.parents[1] / "README.md").read_text(encoding="utf-8").split())
     least = min(found[seed, "leak"] for seed in runs)
     most = max(score for (_, output), score in found.items() if output != "leak")
-    assert f"a leak that of [searched ones](docs/results/README.md) from at most {written(most)} to at least" in readme
-    assert f"to at least {written(least)}; the wiring raises" in readme
+    assert f"replacing the leak lowers it from at least {written(least)} to at most {written(most)}." in readme
     assert most < least
 
 
 def test_one_search_with_the_wiring_and_without(shown, by_arm):
     found, significant, n = of_pairs(by_arm, "driven, rate", "masked, rate")
-    assert f"with the wiring and without it, {WORDS[n]} pairs:" in shown
+    assert f"with the mask and without it, {WORDS[n]} pairs:" in shown
     error, general, responses = (
         found[name] for name in ("error on the held-out stimulus", "generalisation", "responses")
     )
@@ -121,6 +119,9 @@ def test_one_search_with_the_wiring_and_without(shown, by_arm):
     assert f"differs by {general[0]} ({general[1]} to {general[2]}) and responses by {responses[0]} (" in shown
     assert f"({responses[1]} to {responses[2]}); these are significant" in shown
     assert {"error on the held-out stimulus", "generalisation", "responses"} <= significant
+    lift, low, high = found["lift of allowed pairs"]
+    assert f"compares wiring between tracks, differs by {lift} ({low} to {high})." in shown
+    assert "lift of allowed pairs" not in significant
 
 
 def test_the_population_of_a_search():

@@ -6,13 +6,15 @@ import statistics
 
 import numpy as np
 import pytest
-from results_page import GENERALISATION, MEAN, RESPONSES, ROOT, WIRING, what_it_shows, written
+from results_page import GENERALISATION, MEAN, RESPONSES, ROOT, WIRING, WORDS, what_it_shows, written
 
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard import certificates
 from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.analyses.searches import comparisons
+from zfbench.leaderboard.analyses.unsearched import against_programs
+from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.certificates import certificate_of
 from zfbench.leaderboard.statistics import Interval, seeds_needed
 from zfbench.records.reading import load_folder
@@ -76,8 +78,17 @@ def test_a_bound_on_the_output(shown, means):
 @pytest.mark.parametrize(
     ("masked", "driven", "wording"),
     [
-        ("masked_mlp", "neuron_mlp_leak", "has responses of {} and {} and generalisation of {} and {}"),
-        ("masked_leaky_sigmoid", "neuron_leaky_sigmoid", "have {} and {}, and {} and {}"),
+        (
+            "masked_mlp",
+            "neuron_mlp_leak",
+            "(`masked_mlp`) has responses of {}, without it (`neuron_mlp_leak`) {}, while generalisation is {} and {}.",
+        ),
+        (
+            "masked_leaky_sigmoid",
+            "neuron_leaky_sigmoid",
+            "responses of {} with it (`masked_leaky_sigmoid`) and {} without (`neuron_leaky_sigmoid`), and "
+            "generalisation of {} and {}.",
+        ),
     ],
 )
 def test_what_the_wiring_gives(shown, means, masked, driven, wording):
@@ -86,6 +97,13 @@ def test_what_the_wiring_gives(shown, means, masked, driven, wording):
     assert wording.format(*map(written, numbers)) in shown
     gains = {score: pair[0][score] - pair[1][score] for score in (RESPONSES, GENERALISATION)}
     assert gains[RESPONSES] > gains[GENERALISATION]
+
+
+def test_how_much_the_mask_says(shown, results):
+    oracle = results[(results.track == "masked") & (results.method == "oracle")]
+    assert "less than half of the pairs that it allows between groups are connected." in shown
+    assert (oracle["connectivity/cross/prevalence"] < 0.5).all()
+    assert len(oracle)
 
 
 def test_more_data_and_updates(shown, standard, means):
@@ -100,7 +118,7 @@ def test_more_data_and_updates(shown, standard, means):
     )
     assert (
         f"The bound raises it to {written(bounded[OOD])}, a network for each neuron to {written(free[OOD])}, the "
-        f"wiring besides to {written(given[OOD])}"
+        f"mask besides to {written(given[OOD])}"
     ) in shown
     leaky, ceiling = masked.loc["masked_leaky_sigmoid"], driven.loc["ceiling"]
     assert (
@@ -164,12 +182,19 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert f"raises generalisation from {written(free)} to {written(bounded)}" in text
     without, given = driven.loc["neuron_leaky_sigmoid", RESPONSES], masked.loc["masked_leaky_sigmoid", RESPONSES]
     assert f"the responses of leaky sigmoids from {written(without)} to {written(given)}." in text
-    assert "Given the wiring, the loss ranks the true form first [each time](docs/identify.md)" in text
     found = certificate_of("zfish-tiny/masked").found[0]
+    assert f"the true form with its true inputs is first of {found.programs} programs [each time](docs/id" in text
     assert {standing.first for standing in found.standings} == {found.replicates}
     (searches,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
-    assert f"[no two methods differ](docs/results/live.md) over {seeds_of(searches)} seeds; on" in text
+    assert f"between two methods](docs/results/live.md) is significant ({seeds_of(searches)} seeds)," in text
     assert not [pair for pair in searches.pairs if pair.significant]
+    assert "and none between a search and the best program that nobody searched." in text
+    assert not [pair for found in against_programs(published_rows()) for pair in found.pairs if pair.significant]
+
+
+def published_rows():
+    measured = load_folder(ROOT / "leaderboard" / "results")
+    return [row for board in boards(measured) for table in board.tables for row in table.rows]
 
 
 def seeds_of(searches):
@@ -265,10 +290,12 @@ def test_the_loss_ranks_the_true_form_first_after_full_training_and_not_after_a_
     assert f"two false parts, which is {named['optimum']['rank in full']}th after full training" in shown
     responses = [judged[name]["headline/responses"] for name in ("optimum", "truth")]
     assert f"(responses of {written(responses[0])} against {written(responses[1])})" in shown
+    among_best = best["with the judge"]["full loss"][WIRING]["value"]
     full = {name: entry["value"] for name, entry in everything["with the judge"]["full loss"].items()}
     assert (
         f"(rank correlation {written(full[GENERALISATION])} with generalisation, {written(full[RESPONSES])} with "
-        f"responses) but not which has the wiring ({written(full[WIRING])})"
+        f"responses) but not which has the wiring ({written(full[WIRING])}, and {written(among_best)} within the best "
+        "tenth, so that"
     ) in shown
 
 
@@ -285,7 +312,11 @@ def test_a_longer_screening_is_a_good_guide(shown):
     wiring = [row[WIRING]["value"] for row in (short, long)]
     assert f"correlation with it is {written(wiring[0])} at 400 updates and {written(wiring[1])} at 1,000." in shown
     ranks = long["rank of the best in full"], short["rank of the best in full"]
-    assert f"after full training, the true form, is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400." in shown
+    assert f"after full training, the true form, is {ranks[0]}nd by 1,000 updates and {ranks[1]}rd by 400;" in shown
+    assert f"the 1st by 1,000 has a wrong part, and is {long['rank of the winner in full']}th after full" in shown
+    space = RateSubspace(zfbench.load_task("zfish-tiny/masked").spec)
+    winner = zip([int(code) for code in long["winner"]], space.start, space.slots, strict=True)
+    assert sum(code != start and code not in slot.truths for code, start, slot in winner) == 1
 
 
 def test_what_successive_halving_would_save():
@@ -312,8 +343,12 @@ def test_the_certificate_of_the_masked_task(shown):
     removed = found.standings[0].removed
     least = min(removed, key=lambda name: removed[name].mean)
     assert least == "S: gate min"
-    assert f"by {written(removed[least].mean)}, {removed[least].ratio:.1f} standard deviations." in shown
-    assert min(signal.ratio for signal in removed.values()) >= 2
+    assert f"by {written(removed[least].mean)} ({removed[least].ratio:.1f} standard deviations), the smallest" in shown
+    weakest = min(removed, key=lambda name: removed[name].ratio)
+    assert weakest == "MN: synapse drive"
+    signal = removed[weakest]
+    assert f"synapses of the motor neurons ({written(signal.mean)}, {signal.ratio:.1f})." in shown
+    assert signal.ratio >= 2
     later = {name: signal for name, signal in found.standings[1].removed.items() if signal.ratio < 2}
     (integrator,) = later.values()
     assert list(later) == ["BG: form integrate"]
@@ -405,9 +440,13 @@ def test_discoverers_separate_on_the_finite_space(shown, landscape):
         f"{100 * found['modelsmc']:.0f} %, uniform draws in {100 * found['uniform_draws']:.0f} % and `best_of_n`"
     ) in shown
     assert found["best_of_n"] == 0
+    losses = zfbench.load_task("zfish-table/masked").spec.table.losses
+    lowest = np.nanmin(losses)
     pairs = [pair for pair in race["pairs"] if pair["budget"] == 50]
     assert f"{sum(pair['significant'] for pair in pairs)} of {len(pairs)} pairs of methods differ" in shown
     assert f"scatters by {landscape['noise']['sd by seed']:.3f}".replace("0.", ".") in shown
+    close = sum(loss <= lowest + landscape["noise"]["sd by seed"] for loss in losses)
+    assert f"{WORDS[close].capitalize()} programs have a loss within" in shown
     assert landscape["landscape"]["steps"]["start to optimum"] == 5
     assert landscape["landscape"]["local optima"] == 1
     assert landscape["landscape"]["descents that reach the optimum"] == 1

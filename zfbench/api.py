@@ -32,6 +32,7 @@ from zfbench.sandbox.choose import open_sandbox
 from zfbench.sandbox.devices import CPU
 from zfbench.search.budget import Budget
 from zfbench.search.following import OnProgram, programs_of
+from zfbench.search.loop import PATIENCE
 
 UPDATES, SECONDS = 2_000, 300.0  # of a training that is judged, as of the command line
 
@@ -147,6 +148,7 @@ def run(
     proposer_settings: Mapping[str, Any] | None = None,
     ideas: Sequence[str] = (),
     finalists: int | None = None,
+    patience: int = PATIENCE,
     updates: int = UPDATES,
     seconds: float = SECONDS,
     workers: int = 1,
@@ -171,6 +173,7 @@ def run(
         proposer_settings: settings of the proposer.
         ideas: texts of which every request to the proposer gets one.
         finalists: number of the best programs that are trained again at full length; None for the default.
+        patience: number of requests in a row without a new working program that ends the search.
         updates: number of optimiser steps of the training that is judged.
         seconds: time limit of one training.
         workers: number of candidates trained at once; a run with one worker is reproducible.
@@ -200,6 +203,7 @@ def run(
         proposer_settings=dict(proposer_settings or {}),
         ideas=tuple(ideas),
         finalists=finalists,
+        patience=patience,
     )
     place = Path("runs") / f"{task.replace('/', '-')}__{method}-{writer}__seed{seed}"
     with open_sandbox(sandbox, device) as box:

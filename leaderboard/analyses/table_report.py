@@ -40,8 +40,9 @@ Choices are counted from 0 in the order of the slots. A loss is that of a short 
 choice is worth the loss with it minus the loss with the slot's first choice, so that less is better. The truth is the
 program with the true choice in every slot in which the table holds it. Some choices are the same function with other
 constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "found the
-truth" is said. Where the slot of inputs has one choice alone, "all inputs", it is the true form with inputs that are
-not narrowed and without the gate of the group S, and not the truth of `zfbench identify`.
+truth" is said; steps to and from the truth are those of the nearest one. Where the slot of inputs has one choice
+alone, "all inputs", it is the true form with inputs that are not narrowed and without the gate of the group S, and
+not the truth of `zfbench identify`.
 
 {landscape}
 

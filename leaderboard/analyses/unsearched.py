@@ -1,4 +1,4 @@
-"""Whether searches find better models than a program that nobody searched, in pairs of equal seed.
+"""Searches beside a program that nobody searched, in pairs of equal seed: do they find better models?
 
 A search that ends near where it began found nothing. Of each task the reference program with the highest mean of the
 headline scores is what searches are compared with. It is chosen after its scores are known, which makes the comparison

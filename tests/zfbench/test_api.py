@@ -136,6 +136,7 @@ def test_the_options_of_a_search_reach_its_plan(monkeypatch, tmp_path):
         "proposer_settings": {"model": "m"},
         "ideas": ["rebound"],
         "finalists": 1,
+        "patience": 7,
         "seed": 4,
         "budget": {"evaluations": 9},
         "updates": 7,
@@ -145,7 +146,8 @@ def test_the_options_of_a_search_reach_its_plan(monkeypatch, tmp_path):
     ((plan, folder),) = plans
     assert (plan.task, plan.discoverer, plan.proposer, plan.seed) == (TASK, "puct", "llm", 4)
     assert (plan.settings, plan.proposer_settings) == ({"c": 2.0}, {"model": "m"})
-    assert (plan.ideas, plan.finalists, plan.budget.to_json()) == (("rebound",), 1, {"evaluations": 9})
+    assert (plan.ideas, plan.finalists, plan.patience) == (("rebound",), 1, 7)
+    assert plan.budget.to_json() == {"evaluations": 9}
     assert (plan.limits.updates, plan.limits.seconds) == (7, 8.0)
     assert str(folder) == "runs/zfish-tiny-masked__puct-llm__seed4"
 
