@@ -189,7 +189,7 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
 def findings(known: Sequence[Published]) -> str:
     """Return what the certificates found, a paragraph for each task with features and one list of all others."""
     paragraphs = [_finding(one) for one in known if _has_features(one)]
-    plain = [f"- `{one.task}`: {one.sentence}." for one in known if not _has_features(one)]
+    plain = [f"- `{one.task}`: {one.sentence}.{_once(one)}" for one in known if not _has_features(one)]
     return "\n\n".join([*paragraphs, *(["\n".join(plain)] if plain else [])] or ["None was measured yet."])
 
 
@@ -224,7 +224,15 @@ def _finding(one: Published) -> str:
             f"from the truth, {removed}."
         )
     said += [f"By the loss {other.objective} the verdict is {one.verdict_on(other)}." for other in one.found[1:]]
-    return " ".join(said)
+    return " ".join(said) + _once(one)
+
+
+def _once(one: Published) -> str:
+    """A sentence on losses that the larger budget does not change, which are one finding and not two."""
+    first, *others = one.found[0].standings
+    if not others or any(other.losses != first.losses for other in others):
+        return ""
+    return " All budgets give equal losses, because nothing is fitted beyond the smallest one: they are one finding."
 
 
 def _clear(by_updates: Mapping[int, Mapping[str, Signal]]) -> str:

@@ -161,6 +161,16 @@ def test_one_replicate_is_said_and_gives_no_standard_deviations(shipped):
     assert "at least 2 standard deviations" not in findings([few])
 
 
+def test_losses_that_a_larger_budget_does_not_change_count_as_one_finding(shipped):
+    truth, rival = Contender("form", "truth", "t"), Contender("gate", "removed", "n")
+    losses = {truth: [0.1, 0.2], rival: [0.2, 0.3]}
+    same, longer = (certify(MASKED, "balanced", {400: losses, 2000: {**losses, rival: [0.2, s]}}) for s in (0.3, 0.4))
+    sentence = "All budgets give equal losses"
+    assert sentence in findings([replace(shipped[0], found=(same,))])
+    assert sentence not in findings([replace(shipped[0], found=(longer,))])
+    assert sentence not in findings([replace(shipped[0], found=(certify(MASKED, "balanced", {400: losses}),))])
+
+
 def test_the_list_tells_it(shipped):
     told = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)["certificates"]
     assert told[MASKED].startswith("not identifying (2 replicates); of 2 programs")
