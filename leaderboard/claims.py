@@ -25,6 +25,7 @@ A claim is a TOML file; each of its tests compares two methods (or a method with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,8 +44,8 @@ class Side(Strict):
     Attributes:
         method, task: names of the method and the task.
         proposer: proposer of a search; None for any.
-        settings: settings of the method that its runs must have; they may have others too.
-        proposer_settings: settings of the proposer that its runs must have; they may have others too.
+        settings: settings of the method that its runs must have; they may have others too. An empty table: none.
+        proposer_settings: the same of the proposer.
         budget, finalists, patience, ideas: options of a search, as in
             `zfbench.records.result.SearchOptions`; None for any.
         metric: name of the metric, if it is not the test's.
@@ -94,9 +95,16 @@ class Side(Strict):
             and method.name == self.method
             and self.proposer in (None, method.proposer)
             and all(given.get(name) == value for name, value in self.options().items())
-            and all(method.settings.get(k) == v for k, v in (self.settings or {}).items())
-            and all(method.proposer_settings.get(k) == v for k, v in (self.proposer_settings or {}).items())
+            and _have(method.settings, self.settings)
+            and _have(method.proposer_settings, self.proposer_settings)
         )
+
+
+def _have(settings: Mapping[str, object], wanted: Mapping[str, object] | None) -> bool:
+    """Whether settings are the wanted ones and others; none at all if the wanted ones are an empty table."""
+    if wanted is None:
+        return True
+    return all(settings.get(name) == value for name, value in wanted.items()) if wanted else not settings
 
 
 class StandIn(Strict):

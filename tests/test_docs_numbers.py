@@ -12,11 +12,7 @@ import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard import certificates
 from zfbench.leaderboard.analyses.gap import published
-from zfbench.leaderboard.analyses.searches import comparisons
-from zfbench.leaderboard.analyses.unsearched import against_programs
-from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.certificates import certificate_of
-from zfbench.leaderboard.statistics import Interval, seeds_needed
 from zfbench.records.reading import load_folder
 from zfbench.runs.unseen import unseen
 
@@ -185,22 +181,6 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     found = certificate_of("zfish-tiny/masked").found[0]
     assert f"the true form with its true inputs is first of {found.programs} programs [each time](docs/id" in text
     assert {standing.first for standing in found.standings} == {found.replicates}
-    (searches,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
-    assert f"between two methods](docs/results/live.md) is significant ({seeds_of(searches)} seeds)," in text
-    assert not [pair for pair in searches.pairs if pair.significant]
-    assert "and none between a search and the best program that nobody searched." in text
-    assert not [pair for found in against_programs(published_rows()) for pair in found.pairs if pair.significant]
-
-
-def published_rows():
-    measured = load_folder(ROOT / "leaderboard" / "results")
-    return [row for board in boards(measured) for table in board.tables for row in table.rows]
-
-
-def seeds_of(searches):
-    """How many seeds the methods of a comparison have, in words."""
-    counts = sorted({len(runs) for runs in searches.runs.values()})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def test_verdicts_on_the_claims(shown):
@@ -219,50 +199,6 @@ def test_verdicts_on_the_claims(shown):
 
 def test_no_search_used_a_language_model(results):
     assert set(results.proposer.dropna()) <= {"grammar"}
-
-
-def test_what_the_searches_found(shown, results, means):
-    found = results[(results.kind == "search") & (results.track == "masked")]
-    scores = found.groupby("method")[MEAN].mean()
-    for method, mean in scores.items():
-        assert f"`{method}` {written(mean)}" in shown
-    (searches,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
-    assert f"`random_walk` {written(scores['random_walk'])} ({seeds_of(searches)} seeds each)" in shown
-    masked = means.loc["masked", MEAN]
-    assert f"`masked_leaky_sigmoid` has {written(masked['masked_leaky_sigmoid'])} and the ceiling" in shown
-    assert f"and the ceiling {written(masked['ceiling'])}." in shown
-    assert scores.max() < masked["ceiling"] - 0.1
-
-
-def test_which_searches_differ(shown):
-    (found,) = comparisons(load_folder(ROOT / "leaderboard" / "results"))
-    assert not [pair for pair in found.pairs if pair.significant]
-    detectable = sorted(pair.detectable for pair in found.pairs if pair.measure == MEAN)
-    smallest = detectable[len(detectable) // 2]
-    assert f"So few seeds show differences of about {written(smallest)} of the mean" in shown
-    (loss,) = (
-        pair.gap
-        for pair in found.pairs
-        if (pair.one, pair.other, pair.measure) == ("puct", "random_walk", "search/validation_loss")
-    )
-    ratio, low, high = (written(math.exp(value)) for value in (loss.estimate, loss.low, loss.high))
-    assert f"`puct` has {ratio} times the loss of `random_walk` (95 % interval {low} to {high}, by itself; ten" in shown
-    losses = [pair for pair in found.pairs if pair.measure == "search/validation_loss"]
-    assert len(losses) == 10
-    assert max(losses, key=lambda pair: abs(pair.gap.estimate)).gap == loss
-
-
-def test_how_many_seeds_the_finite_space_needs(shown):
-    race = json.loads((ROOT / "leaderboard" / "tables" / "race.json").read_text(encoding="utf-8"))
-    pairs = {(p["one"], p["other"]): p["regret"] for p in race["pairs"] if p["budget"] == 50}
-    walk, smc = (
-        seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], 200))
-        for gap in (pairs["puct", "random_walk"], pairs["puct", "modelsmc"])
-    )
-    assert (
-        f"`puct` and `random_walk` needs {walk} seeds after 50 evaluations, and one of `puct` and `modelsmc` {smc};"
-        in shown
-    )
 
 
 @pytest.fixture(scope="module")

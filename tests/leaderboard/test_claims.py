@@ -175,6 +175,10 @@ def test_a_side_names_budget_settings_and_options_and_any_others_fit(make, searc
         assert side.includes(make(**search_method(**given, **more, options=options)))
         assert not side.includes(make(**search_method(**others)))
     assert Side(method="puct", task=TASK).includes(plain)
+    for settings in ("settings", "proposer_settings"):  # an empty table: none at all
+        without = Side.model_validate({"method": "puct", "task": TASK, settings: {}})
+        assert without.includes(plain)
+        assert not without.includes(make(**search_method(**{settings: {"z": 1}})))
     assert not Side(method="puct", task=TASK, finalists=0).includes(make("puct"))  # no search
 
 

@@ -1,0 +1,144 @@
+"""What README and docs/results say of live searches is what the committed results say."""
+
+import json
+import math
+
+import pytest
+from results_page import MEAN, ROOT, WORDS, what_it_shows, written
+
+from zfbench.leaderboard.analyses.searches import LOSS, comparisons, order_agreement
+from zfbench.leaderboard.analyses.searches_report import read_races
+from zfbench.leaderboard.analyses.unsearched import against_programs
+from zfbench.leaderboard.board import boards
+from zfbench.leaderboard.claims import read_claims
+from zfbench.leaderboard.shipped import CLAIMS, FOLDER, RESULTS
+from zfbench.leaderboard.statistics import Interval, mean_interval, seeds_needed
+from zfbench.leaderboard.verdicts import check, hold_together
+from zfbench.records.reading import load_folder
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return what_it_shows()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return load_folder(RESULTS)
+
+
+@pytest.fixture(scope="module")
+def searches(measured):
+    """The comparison of live searches with the mask, which all have ten seeds."""
+    (found,) = comparisons(measured)
+    assert {len(runs) for runs in found.runs.values()} == {10}
+    return found
+
+
+@pytest.fixture(scope="module")
+def against(measured):
+    """Searches against the best program that nobody searched, by task."""
+    rows = [row for board in boards(measured) for table in board.tables for row in table.rows]
+    return {found.task: found for found in against_programs(rows)}
+
+
+def test_what_the_searches_found(shown, searches, measured):
+    scores = {name: mean_interval(list(searches.by_seed(name, MEAN).values())).estimate for name in searches.runs}
+    listed = ", ".join(f"`{name}` {written(scores[name])}" for name in sorted(scores, key=scores.__getitem__)[::-1])
+    assert f"the programs that won have means of the headline scores of {listed};" in shown
+    ceiling = [r.metrics[MEAN] for r in measured if (r.method.name, r.task.name) == ("ceiling", searches.task)]
+    assert f"the ceiling has {written(mean_interval(ceiling).estimate)}." in shown
+    assert max(scores.values()) < min(ceiling) - 0.1
+
+
+def test_which_searches_differ_by_the_loss(shown, searches):
+    pairs = [pair for pair in searches.pairs if pair.measure == LOSS]
+    differ = [pair for pair in pairs if pair.significant]
+    assert f"By the loss after the finals {WORDS[len(differ)]} of {WORDS[len(pairs)]} pairs differ signif" in shown
+    for pair in differ:
+        gap, names = pair.gap, (pair.one, pair.other)
+        bounds, (better, worse) = (
+            ((gap.estimate, gap.low, gap.high), names)
+            if gap.estimate < 0
+            else ((-gap.estimate, -gap.high, -gap.low), names[::-1])
+        )
+        ratio, low, high = (written(math.exp(value)) for value in bounds)
+        assert f"`{better}` has {ratio} times that of `{worse}` ({low} to {high})" in shown
+    detectable = sorted(pair.detectable for pair in pairs)
+    assert f"a power of 80 % for a ratio of {math.exp(detectable[len(pairs) // 2]):.2f}" in shown
+
+
+def test_which_searches_differ_by_the_mean_of_the_scores(shown, searches):
+    pairs = [pair for pair in searches.pairs if pair.measure == MEAN]
+    differ = [pair for pair in pairs if pair.significant]
+    assert f"By the mean of the headline scores {WORDS[len(differ)]} of them" in shown
+    for pair in differ:
+        gap, names = pair.gap, (pair.one, pair.other)
+        bounds, (better, worse) = (
+            ((gap.estimate, gap.low, gap.high), names)
+            if gap.estimate > 0
+            else ((-gap.estimate, -gap.high, -gap.low), names[::-1])
+        )
+        size, low, high = map(written, bounds)
+        assert f"`{better}` is {size} above `{worse}` ({low} to {high})" in shown
+
+
+def test_searches_against_what_nobody_searched(shown, against):
+    found = against["zfish-tiny/masked"]
+    assert f"(`{found.program}`, {written(mean_interval(list(found.reference.values())).estimate)})" in shown
+    better = [pair for pair in found.pairs if pair.significant and pair.gap.estimate > 0]
+    assert not [pair for pair in found.pairs if pair.significant and pair.gap.estimate < 0]
+    listed = []
+    for pair in sorted(better, key=lambda pair: -pair.gap.estimate):
+        size, low, high = map(written, (pair.gap.estimate, pair.gap.low, pair.gap.high))
+        listed.append(f"`{pair.one.split(' ')[0]}` by {size} ({low} to {high})")
+    assert f"are significantly better: {', '.join(listed[:-1])} and {listed[-1]}" in shown
+    assert not [pair for pair in against["zfish-tiny/driven"].pairs if pair.significant]
+    assert "Without the mask none is." in shown
+
+
+def test_puct_beats_its_controls_by_itself_and_not_among_all_claims(shown, measured):
+    answers = [check(claim, measured) for claim in read_claims(CLAIMS)]
+    ((answer, held),) = (
+        (answer, held)
+        for answer, held in zip(answers, hold_together(answers), strict=True)
+        if answer.claim.id == "puct-beats-its-controls"
+    )
+    assert answer.verdict == "supported"
+    assert not held
+    assert (
+        "The claim `puct-beats-its-controls` is supported, but not once all claims are corrected for together" in shown
+    )
+
+
+def test_the_orders_here_and_on_the_finite_space(shown, searches):
+    races = read_races(FOLDER / "tables" / "race.json")
+    tau, here, there = order_agreement(searches, races[50])
+    assert f"Kendall's tau of the two orders is {written(tau)}" in shown
+    assert here[:2] == there[:2] == ["puct", "modelsmc"]
+    assert "`puct` and `modelsmc` lead in both" in shown
+
+
+def test_how_many_seeds_the_finite_space_needs(shown):
+    race = json.loads((FOLDER / "tables" / "race.json").read_text(encoding="utf-8"))
+    pairs = {(p["one"], p["other"]): p["regret"] for p in race["pairs"] if p["budget"] == 50}
+    walk, smc = (
+        seeds_needed(Interval(gap["mean"], gap["low"], gap["high"], 200))
+        for gap in (pairs["puct", "random_walk"], pairs["puct", "modelsmc"])
+    )
+    assert (
+        f"`puct` and `random_walk` needs {walk} seeds after 50 evaluations, and one of `puct` and `modelsmc` {smc};"
+        in shown
+    )
+
+
+def test_the_readme_says_the_same(searches, against):
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    losses = {(p.one, p.other): p for p in searches.pairs if p.measure == LOSS}
+    assert "over ten seeds, `puct` has a lower loss than a blind walk and than best of N" in text
+    assert losses["puct", "random_walk"].significant
+    assert losses["best_of_n", "puct"].significant
+    assert losses["puct", "random_walk"].gap.high < 0 < losses["best_of_n", "puct"].gap.low
+    better = [pair for pair in against["zfish-tiny/masked"].pairs if pair.significant]
+    counts = f"{WORDS[len(better)]} of {WORDS[len(searches.runs)]} methods"
+    assert f"{counts} find better models than the best program that nobody searched" in text
