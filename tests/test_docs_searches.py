@@ -2,11 +2,13 @@
 
 import json
 import math
+import statistics
 
 import pytest
-from results_page import MEAN, ROOT, WORDS, what_it_shows, written
+from results_page import MEAN, ROOT, WIRING, WORDS, what_it_shows, written
 
-from zfbench.leaderboard.analyses.searches import LOSS, comparisons, order_agreement
+from zfbench.leaderboard.analyses.landscape import correlation
+from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth, order_agreement
 from zfbench.leaderboard.analyses.searches_report import read_races
 from zfbench.leaderboard.analyses.unsearched import against_programs
 from zfbench.leaderboard.board import boards
@@ -66,6 +68,23 @@ def test_which_searches_differ_by_the_loss(shown, searches):
         assert f"`{better}` has {ratio} times that of `{worse}` ({low} to {high})" in shown
     detectable = sorted(pair.detectable for pair in pairs)
     assert f"a power of 80 % for a ratio of {math.exp(detectable[len(pairs) // 2]):.2f}" in shown
+
+
+def test_how_deep_the_judged_programs_are(shown, searches):
+    depths = {name: statistics.fmean(map(depth, runs)) for name, runs in searches.runs.items()}
+    first, *others = (f"{depths[name]:.1f}" for name in ("puct", "modelsmc", "funsearch", "best_of_n"))
+    assert f"program is {first} proposals away from the seed program with `puct` in the mean, {others[0]} with" in shown
+    assert f"{others[0]} with `modelsmc`, {others[1]} with `funsearch` and {others[2]} with `best_of_n`." in shown
+
+
+def test_whether_a_lower_loss_goes_with_better_wiring(shown, searches):
+    values = {m: [v for name in searches.runs for v in searches.by_seed(name, m).values()] for m in (LOSS, WIRING)}
+    found = correlation(values[LOSS], values[WIRING])
+    assert (
+        f"Among the programs that live searches chose, a lower loss goes with better wiring ({written(found.value)})"
+        in (shown)
+    )
+    assert found.high < 0
 
 
 def test_which_searches_differ_by_the_mean_of_the_scores(shown, searches):

@@ -79,7 +79,7 @@ def test_every_committed_result_is_of_the_present_schema_and_is_read_back_as_it_
 
 
 def test_every_committed_result_is_small():
-    """At most 12,000 bytes, and 22,000 of a search with three finals, beside the program's source, which people read."""
+    """At most 12,000 bytes, and 22,000 of a search with finals, beside the program's source, which people read."""
     sizes = {}
     for path in result_files(RESULTS):
         result = load(path)
