@@ -14,6 +14,7 @@ from zfbench.leaderboard import certificates
 from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.certificates import certificate_of
 from zfbench.records.reading import load_folder
+from zfbench.runs.certificate import Certificate
 from zfbench.runs.unseen import unseen
 
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
@@ -179,8 +180,9 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     without, given = driven.loc["neuron_leaky_sigmoid", RESPONSES], masked.loc["masked_leaky_sigmoid", RESPONSES]
     assert f"the responses of leaky sigmoids from {written(without)} to {written(given)}." in text
     found = certificate_of("zfish-tiny/masked").found[0]
-    assert f"the true form with its true inputs is first of {found.programs} programs [each time](docs/id" in text
-    assert {standing.first for standing in found.standings} == {found.replicates}
+    short, full = (own.first + other.first for own, other in zip(found.standings, other_seeds().standings, strict=True))
+    assert f"the true form with its true inputs is first of {found.programs} programs in {short} of 20 short" in text
+    assert f"in [{full} of 20 full ones](docs/identify.md)" in text
 
 
 def test_verdicts_on_the_claims(shown):
@@ -289,6 +291,37 @@ def test_the_certificate_of_the_masked_task(shown):
     (integrator,) = later.values()
     assert list(later) == ["BG: form integrate"]
     assert f"integrating form of BG ({written(integrator.mean)}, {integrator.ratio:.1f})" in shown
+
+
+def other_seeds():
+    """What was found on the masked task with ten training seeds on which nothing had been decided."""
+    path = ROOT / "tests" / "benchmarks" / "results" / "identify-other-seeds.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    shipped = certificate_of("zfish-tiny/masked")
+    assert content["command"] == f"{shipped.command} --first 10"
+    assert (content["data_sha256"], content["kinds"]) == (shipped.data_sha256, [])
+    return Certificate.from_json(content["certificates"][0])
+
+
+def test_the_certificate_with_other_training_seeds(shown):
+    text = " ".join((ROOT / "docs" / "identify.md").read_text(encoding="utf-8").split())
+    own, found = certificate_of("zfish-tiny/masked").found[0], other_seeds()
+    assert found.verdict == "partly"
+    short, full = found.standings
+    assert (short.updates, full.updates) == (1000, 2000)
+    assert (
+        f"The truth is first in {short.first} of 10 at 1,000 updates, as searches screen, and in {full.first} of"
+        in text
+    )
+    assert sorted(rank for rank in full.ranks if rank > 1) == [2, 4]
+    assert full.before() == {"removed: BG: form integrate": 2, "removed: BG: unit linear": 1, "removed: S: gate min": 1}
+    both = [mine.first + other.first for mine, other in zip(own.standings, found.standings, strict=True)]
+    assert f"Of all twenty it is first in {both[0]} and {both[1]}, which is nine tenths." in text
+    assert both[1] == 0.9 * 20
+    assert (
+        f'with ten others it is first in {short.first} and {full.first} of 10, by which the verdict is "partly".'
+        in shown
+    )
 
 
 def test_the_certificate_of_the_driven_task(shown):
