@@ -25,6 +25,9 @@ from zfbench.leaderboard.analyses.searches import (
 from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.outcomes import is_error
 from zfbench.leaderboard.statistics import anytime_band
+from zfbench.tasks.zfish_table.family import EVALUATED_ON
+
+Races = Mapping[str, Mapping[int, Mapping[str, float]]]  # by task, evaluations and method
 
 HEADINGS = (
     "method",
@@ -57,23 +60,24 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 420, 70, 190, 30, 50  # pixels
 
 
-def as_markdown(found: Sequence[Comparison], races: Mapping[int, Mapping[str, float]] | None = None) -> str:
+def as_markdown(found: Sequence[Comparison], races: Races | None = None) -> str:
     """Return the tables of several comparisons.
 
     Args:
         found: the comparisons.
-        races: by number of evaluations, each method's mean regret on the way on a table; None to compare with none.
+        races: by the task of which there is a table, and the number of evaluations, each method's mean regret on the
+            way on that table; None to compare with none.
     """
     if not found:
         return "No two searches of one task, proposer and budget are among these results."
     return "\n\n".join([READING, *(_part(comparison, races or {}) for comparison in found)])
 
 
-def _part(c: Comparison, races: Mapping[int, Mapping[str, float]]) -> str:
+def _part(c: Comparison, races: Races) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
     parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
     parts += [targets.as_markdown(c), *(_tested(c, measure) for measure in TESTED), _pairs(c), _relations(c)]
-    race = races.get(int(c.budget.get("evaluations", 0)))
+    race = races.get(c.task, {}).get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:
         tau, here, there = agreement
@@ -164,8 +168,8 @@ def _table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
     return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
 
 
-def read_races(path: Path) -> dict[int, dict[str, float]]:
-    """Return each method's mean regret on the way on a table, by number of evaluations; nothing if there is no race.
+def read_races(path: Path) -> Races:
+    """Return each method's mean regret on the way on a table, as `as_markdown` takes it; nothing if there is no race.
 
     Args:
         path: a file of `zfbench table race`.
@@ -176,10 +180,11 @@ def read_races(path: Path) -> dict[int, dict[str, float]]:
     if not path.exists():
         return {}
     race = read(path)
-    return {
+    areas = {
         budget: {name: method["budgets"][str(budget)]["area"]["mean"] for name, method in race["methods"].items()}
         for budget in race["budgets"]
     }
+    return {EVALUATED_ON[race["task"]]: areas}
 
 
 def draw(c: Comparison) -> str:

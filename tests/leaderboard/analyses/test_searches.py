@@ -16,6 +16,7 @@ from zfbench.records.result import Evaluated, ProgramRecord
 from zfbench.records.spend import Spend
 from zfbench.scoring import VERSIONS
 
+TASK = "zfish-tiny/driven"
 LOSSES = (1.0, 0.5, None, 0.4, 0.45)  # of the evaluations; the third failed
 
 
@@ -152,7 +153,7 @@ def test_the_order_here_is_compared_with_that_on_a_table(three):
 
 
 def test_the_tables_name_methods_pairs_and_the_smallest_difference(three):
-    text = as_markdown(comparisons(three), {8: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}})
+    text = as_markdown(comparisons(three), {TASK: {8: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}}})
     assert "### zfish-tiny/driven, grammar: 8 evaluations" in text
     assert "over the seeds that both have, 4 of them" in text
     assert "2 of 3 pairs differ" in text
@@ -163,7 +164,8 @@ def test_the_tables_name_methods_pairs_and_the_smallest_difference(three):
     assert "a ratio of" in text
     assert "Kendall's tau" in text
     assert as_markdown([]).startswith("No two searches")
-    assert "Kendall" not in as_markdown(comparisons(three), {50: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}})
+    assert "Kendall" not in as_markdown(comparisons(three), {TASK: {50: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}}})
+    assert "Kendall" not in as_markdown(comparisons(three), {"sir": {8: {"puct": 0.2, "n1": 0.1, "best_of_n": 0.3}}})
 
 
 def test_the_picture_has_a_line_with_a_name_for_each_method(three):
@@ -179,15 +181,15 @@ def test_the_picture_has_a_line_with_a_name_for_each_method(three):
     assert np.isfinite(heights).all()
 
 
-def test_races_are_read_by_number_of_evaluations(tmp_path):
+def test_races_are_read_by_task_and_number_of_evaluations(tmp_path):
     race = {
-        "task": "t",
+        "task": "zfish-table/masked",
         "table_sha256": "0",
         "budgets": [50],
         "methods": {"puct": {"budgets": {"50": {"area": {"mean": 0.25}}}}},
     }
     (tmp_path / "race.json").write_text(json.dumps(race))
-    assert read_races(tmp_path / "race.json") == {50: {"puct": 0.25}}
+    assert read_races(tmp_path / "race.json") == {"zfish-tiny/masked": {50: {"puct": 0.25}}}
     assert read_races(tmp_path / "none.json") == {}
 
 
