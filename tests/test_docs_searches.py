@@ -53,21 +53,25 @@ def test_what_the_searches_found(shown, searches, measured):
     assert max(scores.values()) < min(ceiling) - 0.1
 
 
+def significant(comparison, measure):
+    """Every significant pair of a measure, as the page says it, and the number of pairs."""
+    said, pairs = [], [pair for pair in comparison.pairs if pair.measure == measure]
+    for pair in (pair for pair in pairs if pair.significant):
+        values, names = (pair.gap.estimate, pair.gap.low, pair.gap.high), (pair.one, pair.other)
+        if (values[0] < 0) != (measure == LOSS):  # the better one first: a lower loss, or a higher score
+            values, names = (-values[0], -values[2], -values[1]), names[::-1]
+        size, low, high = (written(math.exp(v) if measure == LOSS else v) for v in values)
+        than = f"has {size} times that of" if measure == LOSS else f"is {size} above"
+        said.append(f"`{names[0]}` {than} `{names[1]}` ({low} to {high})")
+    return said, len(pairs)
+
+
 def test_which_searches_differ_by_the_loss(shown, searches):
-    pairs = [pair for pair in searches.pairs if pair.measure == LOSS]
-    differ = [pair for pair in pairs if pair.significant]
-    assert f"By the loss after the finals {WORDS[len(differ)]} of {WORDS[len(pairs)]} pairs differ signif" in shown
-    for pair in differ:
-        gap, names = pair.gap, (pair.one, pair.other)
-        bounds, (better, worse) = (
-            ((gap.estimate, gap.low, gap.high), names)
-            if gap.estimate < 0
-            else ((-gap.estimate, -gap.high, -gap.low), names[::-1])
-        )
-        ratio, low, high = (written(math.exp(value)) for value in bounds)
-        assert f"`{better}` has {ratio} times that of `{worse}` ({low} to {high})" in shown
-    detectable = sorted(pair.detectable for pair in pairs)
-    assert f"a power of 80 % for a ratio of {math.exp(detectable[len(pairs) // 2]):.2f}" in shown
+    said, count = significant(searches, LOSS)
+    assert f"By the loss after the finals {WORDS[len(said)]} of {WORDS[count]} pairs differ signif" in shown
+    assert not [sentence for sentence in said if sentence not in shown]
+    detectable = sorted(pair.detectable for pair in searches.pairs if pair.measure == LOSS)
+    assert f"a power of 80 % for a ratio of {math.exp(detectable[count // 2]):.2f}" in shown
 
 
 def test_how_deep_the_judged_programs_are(shown, searches):
@@ -85,18 +89,9 @@ def test_whether_a_lower_loss_goes_with_better_wiring(shown, searches):
 
 
 def test_which_searches_differ_by_the_mean_of_the_scores(shown, searches):
-    pairs = [pair for pair in searches.pairs if pair.measure == MEAN]
-    differ = [pair for pair in pairs if pair.significant]
-    assert f"By the mean of the headline scores {WORDS[len(differ)]} of them" in shown
-    for pair in differ:
-        gap, names = pair.gap, (pair.one, pair.other)
-        bounds, (better, worse) = (
-            ((gap.estimate, gap.low, gap.high), names)
-            if gap.estimate > 0
-            else ((-gap.estimate, -gap.high, -gap.low), names[::-1])
-        )
-        size, low, high = map(written, bounds)
-        assert f"`{better}` is {size} above `{worse}` ({low} to {high})" in shown
+    said, _ = significant(searches, MEAN)
+    assert f"By the mean of the headline scores {WORDS[len(said)]} of them" in shown
+    assert not [sentence for sentence in said if sentence not in shown]
 
 
 def test_searches_against_what_nobody_searched(shown, against):
