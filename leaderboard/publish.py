@@ -57,7 +57,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     races = searches_report.read_races(FOLDER / "tables" / "race.json")
     side_by_side = (
         searches_report.as_markdown(searches, races),
-        f"## Against programs that nobody searched\n\n{unsearched.EXPLAINED}",
+        "## Against programs that nobody searched",
         unsearched.as_markdown(unsearched.against_programs(rows)),
         "## Families and tracks",
         arms.as_markdown(arms.arms(runs)),

@@ -21,6 +21,24 @@ def data_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shown():
+    """What the page of results says, on one line."""
+    from results_page import what_it_shows
+
+    return what_it_shows()
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """All published results."""
+    from results_page import RESULTS
+
+    from zfbench.records.reading import load_folder
+
+    return load_folder(RESULTS)
+
+
+@pytest.fixture(scope="session")
 def loaded_driven(data_cache):
     from zfbench.runs.tasks import find_task
 

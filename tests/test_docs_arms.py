@@ -5,23 +5,12 @@ import math
 import statistics
 
 import pytest
-from results_page import GENERALISATION, RESULTS, WORDS, what_it_shows, written
+from results_page import GENERALISATION, RESULTS, WORDS, written
 
 from zfbench.leaderboard.analyses.arms import arms
 from zfbench.leaderboard.statistics import mean_interval
-from zfbench.records.reading import load_folder
 
 ID_MAE, OOD_MAE = "forecast/id/mae", "forecast/ood/mae"
-
-
-@pytest.fixture(scope="module")
-def shown():
-    return what_it_shows()
-
-
-@pytest.fixture(scope="module")
-def measured():
-    return load_folder(RESULTS)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import statistics
 
 import numpy as np
 import pytest
-from results_page import GENERALISATION, MEAN, RESPONSES, ROOT, WIRING, WORDS, what_it_shows, written
+from results_page import GENERALISATION, MEAN, RESPONSES, ROOT, WIRING, WORDS, written
 
 import zfbench
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
@@ -17,13 +17,8 @@ from zfbench.records.reading import load_folder
 from zfbench.runs.certificate import Certificate
 from zfbench.runs.unseen import unseen
 
+STRONGEST = "generic: eight hidden units for all groups"
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
-
-
-@pytest.fixture(scope="module")
-def shown():
-    """What the page of results says, on one line."""
-    return what_it_shows()
 
 
 @pytest.fixture(scope="module")
@@ -349,6 +344,14 @@ def test_true_features_that_cost_something_alone(shown):
     assert "inputs of all groups" in costly[1]
     assert "two of the eleven true features, the unit and the form of the integrator BG, raise the loss" in shown
     assert len(certificate_of("zfish-tiny/masked").found[0].standings[0].added) == 11
+
+
+def test_how_far_the_strongest_generic_program_is_from_the_truth():
+    text = " ".join((ROOT / "docs" / "identify.md").read_text(encoding="utf-8").split())
+    short = certificate_of("zfish-tiny/masked").found[0].standings[0]
+    truth, generic = (short.medians[name] for name in ("truth: true form, true inputs", STRONGEST))
+    assert min(loss for name, loss in short.medians.items() if name.startswith("generic: ")) == generic
+    assert f"(Today the truth is first in all ten, and that program has {generic / truth:.1f} times its loss.)" in text
 
 
 def test_what_training_makes_of_the_truth():

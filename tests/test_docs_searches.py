@@ -5,7 +5,7 @@ import math
 import statistics
 
 import pytest
-from results_page import MEAN, ROOT, WIRING, WORDS, what_it_shows, written
+from results_page import MEAN, ROOT, WIRING, WORDS, written
 
 from zfbench.leaderboard.analyses.landscape import correlation
 from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth, order_agreement
@@ -13,20 +13,9 @@ from zfbench.leaderboard.analyses.searches_report import read_races
 from zfbench.leaderboard.analyses.unsearched import against_programs
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.claims import read_claims
-from zfbench.leaderboard.shipped import CLAIMS, FOLDER, RESULTS
+from zfbench.leaderboard.shipped import CLAIMS, FOLDER
 from zfbench.leaderboard.statistics import Interval, mean_interval, seeds_needed
 from zfbench.leaderboard.verdicts import check, hold_together
-from zfbench.records.reading import load_folder
-
-
-@pytest.fixture(scope="module")
-def shown():
-    return what_it_shows()
-
-
-@pytest.fixture(scope="module")
-def measured():
-    return load_folder(RESULTS)
 
 
 @pytest.fixture(scope="module")

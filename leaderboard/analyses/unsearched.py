@@ -75,7 +75,7 @@ def against_programs(rows: Iterable[Row]) -> list[AgainstProgram]:
 
 
 def as_markdown(found: Sequence[AgainstProgram]) -> str:
-    """Return a table with a row for each search.
+    """Return what the table says, and the table with a row for each search.
 
     Args:
         found: what is to be shown.
@@ -92,4 +92,4 @@ def as_markdown(found: Sequence[AgainstProgram]) -> str:
             beside = f"`{one.program}`, {reference}"
             rows.append([one.task, f"`{pair.one}`", own, beside, difference, str(gap.n), f"{pair.p:.1g}", decided])
     headings = ["task", "search", "mean", "program, its mean", "difference", "seeds", "p", "significant"]
-    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+    return f"{EXPLAINED}\n\n{tabulate(rows, headings, tablefmt='github', disable_numparse=True)}"
