@@ -14,6 +14,7 @@ from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.leaderboard.shipped import FOLDER
+from zfbench.leaderboard.table_files import files_of
 from zfbench.runs import unseen
 from zfbench.runs.certificate import Certificate, Signal, as_text
 
@@ -21,7 +22,7 @@ CERTIFICATES = FOLDER / "certificates"
 AUTONOMOUS = "/autonomous"  # ends the names of tasks that show no drive
 TABLE = "zfish-table/"  # begins the names of tasks on which losses are looked up
 WITHOUT_TRUTH = "none, because without the drive no program can be the true circuit"
-LOOKED_UP = "none, because nothing is trained there; docs/results/table.md has the rank of the truth among all programs"
+LOOKED_UP = "none, because nothing is trained there; {page} has the rank of the truth among all programs"
 NOT_MEASURED = "not measured"
 ENOUGH = 10  # replicates from which on nine tenths of them can be told
 CLEAR = 2.0  # standard deviations of the paired difference from which on a search that sees one replicate sees a signal
@@ -136,7 +137,7 @@ def verdict_of(task: str, folder: Path = CERTIFICATES) -> str | None:
     if _shows_no_drive(task):
         return WITHOUT_TRUTH
     if task.startswith(TABLE):
-        return LOOKED_UP
+        return LOOKED_UP.format(page=files_of(task).page)
     known = certificate_of(task, folder=folder)
     return None if known is None else known.sentence
 

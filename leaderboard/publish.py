@@ -1,4 +1,4 @@
-"""Files that the repository derives from its published results: tables in documents, and three pictures."""
+"""Files that the repository derives from its published results: tables in documents, and pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zfbench.leaderboard.analyses.searches import comparisons, size
 from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.board import Board
 from zfbench.leaderboard.shipped import FOLDER
+from zfbench.leaderboard.table_files import file_of, files_of
 from zfbench.leaderboard.tables import as_markdown
 from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
@@ -23,7 +24,6 @@ FOUND = Path("docs/identify.md")  # says what they found
 LIVE = Path("docs/results/live.md")  # holds searches side by side
 GAPS = Path("docs/results/gap.md")  # holds gap ratios
 ANYTIME = Path("docs/images/anytime.svg")  # of the comparison with the most searches
-ATLAS = Path("docs/images/atlas.svg")  # of the programs of the table, and of searches on the task it is made of
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -54,7 +54,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     rows = [row for board in found for table in board.tables for row in table.rows]
     runs = [run for row in rows for run in row.runs]
     searches = comparisons(runs)
-    races = searches_report.read_races(FOLDER / "tables" / "race.json")
+    races = searches_report.read_races(FOLDER / "tables")
     side_by_side = (
         searches_report.as_markdown(searches, races),
         "## Against programs that nobody searched",
@@ -66,10 +66,11 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     largest = max(searches, key=size, default=None)
     if largest is not None:
         texts[root / ANYTIME] = searches_report.draw(largest)
-    landscape = read(FOLDER / "tables" / "landscape.json")
-    if landscape["atlas"] is not None:
-        live = [c for c in searches if c.task == EVALUATED_ON[landscape["task"]]]
-        texts[root / ATLAS] = atlas_picture.draw(landscape, max(live, key=size, default=None))
+    for task, evaluated_on in EVALUATED_ON.items():
+        landscape = read(FOLDER / "tables" / file_of(task, "landscape"))
+        if landscape["atlas"] is not None:  # its programs, and those that searches on the task chose that it is made of
+            live = [c for c in searches if c.task == evaluated_on]
+            texts[root / files_of(task).picture] = atlas_picture.draw(landscape, max(live, key=size, default=None))
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:
         names = " and ".join(str(path.relative_to(root)) for path in changed)

@@ -13,10 +13,12 @@ from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard import certificates
 from zfbench.leaderboard.analyses.gap import published
 from zfbench.leaderboard.certificates import certificate_of
+from zfbench.leaderboard.table_files import files_of
 from zfbench.records.reading import load_folder
 from zfbench.runs.certificate import Certificate
 from zfbench.runs.unseen import unseen
 
+MASKED = files_of("zfish-table/masked")
 STRONGEST = "generic: eight hidden units for all groups"
 ID, OOD = "forecast/id/skill_last_value", "forecast/ood/skill_last_value"
 
@@ -200,7 +202,7 @@ def test_no_search_used_a_language_model(results):
 
 @pytest.fixture(scope="module")
 def landscape():
-    return json.loads((ROOT / "leaderboard" / "tables" / "landscape.json").read_text(encoding="utf-8"))
+    return json.loads((ROOT / MASKED.landscape).read_text(encoding="utf-8"))
 
 
 def test_the_loss_ranks_the_true_form_first_after_full_training_and_not_after_a_screening(shown, landscape):
@@ -233,7 +235,7 @@ def test_the_loss_ranks_the_true_form_first_after_full_training_and_not_after_a_
 
 
 def test_a_longer_screening_is_a_good_guide(shown):
-    found = json.loads((ROOT / "leaderboard" / "tables" / "fidelity.json").read_text(encoding="utf-8"))
+    found = json.loads((ROOT / MASKED.fidelity).read_text(encoding="utf-8"))
     short, long = found["lengths"]
     assert (short["updates"], long["updates"]) == (400, 1000)
     assert f"Of the same {found['programs']} programs" in shown
@@ -403,7 +405,7 @@ def test_the_certificates_of_simulators_and_mixtures(shown):
 
 
 def test_discoverers_separate_on_the_finite_space(shown, landscape):
-    race = json.loads((ROOT / "leaderboard" / "tables" / "race.json").read_text(encoding="utf-8"))
+    race = json.loads((ROOT / MASKED.race).read_text(encoding="utf-8"))
     first, last = race["seeds"]
     found = {name: entry["budgets"]["50"]["optimum"]["mean"] for name, entry in race["methods"].items()}
     assert f"Over {last - first + 1} seeds, after 50 evaluations" in shown

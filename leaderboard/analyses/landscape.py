@@ -125,9 +125,11 @@ def describe(task: str | LoadedTask) -> dict[str, Any]:
     spec, judge = loaded.task.spec, loaded.judge
     if not isinstance(spec, TableSpec) or not isinstance(judge, TableJudge):
         raise ZfbenchError(f"'{spec.name}' is not on a table; give a task such as zfish-table/masked.")
+    facts = spec.table.facts
     return {
         "task": spec.name,
         "table_sha256": spec.table.sha256,
+        "made": {"task": facts.task, "updates": facts.updates, "command": facts.command},
         "landscape": landscape(spec.table),
         "noise": noise(spec.table),
         "atlas": atlas(spec.table, judge.judgements) if judge.judgements.judgements else None,

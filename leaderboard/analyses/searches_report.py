@@ -25,6 +25,7 @@ from zfbench.leaderboard.analyses.searches import (
 from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.outcomes import is_error
 from zfbench.leaderboard.statistics import anytime_band
+from zfbench.leaderboard.table_files import file_of, files_of
 from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
 Races = Mapping[str, Mapping[int, Mapping[str, float]]]  # by task, evaluations and method
@@ -81,8 +82,9 @@ def _part(c: Comparison, races: Races) -> str:
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:
         tau, here, there = agreement
+        page = files_of(c.task).page.name
         parts.append(
-            f"By the loss on the way, the order here is {_listed(here)}; on the table ([table.md](table.md)), after as "
+            f"By the loss on the way, the order here is {_listed(here)}; on the table ([its page]({page})), after as "
             f"many evaluations, it is {_listed(there)}. Kendall's tau of the two orders: {tau:+.2f}."
         )
     return "\n\n".join(part for part in parts if part)
@@ -168,23 +170,25 @@ def _table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
     return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
 
 
-def read_races(path: Path) -> Races:
-    """Return each method's mean regret on the way on a table, as `as_markdown` takes it; nothing if there is no race.
+def read_races(folder: Path) -> Races:
+    """Return each method's mean regret on the way on each table, as `as_markdown` takes it.
 
     Args:
-        path: a file of `zfbench table race`.
+        folder: holds files of `zfbench table race`; a table without one is left out.
 
     Raises:
-        DamagedFileError: it holds no race.
+        DamagedFileError: a file holds no race.
     """
-    if not path.exists():
-        return {}
-    race = read(path)
-    areas = {
-        budget: {name: method["budgets"][str(budget)]["area"]["mean"] for name, method in race["methods"].items()}
-        for budget in race["budgets"]
-    }
-    return {EVALUATED_ON[race["task"]]: areas}
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for task, evaluated_on in EVALUATED_ON.items():
+        path = folder / file_of(task, "race")
+        if path.exists():
+            race = read(path)
+            found[evaluated_on] = {
+                budget: {name: of["budgets"][str(budget)]["area"]["mean"] for name, of in race["methods"].items()}
+                for budget in race["budgets"]
+            }
+    return found
 
 
 def draw(c: Comparison) -> str:

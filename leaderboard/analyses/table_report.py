@@ -12,6 +12,7 @@ from tabulate import tabulate
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.base.files import read_text
 from zfbench.leaderboard.statistics import Interval, seeds_needed
+from zfbench.leaderboard.table_files import files_of, track_of
 
 TITLES = {
     "regret": "regret",
@@ -24,25 +25,31 @@ TITLES = {
 SHARES = ("optimum", "truth")
 
 
-TO = "--to docs/results/table.md"
 PAGE = """\
-# A table to race on
+# A race on the table of the track `{track}`
 
-What [the table](../table.md) is, and what these numbers must not be used for, is said there. This page is written by
+What [a table](../table.md) is, and what these numbers must not be used for, is said there. This page is written by
 
-    zfbench table landscape {task} --out leaderboard/tables/landscape.json
-    zfbench table race {task} --seeds {seeds}{budgets} --out leaderboard/tables/race.json
-    zfbench table report leaderboard/tables/race.json leaderboard/tables/landscape.json {option}
+    zfbench table landscape {task} --out {landscape_file}
+    zfbench table race {task} --seeds {seeds}{budgets} \\
+      --out {race_file}
+    zfbench table report {race_file} \\
+      {landscape_file} \\{option}
+      --to {page}
 
 ## The landscape
+
+The table holds {programs:,} programs of a finite space, each trained with {updates:,} updates on `{made_of}`:
+
+    {commands}
 
 Choices are counted from 0 in the order of the slots. A loss is that of a short training on the validation data; a
 choice is worth the loss with it minus the loss with the slot's first choice, so that less is better. The truth is the
 program with the true choice in every slot in which the table holds it. Some choices are the same function with other
 constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "found the
-truth" is said; steps to and from the truth are those of the nearest one. Where the slot of inputs has one choice
-alone, "all inputs", it is the true form with inputs that are not narrowed and without the gate of the group S, and
-not the truth of `zfbench identify`.
+truth" is said; steps to and from the truth are those of the nearest one. It is not the truth of `zfbench identify`,
+since the space leaves out the gate of the group S; and where "all inputs" is the only choice of the slot of inputs,
+its inputs are not narrowed to the true ones.
 
 {landscape}
 
@@ -54,7 +61,7 @@ not the truth of `zfbench identify`.
 """
 
 ATLAS = """\
-![Losses against scores of the judge, by program](../images/atlas.svg)
+![Losses against scores of the judge, by program](../images/{picture})
 
 The picture (`zfbench publish` draws it) has all programs of this table that were judged, and beside them those that
 [live searches](live.md) chose. Where the loss tells which model has the mechanism, the scores fall from left to
@@ -72,7 +79,8 @@ tenth drawn by chance. "First of all" is the program with the lowest loss after 
 the loss after a full training. The last column is the rank, after this many updates, of the program that is best after
 a full training.
 
-    zfbench table fidelity table/{folder} {lengths} --out leaderboard/tables/fidelity.json
+    zfbench table fidelity table/{folder} {lengths} \\
+      --out {fidelity_file}
 
 """
 
@@ -124,14 +132,23 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mappin
     """
     if race["table_sha256"] != landscape["table_sha256"] or "pairs" not in race or "landscape" not in landscape:
         raise ZfbenchError("These are no race and landscape, in this order, of the same table; make both again.")
+    files, made = files_of(race["task"]), landscape["made"]
     return PAGE.format(
         task=race["task"],
+        track=track_of(race["task"]),
+        programs=landscape["landscape"]["programs"],
+        updates=made["updates"],
+        made_of=made["task"],
+        commands=made["command"].replace("; ", "\n    "),
+        race_file=files.race,
+        landscape_file=files.landscape,
+        page=files.page,
         seeds=race["seeds"][1] + 1,
         budgets="".join(f" --budget {budget}" for budget in race["budgets"]),
         landscape=landscape_text(landscape),
-        atlas="" if landscape["atlas"] is None else ATLAS,
-        option=("" if fidelity is None else "\\\n      --fidelity leaderboard/tables/fidelity.json ") + TO,
-        fidelity="" if fidelity is None else _fidelity_part(fidelity),
+        atlas="" if landscape["atlas"] is None else ATLAS.format(picture=files.picture.name),
+        option="" if fidelity is None else f"\n      --fidelity {files.fidelity} \\",
+        fidelity="" if fidelity is None else _fidelity_part(fidelity, files.fidelity),
         heading=race_heading(race),
         race=race_text(race),
     )
@@ -227,12 +244,13 @@ def fidelity_text(found: Mapping[str, Any]) -> str:
     return f"{sentence}\n\n{_table(rows, headings)}"
 
 
-def _fidelity_part(found: Mapping[str, Any]) -> str:
-    """Return the part of the page on the length of a screening."""
+def _fidelity_part(found: Mapping[str, Any], file: Path) -> str:
+    """Return the part of the page on the length of a screening, whose numbers are in that file."""
     return FIDELITY.format(
         table=fidelity_text(found),
         folder=str(found["task"]).replace("/", "__"),
         lengths=" ".join(f"--updates {row['updates']}" for row in found["lengths"]),
+        fidelity_file=file,
     )
 
 

@@ -1,6 +1,5 @@
-"""The table that comes with zfbench: it is of this version's programs and scores, and the page says what it says."""
+"""The tables that come with zfbench: they are of this version's programs and scores, and pages say what they say."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,27 +8,24 @@ from zfbench import scoring
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
 from zfbench.leaderboard.analyses.race import METHODS
 from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
+from zfbench.leaderboard.table_files import files_of
 from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import make_spec
-from zfbench.tasks.zfish_table.family import EVALUATED_ON, FOLDER, ZFISH_TABLE, public_file
+from zfbench.tasks.zfish_table.family import EVALUATED_ON, ZFISH_TABLE
 from zfbench.testbed.published import load as load_circuit
 
 ROOT = Path(__file__).parents[2]
-NAME = "zfish-table/masked"
-RACE, LANDSCAPE, FIDELITY, PAGE = (
-    FOLDER / "race.json",
-    FOLDER / "landscape.json",
-    FOLDER / "fidelity.json",
-    ROOT / "docs" / "results" / "table.md",
-)
+
+
+@pytest.fixture(scope="module", params=sorted(EVALUATED_ON))
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def table():
-    if not public_file(FOLDER, EVALUATED_ON[NAME]).exists():
-        pytest.skip("no table comes with this version")
-    return ZFISH_TABLE.load(NAME).spec.table
+def table(name):
+    return ZFISH_TABLE.load(name).spec.table
 
 
 def test_its_programs_are_those_that_the_space_writes_now(table):
@@ -43,17 +39,19 @@ def test_its_programs_are_those_that_the_space_writes_now(table):
         assert table.sources[codes] == space.source(codes)
 
 
-def test_its_scores_are_of_this_version(table):
+def test_its_data_and_scores_are_of_this_version(name, table):
+    assert table.facts.task == EVALUATED_ON[name]
     assert table.facts.benchmark_version == BENCHMARK_VERSION
-    versions = ZFISH_TABLE.judge(NAME).judgements.metric_versions
+    versions = ZFISH_TABLE.judge(name).judgements.metric_versions
     assert all(scoring.VERSIONS[family] == version for family, version in versions.items())
 
 
-def test_its_race_and_its_page_are_of_it(table):
-    if not RACE.exists():
-        pytest.skip("no race comes with this version")
-    race, landscape = read(RACE), read(LANDSCAPE)
+def test_its_race_and_its_page_are_of_it(name, table):
+    files = files_of(name)
+    race, landscape = read(ROOT / files.race), read(ROOT / files.landscape)
+    assert race["task"] == landscape["task"] == name
     assert race["table_sha256"] == landscape["table_sha256"] == table.sha256
-    assert tuple(race["methods"]) == METHODS
-    assert PAGE.read_text(encoding="utf-8") == page(race, landscape, read_fidelity(FIDELITY))
-    assert json.loads(RACE.read_text())["programs"] == len(table.codes)
+    assert (tuple(race["methods"]), race["programs"]) == (METHODS, len(table.codes))
+    assert (ROOT / files.page).read_text(encoding="utf-8") == page(
+        race, landscape, read_fidelity(ROOT / files.fidelity)
+    )

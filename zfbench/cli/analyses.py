@@ -136,7 +136,7 @@ def searches(
 
     runs = load_folders(results_folders(results, with_published=False))
     found = comparisons(runs)
-    typer.echo(as_markdown(found, read_races(FOLDER / "tables" / "race.json")))
+    typer.echo(as_markdown(found, read_races(FOLDER / "tables")))
     if several := arms.arms(runs):
         typer.echo(f"\n{arms.as_markdown(several)}")
     if picture is not None and found:

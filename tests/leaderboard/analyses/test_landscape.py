@@ -158,7 +158,9 @@ def best_tenth(table):
 
 def test_a_table_is_described_by_its_task(tmp_path):
     found = describe(LoadedTask(NAME, family(tmp_path)))
-    assert set(found) == {"task", "table_sha256", "landscape", "noise", "atlas"}
+    assert set(found) == {"task", "table_sha256", "made", "landscape", "noise", "atlas"}
+    facts = make_table().facts
+    assert found["made"] == {"task": facts.task, "updates": facts.updates, "command": facts.command}
     assert found["landscape"]["named"]["truth"]["codes"] == "".join(map(str, TRUTH))
     live = SimpleNamespace(task=SimpleNamespace(spec=SimpleNamespace(name="zfish-tiny/masked")), judge=None)
     with pytest.raises(ZfbenchError, match="'zfish-tiny/masked' is not on a table"):

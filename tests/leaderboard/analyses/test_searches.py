@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from zfbench.cli.app import app
 from zfbench.leaderboard.analyses.searches import AREA, LOSS, MEAN, comparisons, depth, improving, order_agreement
 from zfbench.leaderboard.analyses.searches_report import as_markdown, draw, read_races
+from zfbench.leaderboard.table_files import file_of
 from zfbench.records.program import Program
 from zfbench.records.result import Evaluated, ProgramRecord
 from zfbench.records.spend import Spend
 from zfbench.scoring import VERSIONS
+from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
 TASK = "zfish-tiny/driven"
 LOSSES = (1.0, 0.5, None, 0.4, 0.45)  # of the evaluations; the third failed
@@ -188,9 +190,11 @@ def test_races_are_read_by_task_and_number_of_evaluations(tmp_path):
         "budgets": [50],
         "methods": {"puct": {"budgets": {"50": {"area": {"mean": 0.25}}}}},
     }
-    (tmp_path / "race.json").write_text(json.dumps(race))
-    assert read_races(tmp_path / "race.json") == {"zfish-tiny/masked": {50: {"puct": 0.25}}}
-    assert read_races(tmp_path / "none.json") == {}
+    assert read_races(tmp_path) == {}
+    for k, task in enumerate(EVALUATED_ON):
+        race["task"], race["methods"]["puct"]["budgets"]["50"]["area"]["mean"] = task, 0.25 + k
+        (tmp_path / file_of(task, "race")).write_text(json.dumps(race))
+    assert read_races(tmp_path) == {task: {50: {"puct": 0.25 + k}} for k, task in enumerate(EVALUATED_ON.values())}
 
 
 def test_the_command_prints_the_tables_and_draws(three, tmp_path):

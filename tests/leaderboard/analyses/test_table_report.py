@@ -13,6 +13,7 @@ from zfbench.leaderboard.analyses.landscape import describe
 from zfbench.leaderboard.analyses.race import race
 from zfbench.leaderboard.analyses.table_report import landscape_text, page, race_heading, race_text, read
 from zfbench.leaderboard.statistics import Interval, seeds_needed
+from zfbench.leaderboard.table_files import files_of
 from zfbench.runs.tasks import LoadedTask
 
 ROOT = Path(__file__).parents[3]
@@ -76,8 +77,13 @@ def test_a_landscape_shows_steps_choices_noise_and_the_judge(described):
 
 def test_the_page_is_of_one_table(raced, described):
     text = page(raced, described)
-    assert "zfbench table race zfish-table/masked --seeds 20 --budget 10 --budget 30 --out" in text
+    assert "zfbench table race zfish-table/masked --seeds 20 --budget 10 --budget 30 \\\n      --out" in text
     assert landscape_text(described) in text
+    made = described["made"]
+    assert f"54 programs of a finite space, each trained with {made['updates']:,} updates on `{made['task']}`" in text
+    assert f"\n    {made['command']}\n" in text
+    assert "table-masked.md" in text
+    assert "images/atlas-masked.svg" in text
     with pytest.raises(ZfbenchError, match="no race and landscape, in this order, of the same table"):
         page(raced | {"table_sha256": "0"}, described)
     with pytest.raises(ZfbenchError, match="in this order"):
@@ -96,7 +102,8 @@ def test_the_numbers_survive_their_file(raced, described, tmp_path):
 
 
 def test_the_command_prints_the_page_and_says_what_it_lacks(tmp_path):
-    race, landscape = (ROOT / "leaderboard" / "tables" / f"{name}.json" for name in ("race", "landscape"))
+    files = files_of("zfish-table/masked")
+    race, landscape = ROOT / files.race, ROOT / files.landscape
     report = ("table", "report", str(race))
     printed = CliRunner().invoke(app, [*report, str(landscape)])
     assert printed.stdout == page(read(race), read(landscape))

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
+from zfbench.leaderboard.table_files import file_of
 from zfbench.tasks.zfish_table.family import FOLDER as TABLES
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -52,8 +53,8 @@ READERS = {  # every command that reads a file or a folder; PATH stands for it, 
     "table report with lengths": (
         "table",
         "report",
-        f"{TABLES}/race.json",
-        f"{TABLES}/landscape.json",
+        f"{TABLES}/{file_of('zfish-table/masked', 'race')}",
+        f"{TABLES}/{file_of('zfish-table/masked', 'landscape')}",
         "--fidelity",
         "PATH",
         "--to",

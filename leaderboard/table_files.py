@@ -1,0 +1,57 @@
+"""Where the repository keeps what was found on each table: its race, landscape, screenings, page and picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zfbench.tasks.zfish_table.family import EVALUATED_ON, folder_name
+
+TABLES = Path("leaderboard/tables")
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """The files of one table, relative to the folder of the repository.
+
+    Attributes:
+        race: what `zfbench table race` wrote.
+        landscape: what `zfbench table landscape` wrote.
+        fidelity: what `zfbench table fidelity` wrote.
+        page: the page of results, which `zfbench table report` writes.
+        picture: losses against scores of the judge, which `zfbench publish` draws.
+    """
+
+    race: Path
+    landscape: Path
+    fidelity: Path
+    page: Path
+    picture: Path
+
+
+def files_of(task: str) -> TableFiles:
+    """Return the files of a table.
+
+    Args:
+        task: name of the task on the table, such as zfish-table/masked.
+    """
+    track = track_of(task)
+    race, landscape, fidelity = (TABLES / file_of(task, kind) for kind in ("race", "landscape", "fidelity"))
+    return TableFiles(
+        race, landscape, fidelity, Path(f"docs/results/table-{track}.md"), Path(f"docs/images/atlas-{track}.svg")
+    )
+
+
+def file_of(task: str, kind: str) -> str:
+    """Return the name of a file beside a table's own, which begins as that one does.
+
+    Args:
+        task: name of the task on the table.
+        kind: what the file holds, such as `race`.
+    """
+    return f"{folder_name(EVALUATED_ON.get(task, task))}.{kind}.json"
+
+
+def track_of(task: str) -> str:
+    """Return the track of a task on a table, or of the task that it was made from, such as `masked`."""
+    return task.partition("/")[2]
