@@ -16,7 +16,7 @@ import numpy as np
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard.analyses.landscape import JUDGED, correlation
 from zfbench.protocols.space import Codes, Space
-from zfbench.runs.table import Outcome, Training, outcomes, task_of
+from zfbench.runs.table import Outcome, Training, complete, outcomes, screenings, task_of
 from zfbench.runs.table_judging import by_chance, in_full, judgements
 
 
@@ -45,7 +45,13 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
     programs = in_full_so_far(folder, space)
     if not programs:
         raise ZfbenchError(f"No program of {folder} was trained in full; `zfbench table build` does so.")
-    drawn = {codes for number in space.stages for codes in by_chance(space, number, space.stage(number))}
+    screened = {t.codes for n in lengths for t in outcomes(folder, space, screenings(space, space.stages, n))}
+    drawn = {
+        codes
+        for number in space.stages
+        if (members := complete(space, number, screened))
+        for codes in by_chance(space, number, members)
+    }
     full = _losses(outcomes(folder, space, [in_full(codes) for codes in programs]))
     judged = {
         codes: {metric: one.metrics.get(metric, np.nan) for metric in JUDGED}

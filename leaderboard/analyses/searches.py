@@ -119,7 +119,7 @@ def comparisons(results: Iterable[Result]) -> list[Comparison]:
         if run.search is None or run.status != "ok" or not run.evaluated:
             continue
         proposer = f"{run.method.proposer} {_told(run.method.proposer_told)}".strip()
-        key = (run.task.name, run.task.data_sha256, proposer, to_json(run.search.model_dump()))
+        key = (run.task.name, run.task.data_sha256, proposer, to_json([run.search.model_dump(), run.limits]))
         name = f"{run.method.name} {_told(run.method.settings)}".strip()
         groups.setdefault(key, {}).setdefault(name, {})[run.seed] = run
     found = []

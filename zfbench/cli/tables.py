@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.console import activity, when_stopped
 from zfbench.cli.options import SandboxOption, SecondsOption
+
+if TYPE_CHECKING:
+    from zfbench.protocols.space import Space
+
+ChoiceOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        min=0,
+        help="Part of a stage by its choice of the last slot but one, counted from 0, repeatable: every stage is then "
+        "measured in these parts alone. Default: all.",
+    ),
+]
 
 table_app = typer.Typer(no_args_is_help=True, help="Make tables in which searches race without training.")
 
@@ -37,6 +49,7 @@ def table_build(
             "other seeds) or `judging` (a fifth of a stage in full). Default: all, in this order."
         ),
     ] = None,
+    choice: ChoiceOption = None,
     updates: Annotated[int, typer.Option(min=1, help="Updates of a screening.")] = 1_000,
     seconds: SecondsOption = 300.0,
     out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: table/TASK.")] = None,
@@ -67,6 +80,7 @@ def table_build(
         raise ZfbenchError(f"The space has the stages {space.stages[0]} to {space.stages[-1]}, not {unknown[0]}.")
     if strange := set(part or ()) - set(PARTS):
         raise ZfbenchError(f"There is no part {', '.join(sorted(strange))}; known: {', '.join(PARTS)}.")
+    _check_choices(space, choice)
     folder = out or Path("table") / folder_name(task)
     with (
         when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
@@ -74,9 +88,25 @@ def table_build(
         activity(f"table {task}") as bar,
     ):
         build(
-            Measurement(loaded, space, folder, seconds, workers, box, bar.step), stages, part or PARTS, limit, updates
+            Measurement(loaded, space, folder, seconds, workers, box, bar.step),
+            stages,
+            part or PARTS,
+            limit,
+            updates,
+            choice or (),
         )
     typer.echo(str(folder))
+
+
+def _check_choices(space: Space, choices: list[int] | None) -> None:
+    """Refuse a part that no stage has.
+
+    Raises:
+        ZfbenchError: there is none with that choice.
+    """
+    slot = space.slots[-2]
+    if unknown := [choice for choice in choices or () if choice >= len(slot.choices)]:
+        raise ZfbenchError(f"The slot '{slot.name}' has the choices 0 to {len(slot.choices) - 1}, not {unknown[0]}.")
 
 
 @table_app.command("pack")
@@ -86,6 +116,7 @@ def table_pack(
     stage: Annotated[
         list[int] | None, typer.Option(min=1, help="Stage of the space, repeatable; default: all that are complete.")
     ] = None,
+    choice: ChoiceOption = None,
     updates: Annotated[int, typer.Option(min=1, help="Updates of the screenings that the table is to hold.")] = 1_000,
 ) -> None:
     """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
@@ -101,7 +132,9 @@ def table_pack(
     from zfbench.runs.tasks import load_task
 
     spec = load_task(task_of(folder)).spec
-    for path in pack(folder, spec, RateSubspace(spec), to, stage or (), updates):
+    space = RateSubspace(spec)
+    _check_choices(space, choice)
+    for path in pack(folder, spec, space, to, stage or (), updates, choice or ()):
         typer.echo(f"{path}  {path.stat().st_size / 1024:,.0f} KiB")
 
 

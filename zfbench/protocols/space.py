@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -95,17 +95,25 @@ class Space(ABC):
         """The numbers of the stages, from 1."""
         return range(1, len(self.slots[-1].choices) + 1)
 
-    def stage(self, number: int) -> list[Codes]:
+    def stage(self, number: int, choices: Collection[int] = ()) -> list[Codes]:
         """Return the programs of a stage in the order in which they are measured: part by part, random within each.
 
+        Args:
+            number: number of the stage.
+            choices: the wanted parts, by their choice of the last slot but one; none for all.
+
         Raises:
-            ValueError: there is no such stage.
+            ValueError: there is no such stage, or no such choice.
         """
+        if unknown := set(choices) - set(range(len(self.slots[-2].choices))):
+            known = f"{len(self.slots[-2].choices)} choices, counted from 0"
+            raise ValueError(f"the slot '{self.slots[-2].name}' has {known}, not {min(unknown)}")
         if number not in self.stages:
             raise ValueError(f"the space has the stages {self.stages[0]} to {self.stages[-1]}, not {number}")
         members = [(*codes, number - 1) for codes in product(*(range(len(slot.choices)) for slot in self.slots[:-1]))]
         order = np.random.default_rng((ORDER, number)).permutation(len(members))
-        return sorted((members[k] for k in order), key=lambda codes: codes[-2])
+        wanted = (members[k] for k in order if not choices or members[k][-2] in choices)
+        return sorted(wanted, key=lambda codes: codes[-2])
 
     def neighbours(self, codes: Codes) -> Iterator[Codes]:
         """Yield every program that differs in one slot: any choice of a slot is one change away from any other."""

@@ -8,7 +8,7 @@ progress and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,15 +69,18 @@ class Outcome:
     evaluation: Evaluation
 
 
-def screenings(space: Space, stages: Iterable[int], updates: int = UPDATES) -> list[Training]:
+def screenings(
+    space: Space, stages: Iterable[int], updates: int = UPDATES, choices: Collection[int] = ()
+) -> list[Training]:
     """Return the screening of every program of some stages, in the order of measurement.
 
     Args:
         space: the programs.
         stages: numbers of the stages.
         updates: of a screening.
+        choices: the wanted parts of a stage, by their choice of the last slot but one; none for all.
     """
-    return [Training(codes, updates) for number in stages for codes in space.stage(number)]
+    return [Training(codes, updates) for number in stages for codes in space.stage(number, choices)]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ An interrupted part is continued: what was measured is not measured again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from zfbench.protocols.space import Codes
@@ -22,6 +22,7 @@ def build(
     parts: Iterable[str] = PARTS,
     limit: int | None = None,
     updates: int = UPDATES,
+    choices: Collection[int] = (),
 ) -> None:
     """Do what is missing of a table.
 
@@ -31,6 +32,7 @@ def build(
         parts: the wanted parts of the work, of `PARTS`; they are done in that order.
         limit: stop after so many trainings of all kinds; None for no limit.
         updates: of a screening; screenings of several lengths may lie in one folder.
+        choices: the wanted parts of a stage, by their choice of the last slot but one; none for all.
 
     Raises:
         ZfbenchError: the folder holds evaluations of another task, space or version; or no part of a stage that is
@@ -39,11 +41,11 @@ def build(
     space, wanted, left = work.space, set(parts), limit
 
     def screened(number: int) -> dict[Codes, Evaluation]:
-        found = table.outcomes(work.folder, space, table.screenings(space, [number], updates))
+        found = table.outcomes(work.folder, space, table.screenings(space, [number], updates, choices))
         return {training.codes: outcome.evaluation for training, outcome in found.items()}
 
     lists: dict[str, Callable[[], list[Training]]] = {
-        SCREENING: lambda: table.screenings(space, stages, updates),
+        SCREENING: lambda: table.screenings(space, stages, updates, choices),
         REPLICATES: lambda: [
             t for number in stages for t in table_judging.repeats(space, number, screened(number), updates)
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,13 @@ KEPT = ("headline/", "forecast/id/mae", "forecast/ood/mae")  # of the judge's sc
 
 
 def pack(
-    folder: Path, spec: Spec, space: Space, to: Path, stages: Sequence[int] = (), updates: int = UPDATES
+    folder: Path,
+    spec: Spec,
+    space: Space,
+    to: Path,
+    stages: Sequence[int] = (),
+    updates: int = UPDATES,
+    choices: Collection[int] = (),
 ) -> tuple[Path, Path]:
     """Write the two files of a table; the same outcomes give the same bytes.
 
@@ -31,6 +37,7 @@ def pack(
         stages: the wanted stages. By default all that are complete; if none is, the complete parts of the first stage
             that has some.
         updates: of the screenings that the table is to hold.
+        choices: the wanted parts of every stage, by their choice of the last slot but one; none for all.
 
     Returns:
         The file that a search may see, and that of the judge.
@@ -40,13 +47,14 @@ def pack(
         DamagedFileError: an outcome is damaged.
     """
     head = _head(folder, spec, space)
-    screened = {t.codes: o for t, o in outcomes(folder, space, screenings(space, space.stages, updates)).items()}
-    members = _members(folder, space, screened, stages)
+    wanted = screenings(space, space.stages, updates, choices)
+    screened = {t.codes: o for t, o in outcomes(folder, space, wanted).items()}
+    members = _members(folder, space, screened, stages, choices)
     ordered = sorted(codes for found in members.values() for codes in found)
     # All that there is: what was sampled and judged before further parts were complete counts too.
     repeated = outcomes(folder, space, [Training(codes, updates, k) for codes in ordered for k in REPLICATES])
     full = outcomes(folder, space, [in_full(codes) for codes in ordered])
-    numbers = " ".join(f"--stage {number}" for number in members)
+    numbers = " ".join([*(f"--stage {number}" for number in members), *(f"--choice {c}" for c in sorted(choices))])
     facts = Facts(
         **{name: head[name] for name in ("task", "data_sha256", "benchmark_version", "space", "versions", "libraries")},
         seconds=head["seconds"],
@@ -73,13 +81,17 @@ def pack(
 
 
 def _members(
-    folder: Path, space: Space, screened: Mapping[Codes, Outcome], stages: Sequence[int]
+    folder: Path,
+    space: Space,
+    screened: Mapping[Codes, Outcome],
+    stages: Sequence[int],
+    choices: Collection[int],
 ) -> dict[int, list[Codes]]:
     """Return the programs of the table by stage; together they are every combination of some choices of each slot."""
     found = {number: complete(space, number, screened) for number in stages or space.stages}
-    sizes = {number: len(space.stage(number)) for number in found}
+    sizes = {number: len(space.stage(number, choices)) for number in found}
     for number in stages:
-        if missing := sum(codes not in screened for codes in space.stage(number)):
+        if missing := sum(codes not in screened for codes in space.stage(number, choices)):
             raise ZfbenchError(
                 f"{missing} of the {sizes[number]} programs of stage {number} are not screened yet; run "
                 "`zfbench table build` again before it is packed."

@@ -55,6 +55,9 @@ def test_a_stage_is_every_combination_of_the_other_slots_part_by_part_in_a_fixed
     assert [codes[:-1] for codes in space.stage(2)] != [codes[:-1] for codes in first]
     with pytest.raises(ValueError, match="stages 1 to 4, not 5"):
         space.stage(5)
+    assert space.stage(1, {3, 1}) == [codes for codes in first if codes[-2] in (1, 3)]
+    with pytest.raises(ValueError, match="'MN synapses' has 4 choices, counted from 0, not 4"):
+        space.stage(1, [0, 4])
 
 
 def test_any_choice_of_a_slot_is_one_change_away(space):

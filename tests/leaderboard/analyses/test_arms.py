@@ -78,7 +78,13 @@ def test_other_budgets_methods_failures_and_single_seeds_are_not_paired(study, a
     walks = [arm("driven", "blackbox", seed, 0.01, 0.02, 0.7, name="random_walk") for seed in (0, 1)]
     failed = [arm("driven", "blackbox", seed, 0.01, 0.02, 0.7, status="error") for seed in (0, 1)]
     rates = [run for run in study if (run.task.track, run.method.proposer_identity["family"]) == ("driven", "rate")]
-    assert arms([*rates, *other, *walks, *failed]) == []
+    settings = [arm("masked", "rate", seed, 0.01, 0.02, 0.7, method={"settings": {"c": 2.0}}) for seed in (0, 1)]
+    equal = [arm("masked", "rate", seed, 0.01, 0.02, 0.7) for seed in (0, 1)]
+    longer = [run.model_copy(update={"limits": {**run.limits, "updates": 9}}) for run in equal]
+    data = [run.model_copy(update={"task": run.task.model_copy(update={"data_sha256": "b" * 64})}) for run in equal]
+    assert arms([*rates, *other, *walks, *failed, *settings, *longer, *data]) == []
+    (found,) = arms([*rates, *equal])  # two common seeds are enough
+    assert {pair.gap.n for pair in found.pairs} == {2}
 
 
 def test_the_tables_say_ratios_of_errors_and_differences_of_scores(study):

@@ -58,6 +58,7 @@ def test_a_length_that_sees_the_same_order_correlates_and_one_that_sees_the_oppo
     assert long["full loss"]["value"] == pytest.approx(1)
     assert long["headline/responses"]["value"] == pytest.approx(-1)
     assert long["headline/wiring"] is None  # a constant has no ranks
+    assert long["full loss, drawn"] is None  # one program was drawn by chance
 
 
 def test_it_says_what_a_search_that_believes_a_screening_would_end_with(folder):

@@ -1,6 +1,7 @@
 """The landscape of a table: distances, traps, the worth of choices, noise, and the atlas of judged programs."""
 
 import dataclasses
+import statistics
 from itertools import product
 from types import SimpleNamespace
 
@@ -53,6 +54,7 @@ def test_local_optima_and_descents_are_those_of_the_definition():
     assert ends[0, 0] == ends[0, 2] == ends[2, 0] == (2, 2)  # from (0, 0) to the lowest neighbour, (0, 2)
     assert found["descents that reach the optimum"] == round(np.mean([end == (1, 1) for end in ends.values()]), 4)
     assert found["descent from the start"] == "22"
+    assert [found["named"][name]["rank"] for name in ("start", "truth", "optimum")] == [7, 2, 1]
 
 
 def test_steps_are_counted_with_and_without_the_loss():
@@ -120,7 +122,12 @@ def test_noise_is_that_of_the_seed_and_not_of_a_shift_common_to_all():
     noisy = {k: {c: v + rng.normal(0, 0.02) for c, v in base.items()} for k in (2, 3)}
     exact = tuple(dataclasses.replace(e, loss=e.loss + rng.normal(0, 0.02)) if e.ok else e for e in table.evaluations)
     found = noise(dataclasses.replace(table, replicates=noisy, evaluations=exact))
-    assert found["sd by seed"] == pytest.approx(0.02, rel=0.2)
+    x = np.array([[exact[k].loss, noisy[2][c], noisy[3][c]] for k, c in enumerate(CODES) if c != FAILS])
+    rest = [
+        x[i, j] - x[i].mean() - x[:, j].mean() + x.mean() for i in range(53) for j in range(3)
+    ]  # what neither a program nor a seed explains
+    assert found["sd by seed"] == pytest.approx(np.sqrt(sum(r**2 for r in rest) / (52 * 2)), rel=1e-3)
+    assert found["sd between programs"] == pytest.approx(statistics.stdev(x[:, 0]), rel=1e-3)
     assert found["programs"] == 53
     assert noise(made(range(1, 10))) is None
 
@@ -135,6 +142,9 @@ def test_a_correlation_is_spearmans_with_an_interval_that_covers():
         assert found.value == pytest.approx(stats.spearmanr(x, y).statistic)
         covered += found.low < 6 / np.pi * np.arcsin(0.3) < found.high  # Spearman's rho of a normal pair
     assert covered > 180
+    half = 1.959964 * np.sqrt((1 + found.value**2 / 2) / 57)
+    bounds = np.tanh(np.arctanh(found.value) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(tuple(bounds))
     assert correlation(x[:9], y[:9]) is None
     assert correlation(x, np.ones(60)) is None
     assert correlation(x, np.where(x > 1, np.nan, x)).n == int((x <= 1).sum())
@@ -147,6 +157,7 @@ def test_the_atlas_relates_what_a_search_sees_to_what_the_judge_finds():
     assert found["all"]["screening and full training"]["value"] == 1.0
     assert found["all"]["with the judge"]["loss"]["headline/wiring"]["value"] == -1.0
     assert found["all"]["with the judge"]["mae"]["forecast/ood/mae"]["value"] == 1.0
+    assert found["all"]["with the judge"]["minus log likelihood"]["headline/wiring"]["value"] == -1.0
     assert found["best tenth"]["screening and full training"] is None  # too few
     assert found["judged"]["start"]["headline/wiring"] == pytest.approx(1 - loss((0, 0, 0, 0)) / 2, rel=1e-3)
     assert found["judged"]["truth"]["headline/wiring"] is None  # it was not judged

@@ -146,5 +146,7 @@ def test_what_cannot_be_raced_is_a_sentence(loaded):
     with pytest.raises(ZfbenchError, match="at least one seed"):
         race(loaded, ["puct"], [])
     with pytest.raises(ZfbenchError, match="from 1 to 54, the number of its programs"):
+        race(loaded, ["best_of_n"], [0], (0,))
+    with pytest.raises(ZfbenchError, match="from 1 to 54, the number of its programs"):
         race(loaded, ["puct"], [0], (500,))
     assert race(loaded, ["best_of_n"], [0]).budgets == (27,)

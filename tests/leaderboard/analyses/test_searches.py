@@ -89,6 +89,21 @@ def test_versions_of_a_proposer_are_not_compared(search):
     assert both.proposer == "grammar (version=2)"
 
 
+def test_other_data_and_other_limits_are_not_compared(search):
+    found = [search("puct", 0), search("puct", 1)]
+    rival = [search("best_of_n", seed) for seed in (0, 1)]
+    data = [run.model_copy(update={"task": run.task.model_copy(update={"data_sha256": "b" * 64})}) for run in rival]
+    longer = [run.model_copy(update={"limits": {**run.limits, "updates": 9}}) for run in rival]
+    assert comparisons([*found, *data]) == comparisons([*found, *longer]) == []
+    assert len(comparisons([*found, *rival])) == 1
+
+
+def test_a_measure_that_a_run_lacks_is_not_averaged_over_the_others(search):
+    (found,) = comparisons([search("puct", 0), search("puct", 1, metrics={}), search("best_of_n", 0)])
+    assert found.by_seed("puct", MEAN) == {}
+    assert len(found.by_seed("puct", LOSS)) == 2
+
+
 def test_methods_without_two_common_seeds_are_shown_and_not_tested(search):
     (found,) = comparisons([search("puct", 0), search("best_of_n", 1), search("best_of_n", 0)])
     assert found.pairs == []
@@ -136,6 +151,8 @@ def test_the_lowest_loss_so_far_counts_failures_as_no_progress(three):
 def test_changes_to_the_judged_program_and_evaluations_that_improve(search):
     assert [depth(search(judged=number)) for number in (1, 2, 4, 5)] == [0, 1, 2, 3]
     assert depth(search(judged=9)) is None
+    crossed = (*evaluated()[:3], evaluated()[3].model_copy(update={"parents": (1, 3)}))
+    assert depth(search(judged=4, evaluated=crossed)) == 2  # by the parent that the proposal was made from
     assert improving(search()) == pytest.approx(2 / 4)
     assert improving(search(evaluated=evaluated((1.0,)))) == 0.0
 

@@ -60,12 +60,13 @@ def test_a_target_is_reached_by_the_first_loss_that_is_no_higher(search):
 def test_the_table_counts_seeds_and_tells_the_median_evaluation(search, certificate, monkeypatch):
     monkeypatch.setattr(module, "certificate_of", lambda task, data_sha256: certificate)
     runs = [search("puct", 0, 0.8, 0.2), search("puct", 1, 0.9, 0.8, 0.5), search("puct", 2, 0.9, 0.8, 0.7)]
+    runs.append(search("puct", 3, 0.9, 0.9))
     runs += [search("best_of_n", seed, 0.9, None) for seed in range(3)]
     (found,) = comparisons(runs)
     lines = as_markdown(found).splitlines()
     assert "start (0.800)" in lines[2]
     cells = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]] for line in lines[4:]}
-    assert cells == {"`best_of_n`": ["0 of 3, -"] * 3, "`puct`": ["3 of 3, 2", "2 of 3, 3", "1 of 3, -"]}
+    assert cells == {"`best_of_n`": ["0 of 3, -"] * 3, "`puct`": ["3 of 4, 2", "2 of 4, 3", "1 of 4, -"]}
 
 
 def test_without_a_certificate_of_the_data_there_is_no_table(search):

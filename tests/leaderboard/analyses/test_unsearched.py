@@ -30,10 +30,11 @@ def rows(row):
     """One search that is better than the best program, and one that is not; a control is better than both."""
     return [
         row("best", [0.5 + e for e in NOISE]),
-        row("worse", [0.9, 0.0, 0.1, 0.2]),
+        row("worse", [0.9, 0.0, 0.1, 0.2, 0.5, 0.5]),  # a lower mean of more seeds
         row("truth", [1.0] * 4, kind="control"),
         row("puct", [0.7 + e / 2 for e in NOISE], kind="search"),
         row("random_walk", [0.5, 0.52, 0.48], kind="search"),
+        row("best_of_n", [0.4, 0.45], kind="search"),
     ]
 
 
@@ -46,11 +47,30 @@ def test_the_program_with_the_highest_mean_is_compared_over_common_seeds(rows):
     assert pairs["puct"].gap.n == 4
     assert not pairs["random_walk"].significant
     assert pairs["random_walk"].gap.n == 3
+    assert pairs["best_of_n"].gap.n == 2
+
+
+def test_the_searches_of_a_task_are_tested_together(row):
+    gaps = [0.1 + e for e in (-0.09, 0.02, 0.05, 0.02)]
+    rows = [row("best", [0.5] * 4), *(row(name, [0.5 + g for g in gaps], kind="search") for name in ("puct", "n1"))]
+    (alone,) = against_programs(rows[:2])
+    assert 0.025 < alone.pairs[0].p < 0.05
+    assert alone.pairs[0].significant
+    (both,) = against_programs(rows)
+    assert [pair.significant for pair in both.pairs] == [False, False]
+
+
+def test_rows_of_other_data_are_not_compared(rows, row):
+    other = row("puct", [0.7, 0.7], kind="search")
+    data = [
+        run.model_copy(update={"task": run.task.model_copy(update={"data_sha256": "b" * 64})}) for run in other.runs
+    ]
+    assert against_programs([rows[0], Row(tuple(data))]) == []
 
 
 def test_the_table_has_the_better_search_first(rows):
     text = as_markdown(against_programs(reversed(rows)))
-    assert text.index("puct") < text.index("random_walk")
+    assert text.index("puct") < text.index("random_walk") < text.index("best_of_n")
     (first,) = (" ".join(line.split()) for line in text.splitlines() if "puct" in line)
     assert "0.70 ± 0.01 | `best`, 0.51 ± 0.02 | +0.20 (" in first
     assert first.endswith("| 4 | 1e-05 | yes |")

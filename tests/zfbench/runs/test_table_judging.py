@@ -12,7 +12,7 @@ from zfbench.records.program import CandidateError, Program, Status
 from zfbench.records.scores import Scores
 from zfbench.runs import table_building, table_judging
 from zfbench.runs.table import EVALUATIONS, Measurement, outcomes, screenings
-from zfbench.runs.table_judging import JUDGED, chosen, in_full, judgements, repeats
+from zfbench.runs.table_judging import JUDGED, by_chance, chosen, in_full, judgements, repeats
 from zfbench.search.replicates import FINALS, training_seed
 
 
@@ -92,12 +92,19 @@ def test_a_sample_is_screened_again_with_two_seeds_of_its_own(loaded, tmp_path):
 
 def test_the_truth_the_best_tenth_and_a_random_tenth_take_turns():
     space = Toy()
-    found = chosen(space, 2, screened(2))
-    assert found[0] == (1, 1, 1)
-    assert found[1] == (0, 0, 1)  # the best
-    assert 4 <= len(found) <= 5
-    assert len(set(found)) == len(found)
-    assert found == chosen(space, 2, screened(2))
+    truth, best = (1, 1, 1), [(0, 0, 1), (0, 1, 1)]
+    drawn = by_chance(space, 2, space.stage(2))
+    assert len(drawn) == len(best)
+    turns = [truth, best[0], drawn[0], best[1], drawn[1]]
+    assert chosen(space, 2, screened(2)) == list(dict.fromkeys(turns)) == chosen(space, 2, screened(2))
+
+
+def test_what_is_screened_again_and_what_is_judged_by_chance_are_drawn_apart():
+    space = Toy()
+    again = [training.codes for training in repeats(space, 1, screened())[::2]]
+    drawn = by_chance(space, 1, space.stage(1))
+    assert set(drawn) <= set(again)
+    assert again[: len(drawn)] != drawn
 
 
 def test_every_program_that_can_be_the_truth_is_trained_first():
@@ -146,6 +153,15 @@ def test_a_program_that_fails_is_kept_with_the_reason(loaded, tmp_path):
         ("timeout", ("too slow",)),
         ("not_repeatable", ("two answers",)),
     ]
+    assert all(model.closed for model in loaded.family.models)
+
+
+def test_forecasts_that_are_not_finite_have_no_loss(loaded, tmp_path):
+    loaded.family.selection_loss = lambda task, model: None
+    table_judging.judge(Measurement(loaded, Toy(), tmp_path, 60), [(0, 0, 0)])
+    (found,) = outcomes(tmp_path, Toy(), [in_full((0, 0, 0))]).values()
+    assert (str(found.evaluation.status), found.evaluation.loss) == ("non_finite", None)
+    assert found.evaluation.spend.updates == 2_000
 
 
 def test_a_whole_table_goes_on_where_its_limit_stopped_it(loaded, tmp_path):

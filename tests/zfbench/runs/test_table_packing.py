@@ -95,23 +95,55 @@ def test_a_packed_table_holds_what_was_measured(built, tmp_path):
     assert "headline" not in lzma.decompress(public.read_bytes()).decode()
 
 
+def test_a_table_of_another_length_holds_its_own_screenings_and_replicates(loaded, tmp_path):
+    for updates in (500, 1_000):
+        table_building.build(Measurement(loaded, Toy(), tmp_path / "out", 60), [1], ["screening"], updates=updates)
+    table_building.build(Measurement(loaded, Toy(), tmp_path / "out", 60), [1], ["replicates"], updates=500)
+    short, usual = (
+        Table.read(pack(tmp_path / "out", SPEC, Toy(), tmp_path / str(n), updates=n)[0]) for n in (500, 1_000)
+    )
+    assert (short.facts.updates, usual.facts.updates) == (500, 1_000)
+    assert (set(short.replicates), set(usual.replicates)) == ({2, 3}, set())
+
+
 def test_packing_twice_gives_the_same_bytes(built, tmp_path):
     first, second = (pack(built, SPEC, Toy(), tmp_path / name) for name in ("one", "two"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_an_incomplete_stage_is_refused_or_left_out(built, loaded, tmp_path):
-    table_building.build(Measurement(loaded, Toy(), built, 60), [2], ["screening"], limit=4)
+    table_building.build(Measurement(loaded, Toy(), built, 60), [2], ["screening"], limit=5)  # a complete part
     assert len(Table.read(pack(built, SPEC, Toy(), tmp_path / "to")[0]).codes) == 25
-    with pytest.raises(ZfbenchError, match="21 of the 25 programs of stage 2 are not screened yet"):
+    with pytest.raises(ZfbenchError, match="20 of the 25 programs of stage 2 are not screened yet"):
         pack(built, SPEC, Toy(), tmp_path / "to", [1, 2])
     for k in range(5):
         (built / EVALUATIONS / f"0{k}0__updates1000__replicate0.json").unlink()
         if k < 4:
             table = Table.read(pack(built, SPEC, Toy(), tmp_path / "to")[0])
             assert table.choices == ((0, 1, 2, 3, 4), tuple(range(k + 1, 5)), (0,))  # the parts that are complete
+    next((built / EVALUATIONS).glob("?01__updates1000__replicate0.json")).unlink()  # of stage 2
     with pytest.raises(ZfbenchError, match="holds no complete part of a stage; run `zfbench table build` again"):
         pack(built, SPEC, Toy(), tmp_path / "to")
+
+
+def test_parts_of_several_stages_are_a_table(loaded, tmp_path):
+    folder, stages, choices = tmp_path / "out", [1, 2], (1, 3)
+    work = Measurement(loaded, Toy(), folder, 60)
+    table_building.build(work, stages, choices=choices, limit=19)
+    with pytest.raises(ZfbenchError, match="1 of the 10 programs of stage 2 are not screened yet"):
+        pack(folder, SPEC, Toy(), tmp_path / "to", stages, choices=choices)
+    table_building.build(work, stages, choices=choices)
+    table = Table.read(pack(folder, SPEC, Toy(), tmp_path / "to", stages, choices=choices)[0])
+    assert table.choices == ((0, 1, 2, 3, 4), (1, 3), (0, 1))
+    assert len(list((folder / EVALUATIONS).glob("*__updates1000__replicate0.json"))) == len(table.codes) == 20
+    assert {codes[1] for codes in (*table.full, *table.replicates[2])} == {1, 3}
+    options = "--stage 1 --stage 2 --choice 1 --choice 3 --updates 1000"
+    assert table.facts.command.startswith(f"zfbench table build {NAME} {options}; zfbench table pack ")
+    assert table.facts.command.endswith(options)
+    table_building.build(work, stages)  # the other parts, which a table of these leaves out
+    again = Table.read(pack(folder, SPEC, Toy(), tmp_path / "again", choices=choices)[0])
+    assert again.codes == table.codes
+    assert len(Table.read(pack(folder, SPEC, Toy(), tmp_path / "all", stages)[0]).codes) == 50
 
 
 def test_what_was_judged_of_a_part_stays_when_the_stage_is_complete(loaded, tmp_path):

@@ -1,5 +1,7 @@
 """Features that the data do not show: found by equivalence, and left out of a second count of the truth's ranks."""
 
+import math
+
 import pytest
 
 from zfbench.protocols.contenders import Contender
@@ -32,6 +34,30 @@ def test_a_feature_without_which_the_loss_is_the_same_is_not_shown():
 )
 def test_a_feature_that_matters_or_may_matter_is_not_called_unseen(gate):
     assert unseen(certificate(gate)) == ()
+
+
+def test_bounds_are_of_what_the_loss_is_without_the_feature_over_what_it_is_with_it():
+    (found,) = unseen(certificate([1.01 * value for value in OWN]))
+    assert found.low == pytest.approx(math.log(1.01))
+    assert found.high == pytest.approx(math.log(1.01))
+
+
+def test_as_many_replicates_as_are_asked_for_are_enough():
+    least = {TRUTH: OWN[:LEAST], GATE: OWN[:LEAST]}
+    assert [one.feature for one in unseen(certify("toy/task", "balanced", {400: least}))] == ["gate"]
+
+
+def test_the_largest_budget_decides():
+    budgets = {400: {TRUTH: OWN, GATE: OWN}, 2_000: {TRUTH: OWN, GATE: [2 * value for value in OWN]}}
+    assert unseen(certify("toy/task", "balanced", budgets)) == ()
+    budgets = {400: budgets[2_000], 2_000: budgets[400]}
+    assert [one.feature for one in unseen(certify("toy/task", "balanced", budgets))] == ["gate"]
+
+
+def test_a_tie_counts_against_the_truth():
+    losses = {TRUTH: [0.2, 0.2], GATE: [0.2, 0.3]}
+    standing = certify("toy/task", "balanced", {400: losses}).standings[0]
+    assert ranks_without(standing, []) == (2, 1)
 
 
 def test_few_replicates_and_losses_in_nats_call_nothing_unseen():
