@@ -14,7 +14,7 @@ from typing import Any
 
 from zfbench.base.errors import DamagedFileError
 from zfbench.leaderboard.shipped import FOLDER
-from zfbench.leaderboard.table_files import files_of
+from zfbench.leaderboard.table_files import page_of
 from zfbench.runs import unseen
 from zfbench.runs.certificate import Certificate, Signal, as_text
 
@@ -137,7 +137,7 @@ def verdict_of(task: str, folder: Path = CERTIFICATES) -> str | None:
     if _shows_no_drive(task):
         return WITHOUT_TRUTH
     if task.startswith(TABLE):
-        return LOOKED_UP.format(page=files_of(task).page)
+        return LOOKED_UP.format(page=page_of(task))
     known = certificate_of(task, folder=folder)
     return None if known is None else known.sentence
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zfbench.tasks.zfish_table.family import EVALUATED_ON, folder_name
-
 TABLES = Path("leaderboard/tables")
 
 
@@ -35,11 +33,17 @@ def files_of(task: str) -> TableFiles:
     Args:
         task: name of the task on the table, such as zfish-table/masked.
     """
-    track = track_of(task)
     race, landscape, fidelity = (TABLES / file_of(task, kind) for kind in ("race", "landscape", "fidelity"))
-    return TableFiles(
-        race, landscape, fidelity, Path(f"docs/results/table-{track}.md"), Path(f"docs/images/atlas-{track}.svg")
-    )
+    return TableFiles(race, landscape, fidelity, page_of(task), Path(f"docs/images/atlas-{track_of(task)}.svg"))
+
+
+def page_of(task: str) -> Path:
+    """Return the page of results of a table.
+
+    Args:
+        task: name of the task on the table, or of the task that it was made from.
+    """
+    return Path(f"docs/results/table-{track_of(task)}.md")
 
 
 def file_of(task: str, kind: str) -> str:
@@ -49,6 +53,8 @@ def file_of(task: str, kind: str) -> str:
         task: name of the task on the table.
         kind: what the file holds, such as `race`.
     """
+    from zfbench.tasks.zfish_table.family import EVALUATED_ON, folder_name  # not needed to name a page
+
     return f"{folder_name(EVALUATED_ON.get(task, task))}.{kind}.json"
 
 

@@ -225,7 +225,8 @@ def atlas(table: Table, sealed: SealedTable) -> dict[str, Any]:
     """Return what short trainings say of long ones, and what either says of what the judge finds.
 
     Programs were judged because they were among the best tenth, or by chance; the correlations are given for all, and
-    for those of the best tenth alone, where a search ends up.
+    for those of the best tenth alone, where a search ends up. Where the last slot has several choices, which are stages
+    of the space, they are also given for each of them, since over all programs they may be those of the stages.
 
     Args:
         table: the table.
@@ -236,6 +237,9 @@ def atlas(table: Table, sealed: SealedTable) -> dict[str, Any]:
     order = np.argsort(table.losses, kind="stable")[: max(1, len(table.codes) // 10)]
     tenth = {table.codes[int(k)] for k in order}
     groups = {"all": codes, "best tenth": [c for c in codes if c in tenth]}
+    if len(stages := table.choices[-1]) > 1:
+        names = {choice: table.slots[-1].choices[choice] for choice in stages}
+        groups |= {f"those with {names[k]}": [c for c in codes if c[-1] == k] for k in stages}
     found: dict[str, Any] = {"programs": {name: len(members) for name, members in groups.items()}}
     for name, members in groups.items():
         values = {quantity: _quantity(table, members, quantity) for quantity in QUANTITIES}

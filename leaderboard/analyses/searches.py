@@ -1,8 +1,8 @@
 """Searches of equal budget side by side: what they found, how soon, and which pairs of methods differ.
 
-Results are compared if they are of one task, proposer and budget. Two methods are compared over the seeds that both
-have, in pairs: with one seed they share the seed program, the training seeds and the draws of the judge. Losses are
-compared by their ratio, scores by their difference.
+Results are compared if they are of one task, proposer, budget and limits. Two methods are compared over the seeds that
+both have, in pairs: with one seed they share the seed program, the training seeds and the draws of the judge. Losses
+are compared by their ratio, scores by their difference.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from zfbench.leaderboard.analyses.searches import (
 from zfbench.leaderboard.analyses.table_report import read
 from zfbench.leaderboard.outcomes import is_error
 from zfbench.leaderboard.statistics import anytime_band
-from zfbench.leaderboard.table_files import file_of, files_of
+from zfbench.leaderboard.table_files import file_of, page_of
 from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
 Races = Mapping[str, Mapping[int, Mapping[str, float]]]  # by task, evaluations and method
@@ -82,7 +82,7 @@ def _part(c: Comparison, races: Races) -> str:
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:
         tau, here, there = agreement
-        page = files_of(c.task).page.name
+        page = page_of(c.task).name
         parts.append(
             f"By the loss on the way, the order here is {_listed(here)}; on the table ([its page]({page})), after as "
             f"many evaluations, it is {_listed(there)}. Kendall's tau of the two orders: {tau:+.2f}."

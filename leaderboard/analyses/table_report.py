@@ -215,7 +215,7 @@ def landscape_text(found: Mapping[str, Any]) -> str:
         rows = [[name, _plain(value)] for name, value in noise.items()]
         parts.append(_table(rows, ["noise of a screening", ""]))
     if (atlas := found["atlas"]) is not None:
-        parts += [_atlas(atlas, group) for group in ("all", "best tenth")]
+        parts += [_atlas(atlas, group) for group in atlas["programs"]]
     return "\n\n".join(parts)
 
 

@@ -39,6 +39,11 @@ def test_its_programs_are_those_that_the_space_writes_now(table):
         assert table.sources[codes] == space.source(codes)
 
 
+def test_the_document_says_how_many_programs_it_has_and_how_long_they_were_trained(name, table):
+    text = (ROOT / "docs" / "table.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | {len(table.codes):,} | {table.facts.updates:,} |" in text
+
+
 def test_its_data_and_scores_are_of_this_version(name, table):
     assert table.facts.task == EVALUATED_ON[name]
     assert table.facts.benchmark_version == BENCHMARK_VERSION

@@ -18,7 +18,10 @@ from zfbench.tasks.zfish_table.table import Table
 from zfbench.tasks.zfish_table.task import TableSpec, TableTask
 
 FOLDER = Path(__file__).parents[2] / "leaderboard" / "tables"  # the tables that come with zfbench
-EVALUATED_ON = {"zfish-table/masked": "zfish-tiny/masked"}  # each table's task, and the task that made its numbers
+EVALUATED_ON = {  # each table's task, and the task that made its numbers
+    "zfish-table/masked": "zfish-tiny/masked",
+    "zfish-table/driven": "zfish-tiny/driven",
+}
 
 
 def public_file(folder: Path, task: str) -> Path:
