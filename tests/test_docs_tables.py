@@ -18,7 +18,7 @@ from zfbench.tasks.zfish_table.family import EVALUATED_ON
 from zfbench.testbed.published import load as load_circuit
 
 DRIVEN = files_of("zfish-table/driven")
-HALVES = ("those with all inputs, no hidden units", "those with the true inputs, no hidden units")
+HALVES = ("with all inputs, no hidden units", "with the true inputs, no hidden units")
 
 
 def _read(path):

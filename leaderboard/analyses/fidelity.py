@@ -2,12 +2,13 @@
 
 The programs are those of a table in progress that were trained in full; they are compared at every length, with the
 seed of the searches. Some of them were chosen because a screening liked them, which narrows what that screening can
-show; so the correlation is also given for those in a tenth that was drawn by chance.
+show; so the correlation is also given for those in a tenth that was drawn by chance. Where several stages of the space
+were trained, it is given for each of them too, since over all programs it may be that of the stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,17 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
         short = _losses(outcomes(folder, space, [Training(codes, updates) for codes in programs]))
         if missing := len(programs) - len(short):
             raise ZfbenchError(f"{missing} of {len(programs)} programs were not screened with {updates:,} updates.")
+        stages = sorted({codes[-1] for codes in programs})
         winner = min(programs, key=lambda codes, by=short: (by[codes], codes))  # type: ignore[misc]
         rows.append(
             {
                 "updates": updates,
-                "full loss": _json(short, full),
-                "full loss, drawn": _json(short, {codes: loss for codes, loss in full.items() if codes in drawn}),
-                **{
-                    metric: _json(short, {codes: scores[metric] for codes, scores in judged.items()})
-                    for metric in JUDGED
+                **_relations(short, full, judged, drawn),
+                "stages": {
+                    space.slots[-1].choices[choice]: _relations(
+                        short, {codes: loss for codes, loss in full.items() if codes[-1] == choice}, judged, drawn
+                    )
+                    for choice in (stages if len(stages) > 1 else ())
                 },
                 "winner": "".join(map(str, winner)),
                 "rank of the winner in full": 1 + sum(loss < full[winner] for loss in full.values()),
@@ -85,6 +88,28 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
         "drawn": len(drawn & set(full)),
         "judged": len(judged),
         "lengths": rows,
+    }
+
+
+def _relations(
+    short: Mapping[Codes, float],
+    full: Mapping[Codes, float],
+    judged: Mapping[Codes, Mapping[str, float]],
+    drawn: Collection[Codes],
+) -> dict[str, Any]:
+    """The rank correlations of a short training with the full one, and with the judge's scores, over some programs.
+
+    Args:
+        short: losses of the short training.
+        full: losses of the full training of the programs that count.
+        judged: the judge's scores by name.
+        drawn: the programs that were drawn by chance.
+    """
+    scores = {codes: judged[codes] for codes in full if codes in judged}
+    return {
+        "full loss": _json(short, full),
+        "full loss, drawn": _json(short, {codes: loss for codes, loss in full.items() if codes in drawn}),
+        **{metric: _json(short, {codes: own[metric] for codes, own in scores.items()}) for metric in JUDGED},
     }
 
 

@@ -237,10 +237,12 @@ def atlas(table: Table, sealed: SealedTable) -> dict[str, Any]:
     order = np.argsort(table.losses, kind="stable")[: max(1, len(table.codes) // 10)]
     tenth = {table.codes[int(k)] for k in order}
     groups = {"all": codes, "best tenth": [c for c in codes if c in tenth]}
+    sizes = {"all": len(table.codes), "best tenth": len(tenth)}
     if len(stages := table.choices[-1]) > 1:
         names = {choice: table.slots[-1].choices[choice] for choice in stages}
-        groups |= {f"those with {names[k]}": [c for c in codes if c[-1] == k] for k in stages}
-    found: dict[str, Any] = {"programs": {name: len(members) for name, members in groups.items()}}
+        groups |= {f"with {names[k]}": [c for c in codes if c[-1] == k] for k in stages}
+        sizes |= {f"with {names[k]}": sum(c[-1] == k for c in table.codes) for k in stages}
+    found: dict[str, Any] = {"programs": {name: len(members) for name, members in groups.items()}, "of": sizes}
     for name, members in groups.items():
         values = {quantity: _quantity(table, members, quantity) for quantity in QUANTITIES}
         scores = {metric: _scores(sealed, members, metric) for metric in JUDGED}

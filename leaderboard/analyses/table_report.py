@@ -18,7 +18,7 @@ TITLES = {
     "regret": "regret",
     "rank": "rank of the best",
     "optimum": "found the optimum",
-    "truth": "found the truth",
+    "truth": "evaluated the truth",
     "area": "mean regret on the way",
     "depth": "proposals up to the best",
 }
@@ -46,10 +46,15 @@ The table holds {programs:,} programs of a finite space, each trained with {upda
 Choices are counted from 0 in the order of the slots. A loss is that of a short training on the validation data; a
 choice is worth the loss with it minus the loss with the slot's first choice, so that less is better. The truth is the
 program with the true choice in every slot in which the table holds it. Some choices are the same function with other
-constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "found the
-truth" is said; steps to and from the truth are those of the nearest one. It is not the truth of `zfbench identify`,
-since the space leaves out the gate of the group S; and where "all inputs" is the only choice of the slot of inputs,
-its inputs are not narrowed to the true ones.
+constants ([spaces.md](../spaces.md)); a program with these can be the truth too, and counts as it where "evaluated
+the truth" is said; steps to and from the truth are those of the nearest one. It is not the truth of `zfbench identify`,
+since the space leaves out the gate of the group S{narrowed}.
+
+The column `mean` of the choices is over all combinations of the other slots. In the tables of rank correlations the
+first column has what a search sees of a short training, and in the last row the loss of the full training
+(`isolated_error` is the error of a group of neurons while all others follow the recording; `mae`, `standardised_mse`
+and the log likelihood are of all neurons). A negative correlation with a score says that programs with a lower loss
+have a higher score.
 
 {landscape}
 
@@ -74,10 +79,10 @@ FIDELITY = """\
 
 {table}
 
-The programs are those of the space that were trained in full: the true form, and programs of the best tenth and of a
-tenth drawn by chance. "First of all" is the program with the lowest loss after this many updates; its rank is that by
-the loss after a full training. The last column is the rank, after this many updates, of the program that is best after
-a full training.
+The programs are those of the space that were trained in full: of each stage the true form, and programs of its best
+tenth and of a tenth of it drawn by chance. "First of all" is the program with the lowest loss after this many updates;
+its rank is that by the loss after a full training. The last column is the rank, after this many updates, of the
+program that is best after a full training.
 
     zfbench table fidelity table/{folder} {lengths} \\
       --out {fidelity_file}
@@ -140,6 +145,7 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mappin
         updates=made["updates"],
         made_of=made["task"],
         commands=made["command"].replace("; ", "\n    "),
+        narrowed=narrowed(landscape),
         race_file=files.race,
         landscape_file=files.landscape,
         page=files.page,
@@ -152,6 +158,17 @@ def page(race: Mapping[str, Any], landscape: Mapping[str, Any], fidelity: Mappin
         heading=race_heading(race),
         race=race_text(race),
     )
+
+
+def narrowed(landscape: Mapping[str, Any]) -> str:
+    """Return what is to say of the truth's inputs where the last slot, that of the inputs, has no choice in a table.
+
+    Args:
+        landscape: what `zfbench table landscape` wrote.
+    """
+    rows = landscape["landscape"]["choices"]
+    stages = [row["choice"] for row in rows if row["slot"] == rows[-1]["slot"]]
+    return "" if len(stages) > 1 else f"; and its last slot has one choice, {stages[0]}"
 
 
 def race_text(race: Mapping[str, Any]) -> str:
@@ -235,6 +252,11 @@ def fidelity_text(found: Mapping[str, Any]) -> str:
         ]
         for row in found["lengths"]
     ]
+    rows += [
+        [f"{row['updates']:,}, {name}", *(_correlation(own[key]) for key in AGAINST), "-", "-", "-"]
+        for row in found["lengths"]
+        for name, own in row["stages"].items()
+    ]
     headings = ["updates", *AGAINST.values(), "first of all", "its rank in full", "rank of the best in full"]
     sentence = (
         f"{found['programs']} programs trained in full, {found['drawn']} of them in a tenth drawn by chance, "
@@ -280,9 +302,11 @@ def _atlas(atlas: Mapping[str, Any], group: str) -> str:
         [quantity, *(_correlation(found) for found in row.values())]
         for quantity, row in atlas[group]["with the judge"].items()
     ]
+    called = {"all": "of the table", "best tenth": "of the best tenth"}.get(group, group)
     sentence = (
-        f"Of {group} ({atlas['programs'][group]} programs trained in full), rank correlation of screening and full "
-        f"training: {_correlation(atlas[group]['screening and full training'])}."
+        f"Of the {atlas['of'][group]:,} programs {called}, {atlas['programs'][group]} were trained in full. The rank "
+        f"correlation of their screening and their full training is "
+        f"{_correlation(atlas[group]['screening and full training'])}."
     )
     return f"{sentence}\n\n{_table(rows, ['rank correlation', *columns])}"
 

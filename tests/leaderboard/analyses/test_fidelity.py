@@ -86,10 +86,24 @@ def test_a_missing_screening_is_refused_and_a_folder_without_full_trainings_too(
 
 
 def test_a_row_for_each_length(folder):
-    text = fidelity_text(fidelity(folder, Toy(), [100, 200]))
+    found = fidelity(folder, Toy(), [100, 200])
+    assert [row["stages"] for row in found["lengths"]] == [{}, {}]  # there is one stage
+    text = fidelity_text(found)
     assert "12 programs trained in full, 1 of them in a tenth drawn by chance, 12 judged" in text
     assert "| 100 " in text
     assert "| 200 " in text
+
+
+def test_several_stages_have_rows_of_their_own(folder):
+    for place, codes in enumerate(sorted(Toy().stage(2))):
+        for training, loss in ((in_full(codes), 100.0 + place), (Training(codes, 200), 100.0 - place)):
+            keep(folder, training, loss)
+    (long,) = fidelity(folder, Toy(), [200])["lengths"]
+    assert {name: round(own["full loss"]["value"]) for name, own in long["stages"].items()} == {"x": 1, "y": -1}
+    assert -1 < long["full loss"]["value"] < 1
+    assert long["stages"]["x"]["headline/responses"]["value"] == pytest.approx(-1)
+    assert long["stages"]["y"]["headline/responses"] is None  # none of them was judged
+    assert "| 200, y " in fidelity_text(fidelity(folder, Toy(), [200]))
 
 
 def test_the_file_of_a_comparison_is_read_back_and_another_file_is_refused(folder, tmp_path):

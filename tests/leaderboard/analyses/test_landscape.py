@@ -153,8 +153,9 @@ def test_a_correlation_is_spearmans_with_an_interval_that_covers():
 def test_the_atlas_relates_what_a_search_sees_to_what_the_judge_finds():
     table = make_table()
     found = atlas(table, judged(table))
-    stages = {f"those with {name}": sum(c[-1] == k for c in table.full) for k, name in enumerate(("all", "true"))}
+    stages = {f"with {name}": sum(c[-1] == k for c in table.full) for k, name in enumerate(("all", "true"))}
     assert found["programs"] == {"all": 27, "best tenth": sum(c in table.full for c in best_tenth(table)), **stages}
+    assert found["of"] == {"all": 54, "best tenth": 5, "with all": 27, "with true": 27}
     assert found["all"]["screening and full training"]["value"] == 1.0
     assert found["all"]["with the judge"]["loss"]["headline/wiring"]["value"] == -1.0
     assert found["all"]["with the judge"]["mae"]["forecast/ood/mae"]["value"] == 1.0

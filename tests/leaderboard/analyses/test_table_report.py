@@ -67,7 +67,8 @@ def test_a_landscape_shows_steps_choices_noise_and_the_judge(described):
         "linear (true)",
         "sd between programs",
         "headline/responses",
-        "27 programs trained",
+        "Of the 54 programs of the table, 27 were trained in full.",
+        "Of the 27 programs with true, ",
     ):
         assert part in text
     bare = landscape_text(described | {"noise": None, "atlas": None})
@@ -83,6 +84,9 @@ def test_the_page_is_of_one_table(raced, described):
     assert f"54 programs of a finite space, each trained with {made['updates']:,} updates on `{made['task']}`" in text
     assert f"\n    {made['command']}\n" in text
     assert "table-masked.md" in text
+    assert "gate of the group S.\n" in text
+    alone = {**described, "landscape": {**described["landscape"], "choices": described["landscape"]["choices"][:-1]}}
+    assert "gate of the group S; and its last slot has one choice, all." in page(raced, alone)
     assert "images/atlas-masked.svg" in text
     with pytest.raises(ZfbenchError, match="no race and landscape, in this order, of the same table"):
         page(raced | {"table_sha256": "0"}, described)
