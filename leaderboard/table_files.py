@@ -1,4 +1,4 @@
-"""Where the repository keeps what was found on each table: its race, landscape, screenings, page and picture."""
+"""The files in which the repository keeps what was found on each table: race, landscape, screenings, page, picture."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ import pytest
 from results_page import MEAN, ROOT, WIRING, WORDS, written
 
 from zfbench.leaderboard.analyses.landscape import correlation
-from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth, order_agreement
-from zfbench.leaderboard.analyses.searches_report import read_races
+from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth
 from zfbench.leaderboard.analyses.unsearched import against_programs
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.claims import read_claims
-from zfbench.leaderboard.shipped import CLAIMS, FOLDER
+from zfbench.leaderboard.shipped import CLAIMS
 from zfbench.leaderboard.statistics import Interval, mean_interval, seeds_needed
 from zfbench.leaderboard.table_files import files_of
 from zfbench.leaderboard.verdicts import check, hold_together
@@ -130,14 +129,6 @@ def test_puct_beats_its_controls_by_itself_and_not_among_all_claims(shown, measu
     assert (
         "The claim `puct-beats-its-controls` is supported, but not once all claims are corrected for together" in shown
     )
-
-
-def test_the_orders_here_and_on_the_finite_space(shown, searches):
-    races = read_races(FOLDER / "tables")
-    tau, here, there = order_agreement(searches, races[searches.task][50])
-    assert f"Kendall's tau of the two orders is {written(tau)} with the mask" in shown
-    assert here[:2] == there[:2] == ["puct", "modelsmc"]
-    assert "`puct` and `modelsmc` lead live and on the finite space of the same track" in shown
 
 
 def test_how_many_seeds_the_finite_space_needs(shown):

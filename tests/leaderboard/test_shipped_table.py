@@ -10,6 +10,7 @@ from zfbench.leaderboard.analyses.race import METHODS
 from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
 from zfbench.leaderboard.table_files import files_of
 from zfbench.records.result import BENCHMARK_VERSION
+from zfbench.runs.table_judging import chosen
 from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import make_spec
 from zfbench.tasks.zfish_table.family import EVALUATED_ON, ZFISH_TABLE
@@ -42,6 +43,22 @@ def test_its_programs_are_those_that_the_space_writes_now(table):
 def test_the_document_says_how_many_programs_it_has_and_how_long_they_were_trained(name, table):
     text = (ROOT / "docs" / "table.md").read_text(encoding="utf-8")
     assert f"| `{name}` | {len(table.codes):,} | {table.facts.updates:,} |" in text
+
+
+def test_the_document_says_how_many_of_those_that_were_chosen_were_trained_in_full():
+    counts = {}
+    for name, task in EVALUATED_ON.items():
+        table = ZFISH_TABLE.load(name).spec.table
+        parts = ZfishName.parse(task)
+        space = RateSubspace(make_spec(parts, load_circuit(parts.circuit)))
+        screened = dict(zip(table.codes, table.evaluations, strict=True))
+        wanted = [codes for k in table.choices[-1] for codes in chosen(space, k + 1, screened)]
+        assert set(table.full) <= set(wanted)
+        counts[name] = (len(table.full), len(wanted))
+    masked, driven = counts["zfish-table/masked"], counts["zfish-table/driven"]
+    text = " ".join((ROOT / "docs" / "table.md").read_text(encoding="utf-8").split())
+    assert driven[0] == driven[1]
+    assert f"(in `driven` all {driven[1]} that were so chosen, in `masked` {masked[0]} of {masked[1]})" in text
 
 
 def test_its_data_and_scores_are_of_this_version(name, table):

@@ -19,8 +19,8 @@ ChoiceOption = Annotated[
     list[int] | None,
     typer.Option(
         min=0,
-        help="Part of a stage by its choice of the last slot but one, counted from 0, repeatable: every stage is then "
-        "measured in these parts alone. Default: all.",
+        help="Use only the programs with this choice of the last slot but one, the synapses of the motor neurons: 0 "
+        "plain, 1 by drive, 2 by group, 3 squared; repeatable. Default: all.",
     ),
 ]
 
@@ -55,7 +55,7 @@ def table_build(
     out: Annotated[Path | None, typer.Option(help="Folder of the outcomes; default: table/TASK.")] = None,
     sandbox: SandboxOption = None,
 ) -> None:
-    """Evaluate every program of a finite space once, as a search does, and judge a fifth of them.
+    """Evaluate every program of a finite space once, as a search does, and judge up to a fifth of them.
 
     The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
     a finite space itself. Every program is trained with the updates and the seed with which searches screen. A
@@ -121,10 +121,11 @@ def table_pack(
 ) -> None:
     """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
 
-    A wanted stage that is not screened completely is refused. Without one, all complete stages are packed, or else the
-    complete parts of the first: a part has one choice of the last slot but one. Equal outcomes give equal bytes.
+    A stage that is wanted, or its wanted part, is refused if it is not screened completely. Without one, all complete
+    stages are packed, or else the complete parts of the first: a part has one choice of the last slot but one. Equal
+    outcomes give equal bytes.
 
-    Example: zfbench table pack table/zfish-tiny__masked --to leaderboard/tables
+    Example: zfbench table pack table/zfish-tiny__masked --to my-tables
     """
     from zfbench.discoverers.proposers.rate.subspace import RateSubspace
     from zfbench.runs.table import task_of
