@@ -78,6 +78,24 @@ def test_the_true_inputs_pay_beside_other_true_parts(shown, found):
     assert "the other four true parts lower the loss alone too" in shown
 
 
+def test_programs_of_equal_loss_differ_in_mechanism(shown, found):
+    points = found["atlas"]["points"]
+    every, true = ([p for p in points if p["codes"][-1] == choice] for choice in "01")
+    low, high = min(p["loss"] for p in every), max(p["loss"] for p in true)
+    every, true = ([p for p in own if low <= p["loss"] <= high] for own in (every, true))
+
+    def spans(own):
+        values = ([p[score] for p in own] for score in (RESPONSES, WIRING))
+        responses, wiring = (f"{written(min(some))} to {written(max(some))}" for some in values)
+        return f"have responses of {responses} and wiring of {wiring}"
+
+    assert f"overlap from {written(low)} to {written(high)}." in shown
+    assert f"the {len(true)} judged programs with the true inputs {spans(true)}; " in shown
+    assert f"the {len(every)} that read all inputs {spans(every)}." in shown
+    medians = [written(np.median([p[GENERALISATION] for p in own])) for own in (true, every)]
+    assert "its medians are {} and {}".format(*medians) in shown
+
+
 def test_where_the_true_form_stands(shown, found, table, lengths):
     named = found["landscape"]["named"]
     linear, relu, first = named["truth"], named["truth with SW and vSPN relu"], named["optimum"]
