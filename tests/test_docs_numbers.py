@@ -290,11 +290,11 @@ def test_the_certificate_of_the_masked_task(shown):
     assert f"integrating form of BG ({written(integrator.mean)}, {integrator.ratio:.1f})" in shown
 
 
-def other_seeds():
-    """What was found on the masked task with ten training seeds on which nothing had been decided."""
-    path = ROOT / "tests" / "benchmarks" / "results" / "identify-other-seeds.json"
+def other_seeds(track):
+    """What was found on a track with ten training seeds on which nothing had been decided."""
+    path = ROOT / "tests" / "benchmarks" / "results" / f"identify-other-seeds-{track}.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    shipped = certificate_of("zfish-tiny/masked")
+    shipped = certificate_of(f"zfish-tiny/{track}")
     assert content["command"] == f"{shipped.command} --first 10"
     assert (content["data_sha256"], content["kinds"]) == (shipped.data_sha256, [])
     return Certificate.from_json(content["certificates"][0])
@@ -302,7 +302,7 @@ def other_seeds():
 
 def test_the_certificate_with_other_training_seeds(shown):
     text = " ".join((ROOT / "docs" / "identify.md").read_text(encoding="utf-8").split())
-    own, found = certificate_of("zfish-tiny/masked").found[0], other_seeds()
+    own, found = certificate_of("zfish-tiny/masked").found[0], other_seeds("masked")
     assert found.verdict == "partly"
     short, full = found.standings
     assert (short.updates, full.updates) == (1000, 2000)
@@ -319,6 +319,23 @@ def test_the_certificate_with_other_training_seeds(shown):
         f'with ten others it is first in {short.first} and {full.first} of 10, by which the verdict is "partly".'
         in shown
     )
+
+
+def test_the_certificate_of_the_driven_task_with_other_training_seeds(shown):
+    text = " ".join((ROOT / "docs" / "identify.md").read_text(encoding="utf-8").split())
+    own, found = certificate_of("zfish-tiny/driven").found[0], other_seeds("driven")
+    assert found.verdict == own.verdict == "partly"
+    short, full = found.standings
+    assert short.before() == {}
+    (rival,) = full.before()
+    assert rival == "removed: BG: form integrate"
+    assert sorted(rank for rank in full.ranks if rank > 1) == [2, 2, 2]
+    assert "In the three it is 2nd, after the same form with a leak" in text
+    firsts = f"first in {short.first} of 10 at 1,000 updates and in {full.first} of 10 at 2,000"
+    assert f'the verdict on `zfish-tiny/driven` is "partly" as before: the truth is {firsts}' in text
+    both = [mine.first + other.first for mine, other in zip(own.standings, found.standings, strict=True)]
+    assert f"of all twenty it is first in {both[0]} and {both[1]}." in text
+    assert f"(with ten other training seeds {short.first} and {full.first})" in shown
 
 
 def test_the_certificate_of_the_driven_task(shown):
