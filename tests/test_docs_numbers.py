@@ -176,8 +176,8 @@ def test_the_sentences_of_the_readme_are_true(means, standard):
     assert f"raises generalisation from {written(free)} to {written(bounded)}" in text
     without, given = driven.loc["neuron_leaky_sigmoid", RESPONSES], masked.loc["masked_leaky_sigmoid", RESPONSES]
     assert f"the responses of leaky sigmoids from {written(without)} to {written(given)}." in text
-    found = certificate_of("zfish-tiny/masked").found[0]
-    short, full = (own.first + other.first for own, other in zip(found.standings, other_seeds().standings, strict=True))
+    found, others = certificate_of("zfish-tiny/masked").found[0], other_seeds("masked")
+    short, full = (own.first + other.first for own, other in zip(found.standings, others.standings, strict=True))
     assert f"the true form with its true inputs is first of {found.programs} programs in {short} of 20 short" in text
     assert f"in [{full} of 20 full ones](docs/identify.md)" in text
 
