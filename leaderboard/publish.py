@@ -81,6 +81,19 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     return changed
 
 
+def check_documents(root: Path) -> None:
+    """Check that a folder has the documents that hold tables, which takes no results.
+
+    Args:
+        root: folder of the repository.
+
+    Raises:
+        ZfbenchError: a document cannot be read or lacks the comments.
+    """
+    for path in (SHORT, FULL, CERTIFIED, FOUND, GAPS, LIVE):
+        _with_table(root / path, "")
+
+
 def _certificates(found: Sequence[Board]) -> str:
     """The tables of the certificates, and what there is to say of the other tasks of the boards."""
     tasks = dict.fromkeys(table.task for board in found for table in board.tables)

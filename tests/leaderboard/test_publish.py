@@ -156,6 +156,12 @@ def test_what_the_repository_shows_fits_its_results():
     assert publish(ROOT, boards(load_folder(RESULTS)), check=True) == []
 
 
+def test_a_folder_without_the_documents_is_refused_before_the_results_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("zfbench.records.reading.load_folder", lambda _: pytest.fail("the results were read"))
+    done = CliRunner().invoke(app, ["publish", str(tmp_path)])
+    assert "Cannot read" in str(done.exception)
+
+
 def test_the_command_writes_and_checks(root):
     for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, LIVE, GAPS, ANYTIME, *ATLASES):
         assert (ROOT / path).exists()

@@ -25,8 +25,9 @@ def validate(results: ResultsArgument = None) -> None:
     from zfbench.runs.validation import validate as check
 
     folder = results_folder(results)
+    files = result_files(folder)
     published = load_folder(RESULTS) if RESULTS.is_dir() and folder.resolve() != RESULTS else []
-    outcome = check(result_files(folder), published)
+    outcome = check(files, published)
     for sentence in (*outcome.unchecked, *outcome.faults):
         typer.echo(sentence, err=True)
     typer.echo(f"{len(outcome.valid)} valid results, {len(outcome.faults)} faults")
@@ -98,10 +99,12 @@ def publish(
     Example: zfbench publish
     """
     from zfbench.leaderboard.board import boards
+    from zfbench.leaderboard.publish import check_documents
     from zfbench.leaderboard.publish import publish as write
     from zfbench.leaderboard.shipped import results_folder
     from zfbench.records.reading import load_folder
 
+    check_documents(root)  # before the results are read
     changed = write(root, boards(load_folder(results_folder(None))), check)
     for path in changed:
         typer.echo(f"wrote {path}")
