@@ -79,11 +79,14 @@ class Linear(OneStepMap):
         """Return the ridge solution of each neuron over its allowed inputs: [N, N + D + 1]."""
         N, P = cross.shape[1], len(second_moment)
         regularised = second_moment + ridge * np.trace(second_moment) / P * np.eye(P)
-        if self._spec.mask is None or self._spec.drive_mask is None:
+        mask, drive_mask = self._spec.mask, self._spec.drive_mask
+        if mask is None and drive_mask is None:
             weights = np.linalg.solve(regularised, cross).T
         else:
             weights = np.zeros((N, P))
-            allowed = np.hstack([self._spec.mask, self._spec.drive_mask, np.ones((N, 1), bool)])
+            activity = np.ones((N, N), bool) if mask is None else mask
+            drive = np.ones((N, P - N - 1), bool) if drive_mask is None else drive_mask
+            allowed = np.hstack([activity, drive, np.ones((N, 1), bool)])
             for i in range(N):
                 own = np.flatnonzero(allowed[i])
                 weights[i, own] = np.linalg.solve(regularised[np.ix_(own, own)], cross[own, i])

@@ -29,6 +29,7 @@ from zfbench.records.recordings import LabelledWindows, Recording
 # Our choices.
 LONGEST = 1024  # steps since the last event; all later steps share one phase
 BIN_WIDTHS = (1, 4, 16, 64)  # steps in one phase bin; validation chooses among them
+MOST_EVENTS = 8  # channels that are switched on and off; the table has an entry for each of their 2^8 states
 SMALLEST_COUNT = 20  # steps of training data; a phase with fewer takes the mean of its condition
 
 
@@ -62,12 +63,17 @@ class Stimulus(Baseline):
             limits: not used.
 
         Raises:
-            ZfbenchError: the data cannot be learned from; see `check_data`.
+            ZfbenchError: the data cannot be learned from, see `check_data`, or over `MOST_EVENTS` channels are binary.
         """
         del limits
         check_data(train, validation, self._spec, self._spec.context, self._spec.horizon)
         drives = np.concatenate([r.drive for r in train])
         self._events = np.flatnonzero(np.isin(drives, (0.0, 1.0)).all(axis=0))
+        if len(self._events) > MOST_EVENTS:
+            raise ZfbenchError(
+                f"The stimulus baseline keeps a table of all states of the drive's channels that are 0 or 1, and "
+                f"{len(self._events)} of them are; it takes at most {MOST_EVENTS}."
+            )
         conditions = list(dict.fromkeys(r.condition for r in train))
         length = self._spec.context + self._spec.horizon
         stretches = [
@@ -106,7 +112,7 @@ class Stimulus(Baseline):
 
     def _phase(self, drive: NDArray) -> NDArray[np.intp]:
         """Return the phase bin at each step of a drive [T, D]; a state already on at the start counts from there."""
-        state = drive[:, self._events].astype(np.intp) @ (1 << np.arange(len(self._events)))  # [T]
+        state = (drive[:, self._events] > 0.5).astype(np.intp) @ (1 << np.arange(len(self._events)))  # [T]
         step = np.arange(len(drive))
         switched = np.concatenate([[True], np.diff(state) != 0])
         since = step - np.maximum.accumulate(np.where(switched, step, 0))

@@ -17,9 +17,9 @@ LIMITS = ("updates", "seconds")  # fields of a board's header
 def as_csv(found: Sequence[Board]) -> str:
     """Return one CSV of all boards: a line for each row; mean, low and high of the score of every column.
 
-    A missing number is empty. The fields of the headers are columns; those of limits are named `limit:updates` and
-    `limit:seconds`, because a row has its own seconds. Texts that a spreadsheet would take for a formula begin with an
-    apostrophe.
+    A missing number is empty, and so is the text without rows. The fields of the headers are columns; those of limits
+    are named `limit:updates` and `limit:seconds`, because a row has its own seconds. Texts that a spreadsheet would
+    take for a formula begin with an apostrophe.
     """
     import pandas as pd
 
@@ -30,6 +30,8 @@ def as_csv(found: Sequence[Board]) -> str:
         for row in table.rows
     ]
     safe = [{k: spreadsheet(v) if isinstance(v, str) else v for k, v in record.items()} for record in records]
+    if not safe:
+        return ""
     return pd.DataFrame.from_records(safe).astype(dict.fromkeys(RANKS, "Int64")).to_csv(index=False)
 
 

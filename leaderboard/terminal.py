@@ -17,8 +17,8 @@ from zfbench.leaderboard.highlights import (
     written,
 )
 from zfbench.leaderboard.shipped import RESULTS
-from zfbench.records.reading import load, result_files
-from zfbench.records.result import Result
+from zfbench.records.reading import load, result_files, run_name
+from zfbench.records.result import MethodRecord, Result
 
 BLACK_BOX = {"autonomous": "driven_mlp", "driven": "driven_mlp", "masked": "masked_mlp"}  # of each track
 SCALE = "0: knows nothing of what is measured; 1: the true circuit."
@@ -33,10 +33,10 @@ def references(result: Result) -> list[Row]:
     task = result.task
     if task.track not in BLACK_BOX or not RESULTS.is_dir():
         return []
-    slug = task.name.replace("/", "-")
     found = []
     for name in (BLACK_BOX[task.track], "oracle"):
-        published = [load(path) for path in result_files(RESULTS) if path.name.startswith(f"{slug}__{name}__")]
+        prefix = run_name(task.name, MethodRecord(name=name, kind="program"), None, seed=0).removesuffix("0")
+        published = [load(path) for path in result_files(RESULTS) if path.name.startswith(prefix)]
         same = [
             known
             for known in published

@@ -40,7 +40,7 @@ class FiniteProposer(Proposer):
 
     def __init__(self, spec: Spec, programs: str | Sequence[str] = (), in_turn: int = 0) -> None:
         paths = sorted(Path(programs).glob("*.py")) if isinstance(programs, str) else [Path(p) for p in programs]
-        given: Sequence[str] = () if paths else spec.candidates
+        given: Sequence[str] = () if programs else spec.candidates
         self._sources = [(path.name, read_source(path)) for path in paths]
         self._sources += [(f"candidate {k}", source) for k, source in enumerate(given)]
         if not self._sources:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from zfbench.leaderboard.analyses.searches import Pair, shown, tested
+from zfbench.leaderboard.analyses.searches import Pair, shown, tested, versions
 from zfbench.leaderboard.outcomes import is_error, outcome
 from zfbench.leaderboard.statistics import mean_interval
 from zfbench.records.result import Result, to_json
@@ -95,7 +95,8 @@ def arms(results: Iterable[Result]) -> list[Arms]:
             continue
         rest = {name: value for name, value in told.items() if name != FAMILY}
         circuit = run.task.name.replace(f"/{run.task.track}", "", 1)
-        settings = to_json([run.method.settings, run.method.proposer, rest, run.search.model_dump(), run.limits])
+        search = run.search.model_dump()
+        settings = to_json([run.method.settings, run.method.proposer, rest, search, run.limits, versions(run)])
         group = groups.setdefault((run.method.name, circuit, run.task.data_sha256, settings), {})
         group.setdefault((run.task.track, str(told[FAMILY])), {})[run.seed] = run
     found = []

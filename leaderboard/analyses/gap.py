@@ -134,10 +134,12 @@ def to_json(name: str, found: Sequence[Gap], limits: Limits) -> dict[str, Any]:
     """
     programs = list(dict.fromkeys(gap.program for gap in found))
     seeds = sorted({gap.seed for gap in found})
-    words = ["zfbench gap", name, *programs, *(f"--seed {seed}" for seed in seeds)]
+    words, usual = ["zfbench gap", name, *programs, *(f"--seed {seed}" for seed in seeds)], Limits()
+    words += [f"--updates {limits.updates}"] * (limits.updates != usual.updates)
+    words += [f"--seconds {limits.seconds:g}"] * (limits.seconds != usual.seconds)
     return {
         "task": name,
-        "command": " ".join(words if limits.updates == Limits().updates else [*words, f"--updates {limits.updates}"]),
+        "command": " ".join(words),
         "data_sha256": ZFISH.load(name).data_sha256,
         "benchmark_version": BENCHMARK_VERSION,
         "updates": limits.updates,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from scipy import stats
 from zfbench.leaderboard.outcomes import is_error, outcome
 from zfbench.leaderboard.statistics import Interval, detectable, holm, incumbent, mean_interval, one_sample_p
 from zfbench.records.result import Result, to_json
+from zfbench.scoring import VERSIONS
 
 LOSS, AREA, MEAN = "search/validation_loss", "search/anytime_loss", "headline/mean"
 SCORES = ("headline/generalisation", "headline/wiring", "headline/responses", MEAN)
@@ -108,6 +110,15 @@ def tested(gaps: Mapping[tuple[str, str, str], Array]) -> list[Pair]:
     ]
 
 
+def versions(run: Result) -> list[Any]:
+    """The version of the benchmark, and those of families of scores that are not today's: runs that differ never meet.
+
+    A family that one of two runs lacks, such as that of a stage that failed, keeps them together.
+    """
+    old = {family: version for family, version in run.metric_versions.items() if VERSIONS.get(family) != version}
+    return [run.benchmark_version, old]
+
+
 def comparisons(results: Iterable[Result]) -> list[Comparison]:
     """Group searches that can be compared; those without a rival are left out.
 
@@ -119,7 +130,8 @@ def comparisons(results: Iterable[Result]) -> list[Comparison]:
         if run.search is None or run.status != "ok" or not run.evaluated:
             continue
         proposer = f"{run.method.proposer} {_told(run.method.proposer_told)}".strip()
-        key = (run.task.name, run.task.data_sha256, proposer, to_json([run.search.model_dump(), run.limits]))
+        alike = to_json([run.search.model_dump(), run.limits, versions(run)])
+        key = (run.task.name, run.task.data_sha256, proposer, alike)
         name = f"{run.method.name} {_told(run.method.settings)}".strip()
         groups.setdefault(key, {}).setdefault(name, {})[run.seed] = run
     found = []

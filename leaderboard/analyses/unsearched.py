@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from tabulate import tabulate
 
-from zfbench.leaderboard.analyses.searches import MEAN, Pair, shown, tested
+from zfbench.leaderboard.analyses.searches import MEAN, Pair, shown, tested, versions
 from zfbench.leaderboard.board import Row
 from zfbench.leaderboard.outcomes import outcome
 from zfbench.leaderboard.statistics import mean_interval
+from zfbench.records.result import to_json
 
 EXPLAINED = (
     "The mean of the headline scores of every search, less that of the reference program of its task with the highest "
@@ -47,19 +48,20 @@ class AgainstProgram:
 
 
 def against_programs(rows: Iterable[Row]) -> list[AgainstProgram]:
-    """Compare every search with the best reference program of its task and data.
+    """Compare every search with the best reference program of its task, data, limits and versions.
 
     Args:
         rows: rows of boards; what has no headline scores is passed over.
     """
-    groups: dict[tuple[str, str], dict[str, dict[str, Scores]]] = {}
+    groups: dict[tuple[str, str, str], dict[str, dict[str, Scores]]] = {}
     for row in rows:
         known = {run.seed: score for run in row.runs if (score := outcome(run, MEAN)) is not None}
         if row.kind in KINDS and known:
-            kinds = groups.setdefault((row.task, row.runs[0].task.data_sha256), {kind: {} for kind in KINDS})
+            alike = to_json([row.runs[0].limits, versions(row.runs[0])])
+            kinds = groups.setdefault((row.task, row.runs[0].task.data_sha256, alike), {kind: {} for kind in KINDS})
             kinds[row.kind][row.method] = known
     found = []
-    for (task, _), kinds in sorted(groups.items()):
+    for (task, _, _), kinds in sorted(groups.items()):
         searches, programs = (kinds[kind] for kind in KINDS)
         if not programs:
             continue

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,6 +50,26 @@ def test_the_neurons_own_past_plays_no_part(task):
     np.testing.assert_array_equal(
         model.forecast(0 * inputs.context, inputs.drive), model.forecast(inputs.context, inputs.drive)
     )
+
+
+def test_a_channel_that_was_never_on_may_be_anything_later(task):
+    """It was off in all training data, so its states are off and on, whatever its values."""
+    drive = [replace(r, drive=np.concatenate([r.drive, 0 * r.drive[:, :1]], axis=1)) for r in task.train]
+    inputs = task.validation.inputs
+    more = np.concatenate([inputs.drive, 0 * inputs.drive[..., :1]], axis=2)
+    model = Stimulus(SimpleNamespace(spec=replace(task.spec, drive=("event", "level", "never"))), 0)
+    model.fit(tuple(drive), LabelledWindows(replace(inputs, drive=more), task.validation.target), Limits())
+    off, on = (model.forecast(inputs.context, np.where(np.arange(3) == 2, value, more)) for value in (-1.0, 2.0))
+    np.testing.assert_array_equal(off, model.forecast(inputs.context, more))
+    np.testing.assert_array_equal(on, model.forecast(inputs.context, np.where(np.arange(3) == 2, 1.0, more)))
+
+
+def test_a_table_of_too_many_channels_is_refused(task):
+    wide = tuple(replace(r, drive=np.repeat(r.drive[:, :1], 9, axis=1)) for r in task.train)
+    windows = replace(task.validation.inputs, drive=np.repeat(task.validation.inputs.drive[..., :1], 9, axis=2))
+    model = Stimulus(SimpleNamespace(spec=replace(task.spec, drive=tuple("abcdefghi"))), 0)
+    with pytest.raises(ZfbenchError, match="9 of them are; it takes at most 8"):
+        model.fit(wide, LabelledWindows(windows, task.validation.target), Limits())
 
 
 def test_without_drive_there_is_no_stimulus_to_read(task):

@@ -87,6 +87,17 @@ def drawn(browser, plot):
     )
 
 
+def visit(browser, url):
+    """Show a page; the driver may return before the browser has left the page before."""
+    browser.get(url)
+    arrived(browser, url.split("#")[0])
+
+
+def arrived(browser, address):
+    """Wait until a page whose address has this part is shown."""
+    wait(browser, f"return document.readyState === 'complete' && document.URL.includes({json.dumps(address)})")
+
+
 def wait(browser, script):
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -98,7 +109,7 @@ def test_the_page_orders_filters_and_remembers_in_its_url(site, browser):
     from selenium.webdriver.common.keys import Keys
 
     url = site[0].as_uri()
-    browser.get(url)
+    visit(browser, url)
     everything = column(browser, "method")
     assert len(everything) == 7  # one control waits for further rows to be asked for
     assert browser.find_element(By.ID, "count").text == "5 methods"
@@ -131,8 +142,8 @@ def test_the_page_orders_filters_and_remembers_in_its_url(site, browser):
     for part in ("track=masked", "kind=search", "sort=headline"):
         assert part in shared
     before = column(browser, "method")
-    browser.get("about:blank")
-    browser.get(shared)
+    visit(browser, "about:blank")
+    visit(browser, shared)
     assert column(browser, "method") == before
     choose(browser, "find", "xyz")  # references alone are no answer
     assert browser.find_element(By.ID, "nothing").is_displayed()
@@ -143,7 +154,7 @@ def test_the_page_orders_filters_and_remembers_in_its_url(site, browser):
 
 
 def test_the_switch_shows_all_columns_and_is_in_the_url(site, browser):
-    browser.get(site[0].as_uri())
+    visit(browser, site[0].as_uri())
     heads = "return [...document.querySelectorAll('.card thead')].map((head) => head.rows[0].cells.length)"
     assert browser.execute_script(heads) == [7, 7]
     click(browser, "input[name=columns]")
@@ -152,14 +163,14 @@ def test_the_switch_shows_all_columns_and_is_in_the_url(site, browser):
     click(browser, "button[data-key='dynamics/impulse/error']")
     assert column(browser, "dynamics/impulse/error")[0] == "0.5"
     shared = browser.current_url
-    browser.get("about:blank")
-    browser.get(shared)
+    visit(browser, "about:blank")
+    visit(browser, shared)
     assert browser.execute_script(heads) == [13, 12]
     assert column(browser, "kind")[0] in ("program", "search")
 
 
 def test_filters_and_tracks_reach_the_plots(published, browser):
-    browser.get(published[0].as_uri())
+    visit(browser, published[0].as_uri())
     browser.execute_script("document.getElementById('plots').scrollIntoView()")
     wait(browser, "return document.querySelectorAll('[data-plot=shortcut] svg').length > 0")
     assert any(name.startswith("masked_mlp") for name in drawn(browser, "shortcut"))
@@ -182,7 +193,7 @@ def test_filters_and_tracks_reach_the_plots(published, browser):
 def test_names_on_plots_do_not_meet_and_stay_inside_and_lines_differ(published, browser):
     for size in (WIDE, PHONE):
         screen(browser, size)
-        browser.get(published[0].as_uri())
+        visit(browser, published[0].as_uri())
         for number, figure in enumerate(browser.find_elements("css selector", ".plotted figure")):
             browser.execute_script("arguments[0].scrollIntoView()", figure)
             there = f"document.querySelectorAll('.plotted figure')[{number}].querySelector('svg') !== null"
@@ -211,7 +222,7 @@ def test_the_budget_axis_is_chosen_by_keyboard_and_kept(site, browser):
     from selenium.webdriver.common.keys import Keys
 
     label = "return [...document.querySelectorAll('[data-plot=anytime] svg')].map((s) => s.getAttribute('aria-label'))"
-    browser.get(site[0].as_uri())
+    visit(browser, site[0].as_uri())
     axis = browser.find_element(By.CSS_SELECTOR, "#axis select")
     browser.execute_script("document.querySelector('[data-plot=anytime]').scrollIntoView()")
     wait(browser, "return document.querySelector('[data-plot=anytime] svg') !== null")
@@ -223,7 +234,7 @@ def test_the_budget_axis_is_chosen_by_keyboard_and_kept(site, browser):
     )
     assert "axis=device_seconds" in browser.current_url
     search = next(p for p in site if "puct" in p.name)
-    browser.get(search.as_uri() + "#axis=device_seconds")
+    visit(browser, search.as_uri() + "#axis=device_seconds")
     panels = [p for p in browser.find_elements(By.CSS_SELECTOR, "[data-axis]") if p.is_displayed()]
     assert [p.get_attribute("data-axis") for p in panels] == ["device_seconds"]
 
@@ -231,7 +242,7 @@ def test_the_budget_axis_is_chosen_by_keyboard_and_kept(site, browser):
 def test_the_theme_and_the_filters_go_along_and_no_request_leaves_the_page(site, browser):
     from selenium.webdriver.common.by import By
 
-    browser.get(site[0].as_uri())
+    visit(browser, site[0].as_uri())
     background = "return getComputedStyle(document.body).backgroundColor"
     old = browser.execute_script(background)
     browser.find_element(By.ID, "theme").click()
@@ -239,16 +250,17 @@ def test_the_theme_and_the_filters_go_along_and_no_request_leaves_the_page(site,
     assert dark != old
     choose(browser, "track", "masked")
     browser.find_element(By.LINK_TEXT, "net").click()
-    assert "/methods/" in browser.current_url
+    arrived(browser, "/methods/")
     assert "theme=dark" in browser.current_url
     assert browser.execute_script(background) == dark
     browser.find_element(By.PARTIAL_LINK_TEXT, "all methods").click()
+    arrived(browser, "index.html")
     assert "track=masked" in browser.current_url
     assert set(column(browser, "headline/mean")) == {"1", "0.88", "0.78", ""}
     browser.find_element(By.PARTIAL_LINK_TEXT, "all 2").click()
-    assert "claims.html" in browser.current_url
+    arrived(browser, "claims.html")
     for page in (p for p in site if p.suffix == ".html"):
-        browser.get(page.as_uri())
+        visit(browser, page.as_uri())
 
     assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
@@ -259,7 +271,7 @@ def test_the_theme_and_the_filters_go_along_and_no_request_leaves_the_page(site,
 
 def test_a_link_within_a_methods_page_leads_to_the_code_and_keeps_the_state(site, browser):
     search = next(p for p in site if "puct" in p.name)
-    browser.get(search.as_uri() + "#theme=dark")
+    visit(browser, search.as_uri() + "#theme=dark")
     click(browser, "td a, th a[href^='#program-']")
     assert "#program-" in browser.current_url
     assert browser.execute_script("return document.documentElement.dataset.theme") == "dark"
@@ -270,7 +282,7 @@ def test_the_keyboard_reaches_every_control(site, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    browser.get(site[0].as_uri())
+    visit(browser, site[0].as_uri())
     controls = "a[href], button, input, select, summary"
     shown = [e for e in browser.find_elements(By.CSS_SELECTOR, controls) if e.is_displayed()]
     reached = set()
@@ -287,7 +299,7 @@ def test_the_keyboard_reaches_every_control(site, browser):
 def test_pages_fit_a_phone(site, published, browser):
     screen(browser, PHONE)
     for page in (*(p for p in site if p.suffix == ".html"), published[0]):
-        browser.get(page.as_uri())
+        visit(browser, page.as_uri())
         assert browser.execute_script("return document.documentElement.scrollWidth") <= PHONE[0], page.name
     seen = browser.execute_script(
         """const box = document.querySelector('.scroll').getBoundingClientRect();
@@ -298,7 +310,7 @@ def test_pages_fit_a_phone(site, published, browser):
 
 
 def test_the_first_screen_shows_both_tracks_whole_columns_and_no_table_is_cut(published, browser):
-    browser.get(published[0].as_uri())
+    visit(browser, published[0].as_uri())
     cut, below = browser.execute_script(
         """const boxes = [...document.querySelectorAll('.card .scroll')];
         return [boxes.some((s) => s.scrollWidth > s.clientWidth), boxes.slice(0, 2)
@@ -310,7 +322,7 @@ def test_the_first_screen_shows_both_tracks_whole_columns_and_no_table_is_cut(pu
 
 def test_the_header_of_a_table_stays_while_its_rows_move(published, browser):
     screen(browser, (1400, 600))
-    browser.get(published[0].as_uri() + "#rows=108")
+    visit(browser, published[0].as_uri() + "#rows=108")
     moved = browser.execute_script(
         """const box = document.querySelector('.card .scroll'); box.scrollTop = 200;
         const head = box.querySelector('thead th').getBoundingClientRect();
@@ -342,13 +354,13 @@ def test_text_has_contrast_in_both_themes(site, browser):
     for dark in (False, True):
         screen(browser, WIDE, dark)
         for page in (site[0], search, next(p for p in site if p.name == "claims.html")):
-            browser.get(page.as_uri())
+            visit(browser, page.as_uri())
             assert browser.execute_script(CONTRAST) == [], (page.name, dark)
 
 
 def test_tables_can_be_read_without_javascript(site, browser):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    browser.get(site[0].as_uri())
+    visit(browser, site[0].as_uri())
     rows = [row for row in browser.find_elements("css selector", ".card tbody tr") if row.is_displayed()]
     assert len(rows) == 8
     assert not browser.find_element("id", "filters").is_displayed()

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import zfbench
+from zfbench import api
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.cli.app import app
 from zfbench.discoverers.best_of_n import BestOfN
@@ -81,16 +82,20 @@ def judged(source, data_cache):
     return zfbench.judge(source, TASK, seed=3, updates=20)
 
 
-def test_a_program_is_judged_as_a_text_or_by_its_path_alike(judged, source, tmp_path):
+def test_a_program_is_judged_as_a_text_or_by_its_path_alike(judged, source, tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     path.write_text(source)
     assert (judged.status, judged.method.name, judged.method.kind) == ("ok", "program", "program")
     assert (judged.task.name, judged.seed, judged.limits["updates"]) == (TASK, 3, 20)
     assert judged.program.source == source
+    again = zfbench.judge(path, TASK, seed=3, updates=20)
+    assert (again.method.name, again.method.kind) == ("mine", "program")
+    assert again.metrics == judged.metrics
+    asked = []
+    monkeypatch.setattr(api, "judge_program", lambda *given, **_: asked.append(given[:2]) or again)
     for given in (path, str(path)):
-        again = zfbench.judge(given, TASK, seed=3, updates=20)
-        assert (again.method.name, again.method.kind) == ("mine", "program")
-        assert again.metrics == judged.metrics
+        zfbench.judge(given, TASK, seed=3, updates=20)
+    assert asked[0] == asked[1] == (source, again.method.model_copy(update={"future_drive": None}))
 
 
 def test_a_registered_method_is_judged_by_its_name(data_cache):

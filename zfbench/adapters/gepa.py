@@ -59,16 +59,17 @@ def search(
             score = FAILED if evaluation.loss is None else -evaluation.loss
             return score, {"status": str(evaluation.status), "feedback": evaluation.feedback}
 
-        reflection: Any = model  # GEPA declares a protocol of its own for it
-        optimize_anything(
-            session.task.seed_program,
-            evaluator=evaluate,
-            objective="Find the program with the lowest validation error; the score is minus that error.",
-            background=background(session.task.spec),
-            config=GEPAConfig(
-                engine=EngineConfig(seed=seed, parallel=False),
-                reflection=ReflectionConfig(reflection_lm=reflection),
-                stop_callbacks=[lambda _: session.arena.spent],
-            ),
-        )
+        if not session.arena.finished:  # a search that was interrupted while it was judged has no more to evaluate
+            reflection: Any = model  # GEPA declares a protocol of its own for it
+            optimize_anything(
+                session.task.seed_program,
+                evaluator=evaluate,
+                objective="Find the program with the lowest validation error; the score is minus that error.",
+                background=background(session.task.spec),
+                config=GEPAConfig(
+                    engine=EngineConfig(seed=seed, parallel=False),
+                    reflection=ReflectionConfig(reflection_lm=reflection),
+                    stop_callbacks=[lambda _: session.arena.spent],
+                ),
+            )
         return session.judge()[1]

@@ -188,7 +188,7 @@ def table_race(
     method: Annotated[
         list[str] | None, typer.Option(help="A registered discoverer, repeatable; default: all that zfbench races.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each method, from 0.")] = 200,
+    seeds: Annotated[int, typer.Option(min=2, help="Number of seeds of each method, from 0.")] = 200,
     budget: Annotated[
         list[int] | None,
         typer.Option(

@@ -115,8 +115,9 @@ class Model(nn.Module):
         inputs = jnp.concatenate([activity, drive], axis=-1)  # [B, N + D]
         n, m = activity.shape[-1], inputs.shape[-1]
         weights = self.param("weights", nn.initializers.lecun_normal(), (m, n))
-        if self.spec.mask is not None:  # what the wiring forbids has the weight 0, always
-            weights = weights * jnp.concatenate([self.spec.mask, self.spec.drive_mask], axis=1).T
+        wiring = jnp.ones((n, n)) if self.spec.mask is None else self.spec.mask
+        channels = jnp.ones((n, m - n)) if self.spec.drive_mask is None else self.spec.drive_mask
+        weights = weights * jnp.concatenate([wiring, channels], axis=1).T  # what is forbidden has the weight 0, always
         bias = self.param("bias", nn.initializers.zeros, (n,))
         target = nn.sigmoid(inputs @ weights + bias)  # [B, N]
         rate = nn.sigmoid(self.param("rate", nn.initializers.constant(-2.0), (n,)))  # [N]

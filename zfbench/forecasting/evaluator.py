@@ -121,8 +121,7 @@ class ProgramEvaluator(SandboxUser, Evaluator):
                 report = fitted.report
                 updates = report.updates
                 prediction = fitted.forecast(inputs.context, inputs.drive)  # [B, H, N]
-                if spec.masked:
-                    verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
+                verify_mask(fitted, spec, inputs.context, inputs.drive, generator(program.id, seed))
                 printed = fitted.stdout  # before recordings of validation lead the program: it may print those
                 blame = self._blame(fitted)
         except CandidateError as error:

@@ -259,10 +259,9 @@ class Judge:
 
     def _verify_mask(self, model: Simulator, rng: np.random.Generator) -> None:
         """Verify the mask from the judge's own windows, at the context lengths of forecasts and of probes."""
-        if self.sealed.spec.masked:
-            inputs = [self.sealed.test.inputs, self.sealed.ood.inputs]
-            context, drive = (np.concatenate([getattr(w, name) for w in inputs]) for name in ("context", "drive"))
-            verify_mask(model, self.sealed.spec, context, drive, rng, lengths=(context.shape[1], self._context))
+        inputs = [self.sealed.test.inputs, self.sealed.ood.inputs]
+        context, drive = (np.concatenate([getattr(w, name) for w in inputs]) for name in ("context", "drive"))
+        verify_mask(model, self.sealed.spec, context, drive, rng, lengths=(context.shape[1], self._context))
 
     def _generator(self, model: object, seed: int) -> np.random.Generator:
         """The generator of all that is drawn for one judgement, from the task, the program and the seed."""

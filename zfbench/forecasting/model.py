@@ -43,17 +43,16 @@ class ProgramModel:
         self._sandbox = sandbox
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
-        """Train; in a masked track, check that no forbidden input reaches any neuron.
+        """Train; check that no input that the task's masks forbid reaches any neuron.
 
         Raises:
             CandidateError: the program failed; its status and sentence say how.
         """
         self.close()
         self._fitted = fit_program(self.source, self._spec, train, limits, self._seed, self._sandbox)
-        if self._spec.masked:
-            inputs = validation.inputs
-            rng = generator(Program(self.source).id, self._seed)  # a program cannot know what is drawn
-            verify_mask(self._fitted, self._spec, inputs.context, inputs.drive, rng)
+        inputs = validation.inputs
+        rng = generator(Program(self.source).id, self._seed)  # a program cannot know what is drawn
+        verify_mask(self._fitted, self._spec, inputs.context, inputs.drive, rng)
 
     @property
     def report(self) -> TrainingReport | None:

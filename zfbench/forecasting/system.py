@@ -74,11 +74,14 @@ class System:
 
     @cached_property
     def data_sha256(self) -> str:
-        """Hash of the specification and of all recordings, those of the judge included."""
+        """Hash of the specification, of the true wiring, and of all recordings with the part that each belongs to."""
         digest = hashlib.sha256(json.dumps(self.spec.to_json()).encode())
-        for recording in (*self.train, *self.validation, *self.test, *self.ood):
-            for array in (recording.activity, recording.drive):
-                digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        for part in ("train", "validation", "test", "ood"):
+            for recording in getattr(self, part):
+                for array in (recording.activity, recording.drive):
+                    digest.update(f"{part} {recording.condition} {array.shape}\n".encode())
+                    digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.wiring, "<i8").tobytes())
         return digest.hexdigest()
 
     @property

@@ -97,7 +97,8 @@ def _bounds(name: str, value: float) -> Iterator[tuple[str, str]]:
         yield f"metrics.{name}", f"{value} is outside [0, 1]"
     if last in SIGNED_SHARES and abs(value) > 1 + REPEATED:
         yield f"metrics.{name}", f"{value} is outside [-1, 1]"
-    if errors and "skill" not in last and value < 0:
+    density = name.startswith("likelihood/") and last.endswith("_loss")  # minus a log density, which has either sign
+    if errors and not density and "skill" not in last and value < 0:
         yield f"metrics.{name}", f"{value} is negative"
     if name.startswith("headline/") and not last.endswith("_se") and abs(value) > 1 + REPEATED:
         yield f"metrics.{name}", f"{value} is outside [-1, 1]"

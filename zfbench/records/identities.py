@@ -25,18 +25,25 @@ READINGS = (
 )  # of which the lowest counts; the last two are there if they do
 QUANTISED = "predictions are quantised"  # of a note: the coarse reading then counts in place of the last two
 RESPONSES = ("dynamics/impulse/cross/error", "intervention/cross/error")
+AT_WORST = "the headline score {} is at its worst"  # of a note: a model made it impossible
+TABLE = "table"  # the family of metrics that results on a table have
 EARLY = "dynamics/early/responses"  # counts where it is there
 
 
 def broken(result: Result) -> Iterator[tuple[str, str]]:
-    """Yield the field and a sentence's end for each headline score that is not what its parts make of it."""
+    """Yield the field and a sentence's end for each headline score that is not what its parts make of it.
+
+    Results on a table hold headline scores without their parts, so that nothing is yielded for them.
+    """
+    if TABLE in result.metric_versions:
+        return
     metrics = result.metrics
     for split in ("id", "ood"):
         yield from _differs(f"forecast/{split}/balanced_skill", _balanced(metrics, split), metrics)
     expected = {
         "generalisation": metrics.get("forecast/ood/balanced_skill"),
         "wiring": _wiring(result),
-        "responses": _responses(metrics),
+        "responses": _responses(result),
     }
     for name, value in expected.items():
         field = f"headline/{name}"
@@ -75,7 +82,13 @@ def _wiring(result: Result) -> float | None:
     return min([once, *(metrics[name] for n in counted if (name := f"connectivity/reading/{n}") in metrics)])
 
 
-def _responses(metrics: Mapping[str, float]) -> float | None:
-    """The mean over impulses and interventions of 1 - the median error of their blocks, at least 0; or a lower one."""
+def _responses(result: Result) -> float | None:
+    """The mean over impulses and interventions of 1 - the median error of their blocks, at least 0; or a lower one.
+
+    None where one of the two failed: the score is then at its worst, whatever the other one is.
+    """
+    metrics = result.metrics
+    if any(AT_WORST.format("responses") in note for note in result.notes):
+        return None
     errors = [metrics[name] for name in RESPONSES if name in metrics]
     return min(float(np.mean([max(0.0, 1.0 - e) for e in errors])), metrics.get(EARLY, np.inf)) if errors else None

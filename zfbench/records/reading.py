@@ -28,6 +28,7 @@ HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: ju
     "literal_error": "use one of the values it names",
     "json_invalid": "the file is torn or was edited by hand; restore it",
 }
+JUDGED = "judged"  # folder of a run with judgements of the best programs beside its winner, which are no results of it
 POPULATION = "population.json"  # file of a run that lies beside its result, but is no result
 OTHERWISE = "correct it, or judge the method again"
 ONLY_FOR_PAGES: dict[str, Any] = {"program": None, "evaluated": (), "curves": {}, "finals": ()}  # no table shows these
@@ -176,7 +177,9 @@ def load_folders(places: Iterable[Path], for_tables: bool = False) -> list[Resul
 
 
 def result_files(path: Path) -> list[Path]:
-    """Return the result files at a path, including those in the folders of searches; hidden files are left out.
+    """Return the result files at a path, including those in the folders of searches.
+
+    Hidden files are left out, and so are the folders `judged` that `zfbench judge-run` writes, unless the path is one.
 
     Raises:
         ZfbenchError: there are none.
@@ -190,7 +193,8 @@ def result_files(path: Path) -> list[Path]:
 
 
 def _may_be_result(path: Path) -> bool:
-    return path.name != POPULATION and not any(part.startswith(".") for part in path.parts)
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.name != POPULATION and JUDGED not in path.parts[:-1] and not hidden
 
 
 def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:

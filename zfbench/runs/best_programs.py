@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from zfbench import scoring
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Scored
-from zfbench.records.reading import load
-from zfbench.records.result import MethodRecord, Result
+from zfbench.records.reading import JUDGED, load
+from zfbench.records.result import BENCHMARK_VERSION, MethodRecord, Result
 from zfbench.runs.judge import judge_program
 from zfbench.runs.methods import make_proposer
 from zfbench.runs.parallel import each
-from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.runs.plan import EXTERNAL, Plan, events
 from zfbench.runs.replay import replay
-from zfbench.runs.tasks import find_task
+from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.sandbox.choose import check_trust
 
-FOLDER = "judged"  # in the folder of a run
 SCORES = ("headline/generalisation", "headline/wiring", "headline/responses", "headline/mean")
 LEAST = 5  # programs below which a correlation is not shown
 Progress = Callable[[int, int, str], None]  # programs judged, of how many, and the latest one
@@ -70,18 +70,20 @@ def judge_best(
         progress: told at the beginning and after each program.
 
     Raises:
-        ZfbenchError: there is no run, none of its programs worked, or its programs must not run in this sandbox.
+        ZfbenchError: there is no run, none of its programs worked, its programs must not run in this sandbox, or the
+            data of its task have changed since the search.
         DamagedFileError: the event log or a result is damaged.
     """
     plan = Plan.read(folder)
     loaded = find_task(plan.task)
+    _refuse_other_data(folder, loaded)
     if not sandbox.confined:
         trusted = plan.proposer != EXTERNAL and make_proposer(plan, loaded.task.spec).trusted
         check_trust(sandbox, plan.proposer, trusted, allow_unsafe)
     best = replay(folder).top(count)
     if not best:
         raise ZfbenchError(f"No program of {folder} worked, so there is nothing to judge.")
-    missing = [scored for scored in best if not _file(folder, scored).exists()]
+    missing = [scored for scored in best if not _is_judged(_file(folder, scored), loaded)]
     done = len(best) - len(missing)
     progress(done, len(best), "")
 
@@ -100,6 +102,29 @@ def judge_best(
         assert scored.evaluation.loss is not None  # it worked
         found.append(Judged(rank, scored.evaluation.loss, load(_file(folder, scored))))
     return found
+
+
+def _refuse_other_data(folder: Path, loaded: LoadedTask) -> None:
+    """Losses on other data are not those that these judgements are compared with."""
+    searched = events(folder)[0].body["data_sha256"]
+    if searched != loaded.task.data_sha256:
+        raise ZfbenchError(
+            f"The data of {loaded.task.spec.name} have changed since the search in {folder}; search again, or install "
+            "the version of the task that it was made with."
+        )
+
+
+def _is_judged(path: Path, loaded: LoadedTask) -> bool:
+    """Whether a file holds a judgement on the present data by the present scores; another one is made again."""
+    if not path.exists():
+        return False
+    known = load(path)
+    versions = {family: scoring.VERSIONS.get(family, version) for family, version in known.metric_versions.items()}
+    return (known.task.data_sha256, known.benchmark_version, known.metric_versions) == (
+        loaded.task.data_sha256,
+        BENCHMARK_VERSION,
+        versions,
+    )
 
 
 def quartiles(judged: Sequence[Judged]) -> dict[str, dict[str, Any]]:
@@ -144,4 +169,4 @@ def seen_by_search(judged: Sequence[Judged]) -> dict[str, float | None]:
 
 
 def _file(folder: Path, scored: Scored) -> Path:
-    return folder / FOLDER / f"{scored.program.id[:24]}.json"
+    return folder / JUDGED / f"{scored.program.id[:24]}.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -219,11 +219,16 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
         and all(scoring.VERSIONS.get(family, version) == version for family, version in known.metric_versions.items())
         and known.limits == asdict(job.limits)
         and known.method.settings == wanted.settings
-        and known.method.proposer_settings == wanted.proposer_settings
+        and known.method.proposer_settings == _without(wanted.proposer_settings, known.surroundings)
         and known.search == (None if job.plan is None else job.plan.options)
         and known.seed == job.seed
         and _is_of_this_version(known.method, task, job)
     )
+
+
+def _without(settings: Mapping[str, Any], surroundings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that define a method: a result records those of its proposer's surroundings apart."""
+    return {name: value for name, value in settings.items() if name not in surroundings}
 
 
 def _is_of_this_version(method: MethodRecord, task: SearchTask, job: Job) -> bool:

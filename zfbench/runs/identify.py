@@ -185,12 +185,22 @@ def _claim(folder: Path, measurement: Measurement, loaded: LoadedTask, batch: in
     if not path.exists():
         write_text(path, json.dumps(head, indent=1) + "\n")
         return
-    known = {"batch": 1, **json.loads(path.read_text(encoding="utf-8"))}
+    known = {"batch": 1, **_head(folder)}
     for key, value in head.items():
         if known.get(key) != value:
             raise ZfbenchError(
                 f"{folder} holds outcomes with {key} = {known.get(key)}, not {value}; choose another folder."
             )
+
+
+def _head(folder: Path) -> dict[str, Any]:
+    """What the outcomes in a folder rest on."""
+    path = folder / HEAD
+    try:
+        content: dict[str, Any] = {**json.loads(path.read_text(encoding="utf-8"))}
+    except (TypeError, ValueError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error}); choose another folder.") from error
+    return content
 
 
 def _read(path: Path) -> Evaluation:
@@ -211,9 +221,9 @@ def to_json(
         folder: of the outcomes.
         kinds: the kinds of contenders that were chosen; all if it is empty.
     """
-    head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
+    head = {"batch": 1, **_head(folder)}
     return {
-        "command": command(measurement, kinds),
+        "command": command(measurement, kinds, head["batch"]),
         "measurement": asdict(measurement),
         "kinds": list(kinds),
         **{name: head[name] for name in ("data_sha256", "benchmark_version", "libraries")},
@@ -221,7 +231,7 @@ def to_json(
     }
 
 
-def command(measurement: Measurement, kinds: Collection[str] = ()) -> str:
+def command(measurement: Measurement, kinds: Collection[str] = (), batch: int = 1) -> str:
     """Return the shell command of a measurement; what is the usual is left out."""
     usual = Measurement(measurement.task)
     words = ["zfbench", "identify", measurement.task]
@@ -233,6 +243,10 @@ def command(measurement: Measurement, kinds: Collection[str] = ()) -> str:
         words += [
             w for name, n in zip(("--screening", "--full"), measurement.budgets, strict=False) for w in (name, str(n))
         ]
+    if measurement.seconds != usual.seconds:
+        words += ["--seconds", f"{measurement.seconds:g}"]
+    if batch != 1:
+        words += ["--batch", str(batch)]
     words += [word for kind in kinds for word in ("--kind", kind)]
     return shlex.join(words)
 

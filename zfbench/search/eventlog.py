@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -154,10 +155,13 @@ class EventLog:
             content = read_log(path)
             self.events, self.dropped = content.events, content.dropped
             self._next = len(self.events)
-            self._file = path.open("ab", buffering=0)  # what a full disk refused must not be written later
-            self._file.truncate(content.size)
-            os.fsync(self._file.fileno())
-            _sync_folder(path.parent)
+            with ExitStack() as until_ready:
+                # unbuffered, since what a full disk refused must not be written later
+                self._file = until_ready.enter_context(path.open("ab", buffering=0))
+                self._file.truncate(content.size)
+                os.fsync(self._file.fileno())
+                _sync_folder(path.parent)
+                until_ready.pop_all()
         except OSError as error:
             self._lock.close()
             raise ZfbenchError(f"Cannot write to {path} ({error.strerror}); check its permissions.") from error

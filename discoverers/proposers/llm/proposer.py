@@ -197,9 +197,9 @@ class _Writer:
         self.bound: Spend = endpoint.cost(CALLS * longest, CALLS * endpoint.answer_tokens)
 
     def critique(self, request: Request, context: Context) -> list[list[Message]]:
-        """The call for a critique of the last parent.
+        """The call for a critique of the last parent, in a list.
 
-        None if none is wished for, if there is one already, or if it would be too long.
+        The list is empty if none is wished for, if there is one already, or if it would be too long.
         """
         if CRITIQUE not in request.hints or not context.parents or context.parents[-1].critique:
             return []

@@ -60,3 +60,5 @@ def test_candidates_of_the_task_are_the_programs_unless_others_are_given(folder)
     proposer = FiniteProposer(Enumerable(), in_turn=2)
     assert [proposer.propose(Request(k, "mutate"), CONTEXT, rng).source for k in (1, 2)] == ["x = 1", "y = 2"]
     assert FiniteProposer(Enumerable(), str(folder)).identity == FiniteProposer(SPEC, str(folder)).identity
+    with pytest.raises(ZfbenchError, match="no programs in"):
+        FiniteProposer(Enumerable(), str(folder / "mistyped"))

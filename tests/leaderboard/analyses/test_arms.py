@@ -71,6 +71,13 @@ def test_versions_of_a_proposer_are_not_paired(study):
     }
 
 
+def test_versions_of_the_benchmark_and_of_its_scores_are_not_paired(study):
+    for change in ({"benchmark_version": 1}, {"metric_versions": {"headline": 0}}):
+        old = [run.model_copy(update=change) if run.task.track == "driven" else run for run in study]
+        (found,) = arms(old)
+        assert {track for track, _ in found.runs} == {"driven"}
+
+
 def test_other_budgets_methods_failures_and_single_seeds_are_not_paired(study, arm):
     assert arms(study[:3]) == []  # one seed
     assert arms([run for run in study if run.task.track == "masked"]) == []  # one arm

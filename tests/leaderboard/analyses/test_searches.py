@@ -89,12 +89,15 @@ def test_versions_of_a_proposer_are_not_compared(search):
     assert both.proposer == "grammar (version=2)"
 
 
-def test_other_data_and_other_limits_are_not_compared(search):
+def test_other_data_limits_and_versions_are_not_compared(search):
     found = [search("puct", 0), search("puct", 1)]
     rival = [search("best_of_n", seed) for seed in (0, 1)]
     data = [run.model_copy(update={"task": run.task.model_copy(update={"data_sha256": "b" * 64})}) for run in rival]
     longer = [run.model_copy(update={"limits": {**run.limits, "updates": 9}}) for run in rival]
-    assert comparisons([*found, *data]) == comparisons([*found, *longer]) == []
+    older = [run.model_copy(update={"benchmark_version": 1}) for run in rival]
+    scores = [run.model_copy(update={"metric_versions": {"headline": 0}}) for run in rival]
+    assert [comparisons([*found, *other]) for other in (data, longer, older, scores)] == [[]] * 4
+    assert len(comparisons([*found, *(run.model_copy(update={"metric_versions": {}}) for run in rival)])) == 1
     assert len(comparisons([*found, *rival])) == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 import zfbench.baselines.programs
 from zfbench.discoverers.proposers.grammar.proposer import FAMILIES
 from zfbench.engine.serialise import to_bytes
-from zfbench.forecasting.dynamics import Dynamics
+from zfbench.forecasting.dynamics import Dynamics, compiler_options
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.seed_program import __file__ as seed_file
 from zfbench.forecasting.signature import read_step
@@ -52,7 +52,7 @@ def assert_agrees(model, spec):
     dynamics = dynamics_of(model, spec)
     activity, drive = inputs(spec)
     key = jax.random.key(1)
-    own = model.init(key, model.initial_state(1), activity[:1], drive[:1]).get("params", {})
+    own = jax.jit(model.init)(key, model.initial_state(1), activity[:1], drive[:1]).get("params", {})
     initial = dynamics.initialiser()(key)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), flat(own), initial)
     rng = np.random.default_rng(2)
@@ -70,7 +70,8 @@ def assert_agrees(model, spec):
 
     def both(step, initial_state, params):
         differ = jax.value_and_grad(lambda p, a: loss(step, initial_state, p, a), (0, 1), has_aux=True)
-        return differ(params, jnp.asarray(activity))
+        compiled = jax.jit(differ, compiler_options=compiler_options(level=0))  # faster than operation by operation
+        return compiled(params, jnp.asarray(activity))
 
     (_, expected), (by_params, by_activity) = both(direct, model.initial_state, own)
     (_, path), (got_params, got_activity) = both(dynamics.step, dynamics.initial_state, flat(own))

@@ -134,8 +134,8 @@ def test_random_numbers_are_those_of_jax():
 
     graph = graph_of(draw, KEY, allowed=OPERATIONS)
     keys = jax.random.split(jax.random.key(3), 4)
-    expected = jax.tree.leaves(jax.vmap(draw)(keys))
-    for got, own in zip(jax.vmap(lambda key: evaluate(graph, [key]))(keys), expected, strict=True):
+    expected = jax.tree.leaves(jax.jit(jax.vmap(draw))(keys))
+    for got, own in zip(jax.jit(jax.vmap(lambda key: evaluate(graph, [key])))(keys), expected, strict=True):
         np.testing.assert_allclose(got, own, rtol=1e-6)
 
 

@@ -146,12 +146,23 @@ def test_the_example_of_the_contract_obeys_the_mask(masked):
 
 
 def test_a_dense_program_violates_the_mask(masked):
-    dense = EXAMPLE.replace("if self.spec.mask is not None", "if False")
+    dense = EXAMPLE.replace("jnp.ones((n, n)) if self.spec.mask is None else self.spec.mask", "jnp.ones((n, n))")
     evaluation = ProgramEvaluator(masked, BRIEF)(Program(dense), 0)
     assert evaluation.status == Status.MASK_VIOLATION
     moved, changed = re.findall(r"'(\w+)'", evaluation.feedback)
     index = masked.spec.neurons.index
     assert not masked.spec.mask[index(moved), index(changed)]
+
+
+def test_one_mask_without_the_other_is_obeyed_by_the_example_and_enforced(masked):
+    """A system without drive has no drive mask, and in another one only what the drive reaches may be known."""
+    task = copy.copy(masked)
+    for mask in ("drive_mask", "mask"):
+        task.spec = replace(masked.spec, **{mask: None})
+        evaluation = ProgramEvaluator(task, BRIEF)(Program(EXAMPLE), 0)
+        assert evaluation.status == Status.OK, evaluation.feedback
+    undriven = EXAMPLE.replace("if self.spec.drive_mask is None else self.spec.drive_mask", "")
+    assert ProgramEvaluator(task, BRIEF)(Program(undriven), 0).status == Status.MASK_VIOLATION
 
 
 def test_seeds_that_are_evaluated_at_once_are_as_evaluated_alone(driven):

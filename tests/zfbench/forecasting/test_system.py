@@ -62,6 +62,17 @@ def test_the_hash_changes_with_every_recording():
     assert len(hashes | {pair().data_sha256}) == 5
 
 
+def test_the_hash_says_which_part_a_recording_belongs_to_and_the_condition_and_wiring():
+    one, two, three = (recording(first=first) for first in (1.0, 2.0, 3.0))
+    hashes = [
+        pair(train=[one, two], validation=[three]).data_sha256,
+        pair(train=[one], validation=[two, three]).data_sha256,
+        pair(train=[one, replace(two, condition="fast")], validation=[three]).data_sha256,
+        pair(train=[one, two], validation=[three], wiring=np.array([[0, -1], [0, 0]], np.int8)).data_sha256,
+    ]
+    assert len(set(hashes)) == 4
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -1,6 +1,7 @@
 """The best programs of a run are judged one by one, kept, and summed up."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,9 +12,11 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
 from zfbench.discoverers.proposers.table.proposer import TableProposer
 from zfbench.discoverers.puct import Puct
+from zfbench.records.reading import JUDGED, result_files
+from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.runs import best_programs, replay, search
-from zfbench.runs.best_programs import FOLDER, Judged, judge_best, quartiles, seen_by_search
-from zfbench.runs.plan import Plan
+from zfbench.runs.best_programs import Judged, judge_best, quartiles, seen_by_search
+from zfbench.runs.plan import Plan, events
 from zfbench.runs.tasks import LoadedTask
 from zfbench.search.budget import Budget
 
@@ -45,7 +48,9 @@ def test_the_best_programs_are_judged_in_the_order_of_the_search(run):
     outcome = replay.replay(run)
     assert [p.result.program.id for p in judged] == [s.program.id for s in outcome.top(8)]
     assert all(p.result.method.kind == "program" for p in judged)
-    assert len(list((run / FOLDER).iterdir())) == 8
+    assert len(list((run / JUDGED).iterdir())) == 8
+    assert [path.name for path in result_files(run)] == ["result.json"]  # they are no rows of the leaderboard
+    assert len(result_files(run / JUDGED)) == 8
 
 
 def test_what_was_judged_is_not_judged_again_and_more_may_be_added(run, monkeypatch):
@@ -58,6 +63,33 @@ def test_what_was_judged_is_not_judged_again_and_more_may_be_added(run, monkeypa
     assert len(calls) == 2
     assert told == [(4, 6), (5, 6), (6, 6)]
     assert [p.result for p in again[:4]] == [p.result for p in first]
+
+
+def test_what_was_judged_by_other_scores_or_on_other_data_is_judged_again(run, monkeypatch):
+    first = judge_best(run, 3, CONFINED)
+    changes = (
+        {"benchmark_version": BENCHMARK_VERSION - 1},
+        {"task": first[0].result.task.model_copy(update={"data_sha256": "cd" * 32})},
+        {"metric_versions": {**first[2].result.metric_versions, "forecast": 0}},
+    )
+    for program, change in zip(first, changes, strict=True):
+        (path,) = (run / JUDGED).glob(f"{program.result.program.id[:12]}*.json")
+        program.result.model_copy(update=change).write(path)
+    calls = []
+    real = best_programs.judge_program
+    monkeypatch.setattr(best_programs, "judge_program", lambda *a, **k: calls.append(a[0]) or real(*a, **k))
+    again = judge_best(run, 3, CONFINED)
+    assert len(calls) == 3
+    assert [p.result.metric_versions for p in again] == [p.result.metric_versions for p in first]
+
+
+def test_a_search_on_other_data_is_refused(run, monkeypatch):
+    known = events(run)
+    other = replace(known[0], body={**known[0].body, "data_sha256": "cd" * 32})
+    monkeypatch.setattr(best_programs, "events", lambda folder: (other, *known[1:]))
+    with pytest.raises(ZfbenchError, match="have changed since the search"):
+        judge_best(run, 3, CONFINED)
+    assert not (run / JUDGED).exists()
 
 
 def test_programs_that_nobody_vouches_for_need_confinement_or_consent(run, monkeypatch):

@@ -150,6 +150,16 @@ def test_a_search_by_another_version_of_its_proposer_is_stale(make, masked):
         assert is_current(known, masked, job) == current
 
 
+def test_where_a_model_was_served_makes_no_result_stale(make, masked):
+    """A result records the settings of its proposer's surroundings apart from those that define the method."""
+    job = search_job(proposer_settings={"creativity": 0.5, "base_url": "http://here"})
+    known = result_of(job.plan, make, masked)
+    method = known.method.model_copy(update={"proposer_settings": {"creativity": 0.5}})
+    known = known.model_copy(update={"method": method, "surroundings": {"base_url": "http://there"}})
+    assert is_current(known, masked, job)
+    assert not is_current(known.model_copy(update={"surroundings": {}}), masked, job)
+
+
 def test_families_of_scores_that_zfbench_does_not_have_make_no_result_stale(known, masked):
     """The versions of a plug-in's own metrics are nothing that zfbench could compare."""
     own = known.model_copy(update={"metric_versions": {**known.metric_versions, "taste": 7}})

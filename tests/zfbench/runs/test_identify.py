@@ -119,6 +119,7 @@ def test_the_command_leaves_out_what_is_usual():
         "zfbench identify sir --replicates 3 --screening 400 --kind seed"
     )
     assert command(Measurement("sir", first=10)) == "zfbench identify sir --first 10"
+    assert command(Measurement("sir", seconds=60.0), batch=10) == "zfbench identify sir --seconds 60 --batch 10"
 
 
 @pytest.mark.parametrize("changes", [{"budgets": ()}, {"budgets": (5, 5)}, {"replicates": 0}])

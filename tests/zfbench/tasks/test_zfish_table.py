@@ -11,6 +11,7 @@ from toy_table import CODES, FAILS, NAME, SLOTS, TRUTH, evaluation, family, judg
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.protocols.task import Candidate
 from zfbench.records.evaluation import FITTED, STANDARDISED_MSE
+from zfbench.records.identities import broken
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.tasks.zfish_table.family import EVALUATED_ON, ZFISH_TABLE, TableFamily, public_file, sealed_file
@@ -140,7 +141,7 @@ def test_squared_errors_are_there_and_likelihoods_at_fitted_parameters_are_not(t
         evaluator.with_fitted(FITTED)
 
 
-def test_the_judge_looks_scores_up_and_says_where_there_are_none(tables):
+def test_the_judge_looks_scores_up_and_says_where_there_are_none(tables, make):
     task, judge = tables.load(NAME), tables.judge(NAME)
     table = task.spec.table
     model = tables.candidate(task, table.sources[0, 0, 0, 0], 0, None)
@@ -148,6 +149,8 @@ def test_the_judge_looks_scores_up_and_says_where_there_are_none(tables):
     scores = judge.score(model)
     assert scores.metrics["headline/wiring"] == pytest.approx(1 - loss((0, 0, 0, 0)) / 2, rel=1e-5)
     assert (scores.notes, scores.metric_versions) == ([NOTE], {"table": 1, "headline": 1, "forecast": 1})
+    result = make(metrics=scores.metrics, metric_versions=scores.metric_versions, notes=scores.notes)
+    assert list(broken(result)) == []  # its headline scores come without their parts
     other = judge.score(tables.candidate(task, table.sources[0, 0, 0, 1], 0, None))
     assert (other.metrics, other.notes) == ({}, [NOTE, NOT_JUDGED])
     with pytest.raises(CandidateError, match="none of the 54"):

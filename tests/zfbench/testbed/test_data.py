@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import fields, replace
 
 import numpy as np
@@ -14,6 +15,18 @@ from zfbench.testbed.drive import DriveRecording
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZFBENCH_CACHE", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def built(own_cache, data_cache):
+    """The folder of a data set of one's own, copied from that of all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZFBENCH_CACHE", str(data_cache))
+        known = data.build("tiny").folder
+    folder = data.cache_folder("tiny")
+    assert folder.is_relative_to(own_cache)
+    shutil.copytree(known, folder)
+    return folder
 
 
 def test_the_shipped_recording_is_the_committed_one():
@@ -50,7 +63,8 @@ def test_a_killed_build_leaves_nothing_that_is_believed(own_cache, monkeypatch):
     assert all(check.passed for check in data.verify("tiny"))
 
 
-def test_readers_are_served_while_a_data_set_is_built_again(own_cache, monkeypatch):
+@pytest.mark.usefixtures("built")
+def test_readers_are_served_while_a_data_set_is_built_again(monkeypatch):
     first, read, derive = data.build("tiny"), [], data.derive
 
     def watched(*arguments):
@@ -73,34 +87,32 @@ def test_a_cache_that_cannot_be_written_names_the_variable(monkeypatch, place, f
 
 
 @pytest.mark.parametrize("victim", ["arrays.npz", "manifest.json"])
-def test_a_damaged_cache_is_named_with_the_command_that_mends_it(own_cache, victim):
-    folder = data.build("tiny").folder
-    content = bytearray((folder / victim).read_bytes())
+def test_a_damaged_cache_is_named_with_the_command_that_mends_it(built, victim):
+    content = bytearray((built / victim).read_bytes())
     content[len(content) // 2] ^= 0xFF
-    (folder / victim).write_bytes(content)
+    (built / victim).write_bytes(content)
     if victim == "manifest.json":
-        (folder / victim).write_text("{")
+        (built / victim).write_text("{")
     with pytest.raises(DamagedFileError, match=r"zfbench data build --tier tiny --force"):
         data.build("tiny")
     assert all(check.passed for check in (data.build("tiny", force=True), data.verify("tiny"))[1])
 
 
 @pytest.mark.parametrize("what", ["activity", "drive"])
-def test_arrays_that_were_replaced_with_their_manifest_are_refused(own_cache, what):
-    folder = data.build("tiny").folder
-    with np.load(folder / "arrays.npz") as kept:
+def test_arrays_that_were_replaced_with_their_manifest_are_refused(built, what):
+    with np.load(built / "arrays.npz") as kept:
         arrays = dict(kept)
     arrays[f"inward/80000/{what}"][9_999] += 0.01
-    np.savez_compressed(folder / "arrays.npz", **arrays)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["arrays_sha256"] = sha256(folder / "arrays.npz")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    np.savez(built / "arrays.npz", **arrays)
+    manifest = json.loads((built / "manifest.json").read_text())
+    manifest["arrays_sha256"] = sha256(built / "arrays.npz")
+    (built / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DamagedFileError, match=r"at 89999 ms of 'inward' it differs .* build --tier tiny --force"):
         data.load_dataset.__wrapped__("tiny")
 
 
-def test_verify_notices_a_wrong_constant(own_cache, monkeypatch):
-    data.build("tiny")
+@pytest.mark.usefixtures("built")
+def test_verify_notices_a_wrong_constant(monkeypatch):
     committed = recording.committed_checks()
     wrong = {c: p + 1e-4 for c, p in committed.probes.items()}
     monkeypatch.setattr(data, "committed_checks", lambda _: replace(committed, probes=wrong))
