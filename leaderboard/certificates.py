@@ -1,4 +1,4 @@
-"""The certificates that come with zfbench: does the loss that searches climb rank the planted truth first?
+"""The certificates that come with zfbench: does the loss that searches minimise rank the planted truth first?
 
 Each is a file that `zfbench identify TASK --json` wrote, in `leaderboard/certificates`. A task without one is not
 measured, but for those in which no program can be the truth.
@@ -27,9 +27,10 @@ NOT_MEASURED = "not measured"
 ENOUGH = 10  # replicates from which on nine tenths of them can be told
 CLEAR = 2.0  # standard deviations of the paired difference from which on a search that sees one replicate sees a signal
 MEANING = (
-    "Certificate: does the loss that searches climb rank the true program before its rivals? Identifying: first in "
+    "Certificate: does the loss that searches minimise rank the true program before its rivals? Identifying: first in "
     "nine tenths of the trainings; partly: its median rank is within the best twentieth; not identifying: neither "
-    "(`zfbench identify`)."
+    "(`zfbench identify`). The settings of trainings were chosen with the replicates of zfish-tiny/masked in view; "
+    "with ten other training seeds its verdict is 'partly' (docs/identify.md)."
 )
 
 
@@ -183,7 +184,7 @@ def as_markdown(known: Sequence[Published], tasks: Collection[str]) -> str:
     for task in tasks:
         if all(one.task != task for one in known):
             lines.append(f"| `{task}` | | {verdict_of(task) or NOT_MEASURED} | | | | |")
-    lines += ["", "In bold: the loss that searches of the task climb. The others rank the same trainings."]
+    lines += ["", "In bold: the loss that searches of the task minimise. The others rank the same trainings."]
     return "\n".join([*lines, *(part for one in known for part in _details(one))])
 
 

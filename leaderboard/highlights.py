@@ -163,5 +163,6 @@ def _caption(shown: Highlights) -> str:
     )
     return (
         f"{meaning} Mean over seeds ± half-width of the 95 % interval; bold: the highest mean shown, whether or not it "
-        f"differs from the next. {shown.header}."
+        "differs from the next. Seeds are those of trainings and searches: the intervals say nothing about other "
+        f"circuits, recordings or held-out stimuli, of which there is one each. {shown.header}."
     )

@@ -17,7 +17,7 @@ from zfbench.leaderboard.statistics import Interval, seeds_needed
 from zfbench.leaderboard.table_files import files_of
 from zfbench.tasks.zfish.name import ZfishName
 from zfbench.tasks.zfish.task import make_spec
-from zfbench.tasks.zfish_table.family import EVALUATED_ON
+from zfbench.tasks.zfish_table.family import EVALUATED_ON, ZFISH_TABLE
 from zfbench.testbed.published import load as load_circuit
 
 MASKED, DRIVEN = (files_of(f"zfish-table/{track}") for track in ("masked", "driven"))
@@ -229,9 +229,13 @@ def test_how_many_neighbours_the_start_of_live_searches_has(shown):
 
 def test_the_readme_says_who_finds_the_lowest_loss_most_often():
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert "`puct` and `puct_plus` find the lowest loss of a short training most often within 50 evaluations" in text
+    assert "`puct` and its variant `puct_plus` find the lowest loss of a short training most often within 50 " in text
+    assert "On two spaces of 1,024 programs that were all trained beforehand" in text
+    assert "in neither is that program the true form." in text
     for task in EVALUATED_ON:
-        race = _read(files_of(task).race)
+        race, table = _read(files_of(task).race), ZFISH_TABLE.load(task).spec.table
+        assert len(table.codes) == 1_024
+        assert table.optimum not in table.truths
         share = {name: of["budgets"]["50"]["optimum"]["mean"] for name, of in race["methods"].items()}
         assert set(sorted(share, key=share.__getitem__)[-2:]) == {"puct", "puct_plus"}
         assert f"]({files_of(task).page})" in text

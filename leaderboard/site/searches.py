@@ -26,7 +26,7 @@ AXES = {
 }
 POINTS = 200  # number of budgets at which a curve is computed, except on the axis of evaluations
 REFERENCE = "last_value"  # targets are shares of this control's validation error, which no search can change
-SELECTION = ("forecast/validation/balanced_error", "forecast/validation/mae")  # whichever a result's search climbs
+SELECTION = ("forecast/validation/balanced_error", "forecast/validation/mae")  # whichever a result's search minimises
 TARGETS = np.geomspace(1.0, 0.05, 41)
 POPULATION = 50
 
@@ -46,7 +46,7 @@ class Panel:
 
 
 def targets_of(reference: Row | None) -> Array | None:
-    """Return the losses that are a search's targets, [41]; None if the reference has no error that a search climbs."""
+    """Return the losses that are a search's targets, [41]; None if the reference has no loss of a search."""
     scores = {} if reference is None else reference.scores
     return next((scores[name].estimate * TARGETS for name in SELECTION if name in scores), None)
 

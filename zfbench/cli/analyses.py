@@ -34,7 +34,7 @@ def identify(
     batch: BatchOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure whether the loss that searches climb ranks the planted truth first; an interrupted one is continued.
+    """Measure whether the loss that searches minimise ranks the planted truth first; an interrupted one is continued.
 
     It trains the true form, each true feature added to the seed program and removed from the truth, the seed program,
     and the strongest generic approximators, all constants learned, as a search trains them.

@@ -44,8 +44,8 @@ def list_names(
     show_text(
         "\nThe name of a zfish task may end in @holdout:CONDITION, such as zfish-tiny/driven@holdout:inward, which "
         "holds out another condition, in @anonymous, which replaces all names by neutral ones, so that no method "
-        "can recognise the published system, and in @plain_mae, in which searches climb the mean absolute error over "
-        "neurons instead of the group-balanced relative error."
+        "can recognise the published system, and in @plain_mae, in which searches minimise the mean absolute error "
+        "over neurons instead of the group-balanced relative error."
     )
 
 

@@ -9,7 +9,7 @@ FOLDER = Path(scoring.__file__).parent
 
 
 def test_every_family_of_metrics_has_a_version():
-    shared = {"__init__", "arrays", "blocks", "readings", "objective"}  # the last one is what searches climb
+    shared = {"__init__", "arrays", "blocks", "readings", "objective"}  # the last one is what searches minimise
     modules = {path.stem for path in FOLDER.glob("*.py")} - shared
     assert set(scoring.VERSIONS) == modules - {"concentration"} | {"population"}  # scores are named population/...
     assert all(isinstance(version, int) and version >= 1 for version in scoring.VERSIONS.values())
