@@ -75,6 +75,20 @@ def test_gepa_searches_within_the_budget_and_the_best_program_is_judged(with_gep
     assert int(result.program.id[:8], 16) / 2**32 == pytest.approx(min(losses), rel=1e-5)
 
 
+def test_gepa_ends_a_search_that_was_interrupted_while_its_winner_was_judged(with_gepa, tmp_path, monkeypatch):
+    def interrupted(*given, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(winner, "judge_program", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gepa.search(TASK, Model(), {"evaluations": 3}, tmp_path / "run", allow_unsafe=True)
+    model = Model()
+    result = gepa.search(TASK, model, {"evaluations": 3}, tmp_path / "run", allow_unsafe=True)
+    assert len(result.evaluated) == 3
+    assert model.prompts == []  # nothing more is asked for
+
+
 def test_the_model_is_told_the_contract_and_the_feedback(with_gepa, tmp_path):
     model = Model()
     gepa.search(TASK, model, {"evaluations": 3}, tmp_path / "run", allow_unsafe=True)

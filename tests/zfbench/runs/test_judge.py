@@ -18,20 +18,27 @@ READS_ALL = EXAMPLE.replace("jnp.ones((n, n)) if self.spec.mask is None else sel
 PROGRAM = MethodRecord(name="example", kind="program")
 
 
-def test_a_result_names_the_sandbox_and_the_engine_and_a_method_without_a_program_has_none(loaded_driven):
+@pytest.fixture(scope="module")
+def judged(loaded_driven):
+    """The example, judged with seed 1 after a search, and the stages that were told."""
+    stages = []
+    before = Spend(evaluations=3, updates=60, tokens=7)
+    return judge_program(EXAMPLE, PROGRAM, loaded_driven, 1, BRIEF, before, stages.append), stages
+
+
+def test_a_result_names_the_sandbox_and_the_engine_and_a_method_without_a_program_has_none(loaded_driven, judged):
     with ProcessSandbox() as box:
-        program = judge_program(EXAMPLE, PROGRAM, loaded_driven, 0, Limits(updates=2), sandbox=box)
-    assert (program.machine.sandbox, program.machine.engine) == ("process", "graph of operations, format 1")
+        failed = judge_program(EXAMPLE + "\n1 / 0\n", PROGRAM, loaded_driven, 0, Limits(updates=2), sandbox=box)
+    assert (failed.machine.sandbox, failed.machine.engine) == ("process", "graph of operations, format 1")
+    assert (judged[0].machine.sandbox, judged[0].machine.engine) == (name_of(None), ENGINE)
     reference = judge_baseline("driven_mlp", loaded_driven, 0, Limits(updates=2))
     assert (reference.machine.sandbox, reference.machine.engine) == (name_of(None), ENGINE)
     control = judge_baseline("last_value", loaded_driven, 0, BRIEF)
     assert (control.machine.sandbox, control.machine.engine) == ("none", "none")
 
 
-def test_a_program_is_judged_with_its_source_and_spend(loaded_driven):
-    before = Spend(evaluations=3, updates=60, tokens=7)
-    stages = []
-    result = judge_program(EXAMPLE, PROGRAM, loaded_driven, 1, BRIEF, before, stages.append)
+def test_a_program_is_judged_with_its_source_and_spend(judged):
+    result, stages = judged
     assert result.status == "ok"
     assert result.program.source == EXAMPLE
     assert result.program.validation_loss == result.metrics["forecast/validation/balanced_error"]
@@ -42,10 +49,10 @@ def test_a_program_is_judged_with_its_source_and_spend(loaded_driven):
     assert stages == ["fit", "forecast", "connectivity", "dynamics", "intervention"]
 
 
-def test_equal_seeds_give_equal_results_and_others_do_not(loaded_driven):
-    first, second, other = (judge_program(EXAMPLE, PROGRAM, loaded_driven, seed, BRIEF) for seed in (0, 0, 1))
+def test_equal_seeds_give_equal_results_and_others_do_not(loaded_driven, judged):
+    first, second = (judge_program(EXAMPLE, PROGRAM, loaded_driven, 0, BRIEF) for _ in range(2))
     assert first.comparable() == second.comparable()
-    assert first.metrics != other.metrics
+    assert first.metrics != judged[0].metrics
 
 
 def test_a_program_that_reads_what_the_mask_forbids_is_a_violation(loaded_masked):
