@@ -249,7 +249,9 @@ def responses(impulse: BlockScore, intervention: BlockScore) -> Headline | None:
 
     Args:
         impulse: errors of the impulse responses.
-        intervention: errors of the effects of interventions, from the same states in the same order.
+        intervention: errors of the effects of interventions, from as many states. States that are left out together
+            should be the same one; the judge's are in another order, so that its standard error takes the two parts as
+            independent.
 
     Returns:
         The score with its standard error over states; None if no block counts.
