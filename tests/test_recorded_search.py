@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.cli.app import app
+from zfbench.forecasting.contract import CONTRACT
 from zfbench.records.reading import load
 from zfbench.search.eventlog import read_log
 from zfbench.search.tree import draw_text, family
@@ -60,5 +61,5 @@ def test_it_is_shown_by_the_command(run):
 
 def test_the_prompt_tells_the_task_and_the_contract():
     text = (EXAMPLE / "prompt.txt").read_text()
-    assert "class Model" in text
+    assert CONTRACT in text  # run export.py when the contract has changed
     assert "nMLF" in text

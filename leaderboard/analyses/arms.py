@@ -95,8 +95,8 @@ def arms(results: Iterable[Result]) -> list[Arms]:
             continue
         rest = {name: value for name, value in told.items() if name != FAMILY}
         circuit = run.task.name.replace(f"/{run.task.track}", "", 1)
-        search = run.search.model_dump()
-        settings = to_json([run.method.settings, run.method.proposer, rest, search, run.limits, versions(run)])
+        options = run.search.model_dump()
+        settings = to_json([run.method.settings, run.method.proposer, rest, options, run.limits, versions(run)])
         group = groups.setdefault((run.method.name, circuit, run.task.data_sha256, settings), {})
         group.setdefault((run.task.track, str(told[FAMILY])), {})[run.seed] = run
     found = []

@@ -115,7 +115,9 @@ def versions(run: Result) -> list[Any]:
 
     A family that one of two runs lacks, such as that of a stage that failed, keeps them together.
     """
-    old = {family: version for family, version in run.metric_versions.items() if VERSIONS.get(family) != version}
+    old = {
+        family: version for family, version in run.metric_versions.items() if VERSIONS.get(family, version) != version
+    }
     return [run.benchmark_version, old]
 
 

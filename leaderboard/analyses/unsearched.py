@@ -57,8 +57,9 @@ def against_programs(rows: Iterable[Row]) -> list[AgainstProgram]:
     for row in rows:
         known = {run.seed: score for run in row.runs if (score := outcome(run, MEAN)) is not None}
         if row.kind in KINDS and known:
-            alike = to_json([row.runs[0].limits, versions(row.runs[0])])
-            kinds = groups.setdefault((row.task, row.runs[0].task.data_sha256, alike), {kind: {} for kind in KINDS})
+            limits = {name: limit for name, limit in row.runs[0].limits.items() if name != "memory_bytes"}
+            alike = (row.task, row.runs[0].task.data_sha256, to_json([limits, versions(row.runs[0])]))
+            kinds = groups.setdefault(alike, {kind: {} for kind in KINDS})
             kinds[row.kind][row.method] = known
     found = []
     for (task, _, _), kinds in sorted(groups.items()):

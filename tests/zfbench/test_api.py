@@ -92,10 +92,17 @@ def test_a_program_is_judged_as_a_text_or_by_its_path_alike(judged, source, tmp_
     assert (again.method.name, again.method.kind) == ("mine", "program")
     assert again.metrics == judged.metrics
     asked = []
-    monkeypatch.setattr(api, "judge_program", lambda *given, **_: asked.append(given[:2]) or again)
+
+    def judge(given, record, loaded, seed, limits, sandbox):
+        asked.append((given, record.name, loaded.task.spec.name, seed, limits, sandbox.name, sandbox.device))
+        return again
+
+    monkeypatch.setattr(api, "judge_program", judge)
     for given in (path, str(path)):
         zfbench.judge(given, TASK, seed=3, updates=20)
-    assert asked[0] == asked[1] == (source, again.method.model_copy(update={"future_drive": None}))
+    assert asked[0] == asked[1]
+    assert asked[0][:4] == (source, "mine", TASK, 3)
+    assert asked[0][4].updates == 20
 
 
 def test_a_registered_method_is_judged_by_its_name(data_cache):

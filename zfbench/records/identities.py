@@ -26,7 +26,7 @@ READINGS = (
 QUANTISED = "predictions are quantised"  # of a note: the coarse reading then counts in place of the last two
 RESPONSES = ("dynamics/impulse/cross/error", "intervention/cross/error")
 AT_WORST = "the headline score {} is at its worst"  # of a note: a model made it impossible
-TABLE = "table"  # the family of metrics that results on a table have
+TABLE = "table"  # the tier of tasks on which scores are looked up
 EARLY = "dynamics/early/responses"  # counts where it is there
 
 
@@ -35,7 +35,7 @@ def broken(result: Result) -> Iterator[tuple[str, str]]:
 
     Results on a table hold headline scores without their parts, so that nothing is yielded for them.
     """
-    if TABLE in result.metric_versions:
+    if result.task.tier == TABLE:
         return
     metrics = result.metrics
     for split in ("id", "ood"):

@@ -29,6 +29,7 @@ HOW_TO_FIX = {  # what to do about a kind of validation error; anything else: ju
     "json_invalid": "the file is torn or was edited by hand; restore it",
 }
 JUDGED = "judged"  # folder of a run with judgements of the best programs beside its winner, which are no results of it
+EVENT_LOG = "log.jsonl"  # event log in the folder of a run
 POPULATION = "population.json"  # file of a run that lies beside its result, but is no result
 OTHERWISE = "correct it, or judge the method again"
 ONLY_FOR_PAGES: dict[str, Any] = {"program": None, "evaluated": (), "curves": {}, "finals": ()}  # no table shows these
@@ -179,22 +180,24 @@ def load_folders(places: Iterable[Path], for_tables: bool = False) -> list[Resul
 def result_files(path: Path) -> list[Path]:
     """Return the result files at a path, including those in the folders of searches.
 
-    Hidden files are left out, and so are the folders `judged` that `zfbench judge-run` writes, unless the path is one.
+    Hidden files are left out, and so are the folders `judged` in those of searches, which `zfbench judge-run` writes,
+    unless the path is one.
 
     Raises:
         ZfbenchError: there are none.
     """
     if is_there(path) and not is_folder(path):
         return [path]
-    paths = [p for p in sorted(path.rglob("*.json")) if _may_be_result(p.relative_to(path))] if is_folder(path) else []
+    paths = [p for p in sorted(path.rglob("*.json")) if _may_be_result(p, path)] if is_folder(path) else []
     if not paths:
         raise ZfbenchError(f"There are no results in {path}; `zfbench suite run SUITE.toml` makes some.")
     return paths
 
 
-def _may_be_result(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.name != POPULATION and JUDGED not in path.parts[:-1] and not hidden
+def _may_be_result(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    beside_winner = path.parent.name == JUDGED and path.parent != folder and (path.parent.parent / EVENT_LOG).exists()
+    return path.name != POPULATION and not hidden and not beside_winner
 
 
 def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:

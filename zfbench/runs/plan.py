@@ -11,7 +11,7 @@ from typing import Any
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.protocols.task import SearchTask
 from zfbench.records.limits import Limits, bound
-from zfbench.records.reading import run_name
+from zfbench.records.reading import EVENT_LOG, run_name
 from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.records.spend import Spend
 from zfbench.search import finals, population
@@ -19,7 +19,7 @@ from zfbench.search.budget import Budget
 from zfbench.search.eventlog import Event, read_log
 from zfbench.search.loop import PATIENCE
 
-LOG, FINALS, BEST, RESULT = "log.jsonl", "finals.jsonl", "best.py", "result.json"
+LOG, FINALS, BEST, RESULT = EVENT_LOG, "finals.jsonl", "best.py", "result.json"
 POPULATION = population.FILE
 EXTERNAL = "external"  # the proposer of a search whose programs come from a system that owns its search loop
 

@@ -50,6 +50,22 @@ def test_the_program_with_the_highest_mean_is_compared_over_common_seeds(rows):
     assert pairs["best_of_n"].gap.n == 2
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"limits": {"updates": 9.0}}, {"benchmark_version": 1}, {"metric_versions": {"headline": 0}}],
+    ids=str,
+)
+def test_programs_under_other_limits_or_versions_are_no_reference(row, changes):
+    search, rival = row("puct", [0.7] * 3, kind="search"), row("best", [0.5] * 3)
+    (found,) = against_programs([search, rival])
+    assert found.program == "best"
+    changed = Row(tuple(run.model_copy(update=changes) for run in row("better", [0.9] * 3).runs))
+    (same,) = [one for one in against_programs([search, rival, changed]) if one.pairs]
+    assert same == found
+    bound = Row(tuple(run.model_copy(update={"limits": {**run.limits, "memory_bytes": 1.0}}) for run in rival.runs))
+    assert against_programs([search, bound]) == [found]  # memory is no part of what makes runs alike
+
+
 def test_the_searches_of_a_task_are_tested_together(row):
     gaps = [0.1 + e for e in (-0.09, 0.02, 0.05, 0.02)]
     rows = [row("best", [0.5] * 4), *(row(name, [0.5 + g for g in gaps], kind="search") for name in ("puct", "n1"))]

@@ -1,6 +1,7 @@
 """The best programs of a run are judged one by one, kept, and summed up."""
 
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -51,6 +52,9 @@ def test_the_best_programs_are_judged_in_the_order_of_the_search(run):
     assert len(list((run / JUDGED).iterdir())) == 8
     assert [path.name for path in result_files(run)] == ["result.json"]  # they are no rows of the leaderboard
     assert len(result_files(run / JUDGED)) == 8
+    own = run.parent / "study" / JUDGED  # a folder of that name beside no search is like any other
+    shutil.copytree(run / JUDGED, own)
+    assert len(result_files(own.parent)) == 8
 
 
 def test_what_was_judged_is_not_judged_again_and_more_may_be_added(run, monkeypatch):

@@ -28,8 +28,9 @@ def judged(loaded_driven):
 
 def test_a_result_names_the_sandbox_and_the_engine_and_a_method_without_a_program_has_none(loaded_driven, judged):
     with ProcessSandbox() as box:
-        failed = judge_program(EXAMPLE + "\n1 / 0\n", PROGRAM, loaded_driven, 0, Limits(updates=2), sandbox=box)
-    assert (failed.machine.sandbox, failed.machine.engine) == ("process", "graph of operations, format 1")
+        program = judge_program(EXAMPLE, PROGRAM, loaded_driven, 0, Limits(updates=2), sandbox=box)
+    assert program.status == "ok"
+    assert (program.machine.sandbox, program.machine.engine) == ("process", "graph of operations, format 1")
     assert (judged[0].machine.sandbox, judged[0].machine.engine) == (name_of(None), ENGINE)
     reference = judge_baseline("driven_mlp", loaded_driven, 0, Limits(updates=2))
     assert (reference.machine.sandbox, reference.machine.engine) == (name_of(None), ENGINE)

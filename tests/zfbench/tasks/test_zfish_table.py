@@ -150,7 +150,9 @@ def test_the_judge_looks_scores_up_and_says_where_there_are_none(tables, make):
     assert scores.metrics["headline/wiring"] == pytest.approx(1 - loss((0, 0, 0, 0)) / 2, rel=1e-5)
     assert (scores.notes, scores.metric_versions) == ([NOTE], {"table": 1, "headline": 1, "forecast": 1})
     result = make(metrics=scores.metrics, metric_versions=scores.metric_versions, notes=scores.notes)
-    assert list(broken(result)) == []  # its headline scores come without their parts
+    assert len(list(broken(result))) == 3  # such versions are no licence for a result on the larva
+    on_table = result.model_copy(update={"task": result.task.model_copy(update={"tier": judge.sealed.tier})})
+    assert list(broken(on_table)) == []  # its headline scores come without their parts
     other = judge.score(tables.candidate(task, table.sources[0, 0, 0, 1], 0, None))
     assert (other.metrics, other.notes) == ({}, [NOTE, NOT_JUDGED])
     with pytest.raises(CandidateError, match="none of the 54"):

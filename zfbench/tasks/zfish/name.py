@@ -11,8 +11,8 @@ mirror image. `holdout:left+right` adds the `forward` recording to training.
 `zfish-tiny/masked@anonymous` is `zfish-tiny/masked` without a word by which the larva, its study or its neurons could
 be recognised; a circuit other than the published one is always anonymous.
 
-Searches climb the group-balanced relative error (`zfbench.scoring.objective`). In `zfish-tiny/masked@plain_mae` they
-climb the mean absolute error over all neurons, as in the study after which the task is modelled.
+Searches minimise the group-balanced relative error (`zfbench.scoring.objective`). In `zfish-tiny/masked@plain_mae` they
+minimise the mean absolute error over all neurons, as in the study after which the task is modelled.
 """
 
 from __future__ import annotations
