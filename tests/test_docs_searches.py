@@ -8,7 +8,8 @@ import pytest
 from results_page import MEAN, ROOT, WIRING, WORDS, written
 
 from zfbench.leaderboard.analyses.landscape import correlation
-from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth
+from zfbench.leaderboard.analyses.searches import LOSS, comparisons, depth, order_agreement
+from zfbench.leaderboard.analyses.searches_report import read_races
 from zfbench.leaderboard.analyses.unsearched import against_programs
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.claims import read_claims
@@ -16,6 +17,7 @@ from zfbench.leaderboard.shipped import CLAIMS
 from zfbench.leaderboard.statistics import Interval, mean_interval, seeds_needed
 from zfbench.leaderboard.table_files import files_of
 from zfbench.leaderboard.verdicts import check, hold_together
+from zfbench.records.reading import load_folder
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,44 @@ def test_how_many_seeds_the_finite_space_needs(shown):
         f"`puct` and `random_walk` needs {walk} seeds after 50 evaluations, and one of `puct` and `modelsmc` {smc};"
         in shown
     )
+
+
+@pytest.fixture(scope="module")
+def with_drawn(measured):
+    """The comparison with two searches for which whole programs are drawn, too few to stand among the others."""
+    drawn = load_folder(ROOT / "tests" / "benchmarks" / "results" / "uniform-draws")
+    assert [(run.method.name, run.seed, run.status) for run in drawn] == [("uniform_draws", s, "ok") for s in (0, 1)]
+    (found,) = (c for c in comparisons([*measured, *drawn]) if c.task == "zfish-tiny/masked")
+    assert set(found.runs) == {"uniform_draws", "best_of_n", "random_walk", "puct", "modelsmc", "funsearch"}
+    return found
+
+
+def test_two_searches_for_which_whole_programs_are_drawn(shown, with_drawn, searches):
+    def two(name, measure):
+        values = [with_drawn.by_seed(name, measure)[seed] for seed in (0, 1)]
+        return [written(math.exp(value) if measure == LOSS else value) for value in values]
+
+    loss, walk, mean = two("uniform_draws", LOSS), two("random_walk", LOSS), two("uniform_draws", MEAN)
+    assert (
+        f"two searches with the mask, seeds 0 and 1, end with losses of {loss[0]} and {loss[1]}, where `random_walk` "
+        f"has {walk[0]} and {walk[1]}, and with means of the headline scores of {mean[0]} and {mean[1]}." in shown
+    )
+    worst = max(max(searches.by_seed(name, LOSS).values()) for name in searches.runs)
+    assert min(with_drawn.by_seed("uniform_draws", LOSS).values()) > worst  # of fifty searches
+    tau, live, table = order_agreement(with_drawn, read_races(ROOT / "leaderboard" / "tables")[with_drawn.task][50])
+    assert live[-1] == "uniform_draws"
+    assert table.index("uniform_draws") < table.index("modelsmc")
+    assert f"With them Kendall's tau is {written(tau)} over six methods." in shown
+
+
+def test_what_whole_drawn_programs_cost_and_how_many_failed(with_drawn):
+    text = " ".join((ROOT / "docs" / "results" / "live.md").read_text(encoding="utf-8").split())
+    runs = with_drawn.runs["uniform_draws"]
+    failed = [sum(entry.status != "ok" for entry in run.evaluated) for run in runs]
+    assert f"of 47 programs {failed[0]} and {failed[1]} failed" in text
+    assert {len(run.evaluated) for run in runs} == {47}
+    hours = [run.spend.device_seconds / 3600 for run in runs]
+    assert f"took {hours[0]:.1f} and {hours[1]:.1f} hours" in text
 
 
 def test_the_readme_says_the_same(searches, against):
