@@ -232,7 +232,13 @@ def to_json(
 
 
 def command(measurement: Measurement, kinds: Collection[str] = (), batch: int = 1) -> str:
-    """Return the shell command of a measurement; what is the usual is left out."""
+    """Return the shell command of a measurement; what is the usual is left out.
+
+    Args:
+        measurement: what is measured.
+        kinds: the kinds of contenders that were chosen; all if it is empty.
+        batch: number of replicates of one program that are trained at once.
+    """
     usual = Measurement(measurement.task)
     words = ["zfbench", "identify", measurement.task]
     if measurement.replicates != usual.replicates:

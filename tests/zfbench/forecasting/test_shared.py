@@ -14,7 +14,7 @@ from zfbench.forecasting.contract import EXAMPLE
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.protocols.task import Evaluator
 from zfbench.records.limits import Limits
-from zfbench.records.program import Program, Status
+from zfbench.records.program import CandidateError, Program, Status
 from zfbench.runs.tasks import find_task
 
 BRIEF = Limits(updates=3, seconds=120)
@@ -53,6 +53,14 @@ def test_what_is_shared_is_what_would_be_measured(driven, tmp_path):
 def test_another_seed_budget_task_or_code_is_another_evaluation(driven, tmp_path, trainings, monkeypatch):
     other = find_task(f"{driven.spec.name}@plain_mae").task
     ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+
+    def counted(traced, spec, train, limits, seed, *rest):
+        trainings.append(seed)
+        raise CandidateError(Status.ERROR, "That it would be trained is enough to know here.")
+
+    monkeypatch.setattr(evaluators, "fit_step", counted)
+    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    assert trainings == [5]
     ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 6)
     ProgramEvaluator(driven, replace(BRIEF, updates=4)).shared(tmp_path)(Program(EXAMPLE), 5)
     ProgramEvaluator(driven, replace(BRIEF, seconds=90)).shared(tmp_path)(Program(EXAMPLE), 5)
