@@ -21,7 +21,7 @@ from scipy import stats
 from zfbench.leaderboard.outcomes import is_error, outcome
 from zfbench.leaderboard.statistics import Interval, detectable, holm, incumbent, mean_interval, one_sample_p
 from zfbench.records.result import Result, to_json
-from zfbench.scoring import VERSIONS
+from zfbench.scoring import outdated
 
 LOSS, AREA, MEAN = "search/validation_loss", "search/anytime_loss", "headline/mean"
 SCORES = ("headline/generalisation", "headline/wiring", "headline/responses", MEAN)
@@ -115,10 +115,7 @@ def versions(run: Result) -> list[Any]:
 
     A family that one of two runs lacks, such as that of a stage that failed, keeps them together.
     """
-    old = {
-        family: version for family, version in run.metric_versions.items() if VERSIONS.get(family, version) != version
-    }
-    return [run.benchmark_version, old]
+    return [run.benchmark_version, outdated(run.metric_versions)]
 
 
 def comparisons(results: Iterable[Result]) -> list[Comparison]:

@@ -449,3 +449,7 @@ def test_a_program_with_the_canary_is_named_whatever_its_share(make):
 
 def test_no_published_row_was_written_from_the_tables():
     assert not [table.remarks for board in boards(load_folder(RESULTS)) for table in board.tables if table.remarks]
+
+
+def test_a_csv_of_nothing_is_empty():
+    assert as_csv([]) == ""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from zfbench import scoring
 from zfbench.base.errors import ZfbenchError
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.evaluation import Scored
@@ -27,6 +26,7 @@ from zfbench.runs.plan import EXTERNAL, Plan, events
 from zfbench.runs.replay import replay
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.sandbox.choose import check_trust
+from zfbench.scoring import outdated
 
 SCORES = ("headline/generalisation", "headline/wiring", "headline/responses", "headline/mean")
 LEAST = 5  # programs below which a correlation is not shown
@@ -119,12 +119,8 @@ def _is_judged(path: Path, loaded: LoadedTask) -> bool:
     if not path.exists():
         return False
     known = load(path)
-    versions = {family: scoring.VERSIONS.get(family, version) for family, version in known.metric_versions.items()}
-    return (known.task.data_sha256, known.benchmark_version, known.metric_versions) == (
-        loaded.task.data_sha256,
-        BENCHMARK_VERSION,
-        versions,
-    )
+    of_these_data = known.task.data_sha256 == loaded.task.data_sha256
+    return of_these_data and known.benchmark_version == BENCHMARK_VERSION and not outdated(known.metric_versions)
 
 
 def quartiles(judged: Sequence[Judged]) -> dict[str, dict[str, Any]]:

@@ -216,7 +216,7 @@ def is_current(known: Result, task: SearchTask, job: Job) -> bool:
     return (
         known.task.data_sha256 == task.data_sha256
         and known.benchmark_version == BENCHMARK_VERSION
-        and all(scoring.VERSIONS.get(family, version) == version for family, version in known.metric_versions.items())
+        and not scoring.outdated(known.metric_versions)
         and known.limits == asdict(job.limits)
         and known.method.settings == wanted.settings
         and known.method.proposer_settings == _without(wanted.proposer_settings, known.surroundings)

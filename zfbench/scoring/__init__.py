@@ -10,6 +10,8 @@ A score that is undefined (no true edges, ranks of a constant, a reference of no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 VERSIONS = {
     "forecast": 1,
     "headline": 1,
@@ -24,3 +26,11 @@ VERSIONS = {
     "source": 1,
 }
 """The version of each family of metrics; it is increased when, and only when, a score can change."""
+
+
+def outdated(versions: Mapping[str, int]) -> dict[str, int]:
+    """The families of scores whose version is not today's, with it.
+
+    Families that zfbench does not have, such as those of a plug-in's task, are not compared.
+    """
+    return {family: version for family, version in versions.items() if VERSIONS.get(family, version) != version}

@@ -88,6 +88,7 @@ def test_a_measurement_is_written_with_what_it_rests_on_and_read_back_as_a_table
     gaps = [Gap("a", 0, 0.4, 0.1), Gap("a", 3, 0.1, 0.1)]
     content = to_json("zfish-tiny/driven", gaps, Limits(updates=50))
     assert content["command"] == "zfbench gap zfish-tiny/driven a --seed 0 --seed 3 --updates 50"
+    assert to_json("zfish-tiny/driven", gaps, Limits(seconds=60))["command"].endswith("--seed 3 --seconds 60")
     assert content["data_sha256"] == driven.data_sha256
     (tmp_path / "one.json").write_text(json.dumps(content))
     (read,) = published(tmp_path)

@@ -97,6 +97,12 @@ def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, t
         identify(SMALL, CONTEST, tmp_path)
 
 
+def test_a_damaged_description_of_the_outcomes_is_named(tmp_path, toy):
+    (tmp_path / module.HEAD).write_text("{")
+    with pytest.raises(DamagedFileError, match=r"is damaged .*; choose another folder"):
+        identify(SMALL, CONTEST, tmp_path)
+
+
 def test_json_holds_what_was_measured_on_what_and_every_certificate_with_its_losses(tmp_path, toy):
     certificates = identify(SMALL, CONTEST, tmp_path)
     content = to_json(certificates, SMALL, tmp_path)
