@@ -132,7 +132,8 @@ class OracleMethod(Baseline):
         """
         if not isinstance(task, ZfishTask):
             raise ZfbenchError(
-                f"The oracle knows the truth of the family zfish alone; judge that of '{task.spec.name}' as an object."
+                "The oracle exists for the family zfish alone; give the true model of "
+                f"'{task.spec.name}' to zfbench.judge as an object."
             )
         return Oracle(task, seed) if task.spec.drive else DrivelessOracle(task, seed)
 

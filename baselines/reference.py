@@ -81,8 +81,8 @@ class Ceiling(Reference):
         parts = ZfishName.parse(task.spec.name)
         if parts.circuit != "published" or parts.uses_neutral_names:
             raise ZfbenchError(
-                f"The ceiling has the published circuit's form, which is not that of '{task.spec.name}' by its names; "
-                "leave it out there."
+                f"The ceiling needs the published circuit with its own names, which '{task.spec.name}' lacks; leave "
+                "the ceiling out there."
             )
         super().__init__(name, task, seed)
 

@@ -71,8 +71,8 @@ class Stimulus(Baseline):
         self._events = np.flatnonzero(np.isin(drives, (0.0, 1.0)).all(axis=0))
         if len(self._events) > MOST_EVENTS:
             raise ZfbenchError(
-                f"The stimulus baseline keeps a table of all states of the drive's channels that are 0 or 1, and "
-                f"{len(self._events)} of them are; it takes at most {MOST_EVENTS}."
+                f"The task has {len(self._events)} channels of the drive that are always 0 or 1, and the stimulus "
+                f"baseline takes at most {MOST_EVENTS}; choose another baseline."
             )
         conditions = list(dict.fromkeys(r.condition for r in train))
         length = self._spec.context + self._spec.horizon

@@ -74,7 +74,7 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:
         names = " and ".join(str(path.relative_to(root)) for path in changed)
-        raise ZfbenchError(f"Not what the published results say any more: {names}; run `zfbench publish`.")
+        raise ZfbenchError(f"Out of date with the published results: {names}; run `zfbench publish`.")
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, texts[path])

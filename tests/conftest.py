@@ -20,6 +20,29 @@ def data_cache(tmp_path_factory):
     return shared / "zfbench-cache"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_compiler():
+    """Compiles what tests run in their own process without optimisations, which take longer than most tests run.
+
+    Clean processes and commands compile as they do for users.
+    """
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture
+def optimised(quick_compiler):
+    """Compiles as for users, for numbers that are compared with published ones to the last digit."""
+    import jax
+
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def shown():
     """What the page of results says, on one line."""

@@ -99,11 +99,11 @@ def judge(
             (`zfbench.protocols.models.Forecaster`). An object with `rollout` also gets scores of its mechanism.
         task: name of the task.
         name: name of the method in the result; by default that of the file, or of the object's class.
-        seed: seed of the training, in 0 .. 2^32 - 1; an object was made with it before.
+        seed: seed of the training, in 0 .. 2^32 - 1; of an object, which was made before, it is only recorded.
         updates: number of optimiser steps of the training.
         seconds: time limit of the training.
-        sandbox: `bubblewrap` or `process`; None for the best that works here.
-        device: where programs and networks compute, `cpu` or `gpu`.
+        sandbox: `bubblewrap` or `process`; None for the best that works here. Not used for an object.
+        device: where programs and networks compute, `cpu` or `gpu`. Not used for an object.
 
     Returns:
         The result; a program that failed has its status and a note instead of scores.

@@ -78,7 +78,9 @@ def scores(results: Sequence[Result]) -> Picture:
             drawn += len(own)
         axes.plot([], [], "o", color=colour, label=method)
     if not drawn:
-        raise ZfbenchError("None of these results has a score between knowing nothing and the true circuit.")
+        raise ZfbenchError(
+            "None of these results has any score of this plot; give results of the family zfish whose status is ok."
+        )
     for value in (0, 1):
         axes.axvline(value, color="0.6", linewidth=0.8, zorder=0)
     middle = (len(rows) - 1) / 2

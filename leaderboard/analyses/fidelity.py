@@ -62,7 +62,10 @@ def fidelity(folder: Path, space: Space, lengths: Sequence[int]) -> dict[str, An
     for updates in sorted(lengths):
         short = _losses(outcomes(folder, space, [Training(codes, updates) for codes in programs]))
         if missing := len(programs) - len(short):
-            raise ZfbenchError(f"{missing} of {len(programs)} programs were not screened with {updates:,} updates.")
+            raise ZfbenchError(
+                f"{missing} of {len(programs)} programs were not screened with {updates:,} updates; run `zfbench table "
+                f"fidelity` with --updates {updates}."
+            )
         stages = sorted({codes[-1] for codes in programs})
         winner = min(programs, key=lambda codes, by=short: (by[codes], codes))  # type: ignore[misc]
         rows.append(

@@ -277,7 +277,9 @@ def _run(loaded: LoadedTask, blocks: Sequence[Block], workers: int) -> Iterable[
         try:
             yield from pool.map(_in_process, blocks)
         except BrokenProcessPool as error:
-            raise ZfbenchError(f"A process of the race ended before its time. {GUARD}") from error
+            raise ZfbenchError(
+                f"A process of the race ended early, perhaps for lack of memory; use fewer workers. {GUARD}"
+            ) from error
 
 
 def _begin(loaded: LoadedTask) -> None:

@@ -27,6 +27,11 @@ def folder(tmp_path, make):
     return tmp_path / "r"
 
 
+def test_a_track_that_no_result_has_is_named_with_those_that_there_are(folder):
+    done = call("leaderboard", folder, "--track", "masked")
+    assert str(done.exception).endswith("of that task and track; tasks: zfish-tiny/driven; tracks: driven.")
+
+
 def test_validate_counts_what_is_right_and_names_every_fault(tmp_path, data_cache):
     folder = tmp_path / "r"
     folder.mkdir()

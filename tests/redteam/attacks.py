@@ -169,8 +169,11 @@ def hoarding() -> list[Attack]:
     ]
 
 
+TURNS = "following = jax.lax.fori_loop(0, 30_000, lambda i, f: f @ jnp.eye(4) * 0.9, following)"
+
+
 def endless() -> list[Attack]:
-    def at(name, top="", step="pass", seconds=3.0, body=""):
+    def at(name, top="", step="pass", seconds=1.0, body=""):
         return Attack("endless loop", name, program(top, step, body=body), TIMEOUT, "time limit", seconds=seconds)
 
     ignoring = (
@@ -183,9 +186,9 @@ def endless() -> list[Attack]:
         at("blocked signals", "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: time.sleep(1)"),
         at("one long operation", "9 ** 9 ** 9"),
         at("regular expression", "import re\nre.match('(a+)+$', 'a' * 60 + 'b')"),
-        at("while tracing", step="time.sleep(1e6)", seconds=6.0),
-        at("compiled", "jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.)", seconds=10.0),
-        at("many turns", step="following = jax.lax.fori_loop(0, 30_000, lambda i, f: f @ jnp.eye(4) * 0.9, following)"),
+        at("while tracing", step="time.sleep(1e6)", seconds=3.0),
+        at("compiled", "jax.lax.while_loop(lambda x: x > -1, lambda x: x + 1e-9, 0.)", seconds=5.0),
+        at("many turns", step=TURNS, seconds=3.0),
         at("stopped", "os.kill(os.getpid(), signal.SIGSTOP)"),
         at("reading its requests away", "while True: os.read(3, 2**20)"),
     ]
@@ -316,7 +319,7 @@ def numbers() -> list[Attack]:
 
 def flooding() -> list[Attack]:
     def at(name, top, said, status=ERROR):
-        return Attack("huge output", name, program(top), status, said, seconds=5.0)
+        return Attack("huge output", name, program(top), status, said, seconds=2.0)
 
     return [
         at("standard output", "for _ in range(200): print('x' * 100_000)\n1 / 0", "ZeroDivisionError"),

@@ -42,7 +42,7 @@ def test_scores_are_means_over_seeds_and_errors_what_is_missing_to_one(make):
 
 
 def test_results_without_such_scores_are_refused(make):
-    with pytest.raises(ZfbenchError, match="None of these results has a score"):
+    with pytest.raises(ZfbenchError, match="None of these results has any score"):
         zfbench.plot.scores([make(metrics={"likelihood/log_marginal": -3.0})])
 
 

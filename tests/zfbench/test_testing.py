@@ -1,6 +1,7 @@
 """Plug-ins that break their interface, each in one way: one sentence says which, and names the plug-in."""
 
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +103,12 @@ class Heavy(BestOfN):
         return [(program, 1.0) for program in self._told]
 
 
+class Inventing(BestOfN):
+    @property
+    def population(self):
+        return [("nobody", 1.0)]
+
+
 @pytest.mark.parametrize(
     ("factory", "sentence"),
     [
@@ -115,6 +122,7 @@ class Heavy(BestOfN):
         (Impatient, "Impatient goes on differently after it was asked in vain"),
         (Eager, "Eager has no request and then, asked again, has one"),
         (Heavy, r"Heavy has a population whose weights sum to \d+"),
+        (Inventing, "Inventing has a population with programs that it was never told"),
         (lambda seed: None, "failed in its construction .TypeError"),
     ],
 )
@@ -285,6 +293,16 @@ class Mute(Baseline):
         pass
 
 
+class Window(LastValue):
+    """Says that it maps a window to the horizon at once, and nothing of its fit."""
+
+    one_step_map = False
+
+
+class Endless(Window):
+    report = SimpleNamespace(updates=21)
+
+
 BROKEN = [
     (Flat, r"Flat returned an array of shape \(\d+, 54\) from forecast; return \(\d+, 256, 54\)"),
     (Short, r"Short returned an array of shape \(\d+, 1, 54\) from forecast"),
@@ -301,7 +319,9 @@ ALSO = [
     (Undefined, "Undefined returned values that are not finite"),
     (Neighbours, "Neighbours forecasts a window differently when others are beside it"),
     (Noisy, "Noisy forecasts equal windows differently when asked twice"),
-    (TwoFaced, "TwoFaced forecasts something else than it rolls out"),
+    (TwoFaced, "TwoFaced has a forecast that differs from its rollout"),
+    (Window, "Window has no report of its fit"),
+    (Endless, "Endless made 21 updates where 20 are allowed; stop at limits.updates"),
     (Blind, "Blind says uses_drive = False, but the drive of the horizon changes its forecast"),
 ]
 

@@ -6,10 +6,9 @@ import ast
 import re
 from functools import cache
 from importlib.machinery import PathFinder
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from zfbench.base.plugins import KINDS
+from zfbench.base.plugins import KINDS, entries
 
 
 def descriptions(kind: str) -> dict[str, str]:
@@ -24,7 +23,7 @@ def descriptions(kind: str) -> dict[str, str]:
         The names in order, each with its sentence.
     """
     targets: dict[str, set[tuple[str, str]]] = {}
-    for entry in entry_points(group=KINDS[kind]):
+    for entry in entries(KINDS[kind]):
         targets.setdefault(entry.name, set()).add((entry.module, entry.attr))
     return {name: _description(*own.pop()) if len(own) == 1 else "" for name, own in sorted(targets.items())}
 
@@ -41,7 +40,7 @@ def module_docstring(kind: str, name: str) -> str:
         kind: kind of the object, a key of `zfbench.base.plugins.KINDS`.
         name: registered name.
     """
-    modules = {entry.module for entry in entry_points(group=KINDS[kind], name=name)}
+    modules = {entry.module for entry in entries(KINDS[kind], name)}
     path = _source(modules.pop()) if len(modules) == 1 else None
     if path is None:
         return ""

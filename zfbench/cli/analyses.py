@@ -18,9 +18,11 @@ def identify(
     task: Annotated[str, typer.Argument(help="A task, such as zfish-tiny/masked.", metavar="TASK")],
     replicates: Annotated[int, typer.Option(min=1, help="Trainings of each program under each budget.")] = 10,
     first: Annotated[
-        int, typer.Option(min=0, help="Number of the first replicate; others are trained with other seeds.")
+        int, typer.Option(min=0, help="Number of the first replicate; each replicate number has its own training seed.")
     ] = 0,
-    screening: Annotated[int, typer.Option(min=1, help="Updates of a candidate while a search screens.")] = 1_000,
+    screening: Annotated[
+        int, typer.Option(min=1, help="Updates of a short training, as in the screening of a search.")
+    ] = 1_000,
     full: Annotated[int, typer.Option(min=1, help="Updates of a full training.")] = 2_000,
     kind: Annotated[
         list[str] | None,
@@ -34,10 +36,10 @@ def identify(
     batch: BatchOption = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure whether the loss that searches minimise ranks the planted truth first; an interrupted one is continued.
+    """Measure whether the loss that searches minimise ranks the true program first; repeat the command to continue.
 
-    It trains the true form, each true feature added to the seed program and removed from the truth, the seed program,
-    and the strongest generic approximators, all constants learned, as a search trains them.
+    It trains the true program, the seed program, the seed program with each true feature added, the true program with
+    each feature removed, and the strongest generic approximators, all as a search trains them.
 
     Example: zfbench identify zfish-tiny/masked --workers 2
     """
@@ -51,9 +53,10 @@ def identify(
     from zfbench.runs.identify import identify as measure
     from zfbench.runs.tasks import find_task
 
-    if unknown := set(kind or ()) - set(KINDS):
+    if unknown := set(kind or ()) - set(KINDS[1:]):
         raise ZfbenchError(
-            f"There are no programs of the kind {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}."
+            f"There are no programs of the kind {', '.join(sorted(unknown))} to compare with the truth; choose from "
+            f"{', '.join(KINDS[1:])}."
         )
     contest = contest_of(find_task(task), kind or ())
     measurement = Measurement(task, (screening, full), replicates, seconds, first)
@@ -86,7 +89,7 @@ def gap(
     device: DeviceOption = "cpu",
     out: Annotated[Path | None, typer.Option(help="Also write the numbers into this JSON file.")] = None,
 ) -> None:
-    """Compare the error on the held-out condition with that of the same program trained on it too.
+    """Compare a program's error on the held-out condition with its error when it is trained on that condition too.
 
     Each program is trained twice with each seed, and judged on windows of the condition that come later than all
     training data.
@@ -121,9 +124,9 @@ def searches(
 ) -> None:
     """Compare searches of equal budget: what they found, how soon, how, and which pairs of methods differ.
 
-    Searches are compared if they are of one task, proposer and budget, over the seeds that all methods have. It prints
-    Markdown, with the order on the table beside the order here where both are known. A search that was run on two
-    tracks, or with two families of programs, is compared with itself.
+    Searches of one task, proposer and budget are compared over the seeds that all methods have. The output is Markdown.
+    It also shows the ranking in a race on a finite space, where there is one. Searches by one method on two tracks, or
+    with two families of programs, are compared with each other too.
 
     Example: zfbench searches my-results --picture anytime.svg
     """
@@ -154,7 +157,7 @@ def mixtures(
         ),
     ] = False,
 ) -> None:
-    """Compare how ModelSMC concentrates on the one true model of 20 with the published figures.
+    """Compare with published figures how ModelSMC concentrates on the true model among 20.
 
     Example: zfbench suite run mixtures --out mixtures/results; zfbench mixtures mixtures/results
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fix_environment
@@ -81,7 +82,7 @@ def _options(
     """Options of every command."""
 
 
-def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
+def add_plugins(target: typer.Typer, entries: Sequence[EntryPoint]) -> None:
     """Add commands of other packages, from the entry-point group `zfbench.commands`.
 
     Each entry is a typer command or a group of them. A package that cannot be imported gets a command that says why, so
@@ -111,7 +112,7 @@ def add_plugins(target: typer.Typer, entries: list[EntryPoint]) -> None:
             target.command(name, rich_help_panel=PLUGINS)(command)
 
 
-def _load(name: str, claims: list[str], entries: list[EntryPoint]) -> Any:
+def _load(name: str, claims: list[str], entries: Sequence[EntryPoint]) -> Any:
     """The command of another package.
 
     Raises:
@@ -146,7 +147,7 @@ def _refusal(reason: str) -> Callable[[], None]:
 def main() -> None:
     """Run the command line; errors that a user can act on are printed in one sentence, without a traceback."""
     fix_environment()  # before a command imports what reads it
-    add_plugins(app, list(entry_points(group="zfbench.commands")))
+    add_plugins(app, plugins.entries("zfbench.commands"))
     try:
         app()
     except ZfbenchError as error:

@@ -15,8 +15,8 @@ claims_app = typer.Typer(no_args_is_help=True, help="Check published claims agai
 def validate(results: ResultsArgument = None) -> None:
     """Check result files, and print each fault with its file, its field and how to fix it.
 
-    A fault is also what cannot be: a score out of bounds, scores that contradict each other, the task or the published
-    results on the same data, and names, limits and spends that no run has.
+    Impossible content is a fault too: scores that are out of bounds, or that contradict each other, the task or
+    published results on the same data; and names, limits or spends that no run can have.
 
     Example: zfbench validate leaderboard/results
     """
@@ -68,9 +68,10 @@ def leaderboard(
     everything = load_folders(folders, for_tables=html is None)
     chosen = select(everything, task, track)
     if not chosen:
-        known = sorted({r.task.name for r in everything})
+        tasks = ", ".join(sorted({r.task.name for r in everything}))
+        tracks = ", ".join(sorted({r.task.track for r in everything}))
         places = " and ".join(map(str, folders))
-        raise ZfbenchError(f"No result in {places} is of that task and track; there are {', '.join(known)}.")
+        raise ZfbenchError(f"No result in {places} is of that task and track; tasks: {tasks}; tracks: {tracks}.")
     if html is not None:
         from zfbench.leaderboard.claims import read_claims
         from zfbench.leaderboard.shipped import CLAIMS
@@ -91,7 +92,7 @@ def leaderboard(
 
 
 def publish(
-    root: Annotated[Path, typer.Argument(help="Folder of the repository.", metavar="[ROOT]")] = Path(),
+    root: Annotated[Path, typer.Argument(help="Folder of the repository.", metavar="ROOT")] = Path(),
     check: Annotated[bool, typer.Option(help="Change nothing, and fail if something is out of date.")] = False,
 ) -> None:
     """Write what the repository derives from its published results: tables in documents, the picture of the finding.

@@ -23,7 +23,7 @@ def data_build(
     from zfbench.testbed import data
 
     with (
-        when_stopped("No data were written; they are built again from the beginning."),
+        when_stopped("No data were written; repeat the command to build them from the beginning."),
         activity(f"data {tier}") as bar,
     ):
         dataset = data.build(tier, force=force, progress=bar.step)
@@ -63,7 +63,7 @@ def data_regenerate(
     """Simulate the larvae again from their seeds, and compare with the shipped recording bit for bit.
 
     A closed loop with thresholds amplifies rounding, so another processor or library may produce another recording.
-    This is not an error; the benchmark uses the shipped drive in any case.
+    This is no fault, since the benchmark uses the shipped drive in any case; the exit status is then 1.
     """
     from zfbench.testbed import data
 

@@ -12,7 +12,6 @@ from zfbench.cli.console import activity, when_stopped
 from zfbench.cli.options import (
     AllOption,
     DeviceOption,
-    GridWorkersOption,
     RunArgument,
     SandboxOption,
     SecondsOption,
@@ -77,7 +76,7 @@ def judge(
 def judge_run(
     run: RunArgument,
     top: Annotated[int, typer.Option(min=1, help="Number of programs, the best of the search first.")] = 50,
-    workers: GridWorkersOption = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of programs trained at once.")] = 1,
     sandbox: SandboxOption = None,
     device: DeviceOption = "cpu",
     allow_unsafe: UnsafeOption = False,
@@ -85,9 +84,9 @@ def judge_run(
 ) -> None:
     """Judge the best programs of a finished run, and not its winner alone.
 
-    Each is trained in full with the winner's seed and limits. The results are kept in RUN/judged, so an interrupted
-    command is continued by the same one. It prints quartiles of the headline scores over the programs, and the rank
-    correlation of each score with the loss that the search saw.
+    Each is trained in full with the winner's seed and limits. The results are kept in RUN/judged; repeat an interrupted
+    command to continue. It prints quartiles of the headline scores over the programs, and the rank correlation of each
+    score with the loss that the search saw.
 
     Example: zfbench judge-run runs/my-run --top 50 --workers 2
     """
@@ -98,7 +97,7 @@ def judge_run(
     from zfbench.runs.best_programs import judge_best, quartiles, seen_by_search
 
     with (
-        when_stopped(f"What was judged is kept in {run}; the same command goes on."),
+        when_stopped(f"What was judged is kept in {run}; repeat the command to continue."),
         choose_sandbox(sandbox, device) as box,
         activity(f"programs of {run.name}") as bar,
     ):
@@ -108,7 +107,7 @@ def judge_run(
         typer.echo(json.dumps({"programs": len(judged), "scores": found, "rank correlation with loss": seen}, indent=1))
         return
     failed = sum(one.result.status != "ok" for one in judged)
-    typer.echo(f"{len(judged)} programs of {run}, the best of the search first; {failed} failed in full.\n")
+    typer.echo(f"{len(judged)} programs of {run}, the best of the search first; {failed} failed in full training.\n")
     rows = [
         [
             name.removeprefix("headline/"),
@@ -118,10 +117,20 @@ def judge_run(
         ]
         for name, row in found.items()
     ]
-    headings = ["score", "lower quartile", "median", "upper quartile", "first", "rank correlation with the loss"]
+    headings = [
+        "score",
+        "lower quartile",
+        "median",
+        "upper quartile",
+        "best of the search",
+        "rank correlation with the loss",
+    ]
     if rows:
         typer.echo(tabulate(rows, headings, disable_numparse=True))
-        typer.echo("\n0: the score's control; 1: the true circuit. -1: the lower the loss, the higher the score.")
+        typer.echo(
+            "\nScores: 0 is the control, 1 the true circuit. Rank correlation: -1 if a lower loss always means a "
+            "higher score."
+        )
     else:
         typer.echo("None of them has a headline score: they failed, or the task has no such scores.")
 
@@ -148,14 +157,14 @@ def show(
     points = progress_of(path)
     priced = any(point.spend.money for point in points)
     money = f"{'money':>10}  " if priced else ""
-    typer.echo(f"evaluations  device s    wall s    tokens  {money}validation loss  best so far")
+    typer.echo(f"evaluations  device s    wall s    tokens  {money}best validation loss  program")
     for point in points:
         if point.improved:
             spend = point.spend
             money = f"{spend.money:10.4f}  " if priced else ""
             typer.echo(
                 f"{spend.evaluations:11d}  {spend.device_seconds:8.1f}  {spend.wall_seconds:8.1f}  {spend.tokens:8d}  "
-                f"{money}{point.best:15.4f}  {point.program[:12]}"
+                f"{money}{point.best:20.4f}  {point.program[:12]}"
             )
     typer.echo("")
     members = family(read_log(path / LOG).events)

@@ -81,7 +81,7 @@ def _families(tasks: Sequence[str]) -> Table:
 
 def _certificates(verdicts: Mapping[str, str | None]) -> Table:
     """Whether the loss of a task ranks the truth first, a line for each task of which there is something to say."""
-    table = _table("certificates: does the loss see the truth?")
+    table = _table("certificates: does the loss of a task rank the true program first?")
     for task, verdict in verdicts.items():
         if verdict is not None:
             table.add_row(Text(task), Text(verdict))

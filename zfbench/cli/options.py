@@ -9,7 +9,7 @@ import typer
 
 TaskOption = Annotated[str, typer.Option("--task", help="A task, for example zfish-tiny/masked; see `zfbench list`.")]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random draws; equal ones give equal results.")
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of all random draws; equal seeds give equal results.")
 ]
 UpdatesOption = Annotated[int, typer.Option(min=1, help="Optimiser steps of the training that is judged.")]
 SecondsOption = Annotated[float, typer.Option(min=1, help="Time limit of one training, compilation included.")]
@@ -17,7 +17,8 @@ BudgetOption = Annotated[
     list[str] | None,
     typer.Option(
         help="A limit of the search; repeatable: evaluations=20, updates=500 (optimiser steps of each candidate), "
-        "device_seconds=3600, wall_seconds=3600, tokens=2000000, money=5 (only for a proposer with prices)."
+        "device_seconds=3600, wall_seconds=3600, tokens=2000000, money=5 (only for a proposer with prices). "
+        "Default: evaluations=20."
     ),
 ]
 SandboxOption = Annotated[
@@ -30,14 +31,14 @@ SandboxOption = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option(
-        help="Where programs and networks compute: `cpu` or `gpu`; programs are traced on the processor, in a sandbox."
+        help="Where programs and networks compute: `cpu` or `gpu`; programs are traced on the CPU, in a sandbox."
     ),
 ]
 BatchOption = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Replicates of one program that are trained at once: meant for a GPU, no gain on a processor. Losses "
+        help="Replicates of one program that are trained at once: meant for a GPU, no gain on a CPU. Losses "
         "change by rounding.",
     ),
 ]
@@ -45,13 +46,17 @@ WorkersOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Number of candidates trained at once; a run with one worker is reproducible. Default: as many as the "
-        "executor has room for.",
+        help="Number of candidates trained at once; a run with one worker is reproducible. Default: one "
+        "without --executor, and else as many as the executor has room for.",
     ),
 ]
 ExecutorOption = Annotated[
     str | None,
-    typer.Option("--executor", help="Where candidates are trained: serial, processes (one for each core) or ray."),
+    typer.Option(
+        "--executor",
+        help="Where candidates are trained: serial, processes (one for each core) or ray. "
+        "Default: serial for one worker, processes for more.",
+    ),
 ]
 RayAddressOption = Annotated[
     str | None,
@@ -73,17 +78,25 @@ UnsafeOption = Annotated[
         "sandbox that does not confine them.",
     ),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, and not only the six that sum up.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, and not only the six main ones.")]
 TierOption = Annotated[
     str, typer.Option("--tier", help="`tiny` (12 s of training data for each condition) or `standard` (80 s).")
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Folder of the run; an interrupted run is continued there. Default: a folder in runs that is named after "
+        "the task, the methods and the seed.",
+    ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 ResultsArgument = Annotated[
     Path | None,
-    typer.Argument(help="A result file, or a folder of them; default: the published results.", metavar="[RESULTS]"),
+    typer.Argument(help="A result file, or a folder of them; default: the published results.", metavar="RESULTS"),
 ]
 ResultsArguments = Annotated[
     list[Path] | None,
-    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="[RESULTS]..."),
+    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="RESULTS..."),
 ]
 GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Number of runs measured at once.")]

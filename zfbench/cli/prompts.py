@@ -13,20 +13,23 @@ from zfbench.cli.setup import read_ideas, read_settings
 
 def prompt(
     run: Annotated[
-        Path | None, typer.Argument(help="The folder of a run; its best program is then the parent.", metavar="[RUN]")
+        Path | None, typer.Argument(help="The folder of a run; its best program is then the parent.", metavar="RUN")
     ] = None,
     task: Annotated[str | None, typer.Option(help="A task; the seed program is then the parent.")] = None,
-    proposer: Annotated[str, typer.Option(help="The writer of programs.")] = "llm",
+    proposer: Annotated[str | None, typer.Option(help="The writer of programs, for a task. Default: llm.")] = None,
     proposer_setting: Annotated[
-        list[str] | None, typer.Option("--proposer-set", help="Repeatable: a setting of the proposer, NAME=JSON.")
+        list[str] | None,
+        typer.Option("--proposer-set", help="Repeatable: a setting of the proposer, NAME=JSON; for a task."),
     ] = None,
     hint: Annotated[
         list[str] | None, typer.Option(help="Repeatable: a research idea, or @FILE with one a line.")
     ] = None,
     critique: Annotated[
-        bool, typer.Option(help="As `modelsmc` asks: a critique of the parent first, and no numbers.")
+        bool, typer.Option(help="Ask as `modelsmc` does: first for a critique of the parent, and without any numbers.")
     ] = False,
-    evaluations: Annotated[int, typer.Option(min=1, help="Of the search that is estimated.")] = 20,
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="Number of evaluations of the search whose cost is estimated.")
+    ] = 20,
 ) -> None:
     """Show the prompts that a search would send, and estimate its tokens and money; nothing is sent.
 
@@ -39,10 +42,14 @@ def prompt(
             "Name either the folder of a run or a task, as in `zfbench prompt --task zfish-tiny/masked`."
         )
     if run is not None:
+        if proposer_setting or hint or proposer is not None:
+            raise ZfbenchError(
+                "With the folder of a run, leave out --proposer, --proposer-set and --hint: those of the run are used."
+            )
         shown = preview_run(run, critique=critique)
     else:
         settings, ideas = read_settings(proposer_setting or []), read_ideas(hint or [])
-        shown = preview(str(task), proposer, settings, critique=critique, ideas=ideas)
+        shown = preview(str(task), proposer or "llm", settings, critique=critique, ideas=ideas)
     for exchange in shown.exchanges:
         typer.echo(exchange.text())
     expected, bound = shown.expected, shown.bound

@@ -17,6 +17,7 @@ from zfbench.cli.options import (
     BudgetOption,
     DeviceOption,
     ExecutorOption,
+    FolderOption,
     RayAddressOption,
     RunArgument,
     SandboxOption,
@@ -63,7 +64,8 @@ def run(
         int | None,
         typer.Option(
             min=0,
-            help="Number of the best programs that are trained again at full length, to choose the one that is judged.",
+            help="Number of the best programs that are trained again at full length, to choose the one that is judged. "
+            "Default: 3, or a quarter of the evaluations if that is fewer.",
         ),
     ] = None,
     patience: Annotated[
@@ -72,7 +74,7 @@ def run(
             min=1, help="End the search after this number of requests in a row that brought no new working program."
         ),
     ] = 100,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
+    out: FolderOption = None,
     workers: WorkersOption = None,
     executor: ExecutorOption = None,
     ray_address: RayAddressOption = None,
@@ -211,7 +213,7 @@ def serve(
     name: Annotated[str, typer.Option(help="Name of the system that will call, for the result.")] = "external",
     budget: BudgetOption = None,
     seed: SeedOption = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run is continued there.")] = None,
+    out: FolderOption = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of 127.0.0.1; 0 chooses a free one.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Number of candidates trained at once; further calls wait.")] = 1,
     updates: UpdatesOption = 2_000,

@@ -63,7 +63,9 @@ def run_suite(
     suite: SuiteArgument,
     out: OutOption = None,
     workers: GridWorkersOption = 1,
-    refresh: Annotated[bool, typer.Option(help="Measure runs that have a result again, and replace it.")] = False,
+    refresh: Annotated[
+        bool, typer.Option(help="Also measure runs that have a result, and replace that result.")
+    ] = False,
     task: TaskFilter = None,
     method: MethodFilter = None,
     seed: SeedFilter = None,

@@ -34,13 +34,13 @@ def table_build(
         list[int] | None,
         typer.Option(
             min=1,
-            help="Stage of the space, repeatable: 1 has everything that the other slots offer with all inputs and "
-            "no hidden units, 2 with the true inputs, 3 and 4 with hidden units. Default: 1.",
+            help="Stage of the space; repeatable. 1: all inputs; 2: the true inputs; 3 and 4: all inputs and hidden "
+            "units. Default: 1.",
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of trainings at once.")] = 1,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many evaluations; the next call goes on from there.")
+        int | None, typer.Option(min=1, help="Stop after this number of evaluations; repeat the command to continue.")
     ] = None,
     part: Annotated[
         list[str] | None,
@@ -57,12 +57,11 @@ def table_build(
 ) -> None:
     """Evaluate every program of a finite space once, as a search does, and judge up to a fifth of them.
 
-    The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of them, and
-    a finite space itself. Every program is trained with the updates and the seed with which searches screen. A
-    sample is screened with two other seeds as well. The best tenth and a random tenth of a stage, or of its parts that
-    are screened to the last program, are trained in full and judged. Each outcome is a file: whatever stops the
-    command, the same command goes on, and at most the evaluations in progress are lost. Give all runs of one table the
-    same --out.
+    The space has six slots with four choices each, 4,096 programs of the rate family; a stage is a quarter of it. Every
+    program is trained with the updates and the seed with which searches screen. A sample is screened with two other
+    seeds as well. The best tenth and a random tenth of a stage, or of its parts that are screened to the last program,
+    are trained in full and judged. Each outcome is kept in a file; repeat an interrupted command to continue, and only
+    evaluations in progress are lost. Give all runs of one table the same --out.
 
     Example: zfbench table build zfish-tiny/masked --stage 1 --workers 2
     """
@@ -83,7 +82,7 @@ def table_build(
     _check_choices(space, choice)
     folder = out or Path("table") / folder_name(task)
     with (
-        when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
+        when_stopped(f"What was evaluated is kept in {folder}; repeat the command to continue."),
         choose_sandbox(sandbox, "cpu") as box,
         activity(f"table {task}") as bar,
     ):
@@ -119,11 +118,11 @@ def table_pack(
     choice: ChoiceOption = None,
     updates: Annotated[int, typer.Option(min=1, help="Updates of the screenings that the table is to hold.")] = 1_000,
 ) -> None:
-    """Write a built table as one file that searches may see, and its judgements as one that the judge alone opens.
+    """Write the evaluations of a built table into one file for searches, and its judgements into one for the judge.
 
-    A stage that is wanted, or its wanted part, is refused if it is not screened completely. Without one, all complete
-    stages are packed, or else the complete parts of the first: a part has one choice of the last slot but one. Equal
-    outcomes give equal bytes.
+    A part of a stage is all its programs with one choice of the last slot but one. A stage or part that was asked for
+    has to be screened completely. If no stage is named, all complete stages are packed, or, if there are none, the
+    complete parts of the first stage that has any. Equal outcomes give equal bytes.
 
     Example: zfbench table pack table/zfish-tiny__masked --to my-tables
     """
@@ -171,7 +170,7 @@ def table_fidelity(
     lengths = sorted(set(updates or (400, 1_000)))
     trainings = [Training(codes, length) for codes in in_full_so_far(folder, space) for length in lengths]
     with (
-        when_stopped(f"What was evaluated is kept in {folder}; the same command goes on."),
+        when_stopped(f"What was evaluated is kept in {folder}; repeat the command to continue."),
         choose_sandbox(sandbox, "cpu") as box,
         activity(f"fidelity of {folder}") as bar,
     ):
@@ -261,7 +260,7 @@ def table_report(
     text = page(read(race), read(landscape), None if fidelity is None else read_fidelity(fidelity))
     if to is None:
         if check:
-            raise ZfbenchError("Name the page that --check compares with --to.")
+            raise ZfbenchError("--check needs --to with the file of the page to compare.")
         typer.echo(text, nl=False)
         return
     if check:

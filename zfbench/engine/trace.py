@@ -80,7 +80,9 @@ class _Builder:
         """The value of a constant, of its own dtype or as `aval` says; equal constants are one."""
         shaped = _shaped(aval or jax.typeof(held), self._name)
         if shaped.dtype == KEY:
-            raise _refused(self._name, "a random key from outside", "make it of a number inside the function")
+            raise _refused(
+                self._name, "a random key that was made outside", "make the key inside it, as jax.random.key(0)"
+            )
         array = np.asarray(held, shaped.dtype)
         key = (shaped.dtype, shaped.shape, array.tobytes())
         if key not in self._known:
@@ -144,7 +146,7 @@ class _Builder:
         if FILENAME in about:
             raise _refused(
                 self._name,
-                f"a derivative of its own{_line(equation)}",
+                f"a custom derivative{_line(equation)}",
                 "build it from jax.lax.stop_gradient instead of jax.custom_jvp or jax.custom_vjp",
             )
         known = about.partition(" at ")[0]
@@ -178,7 +180,7 @@ def _shaped(aval: Any, name: str) -> Shaped:
     text = KEY if key else str(dtype)
     if text not in BYTES or (key and str(dtype) != "key<fry>"):
         known = ", ".join(sorted(BYTES.keys() - {KEY}))
-        raise _refused(name, f"an array of {dtype}", f"known are {known}")
+        raise _refused(name, f"an array of {dtype}", f"the supported types are {known}")
     return Shaped(text, tuple(int(n) for n in aval.shape))
 
 

@@ -113,7 +113,10 @@ def check_clamp(model: Simulator, task: Task) -> None:
             "overwrite the clamped neurons after every step (zfbench.records.clamp.roll does)."
         )
     if N > 1 and kept.all():
-        raise PluginError(f"The forecaster {called(model)} holds every neuron in rollout where one is clamped.")
+        raise PluginError(
+            f"The forecaster {called(model)} holds every neuron in rollout where one is clamped; overwrite only the "
+            "neurons of clamp.mask."
+        )
 
 
 class Given(Baseline):
@@ -206,8 +209,8 @@ def declarations(entry: Entry) -> None:
             )
         if not fit(getattr(factory, name)):
             raise PluginError(
-                f"The baseline {called(factory)} has {name} = {getattr(factory, name)!r}; "
-                "zfbench.protocols.models.Baseline says what it is."
+                f"The baseline {called(factory)} has {name} = {getattr(factory, name)!r}, which is not allowed; "
+                "zfbench.protocols.models.Baseline says what is."
             )
     if not suits(factory, entry.task.spec):
         raise PluginError(
@@ -217,12 +220,9 @@ def declarations(entry: Entry) -> None:
 
 
 def fits(entry: Entry) -> None:
-    """It is made with a task and a seed, fitted, and is of the kind that the entry declares."""
-    if entry.model.kind != entry.factory.kind:
-        raise PluginError(
-            f"The forecaster {called(entry.model)} is of the kind '{entry.model.kind}', but its entry says "
-            f"'{entry.factory.kind}'."
-        )
+    """It is made with a task and a seed, and fitted."""
+    if entry.model is None:
+        raise PluginError(f"The baseline {called(entry.factory)} made no model; return one from the call.")
 
 
 def predictions(entry: Entry) -> None:
@@ -234,7 +234,9 @@ def predictions(entry: Entry) -> None:
     if forecast.dtype != np.float32:
         raise PluginError(f"The forecaster {called(entry.model)} returned {forecast.dtype}; return float32.")
     if not np.isfinite(forecast).all():
-        raise PluginError(f"The forecaster {called(entry.model)} returned values that are not finite.")
+        raise PluginError(
+            f"The forecaster {called(entry.model)} returned values that are not finite; return finite numbers."
+        )
 
 
 def repeatable(entry: Entry) -> None:
@@ -243,7 +245,10 @@ def repeatable(entry: Entry) -> None:
         return
     forecast = entry.forecast(0, WINDOWS)
     if not np.array_equal(entry.forecast(0, WINDOWS), forecast):
-        raise PluginError(f"The forecaster {called(entry.model)} forecasts equal windows differently when asked twice.")
+        raise PluginError(
+            f"The forecaster {called(entry.model)} forecasts equal windows differently when asked twice; draw random "
+            "numbers from a generator with a fixed seed."
+        )
     if not np.allclose(entry.forecast(1, 2)[0], forecast[1], atol=CLOSE):
         raise PluginError(
             f"The forecaster {called(entry.model)} forecasts a window differently when others are beside it; the rows "
@@ -263,13 +268,19 @@ def agreement(entry: Entry) -> None:
             free: Any = model.rollout(context, drive)
         check_forecast(model, free, forecast.shape, "rollout")
         if not np.allclose(free, forecast, atol=1e-6):
-            raise PluginError(f"The forecaster {called(model)} forecasts something else than it rolls out.")
+            raise PluginError(
+                f"The forecaster {called(model)} has a forecast that differs from its rollout without a clamp; make "
+                "the two equal."
+            )
     if isinstance(model, Probabilistic):
         with conduct_of("forecaster", model, "sample"):
             samples: Any = model.sample(context, drive)
         check_forecast(model, samples, (len(samples), *forecast.shape), "sample")
         if not np.array_equal(np.median(samples, axis=0), forecast):
-            raise PluginError(f"The forecaster {called(model)}: its forecast is not the median of its samples.")
+            raise PluginError(
+                f"The forecaster {called(model)} has a forecast that is not the median of its samples; return "
+                "np.median(samples, axis=0)."
+            )
 
 
 def drive(entry: Entry) -> None:
@@ -283,7 +294,7 @@ def drive(entry: Entry) -> None:
     if changed != entry.factory.uses_drive:
         raise PluginError(
             f"The baseline {called(entry.factory)} says uses_drive = {entry.factory.uses_drive}, but the drive of the "
-            f"horizon {'changes' if changed else 'does not change'} its forecast."
+            f"horizon {'changes' if changed else 'does not change'} its forecast; set uses_drive = {changed}."
         )
 
 
@@ -291,10 +302,15 @@ def updates(entry: Entry) -> None:
     """A direct forecaster reports the updates of its fit, which keep to the limit."""
     if isinstance(entry.model, Direct):
         report = getattr(entry.model, "report", None)
-        if report is None or report.updates > BRIEF.updates:
+        if report is None:
             raise PluginError(
-                f"The forecaster {called(entry.model)} reports no fit of at most {BRIEF.updates} updates; see "
-                "zfbench.protocols.models.Metered."
+                f"The forecaster {called(entry.model)} has no report of its fit; zfbench.protocols.models.Metered says "
+                "what it holds."
+            )
+        if report.updates > BRIEF.updates:
+            raise PluginError(
+                f"The forecaster {called(entry.model)} made {report.updates} updates where {BRIEF.updates} are "
+                "allowed; stop at limits.updates."
             )
 
 

@@ -247,8 +247,8 @@ def _refuse_forbidden(jacobians: NDArray[np.float64], forbidden: NDArray[np.bool
     if moved.any():
         raise CandidateError(
             Status.MASK_VIOLATION,
-            f"{int((moved > 0).sum())} pairs of neurons that the wiring forbids have an effect within one step of the "
-            f"judge's probes, of up to {moved.max():.2g}.",
+            f"In the judge's probes, {int((moved > 0).sum())} pairs of neurons that the mask forbids affect each other "
+            f"within one step, by up to {moved.max():.2g}; multiply the weights by the mask.",
         )
 
 

@@ -67,7 +67,7 @@ class Simulator(Protocol):
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A simulator that says whether it has hidden state; of one that does not say, the judge asks.
+    """A simulator that says whether it has hidden state; if it does not, the judge tests whether it has.
 
     Attributes:
         hidden_state: True if a step reads anything of the past beside the last activity.
@@ -128,7 +128,7 @@ class Metered(Protocol):
 
 @runtime_checkable
 class Placed(Protocol):
-    """A model that can compute on more than one kind of device; any other computes on the processor."""
+    """A model that can compute on more than one kind of device; any other computes on the CPU."""
 
     def compute_in(self, sandbox: Sandbox) -> None:
         """Fit and forecast on the sandbox's device, and in the sandbox where it is a program; called before `fit`.

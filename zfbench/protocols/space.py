@@ -28,9 +28,9 @@ class Slot:
         name: what is decided.
         choices: in a few words each; the first is the one of the program with which searches begin.
         true: number of the choice that the planted truth takes.
-        groups: the parts of the system that it changes, by the names that blame has for them; empty: all.
-        same: numbers of the choices that with other constants are the same function there as the true one, with no more
-            than its parts; a choice that merely contains it, such as further inputs, is not listed.
+        groups: the neuron groups that it changes, by the names in hints of blame; empty for all groups.
+        same: numbers of further choices that with suitable constants compute the same function as the true one and have
+            no additional parts; a choice that merely contains it, such as further inputs, is not listed.
     """
 
     name: str

@@ -101,15 +101,15 @@ class Candidate(Protocol):
 
 @runtime_checkable
 class CarriedOut(Protocol):
-    """A candidate that says what carries it out, for the record.
+    """A candidate that names the engine that runs it, so that results can record the engine.
 
     Attributes:
-        engine: what carries it out, with the version of the form that it has there.
+        engine: name of the engine, and the version of the form that the program has there.
     """
 
     @property
     def engine(self) -> str:
-        """The engine that carries it out, with the version of the form that it has there."""
+        """The name of the engine that runs it, and the version of the form that the program has there."""
         ...
 
 
@@ -135,7 +135,7 @@ class Evaluator:
     def shared(self, folder: Path) -> Evaluator:
         """Return an evaluator that takes evaluations from a folder where they are known, and keeps new ones there.
 
-        What is taken counts as it did when it was measured.
+        An evaluation from the folder has the spend with which it was measured.
 
         Raises:
             ZfbenchError: evaluations of this task are not shared.
@@ -152,8 +152,8 @@ class Evaluator:
             ZfbenchError: the programs of this task have no parameters that this metric could be measured at.
         """
         raise ZfbenchError(
-            f"The programs of this task have no parameters that are fitted by simulation, so that {metric} is not "
-            "measured (constants of programs that forecast are trained anyway); use `funsearch`, or weights=likelihood."
+            f"The discoverer needs {metric}, which this task does not measure, because its programs have no parameters "
+            "that are fitted by simulation; use `funsearch`, or `modelsmc` with weights=likelihood."
         )
 
 

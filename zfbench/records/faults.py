@@ -62,7 +62,9 @@ def faults(result: Result) -> Iterable[Fault]:
 def _search_faults(number: int, evaluated: Evaluated, result: Result) -> Iterable[Fault]:
     field = f"evaluated.{number - 1}"
     if any(not 1 <= parent < number for parent in evaluated.parents):
-        yield Fault(f"{field}.parents", f"program {number} can only come of earlier ones", "search again")
+        yield Fault(
+            f"{field}.parents", f"program {number} has a parent that was not evaluated before it", "search again"
+        )
     if (evaluated.status == "ok") != (evaluated.loss is not None):
         yield Fault(f"{field}.loss", "a program has a loss if and only if it worked", "search again")
     before = result.evaluated[number - 2].spend if number > 1 else NOTHING

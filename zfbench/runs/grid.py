@@ -191,7 +191,9 @@ class Grid:
                 shared=self._shared,
             )
             if found is None:
-                raise ZfbenchError(f"No program of {job.describe()} worked; raise its budget in the suite.")
+                raise ZfbenchError(
+                    f"No program of {job.describe()} worked; the event log in {begun} says how each failed."
+                )
             result = found
         return result if job.keeps_pictures else result.with_pictures({})
 

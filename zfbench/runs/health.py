@@ -7,14 +7,14 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from zfbench.base import cache
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import atomic_write
 from zfbench.base.machine import features, library_versions, processor
-from zfbench.base.plugins import KINDS
+from zfbench.base.plugins import KINDS, entries
 from zfbench.sandbox import bubblewrap, seccomp
 from zfbench.sandbox.choose import VARIABLE
 from zfbench.sandbox.devices import DRIVER
@@ -73,9 +73,9 @@ def _sandbox() -> Check:
 
 def _devices() -> list[Check]:
     cores = len(os.sched_getaffinity(0))
-    cpu = Check("processor", "ok", f"{cores} cores, {processor()} ({features() or 'features unknown'})")
+    cpu = Check("CPU", "ok", f"{cores} cores, {processor()} ({features() or 'features unknown'})")
     if not DRIVER.exists():
-        return [cpu, Check("GPU", "optional", "none; all of zfbench runs on the processor")]
+        return [cpu, Check("GPU", "optional", "none; all of zfbench runs on the CPU")]
     return [cpu, Check("GPU", "ok", "an NVIDIA driver is there; `--device gpu` uses it, where JAX has CUDA")]
 
 
@@ -127,7 +127,7 @@ def _plugins() -> Check:
     """Names that two packages claim cannot be used; the check imports nothing."""
     claimed: dict[tuple[str, str], set[str]] = {}
     for kind, group in KINDS.items():
-        for entry in entry_points(group=group):
+        for entry in entries(group):
             claimed.setdefault((kind, entry.name), set()).add(entry.value)
     twice = [f"the {kind} '{name}'" for (kind, name), values in claimed.items() if len(values) > 1]
     others = [name for (_, name), values in claimed.items() if not any(v.startswith("zfbench.") for v in values)]

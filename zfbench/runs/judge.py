@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from zfbench.base import plugins
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
@@ -63,7 +64,8 @@ def judge_baseline(
         return judge_program(controls[name], method, loaded, seed, limits, progress=progress, sandbox=sandbox)
     check_seed(seed)
     model = loaded.family.baseline(loaded.task, name, seed)
-    method = MethodRecord(name=name, kind=model.kind, future_drive=loaded.family.future_drive(loaded.task, name))
+    kind = plugins.load("baseline", name).kind  # its entry's; a model needs none of its own
+    method = MethodRecord(name=name, kind=kind, future_drive=loaded.family.future_drive(loaded.task, name))
     run = _Run(method, seed, limits)
     if sandbox is not None and isinstance(model, Placed):
         model.compute_in(sandbox)

@@ -72,9 +72,9 @@ def check_installed(
             plugins.load(kind, name)
         except UnknownNameError as error:
             raise ZfbenchError(
-                f"The {kind} '{name}' of the search in {folder} is a class that no installed package registers: give "
-                f"it to zfbench.resume({str(folder)!r}, {kind}={name}) in Python, or register it under the entry-point "
-                f"group {plugins.KINDS[kind]}."
+                f"The {kind} '{name}' of the search in {folder} is not registered here: install the package that "
+                f"registers it (group {plugins.KINDS[kind]}), or give its class to zfbench.resume({str(folder)!r}, "
+                f"{kind}={name}) in Python."
             ) from error
 
 

@@ -177,5 +177,7 @@ def events(folder: Path) -> tuple[Event, ...]:
     """
     found = read_log(folder / LOG).events
     if not found:
-        raise ZfbenchError(f"{folder} holds no search; `zfbench run --out {folder}` begins one.")
+        raise ZfbenchError(
+            f"{folder} holds no search; check the path, or begin one with `zfbench run --task TASK --out {folder}`."
+        )
     return found

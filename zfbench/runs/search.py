@@ -77,7 +77,7 @@ def search(
     """
     if plan.proposer == EXTERNAL:
         raise ZfbenchError(
-            f"The search in {folder} is of a system that owns its search loop; go on with `zfbench serve`."
+            f"The search in {folder} was begun by `zfbench serve`; continue it with the same `zfbench serve` command."
         )
     check_seed(plan.seed)
     check_names(plan, discoverer, proposer)  # before the data are loaded

@@ -106,9 +106,11 @@ class BubblewrapSandbox:
                     socket.send_fds(self._control, [json.dumps(message).encode()], given)
                     answer, pidfds, _, _ = socket.recv_fds(self._control, 64, 1)
                 except OSError as error:
-                    raise ZfbenchError(f"The sandbox's pool has ended: {error}.") from error
+                    raise ZfbenchError(f"The sandbox's pool has ended ({error}); run the command again.") from error
             if answer != pool.STARTED:
-                raise ZfbenchError("The sandbox's pool has ended; is this user out of processes or memory?")
+                raise ZfbenchError(
+                    "The sandbox's pool has ended; use fewer workers, or allow this user more processes or memory."
+                )
         except ZfbenchError:
             for descriptor in (requests, results, output, status):
                 os.close(descriptor)
@@ -169,7 +171,9 @@ class BubblewrapSandbox:
             self._process.wait()
             with os.fdopen(errors, "rb") as stream:
                 why = stream.read().decode(errors="replace").strip()
-            raise ZfbenchError(f"The sandbox's pool did not start: {why.splitlines()[-1] if why else 'it hung'}.")
+            raise ZfbenchError(
+                f"The sandbox's pool did not start: {why.splitlines()[-1] if why else 'it hung'}; run `zfbench doctor`."
+            )
         os.close(errors)
         self._control = ours
 

@@ -66,7 +66,10 @@ def _open(name: str | None, device: str) -> Sandbox:
     if obstacle is None:
         return BubblewrapSandbox(device)
     if name == BubblewrapSandbox.name:
-        raise ZfbenchError(f"The sandbox 'bubblewrap' does not work here: {obstacle}.")
+        raise ZfbenchError(
+            f"The sandbox 'bubblewrap' does not work here: {obstacle}. Repair that, or use --sandbox process, which "
+            "does not confine programs."
+        )
     return ProcessSandbox(obstacle, device)
 
 

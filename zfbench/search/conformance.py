@@ -179,10 +179,15 @@ def discoverer_population(make: MakeDiscoverer) -> None:
     with conduct_of("discoverer", discoverer, "population"):
         members = list(discoverer.population)
         total = float(sum(weight for _, weight in members))
-    if abs(total - 1) > 1e-6 or any(program not in world.told for program, _ in members):
+    if abs(total - 1) > 1e-6:
         raise PluginError(
-            f"The discoverer {called(discoverer)} has a population whose weights sum to {total:g}, or with programs "
-            "that it was never told; weights sum to one."
+            f"The discoverer {called(discoverer)} has a population whose weights sum to {total:g}; make them sum to "
+            "one."
+        )
+    if any(program not in world.told for program, _ in members):
+        raise PluginError(
+            f"The discoverer {called(discoverer)} has a population with programs that it was never told; use only "
+            "programs that tell was given."
         )
 
 

@@ -55,8 +55,8 @@ def set_aside(budget: Budget, finalists: int, bound: Spend) -> tuple[Budget, Bud
             continue
         if limit <= cost:
             raise ZfbenchError(
-                f"The budget {unit}={limit:g} leaves nothing to search with beside {cost:g} for {finalists} full "
-                "trainings at its end; raise it, or lower the number of finalists or their time limit."
+                f"The budget {unit}={limit:g} leaves nothing to search with, because {finalists} full trainings at "
+                f"the end may use {cost:g}; raise the budget, or lower the number of finalists or their time limit."
             )
         shares[unit] = limit - cost
     return replace(budget, **shares), Budget(evaluations=finalists)

@@ -53,7 +53,7 @@ def begin(log: Log, fields: Mapping[str, Any], budget: Budget, bound: Spend, pro
             name, was, wanted = _difference(key, old.get(key), head.get(key))
             raise ZfbenchError(
                 f"{log.path} holds a search with {name} = {was}, not {wanted}; "
-                "resume it with the same, or start the new search in another folder."
+                f"resume it with {name} = {was}, or start the new search in another folder."
             )
     return log.events[0]
 

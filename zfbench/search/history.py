@@ -209,7 +209,7 @@ class History:
                 request = self.discoverer.ask()
             if request is None or request.to_json() != body:
                 raise ZfbenchError(
-                    f"{path}, line {event.seq + 1}: the discoverer no longer asks what it asked then; "
+                    f"{path}, line {event.seq + 1}: the discoverer no longer asks for what is recorded there; "
                     "resume with the version and settings that began the search."
                 )
             self.ask(request, self.ledger.restore(self.step))

@@ -275,7 +275,10 @@ class _Loop:
         if isinstance(answer, ProposerUnavailableError):
             stop = answer
         elif isinstance(answer, ProposalError) and self.silent >= SILENCE:
-            message = f"No answer came to {self.silent} requests in a row, the last: {answer}"
+            message = (
+                f"No answer came to {self.silent} requests in a row. The last failure: {answer} The search is kept; "
+                "resume it when answers come."
+            )
             stop = ProposerUnavailableError(message, answer.spend, answer.critique)
         else:
             self._proposed(open_request, answer)

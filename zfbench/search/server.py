@@ -169,7 +169,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _check_token(self) -> None:
         given = self.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, f"Bearer {self.owner.token}".encode()):
-            raise _RefusedError(HTTPStatus.UNAUTHORIZED, "The header 'Authorization: Bearer TOKEN' is missing.")
+            raise _RefusedError(
+                HTTPStatus.UNAUTHORIZED,
+                "The header 'Authorization: Bearer TOKEN' is missing or has another "
+                "token; send the token of this server.",
+            )
 
     def _evaluate(self) -> dict[str, Any]:
         body = self._body()

@@ -103,7 +103,7 @@ class Client:
                 raise account.failure(f"{told}.", answered=False)
             if attempt + 1 < self._endpoint.attempts:
                 self._endpoint.sleep(min(2.0**attempt if result.wait is None else result.wait, LONGEST_WAIT))
-        raise account.failure(f"{told}, {self._endpoint.attempts} times.", answered=False)
+        raise account.failure(f"{told} (attempts without an answer: {self._endpoint.attempts}).", answered=False)
 
     def _attempt(self, messages: list[Message], seed: int, worst: Spend, account: Account) -> Reply | _Trouble:
         """A reply, or why there is none; what it used up is charged, and the call is noted down."""
@@ -162,7 +162,7 @@ class Client:
         of_prompt = _mentions(words, OF_ONE_PROMPT)
         sent = self._endpoint.fields(0, LIMIT)
         unknown = next((name for name in OPTIONAL if name in sent and re.search(rf"\b{name}\b", words)), None)
-        advice = "Correct it and resume the run."
+        advice = "Correct the key, model, address or setting that was refused, and resume the run."
         if unknown is not None:
             advice = f'If it does not know the field {unknown}, leave that out with extra={{"{unknown}": null}}.'
         return _Trouble(problem, final=final and not of_prompt, prompt=of_prompt, advice=advice)

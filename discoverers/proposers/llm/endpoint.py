@@ -124,7 +124,9 @@ def checked_url(text: str, source: str) -> str:
     except ValueError as error:
         raise ZfbenchError(f"The address in {source} cannot be read ({error}); write it as {DEFAULT_URL}.") from error
     if "@" in url.rpartition("//")[2].partition("/")[0]:
-        raise ZfbenchError(f"Leave the key out of {source} and set {KEYS[0]} in the environment.")
+        raise ZfbenchError(
+            f"The address in {source} holds a user name or a key; leave it out, and set {KEYS[0]} in the environment."
+        )
     if parts.scheme not in ("http", "https") or not host:
         bare = url.rpartition("//")[2]
         raise ZfbenchError(
@@ -133,7 +135,7 @@ def checked_url(text: str, source: str) -> str:
         )
     if parts.query or parts.fragment:
         raise ZfbenchError(
-            f"The address in {source} has a part after '?' or '#'; leave it out (a key belongs into {KEYS[0]})."
+            f"The address in {source} has a part after '?' or '#'; leave it out (a key belongs in {KEYS[0]})."
         )
     if any(character.isspace() for character in url):
         raise ZfbenchError(f"The address {url!r} in {source} holds a blank; write it as {DEFAULT_URL}.")
@@ -148,7 +150,10 @@ def key_of_environment() -> str:
     """
     key = next((key for name in KEYS if (key := os.environ.get(name, "").strip())), None)
     if key is None:
-        raise ZfbenchError(f"The proposer 'llm' needs a key in {' or '.join(KEYS)}; any word for a local server.")
+        raise ZfbenchError(
+            f"The proposer 'llm' needs a key: set the environment variable {' or '.join(KEYS)}, for a local server to "
+            "any word."
+        )
     if not (key.isascii() and key.isprintable()):  # the error of an unfit header would quote it
         raise ZfbenchError("The key of the proposer 'llm' holds characters that no HTTP header can; copy it anew.")
     return key

@@ -85,7 +85,7 @@ def reasoning_only(handler):
 def test_a_refusal_for_ever_ends_the_run_with_the_endpoints_sentence_and_it_can_be_resumed(zfbench, server, code):
     exit_code, said = zfbench.run(status(code))
     assert exit_code == 1
-    assert f"answered {code}: no: {code}. Correct it and resume the run" in said
+    assert f"answered {code}: no: {code}. Correct the key, model" in said
     assert len(server.requests) == 1
     assert not (zfbench.folder / "result.json").exists()
     server.script[:] = [NEW]
@@ -199,7 +199,7 @@ def test_a_model_that_refuses_max_tokens_is_asked_again_in_its_own_words(zfbench
 def test_a_short_outage_is_counted_on_screen_and_in_the_result(zfbench):
     exit_code, said = zfbench.run(status(500), status(503), NEW)
     assert exit_code == 0
-    assert "2 unanswered, the last: The endpoint" in said
+    assert "2 unanswered (last failure: The endpoint" in said
     assert json.loads((zfbench.folder / "result.json").read_text())["unanswered"] == 2
 
 

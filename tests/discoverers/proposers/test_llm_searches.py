@@ -10,6 +10,7 @@ from toy_task import ToyFamily
 
 from zfbench.base import plugins
 from zfbench.base.errors import ZfbenchError
+from zfbench.cli.prompts import prompt
 from zfbench.forecasting.contract import EXAMPLE
 from zfbench.protocols.proposer import ProposerUnavailableError
 from zfbench.records.reading import load
@@ -63,7 +64,7 @@ def kinds(folder):
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
 def test_a_refusal_for_ever_ends_the_run_and_resuming_goes_on_where_it_was(plan, server, tmp_path, code):
-    with pytest.raises(ZfbenchError, match=f"answered {code}: no: {code}. Correct it and resume the run"):
+    with pytest.raises(ZfbenchError, match=f"answered {code}: no: {code}. Correct the key, model"):
         search(plan(status(code)), tmp_path)
     assert len(server.requests) == 1
     assert kinds(tmp_path) == ["run", "ask", "proposal", "evaluation", "ask", "interrupted"]
@@ -80,7 +81,9 @@ def test_a_refusal_for_ever_ends_the_run_and_resuming_goes_on_where_it_was(plan,
 
 def test_a_server_that_is_down_ends_the_run_soon_at_no_cost_and_another_port_resumes_it(plan, server, tmp_path):
     down = plan(numbered, base_url=NOWHERE)
-    with pytest.raises(ProposerUnavailableError, match=f"No answer came to {SILENCE} requests in a row, the last: The"):
+    with pytest.raises(
+        ProposerUnavailableError, match=f"No answer came to {SILENCE} requests in a row. The last failure: The"
+    ):
         search(down, tmp_path)
     assert kinds(tmp_path).count("interrupted") == 1
     assert "end" not in kinds(tmp_path)
@@ -106,8 +109,8 @@ def test_a_short_outage_is_counted_and_survived(plan, server, tmp_path):
     outcome, result = search(plan(status(500), status(503), numbered), tmp_path)
     assert (outcome.reason, outcome.counts.evaluated, outcome.counts.unanswered) == ("budget", 4, 2)
     assert result.unanswered == 2
-    assert outcome.last_failure.endswith("answered 503: no: 503, 1 times.")
-    assert "2 unanswered, the last: The endpoint" in outcome.summary()
+    assert outcome.last_failure.endswith("answered 503: no: 503 (attempts without an answer: 1).")
+    assert "2 unanswered (last failure: The endpoint" in outcome.summary()
 
 
 def test_where_a_model_is_served_makes_no_other_method(plan, server, tmp_path, family):
@@ -136,7 +139,7 @@ def test_a_search_that_evaluated_the_seed_program_alone_found_nothing(plan, fami
     assert (result.status, result.metrics, result.curves, result.unanswered) == ("nothing_found", {}, {}, 3)
     assert family.judged == []
     assert "evaluated nothing but the seed program" in result.notes[0]
-    assert "3 unanswered, the last: The model's answer could not be used" in result.notes[0]
+    assert "3 unanswered (last failure: The model's answer could not be used" in result.notes[0]
     assert load(tmp_path / RESULT) == result
     assert search(plan(useless, patience=3), tmp_path)[1] == result  # and it is not judged the second time either
     assert check(replay(tmp_path), result) is None
@@ -192,12 +195,17 @@ def test_what_a_run_would_send_next_can_be_seen(plan, tmp_path):
     assert best.program.source.strip() in proposal
     assert "4 programs so far, 0 of them failed" in proposal
     assert shown.bound.tokens > shown.expected.tokens > 0
+    for option in ({"proposer": "llm"}, {"hint": ["try harder"]}, {"proposer_setting": ["model=m"]}):
+        with pytest.raises(ZfbenchError, match="leave out --proposer, --proposer-set and --hint"):
+            prompt(tmp_path, evaluations=1, **option)
 
 
 def test_the_log_of_an_interrupted_run_says_why(plan, tmp_path):
     with pytest.raises(ProposerUnavailableError):
         search(plan(status(404)), tmp_path)
     body = events(tmp_path)[-1].body
-    assert body["failure"].endswith("answered 404: no: 404. Correct it and resume the run.")
+    assert body["failure"].endswith(
+        "answered 404: no: 404. Correct the key, model, address or setting that was refused, and resume the run."
+    )
     assert (body["request"], body["spend"]) == (1, {})
     assert (tmp_path / LOG).exists()

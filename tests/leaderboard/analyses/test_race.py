@@ -76,7 +76,7 @@ def test_a_script_without_a_guard_is_told_at_once(tmp_path):
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1
-    assert last.startswith("zfbench.base.errors.ZfbenchError: A process of the race ended before its time.")
+    assert last.startswith("zfbench.base.errors.ZfbenchError: A process of the race ended early")
     assert 'put that call below `if __name__ == "__main__":`' in last
     assert "bootstrapping" not in done.stderr
 

@@ -84,6 +84,7 @@ IN_THE_WAY = {  # every command that writes; OUT is a file where a folder should
     "publish": ("publish", "FILE"),
     "publish into an empty folder": ("publish", "FOLDER", "--check"),
 }
+COMMAND = get_command(app)  # built once: for every call anew it takes longer than the call
 NAMES = ("", "[/old]", "a\nb", "x" * 5_000, "-1", "../..", "@holdout:", "\0", "\ud800")
 NAMED = {  # every command that takes a name or a number; NAME stands for it
     "list": ("list", "NAME"),
@@ -148,6 +149,7 @@ def call(tmp_path, monkeypatch, make, data_cache):
     """Runs a command in a folder with a result, a program and a suite; what it raises is its sentence, or a fault."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "none")
+    monkeypatch.setattr("typer.testing._get_command", lambda _: COMMAND)
     (tmp_path / "result.json").write_text(make(metrics={"forecast/id/mae": 0.25}).text())
     (tmp_path / "program.py").write_text("class Model(:\n")
     (tmp_path / "folder").mkdir()
@@ -213,4 +215,4 @@ def test_a_program_of_the_corpus_that_reaches_the_judge_is_a_result_with_a_sente
 
 def test_every_command_is_tried():
     tried = {arguments[0] for cases in (READERS, IN_THE_WAY, NAMED) for arguments in cases.values()}
-    assert set(get_command(app).commands) <= tried
+    assert set(COMMAND.commands) <= tried

@@ -18,7 +18,7 @@ from zfbench.search.eventlog import EventLog
 
 @pytest.mark.parametrize("command", [searches.resume, searches.replay])
 def test_folder_without_a_search_says_how_to_begin_one(command, tmp_path):
-    with pytest.raises(ZfbenchError, match="holds no search; `zfbench run"):
+    with pytest.raises(ZfbenchError, match="holds no search; check the path, or begin one with `zfbench run"):
         command(tmp_path)
 
 

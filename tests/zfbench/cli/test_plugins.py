@@ -144,7 +144,7 @@ def test_names_of_tasks_that_a_package_declares_are_listed_without_importing_it(
         ("def f(:\n", "SyntaxError: invalid syntax", "update or uninstall"),
         ("x = 1\n", "AttributeError", "update or uninstall"),
         ("raise SystemExit('bye')\n", "SystemExit: bye", "update or uninstall"),
-        ("import not_there\n", "No module named 'not_there'", "is its optional extra installed?"),
+        ("import not_there\n", "No module named 'not_there'", "install the optional extra that it needs"),
     ],
     ids=["runtime error", "syntax", "missing attribute", "exit", "missing import"],
 )

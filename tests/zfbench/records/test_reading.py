@@ -166,7 +166,7 @@ def test_a_fault_is_named_with_its_file_its_field_and_how_to_fix_it(tmp_path, ma
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"parents": (2,)}, r"evaluated\.1\.parents: program 2 can only come of earlier ones"),
+        ({"parents": (2,)}, r"evaluated\.1\.parents: program 2 has a parent that was not evaluated before it"),
         ({"parents": (0,)}, r"evaluated\.1\.parents"),
         ({"loss": None}, r"evaluated\.1\.loss: a program has a loss if and only if it worked"),
         ({"status": "error"}, r"evaluated\.1\.loss"),

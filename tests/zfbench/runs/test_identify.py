@@ -181,6 +181,12 @@ def test_every_objective_is_a_metric_of_evaluations(masked):
     assert set(METRICS.values()) <= evaluation.metrics.keys()
 
 
+def test_the_truth_is_compared_with_something_else(data_cache):
+    done = CliRunner().invoke(app, ["identify", "zfish-tiny/masked", "--kind", "truth"])
+    assert isinstance(done.exception, ZfbenchError)
+    assert "no programs of the kind truth to compare with the truth; choose from seed," in str(done.exception)
+
+
 def test_two_programs_of_the_larva_are_trained_and_ranked_by_the_command(tmp_path, masked, monkeypatch):
     truth = Contender("true form", "truth", render(true_genotype(published(), masked.spec)))
     contest = Contest((truth, Contender("example", "seed", EXAMPLE)), "balanced", {"plain_mae": "mae"})

@@ -78,8 +78,7 @@ def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loade
     from zfbench.base import plugins
     from zfbench.records.program import CandidateError, Status
 
-    class Explodes:
-        kind = "program"
+    class Explodes:  # its entry alone says of which kind it is
         source = "x"
         report = None
         closed = False
@@ -95,7 +94,7 @@ def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loade
 
     model = Explodes()
     _ = loaded_driven.judge  # before nothing else can be loaded
-    entry = SimpleNamespace(uses_drive=True)
+    entry = SimpleNamespace(kind="program", uses_drive=True)
     monkeypatch.setattr(plugins, "load", lambda *_: entry)
     monkeypatch.setattr(type(loaded_driven.family), "baseline", lambda *_: model)
     result = judge_baseline("explodes", loaded_driven, 0, BRIEF)

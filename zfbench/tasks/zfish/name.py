@@ -79,8 +79,8 @@ class ZfishName:
         for kind in kinds:
             if kinds.count(kind) > 1:
                 raise ZfbenchError(
-                    f"The task '{name}' names {kinds.count(kind)} of the kind {kind}; a name has at most one circuit, "
-                    f"one holdout:CONDITION, one anonymous and one {PLAIN}."
+                    f"The task '{name}' has {kinds.count(kind)} parts of the kind {kind}; a name has at most one "
+                    f"circuit, one holdout:CONDITION, one anonymous and one {PLAIN}."
                 )
         for modifier in modifiers:
             if modifier.startswith("holdout:"):
@@ -95,7 +95,10 @@ class ZfishName:
             else:
                 circuit = modifier
         if len(set(holdout)) != len(holdout) or len(holdout) >= len(MAIN_CONDITIONS):
-            raise ZfbenchError(f"The task '{name}' holds out {len(holdout)} conditions; name each once and leave one.")
+            raise ZfbenchError(
+                f"The task '{name}' has to name each held-out condition once, and to leave at least one of "
+                f"{', '.join(MAIN_CONDITIONS)} to train on."
+            )
         return cls(tier, track, circuit, holdout, anonymous, objective)
 
     @property
