@@ -1,5 +1,6 @@
 """What README and docs/results say of live searches is what the committed results say."""
 
+import itertools
 import json
 import math
 import statistics
@@ -197,3 +198,26 @@ def test_the_readme_says_the_same(searches, against):
     counts = f"{WORDS[len(better)]} of {WORDS[len(searches.runs)]} methods"
     assert f"{counts} find better models than the best program that nobody searched" in text
     assert "without the mask no difference between methods was shown." in text  # tested above
+
+
+def test_how_many_programs_two_methods_have_in_common(measured):
+    text = " ".join((ROOT / "docs" / "results" / "live.md").read_text(encoding="utf-8").split())
+    tracks = {c.task.split("/")[1]: c.runs for c in comparisons(measured) if c.task.startswith("zfish-tiny/")}
+    medians, same = {}, {}
+    for track, runs in tracks.items():
+        for pair in itertools.combinations(sorted(runs), 2):
+            one, other = ({run.seed: run for run in runs[name]} for name in pair)
+            programs = [{seed: {e.program for e in run.evaluated} for seed, run in of.items()} for of in (one, other)]
+            assert {len(own) for of in programs for own in of.values()} == {47}
+            medians.setdefault(pair, []).append(statistics.median(len(programs[0][s] & programs[1][s]) for s in one))
+            same[track, pair] = sum(one[seed].program.id == other[seed].program.id for seed in one)
+    close = ("best_of_n", "funsearch")
+    assert medians[close] == [25.5, 25.5]
+    assert "with the same seed have 25.5 in common (median over seeds; with the mask and without it)" in text
+    chosen = f"in {same['masked', close]} of 10 seeds with the mask and {same['driven', close]} of 10 without it they"
+    assert chosen in text
+    with_modelsmc = [medians[pair] for pair in (("best_of_n", "modelsmc"), ("funsearch", "modelsmc"))]
+    assert with_modelsmc == [[12, 12]] * 2
+    assert "`modelsmc` has 12 in common with each of the two; all other pairs have 2." in text
+    others = [value for pair, values in medians.items() if len({*pair} - {*close, "modelsmc"}) for value in values]
+    assert set(others) == {2}
