@@ -7,6 +7,9 @@ import os
 import pytest
 from hypothesis import settings
 
+from zfbench.base.numerics import ONE_THREAD
+
+os.environ |= ONE_THREAD  # before NumPy and JAX: several processes with several threads each wait for each other
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
@@ -20,27 +23,14 @@ def data_cache(tmp_path_factory):
     return shared / "zfbench-cache"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick_compiler():
-    """Compiles what tests run in their own process without optimisations, which take longer than most tests run.
-
-    Clean processes and commands compile as they do for users.
-    """
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 @pytest.fixture
-def optimised(quick_compiler):
-    """Compiles as for users, for numbers that are compared with published ones to the last digit."""
+def quick_compiler():
+    """Compiles without optimisations what a test itself runs, for tests that compile much and run little."""
     import jax
 
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
     jax.config.update("jax_disable_most_optimizations", True)
-    jax.clear_caches()
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

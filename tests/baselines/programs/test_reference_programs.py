@@ -134,7 +134,7 @@ def test_the_ceiling_is_the_published_circuits_form_as_the_grammar_writes_it(dri
 @pytest.mark.parametrize("name", ["zfish-tiny/driven@anonymous", "zfish-tiny/driven@circuit:redrawn:1"])
 def test_the_ceiling_refuses_circuits_whose_form_it_does_not_have(name, driven):
     task = replace(driven.spec, name=name)
-    with pytest.raises(ZfbenchError, match="leave it out there"):
+    with pytest.raises(ZfbenchError, match="leave the ceiling out there"):
         ceiling(SimpleNamespace(spec=task), 0)
 
 

@@ -25,6 +25,8 @@ from zfbench.discoverers.proposers.blackbox.render import HEADS, KEYS, NARROW, U
 from zfbench.records.program import Program
 from zfbench.records.source import check_source
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 DRIVEN, MASKED, AUTONOMOUS = SPECS.values()
 FAMILY = BlackBoxFamily()
 genotypes = st.builds(BlackBoxGenotype, **{gene: st.sampled_from(choices) for gene, choices in ALL_GENES.items()})

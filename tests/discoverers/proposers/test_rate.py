@@ -41,6 +41,8 @@ from zfbench.discoverers.proposers.rate.render import parse, render
 from zfbench.records.program import Program
 from zfbench.records.source import check_source
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 DRIVEN, MASKED, AUTONOMOUS = SPECS.values()
 seeds = st.integers(0, 10**6)
 

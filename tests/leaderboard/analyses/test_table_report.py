@@ -114,4 +114,4 @@ def test_the_command_prints_the_page_and_says_what_it_lacks(tmp_path):
     written = CliRunner().invoke(app, [*report, str(landscape), "--to", str(tmp_path / "table.md")])
     assert (written.exit_code, (tmp_path / "table.md").read_text()) == (0, printed.stdout)
     assert "needs the landscape of the same table" in str(CliRunner().invoke(app, report).exception)
-    assert "with --to" in str(CliRunner().invoke(app, [*report, str(landscape), "--check"]).exception)
+    assert "--check needs --to" in str(CliRunner().invoke(app, [*report, str(landscape), "--check"]).exception)

@@ -18,6 +18,8 @@ from zfbench.forecasting.signature import read_step
 from zfbench.records.recordings import TaskSpec
 from zfbench.sandbox.worker import execute
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 N, D, B = 6, 3, 5
 
 

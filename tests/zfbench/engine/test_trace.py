@@ -17,6 +17,8 @@ from zfbench.engine.trace import trace
 from zfbench.records.program import CandidateError, Status
 from zfbench.sandbox.worker import execute
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 ROW = jax.ShapeDtypeStruct((4,), jnp.float32)
 KEY = jax.eval_shape(lambda: jax.random.key(0))
 

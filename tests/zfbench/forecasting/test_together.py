@@ -17,6 +17,8 @@ from zfbench.forecasting.training import Material
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import TaskSpec
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 
 class Mixed(nn.Module):
     """a(t) = a(t-1) + rate (tanh(W [a, x]) - a(t-1)), with or without a trace of the activity beside it."""

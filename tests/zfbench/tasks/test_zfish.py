@@ -85,7 +85,7 @@ def test_circuits_that_are_not_the_published_one_are_anonymous():
 
 
 def test_holding_out_everything_is_refused():
-    with pytest.raises(ZfbenchError, match="leave one"):
+    with pytest.raises(ZfbenchError, match="leave at least one of inward"):
         ZfishName.parse("zfish/driven@holdout:inward+left+outward+right")
 
 

@@ -137,7 +137,7 @@ def test_the_task_has_what_every_task_has(tables):
 def test_squared_errors_are_there_and_likelihoods_at_fitted_parameters_are_not(tables):
     evaluator = tables.evaluator(tables.load(NAME), Limits(), None)
     assert evaluator.with_fitted(STANDARDISED_MSE) is evaluator
-    with pytest.raises(ZfbenchError, match="log_fitted is not measured"):
+    with pytest.raises(ZfbenchError, match="needs log_fitted, which this task does not measure"):
         evaluator.with_fitted(FITTED)
 
 
