@@ -97,6 +97,6 @@ ResultsArgument = Annotated[
 ]
 ResultsArguments = Annotated[
     list[Path] | None,
-    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="RESULTS..."),
+    typer.Argument(help="Result files, or folders of them; default: the published results.", metavar="RESULTS"),
 ]
 GridWorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Number of runs measured at once.")]

@@ -152,8 +152,8 @@ def table_fidelity(
 ) -> None:
     """Say how well short trainings of several lengths rank the programs of a table that were trained in full.
 
-    Short trainings that are missing are made first and kept in the folder; an interrupted command is continued by the
-    same one. It prints Markdown.
+    Short trainings that are missing are made first and kept in the folder; repeat an interrupted command to continue.
+    It prints Markdown.
 
     Example: zfbench table fidelity table/zfish-tiny__masked --updates 400 --updates 1000 --out fidelity.json
     """

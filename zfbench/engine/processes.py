@@ -68,7 +68,8 @@ class Clean:
             if not self.answered and TRACEBACK in self.child.output:
                 reason = self.child.output.strip().splitlines()[-1]
                 raise ZfbenchError(
-                    f"A process of zfbench itself did not start ({reason}); run `zfbench doctor`, or install it again."
+                    f"A process of zfbench itself did not start ({reason}); run `zfbench doctor`, or install zfbench "
+                    "again."
                 ) from error
             raise
         self.answered = True

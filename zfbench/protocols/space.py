@@ -28,7 +28,8 @@ class Slot:
         name: what is decided.
         choices: in a few words each; the first is the one of the program with which searches begin.
         true: number of the choice that the planted truth takes.
-        groups: the neuron groups that it changes, by the names in hints of blame; empty for all groups.
+        groups: the parts of the system (neuron groups, for example) that it changes, by the names in hints of blame;
+            empty for all.
         same: numbers of further choices that with suitable constants compute the same function as the true one and have
             no additional parts; a choice that merely contains it, such as further inputs, is not listed.
     """

@@ -86,8 +86,8 @@ def chosen(space: Space, stage: int, screened: Mapping[Codes, Evaluation]) -> li
     members = complete(space, stage, screened)
     if not members:
         raise ZfbenchError(
-            f"No part of stage {stage} is screened completely yet; run `zfbench "
-            "table build` with `--part screening` first."
+            f"No part of stage {stage} is screened completely yet; run `zfbench table build` with "
+            "`--part screening` first."
         )
     losses = {codes: loss for codes in members if (loss := screened[codes].loss) is not None}
     best = sorted(losses, key=lambda codes: (losses[codes], codes))

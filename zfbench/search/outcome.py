@@ -58,7 +58,8 @@ class SearchOutcome:
         counts, spend = self.counts, self.spend
         parts = [
             f"{counts.evaluated} evaluations ({counts.failed} failed, {counts.duplicates} duplicates, which are free)",
-            f"{counts.unanswered} unanswered{f' (last failure: {self.last_failure})' if counts.unanswered else ''}",
+            f"{counts.unanswered} unanswered"
+            + (f" (last failure: {self.last_failure.rstrip('.')})" if counts.unanswered else ""),
             *([f"{spend.tokens:,.0f} tokens"] if spend.tokens else []),
             *([f"money {spend.money:,.4f}"] if spend.money else []),
             f"ended: {self.reason}",

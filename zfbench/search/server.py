@@ -171,8 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(given, f"Bearer {self.owner.token}".encode()):
             raise _RefusedError(
                 HTTPStatus.UNAUTHORIZED,
-                "The header 'Authorization: Bearer TOKEN' is missing or has another "
-                "token; send the token of this server.",
+                "The header 'Authorization: Bearer TOKEN' is missing or has another token; send the token of "
+                "this server.",
             )
 
     def _evaluate(self) -> dict[str, Any]:
