@@ -23,7 +23,6 @@ CERTIFIED = Path("docs/results/identify.md")  # holds the certificates
 FOUND = Path("docs/identify.md")  # says what they found
 LIVE = Path("docs/results/live.md")  # holds searches side by side
 GAPS = Path("docs/results/gap.md")  # holds gap ratios
-ANYTIME = Path("docs/images/anytime.svg")  # of the comparison with the most searches
 PICTURE = Path("docs/images/finding.svg")
 BEGIN, END = "<!-- table: written by `zfbench publish` -->", "<!-- /table -->"
 
@@ -63,14 +62,13 @@ def publish(root: Path, found: Sequence[Board], check: bool = False) -> list[Pat
         arms.as_markdown(arms.arms(runs)),
     )
     texts[root / LIVE] = _with_table(root / LIVE, "\n\n".join(side_by_side))
-    largest = max(searches, key=size, default=None)
-    if largest is not None:
-        texts[root / ANYTIME] = searches_report.draw(largest)
     for task, evaluated_on in EVALUATED_ON.items():
+        largest = max((c for c in searches if c.task == evaluated_on), key=size, default=None)
+        if largest is not None:
+            texts[root / files_of(task).anytime] = searches_report.draw(largest)
         landscape = read(FOLDER / "tables" / file_of(task, "landscape"))
         if landscape["atlas"] is not None:  # its programs, and those that searches on the task chose that it is made of
-            live = [c for c in searches if c.task == evaluated_on]
-            texts[root / files_of(task).picture] = atlas_picture.draw(landscape, max(live, key=size, default=None))
+            texts[root / files_of(task).picture] = atlas_picture.draw(landscape, largest)
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and changed:
         names = " and ".join(str(path.relative_to(root)) for path in changed)

@@ -18,6 +18,7 @@ class TableFiles:
         fidelity: what `zfbench table fidelity` wrote.
         page: the page of results, which `zfbench table report` writes.
         picture: losses against scores of the judge, which `zfbench publish` draws.
+        anytime: lowest losses so far of live searches on the task that the table was made from, which it draws too.
     """
 
     race: Path
@@ -25,6 +26,7 @@ class TableFiles:
     fidelity: Path
     page: Path
     picture: Path
+    anytime: Path
 
 
 def files_of(task: str) -> TableFiles:
@@ -34,7 +36,8 @@ def files_of(task: str) -> TableFiles:
         task: name of the task on the table, such as zfish-table/masked.
     """
     race, landscape, fidelity = (TABLES / file_of(task, kind) for kind in ("race", "landscape", "fidelity"))
-    return TableFiles(race, landscape, fidelity, page_of(task), Path(f"docs/images/atlas-{track_of(task)}.svg"))
+    picture, anytime = (Path(f"docs/images/{name}-{track_of(task)}.svg") for name in ("atlas", "anytime"))
+    return TableFiles(race, landscape, fidelity, page_of(task), picture, anytime)
 
 
 def page_of(task: str) -> Path:

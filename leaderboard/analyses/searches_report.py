@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from zfbench.leaderboard.analyses import targets
+from zfbench.leaderboard.analyses import composition, targets
 from zfbench.leaderboard.analyses.landscape import correlation
 from zfbench.leaderboard.analyses.searches import (
     AREA,
@@ -77,7 +77,8 @@ def as_markdown(found: Sequence[Comparison], races: Races | None = None) -> str:
 def _part(c: Comparison, races: Races) -> str:
     budget = ", ".join(f"{value:g} {unit}" for unit, value in sorted(c.budget.items()))
     parts = [f"### {c.task}, {c.proposer}: {budget}", _table(rows_of(c), HEADINGS)]
-    parts += [targets.as_markdown(c), *(_tested(c, measure) for measure in TESTED), _pairs(c), _relations(c)]
+    parts += [targets.as_markdown(c), composition.as_markdown(c)]
+    parts += [*(_tested(c, measure) for measure in TESTED), _pairs(c), _relations(c)]
     race = races.get(c.task, {}).get(int(c.budget.get("evaluations", 0)))
     agreement = None if race is None else order_agreement(c, race)
     if agreement is not None:

@@ -11,7 +11,6 @@ from zfbench.leaderboard import finding
 from zfbench.leaderboard.board import boards
 from zfbench.leaderboard.highlights import LIMIT, ROWS, as_markdown, highlights
 from zfbench.leaderboard.publish import (
-    ANYTIME,
     BEGIN,
     CERTIFIED,
     END,
@@ -30,6 +29,7 @@ from zfbench.tasks.zfish_table.family import EVALUATED_ON
 
 ROOT = Path(__file__).parents[2]
 ATLASES = [files_of(task).picture for task in EVALUATED_ON]
+ANYTIMES = [files_of(task).anytime for task in EVALUATED_ON]
 OOD, IMPULSE = "forecast/ood/skill_last_value", "dynamics/impulse/error"
 
 
@@ -156,6 +156,11 @@ def test_what_the_repository_shows_fits_its_results():
     assert publish(ROOT, boards(load_folder(RESULTS)), check=True) == []
 
 
+def test_live_searches_of_each_track_have_a_picture_of_their_own():
+    for task, path in zip(EVALUATED_ON.values(), ANYTIMES, strict=True):
+        assert f"Lowest loss so far on {task}," in (ROOT / path).read_text(encoding="utf-8")
+
+
 def test_a_folder_without_the_documents_is_refused_before_the_results_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("zfbench.records.reading.load_folder", lambda _: pytest.fail("the results were read"))
     done = CliRunner().invoke(app, ["publish", str(tmp_path)])
@@ -163,7 +168,7 @@ def test_a_folder_without_the_documents_is_refused_before_the_results_are_read(t
 
 
 def test_the_command_writes_and_checks(root):
-    for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, LIVE, GAPS, ANYTIME, *ATLASES):
+    for path in (SHORT, FULL, CERTIFIED, FOUND, PICTURE, LIVE, GAPS, *ANYTIMES, *ATLASES):
         assert (ROOT / path).exists()
         (root / path).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(ROOT / path, root / path)

@@ -22,6 +22,10 @@ from zfbench.testbed.published import published
 from zfbench.testbed.transition import rollout, transition
 
 TASKS = ("zfish-tiny/masked", "zfish-tiny/driven", "zfish-tiny/masked@anonymous")
+ROOT = Path(__file__).parents[3]
+SPACES, README = (
+    " ".join((ROOT / file).read_text(encoding="utf-8").split()) for file in ("docs/spaces.md", "README.md")
+)
 
 
 def path(spec, genotype):
@@ -110,6 +114,24 @@ def test_one_change_after_another_leads_from_the_start_to_the_truth(task):
     assert (way[0], way[-1]) == (start(task.spec), truth)
     for before, after in pairwise(way):
         assert any(child == after for child, _ in neighbours(before, task.spec))
+
+
+@pytest.mark.parametrize(("track", "changes", "form"), [("masked", 27, 10), ("driven", 66, 10)])
+def test_how_many_changes_lead_to_the_truth(track, changes, form):
+    """Also without its inputs: a program that reads everything holds the published circuit, with weights of 0."""
+    spec = ZFISH.load(f"zfish-tiny/{track}").spec
+    truth = reads_all = true_genotype(published(), spec)
+    for (group, _), (same, first) in zip(truth.blocks, start(spec).blocks, strict=True):
+        assert group == same
+        for inputs in INPUTS:
+            reads_all = reads_all.with_gene([group], inputs, getattr(first, inputs))
+    assert len(path(spec, truth)) - 1 == changes
+    assert len(path(spec, reads_all)) - 1 == form
+    words = {"masked": f"From the start of `zfish-tiny/masked` {changes} changes lead to it, {form} of form and"}
+    words["driven"] = f"of `zfish-tiny/driven` {changes}, {form} and {changes - form}."
+    assert words[track] in SPACES
+    assert f"{changes} {'single changes away with the mask' if track == 'masked' else 'without, '}" in README
+    assert f"without, {form} of them of form, the others of what each group reads;" in README
 
 
 def test_what_is_true_of_some_group_is_what_the_list_says():
