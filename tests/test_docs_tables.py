@@ -21,6 +21,7 @@ from zfbench.tasks.zfish_table.family import EVALUATED_ON, ZFISH_TABLE
 from zfbench.testbed.published import load as load_circuit
 
 MASKED, DRIVEN = (files_of(f"zfish-table/{track}") for track in ("masked", "driven"))
+SCORES = (GENERALISATION, WIRING, RESPONSES)
 HALVES = ("with all inputs, no hidden units", "with the true inputs, no hidden units")
 
 
@@ -145,6 +146,43 @@ def test_what_the_screening_tells(shown, found):
         for score in (WIRING, RESPONSES):
             assert abs(rows[half]["isolated_error"][score]["value"]) <= abs(rows[half]["loss"][score]["value"])
     assert "within either half it goes no closer than the loss" in shown
+
+
+def test_no_quantity_tells_the_mechanism_best(shown):
+    named = {"mae": "MAE", "standardised_mse": "the standardised squared error", "loss": "the loss"}
+    named |= {"minus log likelihood": "minus the log likelihood", "isolated_error": "the isolated error"}
+    atlases = [_read(table.landscape) for table in (MASKED, DRIVEN)]
+    rows = [found["atlas"]["best tenth"]["with the judge"] for found in atlases]
+    assert set(rows[0]) == set(rows[1]) == {*named, "full loss"}
+
+    def value(row, quantity, score):
+        return row[quantity][score]["value"]
+
+    closest = {s: [min(named, key=lambda q: value(row, q, s)) for row in rows] for s in SCORES}
+    said = {s: [written(value(row, q, s)) for row, q in zip(rows, own, strict=True)] for s, own in closest.items()}
+    assert closest[RESPONSES] == ["minus log likelihood", "mae"]
+    by_loss = [written(value(row, "loss", RESPONSES)) for row in rows]
+    less = written(value(rows[1], "minus log likelihood", RESPONSES))
+    assert (
+        f"the closest with responses is minus the log likelihood with the mask (rank correlation {said[RESPONSES][0]}; "
+        f"the loss {by_loss[0]}) and the MAE without it ({said[RESPONSES][1]}; the loss {by_loss[1]}, minus the log "
+        f"likelihood {less})."
+    ) in shown
+    words = {s: " and ".join(f"{named[q]} ({v})" for q, v in zip(closest[s], said[s], strict=True)) for s in SCORES}
+    assert f"The closest with generalisation are {words[GENERALISATION]}, the closest with" in shown
+    assert f"the closest with wiring {words[WIRING]}." in shown
+    full = {s: [value(row, "full loss", s) for row in rows] for s in SCORES}
+    better = {s: [v < value(row, q, s) for v, row, q in zip(full[s], rows, closest[s], strict=True)] for s in SCORES}
+    assert sum(map(sum, better.values())) == 4
+    assert not any(better[WIRING])
+    masked, driven = (" and ".join(written(full[s][k]) for s in (GENERALISATION, RESPONSES)) for k in (0, 1))
+    assert "In four of these six cases the loss after a full training, which a search sees in its finals, goes" in shown
+    assert f"goes closer ({masked} with the mask, {driven} without it, with generalisation and responses)" in shown
+    assert "it does not tell the wiring ({} and {})".format(*map(written, full[WIRING])) in shown
+    short = [found["made"]["updates"] for found in atlases]
+    assert "Screenings have {:,} updates with the mask and {:,} without".format(*short) in shown
+    counts = [found["atlas"]["best tenth"]["screening and full training"]["n"] for found in atlases]
+    assert "there are {} and {} of these programs".format(*counts) in shown
 
 
 def test_the_same_form_with_the_other_schedule(shown):
