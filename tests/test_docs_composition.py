@@ -7,6 +7,7 @@ import pytest
 from genotype_cases import neighbours
 from results_page import ROOT, WORDS, written
 
+import zfbench
 from zfbench.discoverers.proposers.blackbox.family import BlackBoxFamily
 from zfbench.discoverers.proposers.blackbox.genotype import ALL_GENES
 from zfbench.discoverers.proposers.rate.family import RateFamily
@@ -56,6 +57,24 @@ def test_how_much_of_the_circuit_the_winners_have(shown, found):
     assert f"Of 17 groups at most {max(p.reads for p in programs)} read exactly" in shown
 
 
+def right(truth, group, gene, choice):
+    """Whether a choice is the circuit's, or the same function in that group."""
+    alike = {("unit", "relu"): ("linear", None), ("unit", "clip"): ("linear", "integrate")}
+    unit, form = alike.get((gene, choice), (choice, None))
+    block = truth.block(group)
+    return getattr(block, gene) == unit and form in (None, block.form)
+
+
+def parts_of(child, first, truth):
+    """Number of choices of form that are the circuit's and not the start's."""
+    return sum(
+        right(truth, group, gene, getattr(block, gene))
+        for group, block in child.blocks
+        for gene in GENES
+        if getattr(block, gene) != getattr(first.block(group), gene)
+    )
+
+
 def test_how_many_of_the_changes_are_the_circuits(shown, found, spec):
     own = found["zfish-tiny/masked"]["puct"]
     true, changes = sum(p.true for p in own), sum(p.true + p.other for p in own)
@@ -68,18 +87,25 @@ def test_how_many_of_the_changes_are_the_circuits(shown, found, spec):
         for gene in GENES
         if getattr(block, gene) != getattr(blocks[group], gene)
     ]
-    alike = {("unit", "relu"): ("linear", None), ("unit", "clip"): ("linear", "integrate")}
-
-    def right(group, gene, choice):
-        unit, form = alike.get((gene, choice), (choice, None))
-        block = truth.block(group)
-        return getattr(block, gene) == unit and form in (None, block.form)
-
-    possible = sum(right(*change) for change in forms)
+    possible = sum(right(truth, *change) for change in forms)
     assert (
         f"{true} of {changes} are the circuit's, where {possible} of the {len(forms)} single changes of form that the "
         "first program allows are."
     ) in shown
+
+
+def test_how_many_true_choices_even_draws_would_hold(shown, searches):
+    assert {len(run.evaluated) for c in searches.values() for own in c.runs.values() for run in own} == {47}
+    said = []
+    for task in TASKS:
+        spec = spec_of(task)
+        first, truth = start(spec), true_genotype(load("published"), spec)
+        near = [child for child, _ in neighbours(first, spec)]
+        true = sum(parts_of(child, first, truth) for child in near)
+        said.append(f"{47 * true / len(near):.1f}".replace("0.", ".", 1))
+    assert "{} of them would have such a choice with the mask and {} without it.".format(*said) in shown
+    near = [len(zfbench.load_task(f"zfish-table/{t}").spec.table.neighbours((0,) * 6)) for t in ("masked", "driven")]
+    assert f"The finite spaces, with {WORDS[near[0]]} and {WORDS[near[1]]} neighbours, are" in shown
 
 
 def test_what_the_winners_of_puct_change_most(shown, searches, spec):
