@@ -1,5 +1,7 @@
 """What docs/identify.md says of trainers is what `tests/benchmarks/bench_trainer.py` printed."""
 
+from itertools import pairwise
+
 from results_page import ROOT
 
 PRINTED = ROOT / "tests" / "benchmarks" / "results"
@@ -27,6 +29,21 @@ def test_every_row_is_what_was_printed():
             mae, log = found[program, trainer, updates]
             cells += [" ".join(error.replace("0.", ".", 1) for error in mae.split()), log]
         assert f"| {' | '.join(cells)} |" in text
+
+
+def test_the_true_form_without_the_mask():
+    found, text = rows("trainers-driven.md"), document()
+    trainers = list(dict.fromkeys(trainer for _, trainer, _ in found))
+    assert trainers == ["shipped", "clip .1 in one step", "beta_2 .95 in one step", "quick_curriculum"]
+    logs = {}
+    for trainer in trainers:
+        short, long = (found[TRUE, trainer, updates][1] for updates in (1000, 2000))
+        assert f"| {TRUE} | {trainer.replace('quick_curriculum', '`quick_curriculum`')} | {short} | {long} |" in text
+        logs[trainer] = [float(log) for log in f"{short} {long}".split()]
+    for one, other in pairwise(trainers):  # "each of them is lower than the one before in all three replicates"
+        assert all(b < a for a, b in zip(logs[one], logs[other], strict=True))
+    assert set(found[TRUE, "quick_curriculum", 2000][0].split()) == {"0.0005"}
+    assert "its mean absolute error is .0005 at 2,000 updates" in " ".join(text.split())
 
 
 def test_six_seeds_of_the_shipped_trainer():
