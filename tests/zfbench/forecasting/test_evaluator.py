@@ -13,6 +13,7 @@ from zfbench.records.clamp import roll
 from zfbench.records.limits import Limits
 from zfbench.records.program import Program, Status
 from zfbench.records.recordings import OBJECTIVES, PLAIN
+from zfbench.scoring.laplace import laplace_log_likelihood
 from zfbench.tasks.zfish.truth import true_model
 
 BRIEF = Limits(updates=20, seconds=120)
@@ -23,23 +24,49 @@ def evaluation(driven):
     return ProgramEvaluator(driven, BRIEF)(Program(EXAMPLE), 5)
 
 
-def test_the_loss_is_the_balanced_validation_error_of_the_trained_program(driven, evaluation):
+@pytest.fixture(scope="module")
+def prediction(driven):
+    """What the program of that evaluation forecasts, from a training of its own."""
     inputs = driven.validation.inputs
     with fit_program(EXAMPLE, driven.spec, driven.train, BRIEF, 5) as fitted:
-        error = np.abs(fitted.forecast(inputs.context, inputs.drive).astype(float) - driven.validation.target)
+        return fitted.forecast(inputs.context, inputs.drive).astype(float)
+
+
+def errors_of_last_value(task):
+    return np.abs(task.validation.inputs.context[:, -1:].astype(float) - task.validation.target)
+
+
+def by_group(task, errors):
+    return {group: errors[:, :, task.spec.indices(group)].mean() for group in dict.fromkeys(task.spec.groups)}
+
+
+def balanced(task, errors):
+    """The geometric mean of the relative errors of all groups, by the formula of docs/architecture.md."""
+    references = by_group(task, errors_of_last_value(task))
+    ratios = [(errors[g] + 0.01 * reference) / (1.01 * reference) for g, reference in references.items()]
+    return np.prod(ratios) ** (1 / len(ratios))
+
+
+def test_the_loss_is_the_balanced_validation_error_of_the_trained_program(driven, evaluation, prediction):
+    error = np.abs(prediction - driven.validation.target)
     assert evaluation.status == Status.OK
-    last = np.abs(inputs.context[:, -1:].astype(float) - driven.validation.target)
-    ratios = []
-    for group in dict.fromkeys(driven.spec.groups):
-        members = driven.spec.indices(group)
-        e, reference = error[:, :, members].mean(), last[:, :, members].mean()
-        ratios.append((e + 0.01 * reference) / (1.01 * reference))
-    assert evaluation.loss == pytest.approx(np.prod(ratios) ** (1 / len(ratios)), rel=1e-6)
+    assert evaluation.loss == pytest.approx(balanced(driven, by_group(driven, error)), rel=1e-6)
     assert evaluation.metrics["balanced_error"] == evaluation.loss
     assert evaluation.metrics["mae"] == pytest.approx(error.mean(), rel=1e-6)
     for group in ("BG", "MN"):
         expected = error[:, :, driven.spec.indices(group)].mean()
         assert evaluation.metrics[f"mae/group/{group}"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_likelihood_and_squared_error_are_in_units_of_all_training_recordings(driven, evaluation, prediction):
+    target = driven.validation.target
+    sd = np.concatenate([recording.activity for recording in driven.train]).std(axis=0, dtype=float)
+    likelihood = laplace_log_likelihood(prediction, target, sd)
+    assert evaluation.log_likelihood == pytest.approx(likelihood, rel=1e-6)
+    squares = (((prediction - target) / sd) ** 2).mean()
+    assert evaluation.metrics["standardised_mse"] == pytest.approx(squares, rel=1e-6)
+    skill = 1 - np.abs(prediction - target).mean() / errors_of_last_value(driven).mean()
+    assert evaluation.metrics["skill_last_value"] == pytest.approx(skill, rel=1e-6)
 
 
 def test_feedback_says_where_the_error_sits_and_follows_from_the_seed(driven, evaluation):
@@ -109,7 +136,7 @@ def test_shares_of_blame_are_as_the_loss_weighs_groups(driven, objective, monkey
     task = copy.copy(driven)
     task.spec = replace(driven.spec, objective=objective)
     metrics = ProgramEvaluator(task, BRIEF)(Program(EXAMPLE), 0).metrics
-    last = np.abs(driven.validation.inputs.context[:, -1:].astype(float) - driven.validation.target)
+    last = errors_of_last_value(driven)
     for group in ("MN", "PT"):
         members = driven.spec.indices(group)
         weight = len(members) if objective == PLAIN else 1 / last[:, :, members].mean()
@@ -122,6 +149,9 @@ def test_an_error_that_spreads_in_free_forecasts_is_not_blamed_on_those_it_reach
     reached = [g for g in set(driven.spec.groups) - {"PT"} if evaluation.metrics[f"mae/group/{g}"] > 0.01]
     assert reached
     assert all(evaluation.metrics[f"blame/{g}"] < 1e-4 for g in reached)
+    blame = {group: evaluation.metrics[f"blame/{group}"] for group in driven.spec.groups}
+    assert evaluation.metrics["isolated_error"] == pytest.approx(balanced(driven, blame), rel=1e-6)
+    assert evaluation.metrics["isolated_error"] < 0.5 * evaluation.loss
 
 
 @pytest.mark.parametrize(
