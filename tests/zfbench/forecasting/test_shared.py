@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from zfbench.protocols.task import Evaluator
 from zfbench.records.limits import Limits
 from zfbench.records.program import CandidateError, Program, Status
 from zfbench.runs.tasks import find_task
+from zfbench.sandbox.choose import open_sandbox
+from zfbench.sandbox.process import ProcessSandbox
 
 BRIEF = Limits(updates=3, seconds=120)
 RENAMED = Program(EXAMPLE + "\n# Another text of the same step.\n")
@@ -50,24 +53,45 @@ def test_what_is_shared_is_what_would_be_measured(driven, tmp_path):
         assert replace(found, spend=alone.spend) == alone
 
 
-def test_another_seed_budget_task_or_code_is_another_evaluation(driven, tmp_path, trainings, monkeypatch):
+def test_all_that_an_evaluation_depends_on_makes_another_one(driven, tmp_path, trainings, monkeypatch):
     other = find_task(f"{driven.spec.name}@plain_mae").task
-    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
+    measured_anew = copy.copy(driven)
+    measured_anew.data_sha256 = "0" * 64
+    trace, traces = evaluators.trace_program, {}
+
+    def traced_once(source, *rest):
+        if source not in traces:
+            traces[source] = trace(source, *rest)
+        return traces[source]
 
     def counted(traced, spec, train, limits, seed, *rest):
         trainings.append(seed)
         raise CandidateError(Status.ERROR, "That it would be trained is enough to know here.")
 
-    monkeypatch.setattr(evaluators, "fit_step", counted)
-    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
-    assert trainings == [5]
-    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 6)
-    ProgramEvaluator(driven, replace(BRIEF, updates=4)).shared(tmp_path)(Program(EXAMPLE), 5)
-    ProgramEvaluator(driven, replace(BRIEF, seconds=90)).shared(tmp_path)(Program(EXAMPLE), 5)
-    ProgramEvaluator(other, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
-    monkeypatch.setattr(shared, "_code", lambda: "other code")
-    ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5)
-    assert trainings == [5, 6, 5, 5, 5, 5]
+    with open_sandbox() as box, ProcessSandbox(device="gpu") as gpu:
+
+        def trained(task=driven, limits=BRIEF, source=EXAMPLE, seed=5, sandbox=box):
+            """The seeds of the trainings of one evaluation."""
+            trainings.clear()
+            ProgramEvaluator(task, limits, sandbox).shared(tmp_path)(Program(source), seed)
+            return list(trainings)
+
+        monkeypatch.setattr(evaluators, "trace_program", traced_once)
+        assert trained() == [5]
+        monkeypatch.setattr(evaluators, "fit_step", counted)
+        assert trained() == []
+        assert trained(seed=6) == [6]
+        assert trained(limits=replace(BRIEF, updates=4)) == [5]
+        assert trained(limits=replace(BRIEF, seconds=90)) == [5]
+        assert trained(other) == [5]
+        assert trained(measured_anew) == [5]
+        assert trained(source=EXAMPLE.replace("curriculum", "one_step")) == [5]  # the same step, trained otherwise
+        assert trained(sandbox=gpu) == [5]
+        for name in ("library_versions", "features", "_code"):
+            with monkeypatch.context() as patch:
+                patch.setattr(shared, name, lambda: "another")
+                assert trained() == [5], name
+        assert trained() == []
 
 
 def test_what_a_program_prints_is_its_own(driven, tmp_path):
@@ -81,6 +105,20 @@ def test_what_a_program_prints_is_its_own(driven, tmp_path):
 def test_failures_are_not_shared(driven, tmp_path):
     kept = ProgramEvaluator(driven, BRIEF).shared(tmp_path)
     assert kept(Program(EXAMPLE + "\nx = 1 / 0\n"), 5).status is Status.ERROR
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_training_that_the_clock_ended_is_not_shared(driven, tmp_path, monkeypatch):
+    """Another machine would have come further."""
+    fit = evaluators.fit_step
+
+    def ended_early(*given):
+        fitted = fit(*given)
+        fitted.report = replace(fitted.report, stopped_early=True)
+        return fitted
+
+    monkeypatch.setattr(evaluators, "fit_step", ended_early)
+    assert ProgramEvaluator(driven, BRIEF).shared(tmp_path)(Program(EXAMPLE), 5).status is Status.OK
     assert not list(tmp_path.rglob("*.json"))
 
 
