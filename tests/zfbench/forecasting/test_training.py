@@ -1,6 +1,7 @@
 import math
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import flax.linen as nn
 import jax
@@ -13,13 +14,19 @@ from zfbench.forecasting.contract import LOSSES, WINDOWS_PER_CALL, TrainingChoic
 from zfbench.forecasting.dynamics import Dynamics
 from zfbench.forecasting.flax_step import trace_model
 from zfbench.forecasting.training import (
+    BURN_IN,
     SCHEDULES,
     Material,
+    Phase,
     Trainer,
     Units,
+    advance_of,
     calls,
+    draw,
     learning_rates,
+    optimiser_of,
     pseudo_huber,
+    squared,
 )
 from zfbench.records.program import CandidateError, Status
 from zfbench.records.recordings import Recording, TaskSpec
@@ -74,6 +81,115 @@ def test_the_quick_curriculum_forgets_squared_gradients_sooner_and_fits_single_s
     made = [(call.phase, call.done, call.stop) for call in calls("quick_curriculum", 0.03, 1_000)]
     assert max(stop for phase, _, stop in made if phase == first) == 700
     assert min(done for phase, done, _ in made if phase == second) == 700
+
+
+def test_the_schedules_are_those_that_the_published_results_were_trained_by():
+    """Steps, batch, unit, loss, rate, clip, beta_2, share."""
+    one_step, rolled_out = (1, 256, "sd_change", squared, 1.0, 1.0, 0.999, 1), (32, 16, "sd_level", pseudo_huber)
+    assert {loss: tuple(tuple(vars(phase).values()) for phase in phases) for loss, phases in SCHEDULES.items()} == {
+        "curriculum": (one_step, (*rolled_out, 0.5, 1.0, 0.999, 1)),
+        "quick_curriculum": (
+            (1, 256, "sd_change", squared, 1.0, 1.0, 0.95, 7),
+            (*rolled_out, 0.5, 1.0, 0.999, 3),
+        ),
+        "rollout": ((*rolled_out, 1.0, 1.0, 0.999, 1),),
+        "one_step": (one_step,),
+        "robust_curriculum": (
+            (1, 256, "mean_change", pseudo_huber, 1.0, 1.0, 0.999, 1),
+            (*rolled_out, 0.5, 1.0, 0.999, 1),
+        ),
+    }
+
+
+def adam(gradients, clip, second_moment):
+    """The changes by Adam's formulas (Kingma & Ba 2015), of gradients that are shortened to a norm."""
+    m, v, changes = np.zeros(2), np.zeros(2), []
+    for number, gradient in enumerate(gradients, 1):
+        g = gradient * min(1.0, clip / np.linalg.norm(gradient))
+        m, v = 0.9 * m + 0.1 * g, second_moment * v + (1 - second_moment) * g**2
+        changes.append(m / (1 - 0.9**number) / (np.sqrt(v / (1 - second_moment**number)) + 1e-8))
+    return changes
+
+
+def test_a_phase_shortens_gradients_and_forgets_their_squares_as_it_says():
+    gradients = [np.array([3.0, 4.0]), np.array([0.0, 1.0])]
+    phase = Phase(1, 1, "sd_level", squared, clip=0.1, second_moment=0.5)
+    optimiser, changes = optimiser_of(jnp.zeros(2), phase), []
+    state = optimiser.init(jnp.zeros(2))
+    for gradient in gradients:
+        change, state = optimiser.update(jnp.asarray(gradient, jnp.float32), state)
+        changes.append(change)
+    np.testing.assert_allclose(changes, adam(gradients, 0.1, 0.5), rtol=1e-4)
+    for other in (adam(gradients, math.inf, 0.5), adam(gradients, 0.1, 0.999)):
+        assert np.abs(np.array(changes) - other).max() > 0.01
+
+
+def test_segments_follow_from_the_number_of_the_update_and_not_from_that_of_the_call():
+    key, starts = jax.random.key(0), jnp.arange(1_000)
+    first, later = draw(key, starts, 0, 8), draw(key, starts, 1, 8)
+    np.testing.assert_array_equal(later[:-1], first[1:])
+    assert len({tuple(rows) for call in (first, draw(key, starts, 50, 8)) for rows in np.asarray(call).tolist()}) == 100
+
+
+@pytest.mark.parametrize(
+    ("loss", "updates", "unit", "elementwise"),
+    [
+        ("one_step", 1, lambda change: change.std(axis=0), lambda e: 0.5 * e**2),
+        (
+            "robust_curriculum",
+            2,
+            lambda change: np.abs(change).mean(axis=0),
+            lambda e: 0.03 * (np.sqrt(1 + (e / 0.03) ** 2) - 1),
+        ),
+    ],
+    ids=["squared error", "pseudo-Huber error"],
+)
+def test_the_first_loss_is_that_of_the_first_segments_in_the_unit_of_the_phase(
+    system, loss, updates, unit, elementwise
+):
+    """A leak of .1 towards zero, before anything is learned."""
+    kept = [recording.activity[:1_350].astype(float) for recording in system.train]
+    scale = unit(np.concatenate([np.diff(activity, axis=0) for activity in kept]))
+    pairs = [pair for activity in kept for pair in pairwise(activity)]
+    key = jax.random.split(jax.random.key(0))[1]
+    before, after = np.swapaxes([pairs[row] for row in draw(key, jnp.arange(len(pairs)), 0, 256)[0]], 0, 1)
+    expected = elementwise((0.9 * before - after) / scale).mean()
+    curve = fit(Leak, system, updates, TrainingChoice(loss)).report.loss_curve
+    assert curve[0] == (1, pytest.approx(expected, rel=1e-4))
+
+
+def test_no_gradient_reaches_the_steps_that_warm_up_a_hidden_state(system):
+    """What the parameter does is over when a segment begins: it changes the loss, and is not learned."""
+
+    class Early(nn.Module):
+        spec: TaskSpec
+
+        def initial_state(self, batch):
+            return jnp.zeros((batch, 1)), jnp.zeros((batch, len(self.spec.neurons)))
+
+        @nn.compact
+        def __call__(self, state, activity, drive):
+            steps, total = state
+            weight = self.param("weight", nn.initializers.constant(0.5), ())
+            total = jnp.where(steps < BURN_IN, total + weight * activity, total)
+            return (steps + 1, total), 0.01 * total
+
+    dynamics = Dynamics.of(trace_model(Early(system.unmasked), system.unmasked))
+    material = Material.for_program(system.train, system.unmasked, recurrent=True)
+    phase, rates = Phase(2, 4, "sd_level", squared), np.full(2, 0.1, np.float32)
+
+    def updated(weight):
+        """The parameter after two updates, and the mean loss of these."""
+        params = {"weight": jnp.float32(weight)}
+        optimiser = optimiser_of(params, phase)
+        advance = jax.jit(advance_of(dynamics, material, phase, optimiser))
+        rows = jnp.arange(8).reshape(2, 4)
+        given = (params, optimiser.init(params), material.activity, material.drive, rates, rows, 2)
+        params, _, loss = advance(*given)
+        return float(params["weight"]), float(loss)
+
+    assert updated(0.5)[0] == 0.5
+    assert updated(0.5)[1] != pytest.approx(updated(1.0)[1], rel=0.01)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
