@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.leaderboard.claim_names import check_names
@@ -83,6 +84,66 @@ def test_a_clear_difference_decides_and_one_at_the_margin_does_not(runs, relatio
     assert finding.effect.estimate == pytest.approx(difference)
     assert finding.effect.n == 5
     assert (finding.reason != "") == (verdict == "undecided")
+
+
+def p_value(difference, margin):
+    """Student's test that a difference with this spread is the margin."""
+    return stats.ttest_1samp(difference + SPREAD + SPREAD[::-1], margin).pvalue
+
+
+def answer_to(asked, runs, difference):
+    return check(asked, runs("new", 0.5 + difference + SPREAD) + runs("old", 0.5 - SPREAD[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("relation", "difference", "tests", "verdict", "margin"),
+    [
+        ("higher", 0.5, 1, "supported", 0.1),
+        ("higher", 0.12, 1, "undecided", 0.1),
+        ("higher", 0.05, 1, "no better than the margin", 0.1),
+        ("higher", -0.5, 1, "refuted", 0.0),
+        ("lower", -0.5, 1, "supported", -0.1),
+        ("lower", -0.12, 1, "undecided", -0.1),
+        ("lower", -0.05, 1, "no better than the margin", -0.1),
+        ("lower", 0.5, 1, "refuted", 0.0),
+        ("comparable", 0.05, 1, "supported", 0.1),  # the nearer one of the two margins
+        ("comparable", -0.05, 1, "supported", -0.1),
+        ("comparable", 0.08, 1, "undecided", 0.1),
+        ("comparable", 0.5, 1, "refuted", 0.1),
+        ("comparable", -0.5, 1, "refuted", -0.1),
+        ("higher", 0.5, 3, "supported", 0.1),
+        ("higher", 0.03, 3, "no better than the margin", 0.1),
+        ("lower", 0.5, 3, "refuted", 0.0),
+        ("comparable", 0.5, 3, "refuted", 0.1),
+    ],
+)
+def test_the_p_value_is_that_of_the_margin_which_decides(runs, relation, difference, tests, verdict, margin):
+    """A test that decides against a claim of three could do so by the chance of each."""
+    finding = answer_to(claim(relation, tests=tests), runs, difference).findings[0]
+    times = tests if verdict in ("refuted", "no better than the margin") else 1
+    assert finding.verdict == verdict
+    assert finding.p == pytest.approx(times * p_value(difference, margin), rel=1e-6)
+
+
+@pytest.mark.parametrize(("relation", "difference"), [("higher", 0.09), ("lower", -0.09), ("comparable", 0.12)])
+def test_an_undecided_test_whose_estimate_speaks_against_the_claim_has_a_p_value_of_one(runs, relation, difference):
+    answer = answer_to(claim(relation), runs, difference)
+    assert (answer.verdict, answer.findings[0].p, answer.p) == ("undecided", 1.0, 1.0)
+
+
+def test_the_p_value_of_a_claim_is_its_weakest_tests_if_all_are_needed_and_else_the_strongest_ones(runs):
+    def found(difference, *tests):
+        both = tuple(claim(relation, effect).tests[0] for relation, effect in tests)
+        answer = answer_to(claim().model_copy(update={"tests": both}), runs, difference)
+        return answer.verdict, answer.p
+
+    def is_p(difference, margin, times=1):
+        return pytest.approx(times * p_value(difference, margin), rel=1e-6)
+
+    assert found(0.5, ("higher", 0.1), ("higher", 0.4)) == ("supported", is_p(0.5, 0.4))
+    assert found(0.5, ("comparable", 0.1), ("comparable", 0.4)) == ("refuted", is_p(0.5, 0.1, times=2))
+    assert found(0.5, ("higher", 0.1), ("lower", 0.1)) == ("refuted", is_p(0.5, 0.0, times=2))
+    assert found(0.12, ("higher", 0.1), ("higher", 0.0)) == ("undecided", 1.0)
 
 
 @pytest.mark.parametrize("relation", ["higher", "lower"])
