@@ -104,6 +104,18 @@ def test_shorter_programs_of_a_cluster_are_likelier():
     assert 1.8 < short / long < 3.8  # e^(1 - 5/800) = 2.7
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_that_share_of_the_requests_with_several_parents_asks_to_combine_them(share):
+    search = begun(islands=1, samples=1, temperature=1e9, recombine=share)
+    for name in ("a", "b"):
+        grow(search, name, ok(0.1 if name == "a" else 0.9))
+    asked = Counter((len(request.parents) > 1, request.operator) for request in (search.ask() for _ in range(1_000)))
+    several = asked[True, "mutate"] + asked[True, "recombine"]
+    assert abs(asked[True, "recombine"] - several * share) <= 5 * np.sqrt(several * share * (1 - share))
+    assert several > 500
+    assert asked[False, "mutate"] == 1_000 - several > 50
+
+
 def test_answers_join_the_island_that_was_asked_failures_none():
     search = begun(islands=4, samples=1)
     for k in range(24):

@@ -197,6 +197,14 @@ def test_tempering_resamples_late():
     assert survivors(False) < survivors(True) == 10
 
 
+def test_tempering_raises_the_likelihood_to_the_share_of_the_generations_that_have_begun():
+    """Before the second of two, weights are the whole likelihood: ESS = (e^3 + 9)^2 / (e^6 + 9) = 2.05 of ten."""
+    search = begun(particles=10, generations=2, alpha=0.0, tempering=True)
+    generation(search, numbered(lambda k: 3.0 if k == 1 else 0.0))
+    search.ask()
+    assert search.generations[-1].resampled
+
+
 def test_missing_likelihood_and_unknown_weights_are_explained():
     with pytest.raises(ZfbenchError, match="weights=mse"):
         begun(Evaluation(Status.OK, 1.0))
