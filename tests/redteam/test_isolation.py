@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -183,38 +185,60 @@ def test_processes_that_get_through_the_filter_die_with_their_program(arena, mon
     assert arena.leftover() == 0
 
 
+NUMBERS = """
+    57 fork  58 vfork  59 execve  322 execveat  41 socket  53 socketpair  425 io_uring_setup
+    319 memfd_create  447 memfd_secret  29 shmget  68 msgget  64 semget  240 mq_open
+    101 ptrace  310 process_vm_readv  311 process_vm_writev  438 pidfd_getfd  312 kcmp
+    272 unshare  308 setns  165 mount  166 umount2  428 open_tree  429 move_mount  430 fsopen  442 mount_setattr
+    303 name_to_handle_at  304 open_by_handle_at  321 bpf  298 perf_event_open  323 userfaultfd
+    248 add_key  249 request_key  250 keyctl  103 syslog  154 modify_ldt
+    73 flock  253 inotify_init  294 inotify_init1  300 fanotify_init
+    327 preadv2  328 pwritev2  221 fadvise64  187 readahead  27 mincore  451 cachestat  206 io_setup
+    203 sched_setaffinity
+"""  # of the kernel's table for x86_64, arch/x86/entry/syscalls/syscall_64.tbl
+
+
+def verdict(machine: str, number: int, argument: int = 0, second: int = 0, architecture: int | None = None) -> int:
+    """What the filter of a machine answers to a system call."""
+    audit = seccomp.MACHINES[machine][1]
+    memory = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: audit if architecture is None else architecture}
+    memory |= {seccomp.FIRST_ARGUMENT: argument, seccomp.SECOND_ARGUMENT: second}
+    rules, value, at = seccomp.filter_program(machine), 0, 0
+    while True:
+        code, if_true, if_false, operand = rules[at]
+        at += 1
+        if code == seccomp.LOAD:
+            value = memory[operand]
+        elif code == seccomp.AND:
+            value &= operand
+        elif code == seccomp.RETURN:
+            return operand
+        else:
+            holds = value == operand if code == seccomp.EQUAL else value >= operand
+            at += if_true if holds else if_false
+
+
+def test_the_filter_denies_each_system_call_by_its_number_in_the_kernels_table():
+    words = NUMBERS.split()
+    numbers = dict(zip(words[1::2], map(int, words[::2]), strict=True))
+    assert {name: seccomp.DENIED[name][0] for name in numbers} == numbers
+    assert {verdict("x86_64", number) for number in numbers.values()} == {seccomp.FAIL | errno.EPERM}
+
+
 @pytest.mark.parametrize("machine", list(seccomp.MACHINES))
 def test_the_filter_allows_threads_and_denies_processes(machine):
-    column, audit = seccomp.MACHINES[machine]
-    rules = seccomp.filter_program(machine)
-
-    def verdict(number: int, argument: int = 0, second: int = 0, architecture: int = audit) -> int:
-        memory = {seccomp.NUMBER: number, seccomp.ARCHITECTURE: architecture}
-        memory |= {seccomp.FIRST_ARGUMENT: argument, seccomp.SECOND_ARGUMENT: second}
-        value, at = 0, 0
-        while True:
-            code, if_true, if_false, operand = rules[at]
-            at += 1
-            if code == seccomp.LOAD:
-                value = memory[operand]
-            elif code == seccomp.AND:
-                value &= operand
-            elif code == seccomp.RETURN:
-                return operand
-            else:
-                holds = value == operand if code == seccomp.EQUAL else value >= operand
-                at += if_true if holds else if_false
-
-    denied = seccomp.FAIL | 1
+    column, _ = seccomp.MACHINES[machine]
+    answer = partial(verdict, machine)
+    denied = seccomp.FAIL | errno.EPERM
     clone = seccomp.CLONE[column]
-    assert verdict(clone, seccomp.CLONE_THREAD | 0x3D0F00) == seccomp.ALLOW
-    assert verdict(clone, signal.SIGCHLD) == denied
-    assert all(verdict(n[column]) == denied for n in seccomp.DENIED.values() if n[column] is not None)
-    assert verdict(63) == verdict(10_000) == seccomp.ALLOW
-    assert verdict(seccomp.FCNTL[column], 3, 1024) == verdict(seccomp.FCNTL[column], 3, 1026) == denied
-    assert verdict(seccomp.FCNTL[column], 3, 1) == verdict(seccomp.FCNTL[column], 1024, 3) == seccomp.ALLOW
-    assert verdict(seccomp.PRLIMIT64[column], 0, 7) == seccomp.ALLOW
-    assert verdict(seccomp.PRLIMIT64[column], 1, 7) == denied
-    assert verdict(0, architecture=0x40000003) == seccomp.KILL
+    assert answer(clone, seccomp.CLONE_THREAD | 0x3D0F00) == seccomp.ALLOW
+    assert answer(clone, signal.SIGCHLD) == denied
+    assert all(answer(n[column]) == denied for n in seccomp.DENIED.values() if n[column] is not None)
+    assert answer(63) == answer(10_000) == seccomp.ALLOW
+    assert answer(seccomp.FCNTL[column], 3, 1024) == answer(seccomp.FCNTL[column], 3, 1026) == denied
+    assert answer(seccomp.FCNTL[column], 3, 1) == answer(seccomp.FCNTL[column], 1024, 3) == seccomp.ALLOW
+    assert answer(seccomp.PRLIMIT64[column], 0, 7) == seccomp.ALLOW
+    assert answer(seccomp.PRLIMIT64[column], 1, 7) == denied
+    assert answer(0, architecture=0x40000003) == seccomp.KILL
     if machine == "x86_64":
-        assert verdict(seccomp.X32 + 57) == denied
+        assert answer(seccomp.X32 + 57) == denied
