@@ -10,6 +10,8 @@ from zfbench.records.program import Program
 from zfbench.records.reading import load, load_folder, result_files
 from zfbench.records.result import NOTHING_FOUND
 from zfbench.runs.validation import validate
+from zfbench.scoring.source import CANARY_NOTE
+from zfbench.testbed.published import CANARY
 
 FILES = {
     "program": "zfish-tiny-masked__masked_mlp__seed0.json",
@@ -235,6 +237,11 @@ SEARCHES = {
 }
 
 
+def overspent(unit):
+    """Give the search a budget of a thousand in this unit, and a spend of one more."""
+    return every(put(("search", "budget", unit), 1_000), put(("spend", unit), 1_001))
+
+
 @pytest.mark.parametrize("which", ["program", "black box"])
 @pytest.mark.parametrize("name", SCORES)
 def test_scores_that_cannot_be_are_refused(faults, which, name):
@@ -265,6 +272,34 @@ def test_limits_and_spends_that_no_run_has_are_refused(faults, name):
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_that_cannot_be_is_refused(faults, name):
     assert faults("search", SEARCHES[name])
+
+
+@pytest.mark.parametrize("unit", ["evaluations", "tokens", "money"])
+def test_a_search_that_spent_more_than_its_budget_is_refused(faults, unit):
+    sentence = f"spend.{unit}: 1001 is above the budget of 1000"
+    assert any(sentence in fault for fault in faults("search", overspent(unit)))
+
+
+@pytest.mark.parametrize("prefix", ["dynamics/impulse/cross", "intervention/cross"])
+def test_an_upper_quantile_below_its_median_is_refused(faults, prefix):
+    (fault,) = faults("program", score(f"{prefix}/error_upper", 0.0))
+    assert f"metrics.{prefix}/error_upper: the .9 quantile 0.0 is below the median" in fault
+
+
+def test_a_control_that_was_trained_is_refused(faults):
+    (fault,) = faults("control", put(("spend", "updates"), 5))
+    assert "spend.updates: a control is not trained" in fault
+
+
+def test_a_program_that_holds_the_canary_without_a_note_of_it_is_refused(faults):
+    def copy_the_tables(content):
+        program = content["program"]
+        program["source"] += f"# {CANARY}\n"
+        program["id"] = Program(program["source"]).id
+
+    assert any(CANARY_NOTE in fault for fault in faults("program", copy_the_tables))
+    noted = every(copy_the_tables, put(("notes",), lambda notes: [*notes, CANARY_NOTE]))
+    assert not any(CANARY_NOTE in fault for fault in faults("program", noted))
 
 
 @pytest.mark.parametrize("name", ["lift 7", "skill of the mean", "no metrics"])
