@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import zfbench.baselines.programs
 from zfbench.base.errors import ZfbenchError
 from zfbench.engine import processes
 from zfbench.forecasting.contract import EXAMPLE
-from zfbench.forecasting.fit import fit_program
+from zfbench.forecasting.fit import fit_program, recordings_job
 from zfbench.protocols.models import Forecaster, Simulator
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
@@ -326,6 +327,27 @@ def test_recordings_that_cannot_be_trained_on_are_the_callers_error(system):
     for train, said in ((short, "at least 128"), (narrow, "expected"), ((), "at least one")):
         with pytest.raises(ZfbenchError, match=said):
             fit_program(program(), system.spec, train, Limits(), 0)
+
+
+def test_recordings_are_named_by_their_contents(system):
+    """A process that holds recordings of a name is not sent others of that name."""
+
+    def name(*train):
+        return recordings_job(system.spec, train).fields["data"]
+
+    left, inward = system.train
+    copied = replace(left, activity=left.activity.copy(), drive=left.drive.copy())
+    assert name(copied, inward) == name(left, inward)
+    others = [
+        (replace(left, activity=left.activity + 1), inward),
+        (replace(left, drive=left.drive + 1), inward),
+        (left, replace(inward, activity=inward.activity + 1)),
+        (left, replace(inward, drive=inward.drive + 1)),
+        (inward, left),
+        (replace(left, activity=inward.activity), replace(inward, activity=left.activity)),
+        (left,),
+    ]
+    assert len({name(*train) for train in ((left, inward), *others)}) == 8
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])

@@ -62,6 +62,13 @@ def test_the_hash_changes_with_every_recording():
     assert len(hashes | {pair().data_sha256}) == 5
 
 
+def test_the_hash_changes_with_the_drive_of_every_part_and_with_what_programs_are_told():
+    driven = replace(recording(), drive=recording().drive + 1)
+    hashes = {pair(**{part: [driven]}).data_sha256 for part in ("train", "validation", "test", "ood")}
+    hashes |= {pair(spec=replace(SPEC, **{name: "more"})).data_sha256 for name in ("description", "contract")}
+    assert len(hashes | {pair().data_sha256}) == 7
+
+
 def test_the_hash_says_which_part_a_recording_belongs_to_and_the_condition_and_wiring():
     one, two, three = (recording(first=first) for first in (1.0, 2.0, 3.0))
     hashes = [

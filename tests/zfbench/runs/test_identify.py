@@ -88,10 +88,15 @@ def test_further_replicates_are_trained_with_seeds_that_the_first_ones_did_not_h
     assert to_json([certificate], later, tmp_path)["measurement"]["first"] == 2
 
 
-def test_outcomes_of_another_measurement_or_damaged_ones_are_refused(tmp_path, toy):
+def test_outcomes_of_another_measurement_or_of_other_data_or_damaged_ones_are_refused(tmp_path, toy, monkeypatch):
     identify(SMALL, CONTEST, tmp_path)
     with pytest.raises(ZfbenchError, match=r"seconds = 600\.0, not 5; choose another folder"):
         identify(replace(SMALL, seconds=5), CONTEST, tmp_path)
+    with monkeypatch.context() as patch:
+        renewed = SimpleNamespace(name="toy", family=toy, task=SimpleNamespace(data_sha256="1" * 64))
+        patch.setattr(module, "find_task", lambda name: renewed)
+        with pytest.raises(ZfbenchError, match=r"data_sha256 = 0{64}, not 1{64}; choose another folder"):
+            identify(SMALL, CONTEST, tmp_path)
     next(tmp_path.glob("*replicate1.json")).write_text('{"status": "ok"}')
     with pytest.raises(DamagedFileError, match="remove it, and it is measured again"):
         identify(SMALL, CONTEST, tmp_path)

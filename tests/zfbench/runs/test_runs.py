@@ -104,12 +104,13 @@ def test_replay_of_a_run_with_workers_is_its_outcome(victim, tmp_path):
     assert replay(tmp_path).counts == outcome.counts
 
 
-def test_result_of_another_winner_is_noticed(victim, tmp_path):
+def test_result_of_another_winner_or_another_spend_is_noticed(victim, tmp_path):
     outcome, result = search(victim.PLAN, tmp_path)
     other = result.model_copy(update={"program": result.program.model_copy(update={"id": "f" * 64})})
     assert "best program" in check(outcome, other)
-    more = result.model_copy(update={"spend": replace(result.spend, evaluations=99)})
-    assert "spend" in check(outcome, more)
+    for unit in ("evaluations", "tokens"):
+        more = result.model_copy(update={"spend": replace(result.spend, **{unit: getattr(result.spend, unit) + 1})})
+        assert "spend" in check(outcome, more)
 
 
 def test_judged_search_is_not_judged_again_unless_its_result_is_gone_or_damaged(victim, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from zfbench.runs.replay import check, replay, replay_finals
 from zfbench.runs.search import search
 from zfbench.search.budget import Budget
 from zfbench.search.eventlog import read_log
+from zfbench.search.replicates import FINALS, SCREENING, training_seed
 from zfbench.tasks.zfish.family import ZfishFamily
 
 PLAN = Plan("zfish-tiny/driven", "puct", "grammar", Budget(evaluations=12, updates=100), 3)
@@ -104,6 +105,12 @@ def test_winner_is_the_best_of_the_finalists_at_full_length(tmp_path, judged):
     assert [c[0] for c in judged.evaluations if c[1] == FULL] == [s.program.id for s in finalists]
     assert judged.sources == [finalists[-1].program.source]  # the ranking was turned round
     assert (tmp_path / "best.py").read_text() == judged.sources[0]
+
+
+def test_finalists_are_trained_with_a_seed_that_no_search_uses(tmp_path, judged):
+    search(PLAN, tmp_path)
+    used = {(updates, seed) for _, updates, seed in judged.evaluations}
+    assert used == {(100, training_seed(PLAN.task, SCREENING)), (FULL, training_seed(PLAN.task, FINALS))}
 
 
 def test_event_log_and_result_hold_the_version_of_the_proposer(tmp_path, judged, driven):

@@ -82,6 +82,9 @@ def test_a_folder_of_something_else_or_a_damaged_file_is_refused(tmp_path, loade
     evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted)
     with pytest.raises(ZfbenchError, match="holds evaluations with seconds = 60, not 61; choose another folder"):
         evaluate(Measurement(loaded, Toy(), tmp_path, 61), wanted)
+    loaded.task.data_sha256 = "1" * 64
+    with pytest.raises(ZfbenchError, match=r"data_sha256 = 0{64}, not 1{64}; choose another folder"):
+        evaluate(Measurement(loaded, Toy(), tmp_path, 60), wanted)
     path = tmp_path / EVALUATIONS / wanted[0].file
     whole = json.loads(path.read_text())
     path.write_text(json.dumps(whole | {"program": "0" * 64}))
