@@ -160,6 +160,9 @@ def run(
 ) -> Result | None:
     """Search for a program, then judge the best one found; an interrupted run is continued in its folder.
 
+    A run that has ended there is not searched again, and its result is returned. A class of your own that was changed
+    since is refused: name another folder for it.
+
     Args:
         task: name of the task.
         discoverer: registered name of the search method, or a class of your own
@@ -188,7 +191,8 @@ def run(
         The result, or None if no program worked.
 
     Raises:
-        ZfbenchError: an unknown name, an impossible budget, or a folder that holds another search.
+        ZfbenchError: an unknown name, an impossible budget, or a folder that holds another search, or one by a class
+            whose source was another.
     """
     chosen = usual_proposer(task) if proposer is None else proposer
     (method, searcher), (writer, author) = _named("discoverer", discoverer), _named("proposer", chosen)
@@ -248,7 +252,8 @@ def resume(
 
     Raises:
         DamagedFileError: the event log is damaged.
-        ZfbenchError: the folder holds no search, or one of another class, or of a class that is not registered.
+        ZfbenchError: the folder holds no search, or one of another class, of a class whose source was another, or of a
+            class that is not registered.
     """
     place = Path(folder)
     plan = Plan.read(place)

@@ -1,5 +1,6 @@
 """The public interface: a few names, typed, and light until one of them is used."""
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from zfbench.cli.app import app
 from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.records.reading import add, load
 from zfbench.records.result import Result
+from zfbench.search.eventlog import read_log
 
 NAMES = ("Result", "judge", "load_recordings", "load_results", "load_task", "plot", "resume", "run")
 TASK = "zfish-tiny/masked"
@@ -227,6 +229,45 @@ def test_a_search_of_a_class_of_ones_own_goes_on_in_python_and_the_shell_says_so
         zfbench.resume(folder, BestOfN)
     result = zfbench.resume(folder, Mine)
     assert (result.method.name, len(result.evaluated)) == ("Mine", 3)
+
+
+WRITER = """
+from zfbench.discoverers.proposers.table.proposer import TableProposer
+
+class Rates(TableProposer):
+    def propose(self, request, context, rng):
+        return super().propose(request, context, rng)
+"""
+
+
+def test_a_class_that_was_edited_does_not_get_its_old_result(data_cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    path = tmp_path / "script_of_mine.py"
+
+    def run(text, **options):
+        path.write_text(text)
+        sys.modules.pop("script_of_mine", None)
+        importlib.invalidate_caches()
+        own = importlib.import_module("script_of_mine").Rates
+        return zfbench.run("zfish-table/masked", proposer=own, budget={"evaluations": 3}, finalists=0, **options)
+
+    edited = WRITER.replace("return", "rng.uniform()\n        return")
+    first = run(WRITER)
+    assert run(WRITER + "\n# the class is the same\n").comparable() == first.comparable()
+    with pytest.raises(ZfbenchError, match=r"class of the proposer with another source; .*folder \(`folder=`\)"):
+        run(edited)
+    assert len(run(edited, folder="another").evaluated) == 3
+    without_hash(tmp_path / "runs" / "zfish-table-masked__best_of_n-Rates__seed0" / "log.jsonl")
+    assert run(edited).comparable() == first.comparable()  # an older version wrote no hash
+
+
+def without_hash(path):
+    """Write an event log as zfbench did before its header held the hashes of classes."""
+    events = read_log(path).events
+    assert events[0].body.pop("code").keys() == {"proposer"}
+    path.write_bytes(b"".join(event.line() for event in events))
 
 
 def test_one_file_is_a_table_of_one_row_and_nothing_to_read_is_an_error(make, tmp_path):

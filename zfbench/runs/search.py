@@ -21,6 +21,7 @@ from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.records.limits import bound
 from zfbench.records.result import Result
+from zfbench.runs.code import code_of
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
 from zfbench.runs.methods import check_names, make_discoverer, make_proposer, seed_program
@@ -109,7 +110,11 @@ def search(
             bound=plan.bound,
             workers=workers,
             executor=executor,
-            header={**plan.header(task, writer.surroundings), **_identity(writer)},
+            header={
+                **plan.header(task, writer.surroundings),
+                **_identity(writer),
+                **code_of(discoverer=discoverer, proposer=proposer),
+            },
             on_event=on_event,
             patience=plan.patience,
             reevaluate=task.reevaluate,

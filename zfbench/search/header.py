@@ -13,6 +13,7 @@ from zfbench.search.eventlog import Event, Log
 
 FORMAT = 3  # version of the format of the event log; since 3 it names the replicate whose seed all programs share
 UNCOMPARED = "surroundings"  # entry of the header in which a resumed search may differ
+CODE = "code"  # entry with the hash of the class of each kind of method that no package registers, where it is known
 
 
 def begin(log: Log, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
@@ -48,14 +49,25 @@ def begin(log: Log, fields: Mapping[str, Any], budget: Budget, bound: Spend, pro
             "resume the search with the version that began it, or start it in another folder (it can still be shown "
             "and replayed)."
         )
-    for key in sorted((old.keys() | head.keys()) - {UNCOMPARED}):
+    for key in sorted((old.keys() | head.keys()) - {UNCOMPARED, CODE}):
         if old.get(key) != head.get(key):
             name, was, wanted = _difference(key, old.get(key), head.get(key))
             raise ZfbenchError(
                 f"{log.path} holds a search with {name} = {was}, not {wanted}; "
                 f"resume it with {name} = {was}, or start the new search in another folder."
             )
+    _check_code(log, old.get(CODE, {}), head.get(CODE, {}))
     return log.events[0]
+
+
+def _check_code(log: Log, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Refuse a class that has been changed; an event log from before hashes were written has none to compare."""
+    for kind in sorted(old.keys() & new.keys()):
+        if old[kind] != new[kind]:
+            raise ZfbenchError(
+                f"{log.path} holds a search by a class of the {kind} with another source; begin the search by the "
+                "changed class in another folder (`folder=`), or change the class back to resume this one."
+            )
 
 
 def _difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:

@@ -210,7 +210,8 @@ class History:
             if request is None or request.to_json() != body:
                 raise ZfbenchError(
                     f"{path}, line {event.seq + 1}: the discoverer no longer asks for what is recorded there; "
-                    "resume with the version and settings that began the search."
+                    "resume with the version and settings that began the search, or, if the discoverer has been "
+                    "changed since, begin a new search in another folder (`folder=` in Python, `--out` in the shell)."
                 )
             self.ask(request, self.ledger.restore(self.step))
         elif event.kind == "proposal":

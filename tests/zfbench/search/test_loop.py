@@ -294,7 +294,7 @@ def test_event_log_of_another_format_is_refused_with_what_to_do(tmp_path):
 
 def test_discoverer_that_changed_since_is_refused(tmp_path):
     search(tmp_path / "log", RandomWalk(5, SEED_PROGRAM, parent="any"))
-    with pytest.raises(ZfbenchError, match="no longer asks"):
+    with pytest.raises(ZfbenchError, match=r"no longer asks .* another folder \(`folder=` in Python, `--out`"):
         search(tmp_path / "log", RandomWalk(99, SEED_PROGRAM, parent="any"))
 
 

@@ -1,0 +1,84 @@
+"""The hash of a class that no package registers changes with the class, wherever it was written."""
+
+import importlib
+import linecache
+import sys
+
+import pytest
+
+from zfbench.discoverers.best_of_n import BestOfN
+from zfbench.runs.code import code_of, source_hash
+
+BASE = """
+from zfbench.discoverers.best_of_n import BestOfN
+
+class Base(BestOfN):
+    step = 1
+
+"""
+OWN = """
+class Own(Base):
+    def ask(self):
+        return super().ask()
+
+number = 1
+"""
+
+
+@pytest.fixture
+def of_file(tmp_path, monkeypatch):
+    """The hash of the class `Own` of a script with a text."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def read(text):
+        (tmp_path / "a_script.py").write_text(text)
+        sys.modules.pop("a_script", None)
+        importlib.invalidate_caches()
+        return source_hash(importlib.import_module("a_script").Own)
+
+    yield read
+    sys.modules.pop("a_script", None)
+
+
+def of_cell(number, text):
+    """The class `Own` of a cell of a notebook, whose text is kept in `linecache` and in no file."""
+    name = f"<cell {number}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    names = {"__name__": "a_notebook_without_a_file"}
+    exec(compile(text, name, "exec"), names)
+    return names["Own"]
+
+
+def test_a_file_may_change_around_its_classes_and_not_within_them(of_file):
+    text = BASE + OWN
+    first = of_file(text)
+    assert first is not None
+    assert of_file(text.replace("number = 1", "number = 2")) == first
+    assert of_file(text.replace("super().ask()", "None")) != first
+    assert of_file(text.replace("step = 1", "step = 2")) != first  # of its base
+
+
+def test_a_class_in_a_notebook_is_known_by_its_text_in_the_cell():
+    text = "from zfbench.discoverers.best_of_n import BestOfN\n\n" + OWN.replace("(Base)", "(BestOfN)")
+    text = text.replace("(BestOfN):", "(BestOfN):\n    step = 1")
+    first = source_hash(of_cell(1, text))
+    assert first is not None
+    assert source_hash(of_cell(2, text.replace("number = 1", "number = 2"))) == first
+    assert source_hash(of_cell(3, text.replace("step = 1", "step = 2"))) != first
+
+
+def test_a_class_without_a_source_has_no_hash_and_neither_has_one_of_zfbench():
+    names = {"__name__": "a_prompt_without_a_file"}
+    exec("class Own:\n    def ask(self):\n        return None\n", names)
+    assert source_hash(names["Own"]) is None
+    assert source_hash(BestOfN) is None
+    assert code_of(discoverer=BestOfN, proposer=None) == {}
+
+
+@pytest.mark.parametrize("kind", ["discoverer", "proposer"])
+def test_the_header_names_the_kind_of_each_class(kind):
+    class Own:
+        pass
+
+    assert code_of(**{kind: Own}) == {"code": {kind: source_hash(Own)}}
