@@ -118,6 +118,29 @@ seeds = [0, 1]
         assert "did you mean" in str(call("suite", "run", path, option, name).exception)
 
 
+def test_a_search_of_a_suite_is_replayed_from_the_folder_in_which_it_was_kept(tmp_path, data_cache):
+    path, runs = tmp_path / "s.toml", tmp_path / "runs"
+    path.write_text(
+        """results = "out"
+limits = {updates = 2000, seconds = 300}
+[[block]]
+tasks = ["zfish-table/masked"]
+methods = ["best_of_n"]
+proposer = "table"
+budget = {evaluations = 3}
+finalists = 0
+seeds = [0]
+"""
+    )
+    done = call("suite", "run", path, "--runs", runs)
+    (kept,) = runs.iterdir()
+    assert f"1 folders of searches are kept in {runs}" in done.stdout
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{kept.name}.json"]
+    assert "result.json agrees." in call("replay", kept).stdout
+    assert "kept" not in call("suite", "run", path, "--out", tmp_path / "others").stdout
+    assert [p.name for p in (tmp_path / "others").iterdir()] == [f"{kept.name}.json"]
+
+
 def test_old_results_are_refused_by_every_command_that_reads_them(folder):
     path = next(folder.glob("*oracle*"))
     path.write_text(path.read_text().replace('"schema_version": 3', '"schema_version": 1'))

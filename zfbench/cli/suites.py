@@ -64,8 +64,20 @@ def run_suite(
     out: OutOption = None,
     workers: GridWorkersOption = 1,
     refresh: Annotated[
-        bool, typer.Option(help="Also measure runs that have a result, and replace that result.")
+        bool,
+        typer.Option(
+            help="Also measure runs that have a result, and replace that result; searches that were interrupted begin "
+            "anew."
+        ),
     ] = False,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the folder of each search here, with event log, best program and prompts. Default: it "
+            "is deleted once the result is written, unless it holds prompts of a language model; then it is kept in "
+            "the folder .runs of the results."
+        ),
+    ] = None,
     task: TaskFilter = None,
     method: MethodFilter = None,
     seed: SeedFilter = None,
@@ -87,16 +99,19 @@ def run_suite(
 
     jobs, folder = choose_jobs(suite, task, method, seed)
     folder = out or folder
-    kept = f"Finished results are in {folder}; the same command measures the rest."
+    rest = "measures all of them again" if refresh else "measures the rest"
     with (
-        when_stopped(kept),
+        when_stopped(f"Finished results are in {folder}; the same command {rest}."),
         choose_sandbox(sandbox, device) as box,
         watching(len(jobs), workers) as watch,
     ):
-        report = Grid(folder, box, allow_unsafe_programs, shared=shared).run(jobs, workers, watch, refresh)
+        report = Grid(folder, box, allow_unsafe_programs, shared, runs).run(jobs, workers, watch, refresh)
     typer.echo(
         f"{len(report.measured)} measured ({len(report.failed)} failed), {len(report.kept)} were already in {folder}"
     )
+    if report.folders:
+        places = " and ".join(sorted({str(kept.parent) for kept in report.folders}))
+        typer.echo(f"{len(report.folders)} folders of searches are kept in {places}")
     for job in report.stale:
         typer.echo(f"out of date, not measured again: {job.describe()} (--refresh replaces it)", err=True)
 
@@ -111,7 +126,7 @@ def verify_suite(
     seed: SeedFilter = None,
     sandbox: SandboxOption = None,
 ) -> None:
-    """Measure runs again and compare with the results, except for machine fields; nothing is written.
+    """Measure runs again and compare with the results, except for machine fields; nothing is written or kept.
 
     A difference is printed as soon as it is found, with the first five fields that differ; the exit status is 1 then.
 

@@ -1,12 +1,11 @@
 """Measurement of the runs of a suite: those that are missing, several at a time, with each result written at once.
 
 An interrupted suite is continued: runs that have a current result are not measured again, and a search that had begun
-is resumed.
+is resumed. A refreshed suite begins every search anew.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,11 +16,11 @@ from typing import Any, Literal
 
 from zfbench import scoring
 from zfbench.base.errors import DamagedFileError, ZfbenchError
-from zfbench.base.files import check_folder
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import SearchTask
 from zfbench.records.reading import add, load
 from zfbench.records.result import BENCHMARK_VERSION, MethodRecord, Result
+from zfbench.runs.begun import BegunSearches
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.methods import make_proposer
 from zfbench.runs.parallel import each
@@ -43,6 +42,7 @@ class Report:
         failed: jobs whose result has a status other than ok.
         changed: after a comparison, jobs whose result differs from the folder's, with the names of the fields; fields
             of the machine are not compared.
+        folders: folders of searches that were kept.
     """
 
     measured: list[Job] = field(default_factory=list)
@@ -50,6 +50,7 @@ class Report:
     stale: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
     changed: dict[Job, list[str]] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
 
 
 class Grid:
@@ -60,12 +61,20 @@ class Grid:
         sandbox: runs programs, and its device is where they and networks compute; without one, each run opens its own.
         allow_unsafe: run programs of proposers that are not trusted also in a sandbox that does not confine them.
         shared: folder of evaluations that searches share; None measures every program of each search.
+        runs: folder in which the folder of each search is kept; None keeps those that hold prompts alone, as
+            `zfbench.runs.begun.BegunSearches` says.
     """
 
     def __init__(
-        self, folder: Path, sandbox: Sandbox | None = None, allow_unsafe: bool = False, shared: Path | None = None
+        self,
+        folder: Path,
+        sandbox: Sandbox | None = None,
+        allow_unsafe: bool = False,
+        shared: Path | None = None,
+        runs: Path | None = None,
     ) -> None:
         self.folder = folder
+        self._begun = BegunSearches(folder, runs)
         self._sandbox, self._allow_unsafe, self._shared = sandbox, allow_unsafe, shared
         self._lock = Lock()
         self._find = lru_cache(find_task)
@@ -79,12 +88,12 @@ class Grid:
             jobs: the jobs, in the order in which they begin.
             workers: number of jobs at a time.
             watch: told the name of each stage of a job, and "done" when the job has ended.
-            refresh: measure and replace the results that the folder already has.
+            refresh: measure and replace the results that the folder already has, and begin searches anew.
 
         Returns:
             The jobs by what was done with them.
         """
-        check_folder(self.folder)  # before anything is measured
+        self._begun.check()
         report = Report()
 
         def one(job: Job) -> None:
@@ -93,14 +102,14 @@ class Grid:
                 (report.kept if state == "current" else report.stale).append(job)
                 watch(job, "done")
                 return
-            begun = self.folder / f".{job.stem}"  # folder of a search, kept until its result is written, for resuming
-            result = self.measure(job, lambda stage: watch(job, stage), begun)
+            unfinished = self._begun.discard(job.stem) if refresh else None
+            result = self.measure(job, lambda stage: watch(job, stage), self._begun.folder(job.stem))
             path = self.path(job)
             if path.exists():
                 result.write(path)
             else:
                 add(self.folder, result, path.name)
-            shutil.rmtree(begun, ignore_errors=True)
+            report.folders.extend(kept for kept in (unfinished, self._begun.end(job.stem)) if kept is not None)
             report.measured.append(job)
             if result.status != "ok":
                 report.failed.append(job)

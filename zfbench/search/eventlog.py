@@ -208,6 +208,15 @@ class EventLog:
         self.close()
 
 
+def check_unused(path: Path) -> None:
+    """Check that no process writes to an event log.
+
+    Raises:
+        ZfbenchError: one does; the message gives its number.
+    """
+    _lock(path).close()
+
+
 def _lock(path: Path) -> IO[bytes]:
     """Lock a file beside the event log; the system unlocks it when this process ends for any reason.
 

@@ -16,6 +16,7 @@ from zfbench.runs.methods import make_proposer
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job
 from zfbench.search.budget import Budget
+from zfbench.search.eventlog import EventLog
 
 TASK = "zfish-tiny/masked"
 LIMITS = Limits(updates=10, seconds=60)
@@ -227,6 +228,80 @@ def test_a_search_that_was_interrupted_goes_on_where_it_was(folder, make, masked
     Grid(folder).run([search_job()], 1, quiet)
     assert found == [[], ["log.jsonl"]]
     assert [path.suffix for path in folder.iterdir()] == [".json"]  # what was begun is gone once its result is there
+
+
+@pytest.fixture
+def writing(monkeypatch, make, masked):
+    """Answers every search with a result, and writes a log, and prompts of a model that the list `writing` names."""
+    asked_of_a_model = []
+
+    def search(plan, begun, **_):
+        begun.mkdir(parents=True, exist_ok=True)
+        with (begun / "log.jsonl").open("a") as log:
+            log.write("begun\n")
+        if plan.name in asked_of_a_model:
+            (begun / "prompts").mkdir(exist_ok=True)
+            (begun / "prompts" / "00000.txt").write_text("what was asked and answered")
+        return None, result_of(plan, make, masked)
+
+    monkeypatch.setattr(grid, "search", search)
+    return asked_of_a_model
+
+
+def begin(folder, job, *files):
+    """Leave what an interrupted search leaves."""
+    for path in (folder / f".{job.stem}" / name for name in files):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("an earlier version of the method\n")
+
+
+def test_refreshing_begins_a_search_anew_that_was_interrupted(folder, tmp_path, writing):
+    job = search_job()
+    begin(folder, job, "log.jsonl")
+    Grid(folder, runs=tmp_path / "runs").run([job], 1, quiet, refresh=True)
+    assert (tmp_path / "runs" / job.stem / "log.jsonl").read_text() == "begun\n"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [job.stem]
+    begin(folder, job, "log.jsonl")
+    Grid(folder, runs=tmp_path / "runs").run([search_job(seed=1)], 1, quiet, refresh=True)
+    assert (folder / f".{job.stem}").exists()  # it is not refreshed, and can be continued
+
+
+def test_refreshing_leaves_a_search_alone_on_which_another_process_works(folder, writing):
+    job = search_job()
+    with EventLog(folder / f".{job.stem}" / "log.jsonl"), pytest.raises(ZfbenchError, match="in use by process"):
+        Grid(folder).run([job], 1, quiet, refresh=True)
+    assert (folder / f".{job.stem}").exists()
+
+
+def test_folders_of_searches_are_kept_where_they_are_wanted_and_none_is_replaced(folder, tmp_path, writing):
+    job, place = search_job(), tmp_path / "runs"
+    whole = Grid(folder, runs=place)
+    assert whole.run([job, *baselines("mean", seeds=[0])], 1, quiet).folders == [place / job.stem]
+    assert whole.run([job], 1, quiet, refresh=True).folders == [place / f"{job.stem}-2"]
+    assert sorted(path.name for path in place.iterdir()) == [job.stem, f"{job.stem}-2"]
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_prompts_are_never_deleted(folder, writing):
+    """They cannot be had again; folders without them are deleted unless a folder for them is named."""
+    job, other = search_job(), search_job(seed=1)
+    writing.append(job.stem)
+    kept = folder / ".runs" / job.stem
+    assert Grid(folder).run([job, other], 1, quiet).folders == [kept]
+    assert (kept / "prompts" / "00000.txt").read_text() == "what was asked and answered"
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".runs"]
+    begin(folder, job, "log.jsonl", "prompts/00000.txt")
+    anew, unfinished = folder / ".runs" / f"{job.stem}-2", folder / ".runs" / f"{job.stem}-unfinished"
+    assert Grid(folder).run([job], 1, quiet, refresh=True).folders == [unfinished, anew]
+    assert (unfinished / "prompts" / "00000.txt").read_text() == "an earlier version of the method\n"
+    assert len(load_folder(folder)) == 2
+
+
+@pytest.mark.parametrize("inside", [".", "runs", "a/b"])
+def test_folders_of_searches_are_not_kept_among_the_results_which_would_be_read_twice(folder, inside, writing):
+    with pytest.raises(ZfbenchError, match=r"is in the folder of results .*; name a folder outside it"):
+        Grid(folder, runs=folder / inside).run([search_job()], 1, quiet)
+    assert not list(folder.glob("*.json"))
 
 
 def test_a_search_in_which_no_program_worked_ends_the_suite_with_a_sentence(folder, monkeypatch):
