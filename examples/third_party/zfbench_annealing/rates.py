@@ -19,6 +19,7 @@ class Rates(Proposer):
     Attributes:
         bound: nothing, because a call is free.
         trusted: True, because all programs that it can write are known to be harmless.
+        version: number that rises when equal draws begin to give other programs.
 
     Args:
         spec: specification of the task; not used.
@@ -26,6 +27,7 @@ class Rates(Proposer):
 
     bound = NOTHING
     trusted = True
+    version = 1
 
     def __init__(self, spec: Spec) -> None:
         del spec
