@@ -171,7 +171,8 @@ class Claim(Strict):
         tests: the comparisons; all of them have to be supported.
         margin_reason: the reason for the margins of the tests; required if one is above 0.
         margin_seeds: seeds whose results were seen when a margin was chosen; they are left out of every test.
-        command: the command that measures the missing runs if neither a suite nor a search does.
+        command: the command that measures the missing runs if neither a suite nor a search does; RESULTS in it stands
+            for the folder of results that is checked.
     """
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")

@@ -6,10 +6,12 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from zfbench.leaderboard.claims import Comparison
-from zfbench.leaderboard.commands import command, describe
+from zfbench.leaderboard.commands import command, describe, own_command
 from zfbench.leaderboard.outcomes import is_error
+from zfbench.leaderboard.shipped import RESULTS
 from zfbench.leaderboard.statistics import Interval
 from zfbench.leaderboard.verdicts import VERDICTS, Answer, Finding, hold_together
 
@@ -17,11 +19,16 @@ BESIDE = "over training seeds alone, not over circuits, recordings, test windows
 WIDEST = max(map(len, VERDICTS))
 
 
-def as_text(answers: Sequence[Answer]) -> str:
-    """Return the count of verdicts, a line for each claim, what holds of them together, and each claim in detail."""
+def as_text(answers: Sequence[Answer], results: Path = RESULTS) -> str:
+    """Return the count of verdicts, a line for each claim, what holds of them together, and each claim in detail.
+
+    Args:
+        answers: the decisions.
+        results: the results that were checked, a folder or a file, for the commands that measure missing runs.
+    """
     lines = [f"{answer.verdict.upper():<{WIDEST}}  {answer.claim.id}" for answer in answers]
     parts = [summary(answers), "\n".join(lines), family(answers), f"Intervals are {BESIDE}."]
-    return "\n\n".join([*parts, *map(_paragraph, answers)])
+    return "\n\n".join([*parts, *(_paragraph(answer, results) for answer in answers)])
 
 
 def summary(answers: Sequence[Answer]) -> str:
@@ -55,14 +62,14 @@ def evidence(finding: Finding) -> str:
     return ", ".join(parts)
 
 
-def as_json(answers: Sequence[Answer]) -> str:
-    """Return all decisions as JSON; effects of errors are log ratios."""
+def as_json(answers: Sequence[Answer], results: Path = RESULTS) -> str:
+    """Return all decisions as JSON; effects of errors are log ratios. The arguments are those of `as_text`."""
     held = hold_together(answers)
-    records = [_record(answer) | {"holds_together": h} for answer, h in zip(answers, held, strict=True)]
+    records = [_record(answer, results) | {"holds_together": h} for answer, h in zip(answers, held, strict=True)]
     return json.dumps(records, indent=1, allow_nan=False)
 
 
-def _paragraph(answer: Answer) -> str:
+def _paragraph(answer: Answer, results: Path) -> str:
     claim = answer.claim
     lines = [f"{claim.id}: {answer.verdict}", f"  {claim.text} [{claim.source}]"]
     if claim.margin_reason:
@@ -71,7 +78,7 @@ def _paragraph(answer: Answer) -> str:
         lines.append(f"  seeds that chose the margin, left out: {', '.join(map(str, claim.margin_seeds))}")
     for finding in answer.findings:
         lines += [f"  - {finding.verdict}: {finding.test.describe()}", f"    {evidence(finding)}"]
-        lines += [f"    {line}" for line in describe(finding.missing, claim.command)]
+        lines += [f"    {line}" for line in describe(finding.missing, claim, results)]
     return "\n".join(lines)
 
 
@@ -89,7 +96,7 @@ def _shown(effect: float, test: Comparison) -> str:
     return f"smallest effect beyond the margin that so many seeds show: {size} (power 80 %)"
 
 
-def _record(answer: Answer) -> dict[str, object]:
+def _record(answer: Answer, results: Path) -> dict[str, object]:
     claim = answer.claim
     return {
         "id": claim.id,
@@ -114,7 +121,7 @@ def _record(answer: Answer) -> dict[str, object]:
                     {
                         "side": m.side.model_dump(mode="json"),
                         "seeds": m.seeds,
-                        "command": claim.command or command(m),
+                        "command": own_command(claim, results) or command(m, results),
                     }
                     for m in finding.missing
                 ],

@@ -1,4 +1,4 @@
-"""Shell commands that measure the runs that a claim lacks."""
+"""Shell commands that measure the runs that a claim lacks, and write them where the claim is checked."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from zfbench.leaderboard.claims import Side
+from zfbench.base import plugins
+from zfbench.base.files import is_folder, is_there
+from zfbench.leaderboard.claims import Claim, Side
 from zfbench.leaderboard.shipped import RESULTS, SUITES, name_of
 from zfbench.leaderboard.verdicts import Missing
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import Budget, written
 
+BUDGET = {"evaluations": 20}  # of a search whose claim names none, as of `zfbench run`
+IN_A_CLAIM = "RESULTS"  # stands for the folder of results in a claim's own command
 
-def command(missing: Missing, suites: Path = SUITES) -> str:
-    """Return the shell command that measures the missing runs.
+
+def command(missing: Missing, results: Path = RESULTS, suites: Path = SUITES) -> str:
+    """Return the shell command that measures the missing runs, and writes them into the folder that is checked.
 
     Args:
         missing: runs of one side of a claim.
+        results: the results that are checked, a folder or a file; runs are written into the folder, or beside the file.
         suites: folder of suites (`*.toml`); the first that plans the runs measures them, and before the others those
             whose results are the published ones.
 
     Returns:
-        The command of a suite, or else of a search for each seed; empty for a method that is not a search.
+        The command of a suite, or else of a search for each seed, or of a registered baseline; empty for any other
+        method that is not a search.
     """
-    side = missing.side
+    side, place = missing.side, _folder_of(results)
     known = {path: read_suite(path) for path in sorted(suites.glob("*.toml"))}
     seeds_of = {path: {job.seed for job in jobs if _is_of(side, job)} for path, (jobs, _) in known.items()}
     without_chance = side.proposer is None and len(set().union(*seeds_of.values())) == 1  # one seed says all
@@ -39,11 +46,14 @@ def command(missing: Missing, suites: Path = SUITES) -> str:
                 if one_says_all or planned.issubset(missing.seeds)
                 else "".join(f" --seed {seed}" for seed in missing.seeds)
             )
-            return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}"
+            out = "" if place.resolve() == known[path][1] else f" --out {shlex.quote(str(place))}"
+            return f"zfbench suite run {name_of(path)} --task {side.task} --method {side.method}{seeds}{out}"
     if side.proposer is None:
-        return ""
+        return _judging(side, missing.seeds, place) if side.method in plugins.names("baseline") else ""
     each = " ".join(map(str, missing.seeds))
-    return f"for seed in {each}; do {search_command(side)} --seed $seed{_folder(side)}; done"
+    search = side.model_copy(update={"budget": side.budget or BUDGET})
+    run = shlex.quote(str(place / _name(search)))
+    return f"for seed in {each}; do {search_command(search)} --seed $seed --out {run}$seed; done"
 
 
 def search_command(side: Side) -> str:
@@ -67,24 +77,33 @@ def _is_of(side: Side, job: Job) -> bool:
     return side.matches(job.task, job.record, None if job.plan is None else job.plan.options)
 
 
-def _folder(side: Side) -> str:
-    """Return the option for a folder of the side's own, so that searches of two sides are never in one folder.
+def _folder_of(results: Path) -> Path:
+    return results.parent if is_there(results) and not is_folder(results) else results
 
-    It is empty if the claim names no budget; the user then chooses a budget that is equal for both sides, and a folder.
-    """
-    if side.budget is None:
-        return ""
+
+def _name(side: Side) -> str:
+    """Return the name of the folder of a side's searches without the seed, so that two sides never share a folder."""
     plan = Plan(
         side.task,
         side.method,
         str(side.proposer),
-        Budget.of(side.budget),
+        Budget.of(side.budget or BUDGET),
         seed=0,
         settings=side.settings or {},
         proposer_settings=side.proposer_settings or {},
         **{name: value for name, value in side.options().items() if name != "budget"},
     )
-    return f" --out runs/{plan.name.removesuffix('seed0')}seed$seed"
+    return plan.name.removesuffix("0")
+
+
+def _judging(side: Side, seeds: Sequence[int], place: Path) -> str:
+    """Return the command that judges a registered baseline, which no command of zfbench does outside a suite."""
+    folder, method, task = (json.dumps(str(text), ensure_ascii=False) for text in (place, side.method, side.task))
+    code = (
+        "from pathlib import Path; from zfbench import judge; from zfbench.records.reading import add; "
+        f"[add(Path({folder}), judge({method}, {task}, seed=seed)) for seed in {list(seeds)}]"
+    )
+    return shlex.join(["python", "-c", code])
 
 
 def _assigned(name: str, value: object) -> str:
@@ -101,15 +120,30 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def describe(missing: Sequence[Missing], own: str = "") -> list[str]:
+def own_command(claim: Claim, results: Path = RESULTS) -> str:
+    """Return the command that a claim itself gives, with the folder that is checked; empty if it gives none.
+
+    Args:
+        claim: the claim.
+        results: the results that are checked, as of `command`.
+    """
+    return claim.command.replace(IN_A_CLAIM, shlex.quote(str(_folder_of(results))))
+
+
+def describe(missing: Sequence[Missing], claim: Claim, results: Path = RESULTS) -> list[str]:
     """Return lines that list the missing runs, each with the command that measures it.
 
-    If the claim has a command of its own, `own`, that one is given.
+    Args:
+        missing: the runs.
+        claim: the claim that misses them; a command of its own goes before all others.
+        results: the results that are checked, as of `command`.
     """
     lines = []
+    none = (
+        f"no shipped suite has these runs; add a block for them to a suite, and run it with --out {_folder_of(results)}"
+    )
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        how = own or command(entry) or "no shipped suite has these runs; add a block for them to a suite, and run it"
-        lines.append(f"  {how}")
+        lines.append(f"  {own_command(claim, results) or command(entry, results) or none}")
     return lines

@@ -51,16 +51,18 @@ class ClaimItem(pytest.Item):
         from zfbench.leaderboard.claim_names import check_names
         from zfbench.leaderboard.claims import read_claim
         from zfbench.leaderboard.commands import describe
+        from zfbench.leaderboard.stand_ins import check_won_and_lost
         from zfbench.leaderboard.verdicts import check
         from zfbench.records.reading import load_folder
 
-        claim, results = read_claim(self.path), load_folder(self.config.getoption(OPTION))
+        place = self.config.getoption(OPTION)
+        claim, results = read_claim(self.path), load_folder(place)
         check_names([claim], results)
+        check_won_and_lost([claim], results)
         answer = check(claim, results)
         if answer.verdict == "undecided":
-            pytest.skip(
-                "; ".join(line for f in answer.findings if f.reason for line in (f.reason, *describe(f.missing)))
-            )
+            undecided = [finding for finding in answer.findings if finding.reason]
+            pytest.skip("; ".join(line for f in undecided for line in (f.reason, *describe(f.missing, claim, place))))
         if answer.verdict != "supported":
             raise NotSupportedError(_sentence(answer))
 

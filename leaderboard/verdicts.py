@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.leaderboard.board import boards, is_without_chance
-from zfbench.leaderboard.claims import Claim, Comparison, Side, StandIn
+from zfbench.leaderboard.claims import Claim, Comparison, Side
 from zfbench.leaderboard.outcomes import on_scale, outcome
 from zfbench.leaderboard.ranking import ALL_SEEDS
 from zfbench.leaderboard.statistics import Interval, detectable, holm, mean_interval, one_sample_p
@@ -101,29 +101,14 @@ class Answer:
 
 def check(claim: Claim, results: Sequence[Result]) -> Answer:
     """Decide a claim by results."""
-    newest = max((r.benchmark_version for r in results), default=0)
-    own = [r for r in results if r.benchmark_version == newest]
-    return _answer(claim, tuple(_find(test, claim, own) for test in claim.tests))
+    own = newest(results)
+    return answer_of(claim, tuple(_find(test, claim, own) for test in claim.tests))
 
 
-def check_stand_in(claim: Claim, results: Sequence[Result], supporting: bool) -> Answer:
-    """Decide a claim as if its tests had the outcomes that have to support it, or those that have to refute it.
-
-    Args:
-        claim: the claim, whose tests all name both.
-        results: results of controls, and of sides for which nothing stands in.
-        supporting: True for `must_support`, False for `must_refute`.
-
-    Raises:
-        ValueError: a test names no such outcomes, or there is no result of a control that it names.
-    """
-    findings = []
-    for test in claim.tests:
-        stand_in = test.must_support if supporting else test.must_refute
-        if stand_in is None:
-            raise ValueError(f"a test of {claim.id} does not say what must {'support' if supporting else 'refute'} it")
-        findings.append(decide(test, *_standing_in(test, stand_in, results), len(claim.tests)))
-    return _answer(claim, tuple(findings))
+def newest(results: Sequence[Result]) -> list[Result]:
+    """Return the results of the newest benchmark version among them."""
+    version = max((r.benchmark_version for r in results), default=0)
+    return [r for r in results if r.benchmark_version == version]
 
 
 def hold_together(answers: Sequence[Answer], level: float = 0.05) -> list[bool]:
@@ -187,19 +172,20 @@ def _shows(test: Comparison, differences: Array) -> float | None:
     return detectable(differences, test.confidence) if len(differences) > 1 else None
 
 
-def _answer(claim: Claim, findings: tuple[Finding, ...]) -> Answer:
+def answer_of(claim: Claim, findings: tuple[Finding, ...]) -> Answer:
+    """Return the decision of a claim by those of its tests."""
     verdicts = {finding.verdict for finding in findings}
     order: tuple[Verdict, ...] = ("refuted", "no better than the margin", "undecided")
     return Answer(claim, next((verdict for verdict in order if verdict in verdicts), "supported"), findings)
 
 
 def _find(test: Comparison, claim: Claim, results: Sequence[Result]) -> Finding:
-    left, reason = _values(test.left, test, results, claim.margin_seeds)
+    left, reason = outcomes_of(test.left, test, results, claim.margin_seeds)
     if isinstance(test.right, Side):
-        right, why = _values(test.right, test, results, claim.margin_seeds)
+        right, why = outcomes_of(test.right, test, results, claim.margin_seeds)
         reason = reason or why or _mixed(test.left, test.right, results)
     else:
-        right = _constant(test.right, test)
+        right = constant(test.right, test)
     missing = _missing(test, claim, results)
     if reason:
         return Finding(test, "undecided", reason=reason, missing=missing)
@@ -223,10 +209,17 @@ def _missing(test: Comparison, claim: Claim, results: Sequence[Result]) -> tuple
     return tuple(Missing(side, seeds, untried) for side, seeds, untried in absent if seeds)
 
 
-def _values(
+def outcomes_of(
     side: Side, test: Comparison, results: Sequence[Result], left_out: Sequence[int] = ()
 ) -> tuple[BySeed, str]:
-    """Return the outcomes by seed, and the reason why there are none that are comparable, or an empty text."""
+    """Return the outcomes by seed, and the reason why there are none that are comparable, or an empty text.
+
+    Args:
+        side: one side of the test.
+        test: the test.
+        results: results among which the runs of the side are.
+        left_out: seeds that do not test the claim.
+    """
     runs = [r for r in results if side.includes(r)]
     metric = side.metric or test.metric
     if not runs:
@@ -243,26 +236,10 @@ def _values(
     return {seed: value for seed, value in values.items() if seed not in left_out}, ""
 
 
-def _constant(value: float, test: Comparison) -> BySeed:
+def constant(value: float, test: Comparison) -> BySeed:
+    """Return a number as the outcome of every seed; none if it is a negative error."""
     scaled = on_scale(value, test.metric)
     return {} if scaled is None else {ALL_SEEDS: scaled}
-
-
-def _standing_in(test: Comparison, stand_in: StandIn, results: Sequence[Result]) -> tuple[BySeed, BySeed]:
-    """Return the outcomes of both sides with those that stand in for them."""
-    found: list[BySeed] = []
-    for side, given in ((test.left, stand_in.left), (test.right, stand_in.right)):
-        if isinstance(given, int | float):
-            found.append(_constant(given, test))
-        elif isinstance(side, float):
-            found.append(_constant(side, test))
-        else:
-            run = side if given is None else Side(method=given, task=side.task, metric=side.metric)
-            values, reason = _values(run, test, results)
-            if reason:
-                raise ValueError(reason)
-            found.append(values)
-    return found[0], found[1]
 
 
 def _differences(left: BySeed, right: BySeed, seeds: int) -> Array:

@@ -9,6 +9,7 @@ from zfbench.leaderboard.claim_names import check_names
 from zfbench.leaderboard.claims import Claim, Side, read_claim
 from zfbench.leaderboard.claims_report import as_json, as_text
 from zfbench.leaderboard.outcomes import outcome
+from zfbench.leaderboard.stand_ins import check_won_and_lost
 from zfbench.leaderboard.verdicts import check, hold_together
 from zfbench.records.program import Program
 from zfbench.records.result import Evaluated, ProgramRecord
@@ -403,6 +404,35 @@ def test_a_typo_is_an_error_with_a_suggestion(make):
     check_names([Claim.model_validate(good.model_dump(mode="json") | {"tests": [right]})], results)
 
 
+@pytest.mark.parametrize(
+    ("relation", "outcomes", "verdict"),
+    [
+        ("higher", {"must_support": {"left": 0.7}, "must_refute": {"left": 0.5}}, None),
+        ("higher", {"must_support": {"left": 0.55}}, "no better than the margin and not supported"),
+        ("higher", {"must_support": {"left": 0.5}}, "refuted and not supported"),
+        ("higher", {"must_refute": {"left": 0.7}}, "supported and not refuted"),
+        ("lower", {"must_support": {"left": 0.7}}, "refuted and not supported"),
+        ("higher", {"must_support": {"left": 0.7, "right": 0.8}}, "refuted and not supported"),
+    ],
+)
+def test_a_claim_whose_own_outcomes_do_not_win_or_lose_it_is_an_error(relation, outcomes, verdict):
+    own = claim(relation, right=0.5, **outcomes)
+    if verdict is None:
+        check_won_and_lost([own], [])
+        return
+    with pytest.raises(ZfbenchError, match=f"claim 'c' is wrong. By the outcomes of must_.*, test 1 is {verdict};"):
+        check_won_and_lost([own], [])
+
+
+def test_outcomes_that_need_results_are_checked_once_these_are_there(runs):
+    own = claim(must_support={"left": "oracle"})
+    check_won_and_lost([own], [])
+    check_won_and_lost([own], runs("oracle", [0.3] * 5) + runs("old", [0.2] * 3))
+    check_won_and_lost([own], runs("oracle", [0.9] * 5) + runs("old", [0.2] * 5))
+    with pytest.raises(ZfbenchError, match="test 1 is no better than the margin and not supported"):
+        check_won_and_lost([own], runs("oracle", [0.25] * 5) + runs("old", 0.2 + SPREAD / 10))
+
+
 def search_result(make, search_method, losses, final, seed=0, **changes):
     evaluated = tuple(
         Evaluated(
@@ -448,5 +478,10 @@ def test_the_plugin_passes_fails_and_skips(pytester, runs):
         (folder / f"{id_}.toml").write_text(CLAIM.format(id=id_, method=method, right=right))
     done = pytester.runpytest_subprocess("claims", "--zfbench-results=results", "-rs")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
-    done.stdout.fnmatch_lines(["*refuted: new is good*p = *", "*no results of masked_mlp*missing: masked_mlp*"])
+    missing = '*no results of masked_mlp*missing: masked_mlp*Path("results")*'
+    done.stdout.fnmatch_lines(["*refuted: new is good*p = *", missing])
+    (folder / "good.toml").write_text(CLAIM.format(id="good", method="new", right=0.2) + "must_refute = {left = 0.3}")
+    done = pytester.runpytest_subprocess("claims/good.toml", "--zfbench-results=results")
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*By the outcomes of must_refute, test 1 is supported and not refuted*"])
     assert pytester.runpytest_subprocess("claims").ret == pytest.ExitCode.NO_TESTS_COLLECTED

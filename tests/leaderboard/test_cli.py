@@ -265,3 +265,16 @@ effect = 0.0
     assert call(*arguments).exit_code == 0
     assert call(*arguments, "--strict").exit_code == 1
     assert call(*arguments, "--strict", "--id", "good").exit_code == 0
+    (tmp_path / "claims" / "bad.toml").write_text(claim.format("bad", 0.05) + "must_support = {left = 0.06}")
+    assert "By the outcomes of must_support, test 1 is refuted" in str(call(*arguments).exception)
+
+
+def test_shipped_claims_are_checked_on_the_first_results_of_ones_own(folder):
+    done = call("claims", "check", folder)
+    assert done.exit_code == 0
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    how = [line for line in lines if line.startswith(("zfbench ", "for seed ", "python -c "))]
+    assert len(how) > 10
+    assert all(f"--out {folder}" in line or f'Path("{folder}")' in line for line in how)
+    records = json.loads(call("claims", "check", folder, "--json").stdout)
+    assert {m["command"] for r in records for t in r["tests"] for m in t["missing"]} == set(how)

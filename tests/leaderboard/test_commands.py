@@ -2,16 +2,18 @@
 
 import shlex
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import zfbench.api
 from zfbench.cli.app import app
-from zfbench.leaderboard.claims import Side, read_claims
-from zfbench.leaderboard.commands import command, describe
+from zfbench.leaderboard.claims import Claim, Side, read_claims
+from zfbench.leaderboard.commands import command, describe, own_command
 from zfbench.leaderboard.shipped import CLAIMS
 from zfbench.leaderboard.verdicts import Missing, check
-from zfbench.records.reading import run_name
+from zfbench.records.reading import load_folder, run_name
 from zfbench.records.result import MethodRecord, SearchOptions
 from zfbench.runs.grid import Grid, Report
 from zfbench.search.budget import Budget
@@ -19,6 +21,7 @@ from zfbench.search.finals import default_finalists
 from zfbench.search.loop import PATIENCE
 
 TASK = "zfish-tiny/driven"
+MINE = Path("mine")
 SUITE = """
 results = "out"
 limits = {updates = 10, seconds = 60}
@@ -59,6 +62,7 @@ def measured(monkeypatch):
 
     def run(self, jobs, *_):
         names.extend(job.stem for job in jobs)
+        folders.append(self.folder)
         return Report()
 
     monkeypatch.setattr("zfbench.runs.search.search", search)
@@ -136,7 +140,7 @@ STRANGE = {"patience": 3, "budget": "small", "ideas": ["x"], "finalists": 0}
 def test_a_search_is_planned_as_the_claim_misses_it(tmp_path, monkeypatch, measured, asked):
     monkeypatch.chdir(tmp_path)
     wanted = side(**asked)
-    names, folders = measured(command(Missing(wanted, (0, 3)), tmp_path))
+    names, folders = measured(command(Missing(wanted, (0, 3)), suites=tmp_path))
     assert names == [missed_name(wanted, seed) for seed in (0, 3)]
     assert len(set(folders)) == 2
 
@@ -144,7 +148,7 @@ def test_a_search_is_planned_as_the_claim_misses_it(tmp_path, monkeypatch, measu
 def test_searches_of_two_sides_never_meet_in_one_folder(tmp_path, measured):
     sides = (EVALUATIONS, {"budget": {"evaluations": 9}}, EVALUATIONS | {"settings": {"weights": "mse"}})
     for asked in sides:
-        names, folders = measured(command(Missing(side(**asked), (0, 1)), tmp_path))
+        names, folders = measured(command(Missing(side(**asked), (0, 1)), suites=tmp_path))
     assert len(set(folders)) == len(names) == 6
     assert [folder.name for folder in folders] == names
 
@@ -155,47 +159,49 @@ def test_searches_of_two_sides_never_meet_in_one_folder(tmp_path, measured):
         (
             side(method="new", proposer=None),
             (1, 3),
-            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3",
+            "zfbench suite run {} --task zfish-tiny/driven --method new --seed 1 --seed 3 --out mine",
         ),
         (side(method="new", proposer=None), (4,), ""),
         (side(method="new", proposer=None, task="zfish/driven"), (1,), ""),
         (
             side(method="fixed", proposer=None),
             (0, 1, 2),
-            "zfbench suite run {} --task zfish-tiny/driven --method fixed",
+            "zfbench suite run {} --task zfish-tiny/driven --method fixed --out mine",
         ),
         (side(method="fixed", proposer=None), (1, 2), ""),
-        (side(**EVALUATIONS), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
-        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct"),
+        (side(**EVALUATIONS), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct --out mine"),
+        (side(settings={"c": 2.0}), (0, 1), "zfbench suite run {} --task zfish-tiny/driven --method puct --out mine"),
         (
             side(settings={"c": 2.0}, finalists=3, patience=100, ideas=[]),
             (1,),
-            "zfbench suite run {} --task zfish-tiny/driven --method puct --seed 1",
+            "zfbench suite run {} --task zfish-tiny/driven --method puct --seed 1 --out mine",
         ),
     ],
 )
 def test_a_suite_that_plans_the_runs_measures_them(suites, wanted, seeds, expected):
-    assert command(Missing(wanted, seeds), suites) == expected.format(suites / "s.toml")
+    assert command(Missing(wanted, seeds), MINE, suites) == expected.format(suites / "s.toml")
 
 
 def test_one_run_of_a_method_without_chance_is_measured_whatever_seeds_a_claim_leaves_out(suites):
     fixed = side(method="fixed", proposer=None)
-    expected = f"zfbench suite run {suites / 's.toml'} --task zfish-tiny/driven --method fixed"
-    assert command(Missing(fixed, (5, 6), untried=True), suites) == expected
-    assert command(Missing(fixed, (5, 6)), suites) == ""
+    expected = f"zfbench suite run {suites / 's.toml'} --task zfish-tiny/driven --method fixed --out mine"
+    assert command(Missing(fixed, (5, 6), untried=True), MINE, suites) == expected
+    assert command(Missing(fixed, (5, 6)), MINE, suites) == ""
 
 
 @pytest.mark.parametrize("asked", [{"settings": {"c": 3.0}}, {"patience": 7}, {"finalists": 0}, {"ideas": ["x"]}])
 def test_a_suite_whose_search_has_other_settings_or_options_does_not(suites, asked):
-    assert command(Missing(side(**EVALUATIONS, **asked), (0, 1)), suites).startswith("for seed in 0 1; do zfbench run")
+    assert command(Missing(side(**EVALUATIONS, **asked), (0, 1)), MINE, suites).startswith(
+        "for seed in 0 1; do zfbench run"
+    )
 
 
 def test_the_suites_command_measures_what_is_missed_and_nothing_else(suites, measured):
-    names, _ = measured(command(Missing(side(method="new", proposer=None), (1, 3)), suites))
+    names, _ = measured(command(Missing(side(method="new", proposer=None), (1, 3)), MINE, suites))
     assert names == [f"zfish-tiny-driven__new__seed{seed}" for seed in (1, 3)]
     names.clear()
     wanted = side(**EVALUATIONS, settings={"c": 2.0})
-    measured(command(Missing(wanted, (1,)), suites))
+    measured(command(Missing(wanted, (1,)), MINE, suites))
     assert names == [missed_name(wanted, 1)]
 
 
@@ -218,8 +224,8 @@ seeds = [0]
 """
     )
     wanted = side(method="new", proposer=None)
-    assert command(Missing(wanted, (0, 1, 2, 3)), suites).startswith(f"zfbench suite run {suites / 's.toml'} ")
-    assert command(Missing(wanted, (0, 1, 2, 3, 4)), suites) == ""
+    assert command(Missing(wanted, (0, 1, 2, 3)), MINE, suites).startswith(f"zfbench suite run {suites / 's.toml'} ")
+    assert command(Missing(wanted, (0, 1, 2, 3, 4)), MINE, suites) == ""
 
 
 def test_a_suite_of_the_published_results_goes_before_another_with_the_same_runs():
@@ -237,7 +243,7 @@ def test_a_shipped_suite_is_named_and_not_spelled_out_as_a_path():
 def test_every_run_that_a_shipped_claim_misses_has_a_command_that_measures_it(measured, tmp_path, monkeypatch):
     known = []
     for claim, missing in missing_runs():
-        line = claim.command or command(missing)
+        line = own_command(claim) or command(missing)
         if line in known:
             continue
         known.append(line)
@@ -250,17 +256,64 @@ def test_every_run_that_a_shipped_claim_misses_has_a_command_that_measures_it(me
     assert known
 
 
-def test_what_no_suite_plans_is_said_to_need_one(suites):
-    lines = describe([Missing(side(method="absent", proposer=None), (0, 1))])
+def claim(command=""):
+    test = {"left": side(), "right": 0.5, "metric": "forecast/ood/mae", "relation": "lower", "effect": 0}
+    return Claim(id="c", source="s", text="t", tests=(test,), command=command)
+
+
+def test_what_no_suite_plans_is_said_to_need_one():
+    lines = describe([Missing(side(method="absent", proposer=None), (0, 1))], claim(), MINE)
     assert lines == [
         f"missing: absent on {TASK}, seeds 0, 1",
-        "  no shipped suite has these runs; add a block for them to a suite, and run it",
+        "  no shipped suite has these runs; add a block for them to a suite, and run it with --out mine",
     ]
 
 
-def test_a_claims_own_command_goes_before_all_others(suites):
-    (_, how) = describe([Missing(side(), (0,))], "make mine")
-    assert how == "  make mine"
+def test_a_claims_own_command_goes_before_all_others_and_gets_the_folder():
+    (_, how) = describe([Missing(side(), (0,))], claim("make it in RESULTS"), Path("a b"))
+    assert how == "  make it in 'a b'"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        side(method="masked_mlp", proposer=None, task="zfish-tiny/masked"),  # of a suite of the published results
+        side(method="nlinear-c4", proposer=None, task="zfish-tiny/driven"),  # of a suite with a folder of its own
+        side(),
+        side(**EVALUATIONS, settings={"c": 3.0}),
+    ],
+    ids=Side.describe,
+)
+@pytest.mark.parametrize("place", ["my-results", "my results", "elsewhere/$results"])
+def test_a_command_writes_where_the_claim_is_checked(tmp_path, monkeypatch, measured, make, place, wanted):
+    monkeypatch.chdir(tmp_path)
+    path = Path(place) / "known.json"
+    make().write(path)
+    for results in (Path(place), path):
+        names, folders = measured(command(Missing(wanted, (0, 1)), results))
+        assert names
+        for folder in folders:
+            result = make("new", seed=1)
+            result.write(folder / "result.json")  # as a run and a suite write them
+            assert any(known.method.name == "new" for known in load_folder(Path(place)))
+            (folder / "result.json").unlink()
+            assert folder.resolve().is_relative_to((tmp_path / place).resolve())
+
+
+def test_no_folder_is_named_where_the_suite_itself_names_the_one_that_is_checked(suites):
+    wanted = Missing(side(method="new", proposer=None), (0, 1, 2, 3))
+    assert command(wanted, suites / "out", suites).endswith("--method new")
+    assert command(wanted, suites / "other", suites).endswith(f"--method new --out {suites / 'other'}")
+
+
+def test_a_registered_baseline_of_no_suite_is_judged_where_the_claim_is_checked(tmp_path, suites, monkeypatch, make):
+    place = tmp_path / "it's mine"
+    line = command(Missing(side(method="mean", proposer=None), (1, 4)), place, suites)
+    words = shlex.split(line)
+    assert words[:2] == ["python", "-c"]
+    monkeypatch.setattr(zfbench.api, "judge", lambda method, task, seed: make(method, seed=seed))
+    exec(words[2], {})
+    assert {(r.method.name, r.task.name, r.seed) for r in load_folder(place)} == {("mean", TASK, 1), ("mean", TASK, 4)}
 
 
 def test_a_side_is_described_with_all_that_it_asks_for():

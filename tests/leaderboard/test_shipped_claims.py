@@ -5,7 +5,8 @@ import pytest
 from zfbench.leaderboard.claim_names import check_names
 from zfbench.leaderboard.claims import Side, read_claims
 from zfbench.leaderboard.shipped import CLAIMS, RESULTS
-from zfbench.leaderboard.verdicts import check, check_stand_in
+from zfbench.leaderboard.stand_ins import check_stand_in, check_won_and_lost
+from zfbench.leaderboard.verdicts import check
 from zfbench.records.reading import load_folder
 
 SHIPPED = read_claims(CLAIMS)
@@ -32,6 +33,7 @@ def test_a_shipped_claim_has_margins_with_a_reason_and_enough_seeds(shipped):
 def test_a_shipped_claim_can_be_won_and_lost(shipped):
     """By the outcomes or controls that its file names; beside them by each test alone, so that none hides another."""
     results = load_folder(RESULTS)
+    check_won_and_lost([shipped], results)
     assert check_stand_in(shipped, results, supporting=True).verdict == "supported"
     lost = check_stand_in(shipped, results, supporting=False)
     assert [finding.verdict for finding in lost.findings] == ["refuted"] * len(shipped.tests)

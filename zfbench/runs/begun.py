@@ -19,7 +19,7 @@ WITH_PROMPTS = ".runs"  # beside the results, and hidden from those who read the
 
 @dataclass(frozen=True)
 class BegunSearches:
-    """Where searches are begun, and where their folders go.
+    """The places in which searches are begun, and to which their folders go.
 
     A folder with prompts and answers of a language model is never deleted, since they cannot be had again.
 
