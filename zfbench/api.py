@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -260,7 +261,10 @@ def resume(
     searcher: Any = discoverer  # a class is a maker
     author: Any = proposer
     for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
-        if given is not None and given.__name__ != name:
+        if given is None:
+            continue
+        _check_class(kind, given)
+        if given.__name__ != name:
             raise ZfbenchError(f"The search in {place} is of the {kind} '{name}', not of '{given.__name__}'.")
     check_installed(plan, place, searcher, author)
     with open_sandbox(sandbox, device) as box:
@@ -281,13 +285,25 @@ def _named(kind: str, given: str | type) -> tuple[str, Any]:
     """The name of a method, and its class if it is not a registered one.
 
     Raises:
-        ZfbenchError: a class has the name of a registered method, which its results could be taken for.
+        ZfbenchError: it is neither a name nor a class, or a class has the name of a registered method, which its
+            results could be taken for.
     """
     if isinstance(given, str):
         return given, None
+    _check_class(kind, given)
     if given.__name__ in plugins.names(kind):
         raise ZfbenchError(f"There is a registered {kind} '{given.__name__}'; give your class another name.")
     return given.__name__, given
+
+
+def _check_class(kind: str, given: object) -> None:
+    """Refuse what has no name of its own, such as an object that was made already; a function may make the method."""
+    if not (isinstance(given, type) or inspect.isfunction(given)):
+        settings = "settings" if kind == "discoverer" else "proposer_settings"
+        raise ZfbenchError(
+            f"A {kind} is given as a registered name or as a class, not as an object of class {type(given).__name__}; "
+            f"give the class itself, and its arguments as {settings}, since every search makes its own."
+        )
 
 
 def load_results(path: Path | str | None = None) -> pd.DataFrame:

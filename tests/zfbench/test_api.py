@@ -1,6 +1,7 @@
 """The public interface: a few names, typed, and light until one of them is used."""
 
 import importlib
+import functools
 import inspect
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from zfbench import api
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
 from zfbench.cli.app import app
 from zfbench.discoverers.best_of_n import BestOfN
+from zfbench.protocols.proposer import Proposer
 from zfbench.records.reading import add, load
 from zfbench.records.result import Result
 from zfbench.search.eventlog import read_log
@@ -268,6 +270,55 @@ def without_hash(path):
     events = read_log(path).events
     assert events[0].body.pop("code").keys() == {"proposer"}
     path.write_bytes(b"".join(event.line() for event in events))
+
+
+class Rates(Proposer):
+    """A proposer that no package registers, with a setting; no program of it is wanted here."""
+
+    trusted = True
+
+    def __init__(self, spec, model=None):
+        self.model = model
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"proposer_settings": {"model": len}}, "setting 'model' of the proposer 'Rates' is of class builtin_function"),
+        ({"settings": {"c": {1, 2}}}, "setting 'c' of the discoverer 'Mine' is of class set, which an event log"),
+        ({"settings": {"c": np.int64(1)}}, "setting 'c' of the discoverer 'Mine' is of class int64"),
+    ],
+)
+def test_settings_that_an_event_log_cannot_hold_are_refused_before_anything_is_written(
+    given, sentence, data_cache, tmp_path
+):
+    with pytest.raises(ZfbenchError, match=sentence):
+        zfbench.run("zfish-table/masked", Mine, Rates, folder=tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("part", ["identity", "surroundings"])
+def test_what_identifies_a_proposer_must_fit_into_an_event_log(part, data_cache, tmp_path):
+    Odd = type("Odd", (Rates,), {part: {"model": len}})
+    with pytest.raises(ZfbenchError, match=f"entry 'model' of the {part} of the proposer 'Odd' is of class"):
+        zfbench.run("zfish-table/masked", Mine, Odd, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wrapped", [functools.partial(Rates, model="m"), Mine.__new__(Mine)])
+def test_a_method_that_is_no_class_is_refused_in_a_sentence(wrapped, tmp_path):
+    made = f"not as an object of class {type(wrapped).__name__}; give the class itself, and its arguments as"
+    with pytest.raises(ZfbenchError, match=f"A proposer is given .*{made} proposer_settings"):
+        zfbench.run(TASK, Mine, wrapped, folder=tmp_path / "run")
+    with pytest.raises(ZfbenchError, match=f"A discoverer is given .*{made} settings"):
+        zfbench.run(TASK, wrapped, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_search_is_not_continued_with_an_object(data_cache, tmp_path):
+    zfbench.run("zfish-table/masked", Mine, budget={"evaluations": 2}, finalists=0, folder=tmp_path / "run")
+    with pytest.raises(ZfbenchError, match="A discoverer is given as a registered name or as a class"):
+        zfbench.resume(tmp_path / "run", functools.partial(Mine))
 
 
 def test_one_file_is_a_table_of_one_row_and_nothing_to_read_is_an_error(make, tmp_path):

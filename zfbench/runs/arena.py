@@ -87,7 +87,7 @@ def open_arena(
     """
     loaded = find_task(plan.task)
     with opened(sandbox) as box:
-        check_trust(box, plan.discoverer, False, allow_unsafe)  # before a file is made
+        check_trust(box, plan.writer, False, allow_unsafe)  # before a file is made
         with EventLog(folder / LOG) as log:
             arena = _arena(plan, loaded, log, box, workers, on_event)
             yield Session(arena, plan, loaded, folder, log, box)

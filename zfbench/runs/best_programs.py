@@ -79,7 +79,7 @@ def judge_best(
     _refuse_other_data(folder, loaded)
     if not sandbox.confined:
         trusted = plan.proposer != EXTERNAL and make_proposer(plan, loaded.task.spec).trusted
-        check_trust(sandbox, plan.proposer, trusted, allow_unsafe)
+        check_trust(sandbox, plan.writer, trusted, allow_unsafe)
     best = replay(folder).top(count)
     if not best:
         raise ZfbenchError(f"No program of {folder} worked, so there is nothing to judge.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,12 @@ def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | N
 
     Raises:
         UnknownNameError: there is no discoverer of that name.
-        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
+        ZfbenchError: it does not have one of the settings, one of them cannot stand in an event log, or it lacks a part
+            of its interface.
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
+    _check_plain("setting {name!r} of the discoverer " + repr(plan.discoverer), plan.settings)
     made: Discoverer = make(
         "discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task), factory=factory
     )
@@ -106,7 +109,10 @@ def make_proposer(plan: Plan, spec: Spec, factory: ProposerFactory | None = None
         spec: specification of its task.
         factory: maker of the proposer; None for the one that is registered under the plan's name.
     """
+    _check_plain("setting {name!r} of the proposer " + repr(plan.proposer), plan.proposer_settings)
     made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec, factory=factory)
+    for part, values in (("identity", made.identity), ("surroundings", made.surroundings)):
+        _check_plain(f"entry {{name!r}} of the {part} of the proposer {plan.proposer!r}", values)
     return made
 
 
@@ -133,6 +139,19 @@ def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any, fac
         made = factory(*arguments, **settings)
     check_interface(kind, made)
     return made
+
+
+def _check_plain(what: str, values: Mapping[str, Any]) -> None:
+    """Refuse values that an event log and a result cannot hold; `what` is a template for the name of a value."""
+    for name, value in values.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise ZfbenchError(
+                f"The {what.format(name=name)} is of class {type(value).__name__}, which an event log cannot hold; "
+                "give texts, numbers, lists or dictionaries of them, and keep all else, such as a function, in the "
+                "class or in its module."
+            ) from error
 
 
 def _check_settings(

@@ -85,6 +85,11 @@ class Plan:
         return finals.set_aside(self.budget, self.final_count, bound(self.limits))
 
     @property
+    def writer(self) -> str:
+        """Who writes the programs, as sentences for people say it."""
+        return f"the system '{self.discoverer}'" if self.proposer == EXTERNAL else f"the proposer '{self.proposer}'"
+
+    @property
     def record(self) -> MethodRecord:
         """The record of the method, as far as it is known before the run."""
         return MethodRecord(

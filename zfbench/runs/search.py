@@ -89,7 +89,7 @@ def search(
     with ExitStack() as held:
         box = held.enter_context(opened(sandbox))
         # Before a file is made:
-        check_trust(box, plan.proposer, writer.trusted, allow_unsafe)
+        check_trust(box, plan.writer, writer.trusted, allow_unsafe)
         check_budget(budget, writer.bound + replace(plan.bound, evaluations=1))
         log = held.enter_context(EventLog(folder / LOG))
         evaluator = family.evaluator(task, plan.candidate, box)

@@ -78,12 +78,12 @@ def name_of(sandbox: Sandbox | None) -> str:
     return _open(None, CPU).name if sandbox is None else sandbox.name
 
 
-def check_trust(sandbox: Sandbox, proposer: str, trusted: bool, allow_unsafe: bool) -> None:
+def check_trust(sandbox: Sandbox, writer: str, trusted: bool, allow_unsafe: bool) -> None:
     """Refuse to run what nobody vouches for without confinement.
 
     Args:
         sandbox: where the programs will run.
-        proposer: who writes them.
+        writer: who writes them, such as "the proposer 'llm'".
         trusted: whether all that it can write is known to be harmless, as with a grammar.
         allow_unsafe: the user's explicit consent.
 
@@ -92,9 +92,9 @@ def check_trust(sandbox: Sandbox, proposer: str, trusted: bool, allow_unsafe: bo
     """
     if not (sandbox.confined or trusted or allow_unsafe):
         raise ZfbenchError(
-            f"Programs of the proposer '{proposer}' are written by a machine and read by nobody, and the sandbox "
+            f"Programs of {writer} are written by a machine and read by nobody, and the sandbox "
             f"'{sandbox.name}' does not confine them; install bubblewrap, or accept the risk with "
-            "--allow-unsafe-programs."
+            "--allow-unsafe-programs (in Python, allow_unsafe_programs=True)."
         )
 
 

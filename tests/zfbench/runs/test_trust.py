@@ -92,6 +92,9 @@ def test_programs_that_nobody_vouches_for_are_refused_before_anything_is_run_or_
     sandbox = ProcessSandbox() if chosen_by == "argument" else None
     with pytest.raises(ZfbenchError, match=r"does not confine them.*--allow-unsafe-programs") as refusal:
         way(tmp_path / "run", sandbox=sandbox)
+    who = "the proposer 'stranger'" if way is searched else "the system 'somebody'"
+    assert str(refusal.value).startswith(f"Programs of {who} are written by a machine")
+    assert "(in Python, allow_unsafe_programs=True)" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert toy.ran == []
     assert not (tmp_path / "run").exists()
