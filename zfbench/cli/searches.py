@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -224,7 +225,8 @@ def serve(
 ) -> None:
     """Evaluate programs within a budget, over HTTP on this machine, for a system that owns its search loop.
 
-    Prints a URL and a token. GET /task, /contract and /seed say what is asked for; POST /evaluate evaluates; POST
+    Prints a URL and a token, which are new at each start; --port and the environment variable ZFBENCH_TOKEN (16
+    characters or more) keep them. GET /task, /contract and /seed say what is asked for; POST /evaluate evaluates; POST
     /finish ends the search and answers with the result of its best program. Ctrl-C does so too if the budget is spent.
     Before that, Ctrl-C stops the server, and the same command continues.
 
@@ -234,7 +236,7 @@ def serve(
     from zfbench.runs.arena import open_arena
     from zfbench.runs.plan import EXTERNAL, Plan
     from zfbench.search.budget import Budget
-    from zfbench.search.server import Server
+    from zfbench.search.server import TOKEN, Server
 
     limits = Limits(updates=updates, seconds=seconds)
     plan = Plan(task, name, EXTERNAL, Budget.parse(budget or ["evaluations=20"]), seed, limits)
@@ -244,7 +246,7 @@ def serve(
         with open_arena(plan, folder, workers, listener, box, allow_unsafe_programs) as session:
             arena, judge = session.arena, partial(session.judge, bar.stage)
             if not arena.finished:
-                with Server(arena, session.task, judge, port) as server:
+                with Server(arena, session.task, judge, port, os.environ.get(TOKEN)) as server:
                     typer.echo(f"url    {server.url}\ntoken  {server.token}")
                     with suppress(KeyboardInterrupt):
                         server.serve()

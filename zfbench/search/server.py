@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from zfbench.search.outcome import SearchOutcome
 
 Judge = Callable[[], tuple[SearchOutcome, Result | None]]
 
+TOKEN = "ZFBENCH_TOKEN"  # environment variable of a token of one's own
+TOKEN_FORM = re.compile(r"[\w-]{16,}", re.ASCII)
 MOST_TOKENS = 10**12  # that a program may be said to have cost
 DIGITS = 12  # of a length that is read as a number
 LONGEST = 2**20  # largest size of a request in bytes; the contract accepts sources of a sixteenth of that
@@ -46,7 +49,7 @@ class Server:
         finished: outcome and result of the search, once a call has finished it.
     """
 
-    def __init__(self, arena: Arena, task: SearchTask, judge: Judge, port: int = 0) -> None:
+    def __init__(self, arena: Arena, task: SearchTask, judge: Judge, port: int = 0, token: str | None = None) -> None:
         """Listen on a port of 127.0.0.1, by default a free one.
 
         Args:
@@ -54,11 +57,17 @@ class Server:
             task: the task, which callers may ask about.
             judge: function that ends the search and judges its best program.
             port: the port; 0 chooses a free one.
+            token: the token; None for a new one.
 
         Raises:
-            ZfbenchError: the port is taken.
+            ZfbenchError: the port is taken, or the token is too short or cannot stand in a header.
         """
-        self.token = secrets.token_urlsafe(24)
+        if token is not None and not TOKEN_FORM.fullmatch(token):
+            raise ZfbenchError(
+                f"The token in {TOKEN} is not of at least 16 letters, digits, hyphens and underscores; choose another, "
+                "or unset the variable for a new token."
+            )
+        self.token = token or secrets.token_urlsafe(24)
         self.arena, self.task = arena, task
         self.finished: tuple[SearchOutcome, Result | None] | None = None
         self._judge, self._judging = judge, threading.Lock()

@@ -59,7 +59,7 @@ def test_show_of_a_run_tells_the_money_that_was_spent(tmp_path):
 
 
 @pytest.mark.slow
-def test_served_task_evaluates_over_http_and_goes_on_after_an_interruption(tmp_path):
+def test_served_task_evaluates_over_http_and_goes_on_after_an_interruption(tmp_path, monkeypatch):
     command = [
         sys.executable,
         "-u",
@@ -72,6 +72,8 @@ def test_served_task_evaluates_over_http_and_goes_on_after_an_interruption(tmp_p
     command += ["--name", "visitor", "--budget", "evaluations=2", "--budget", "updates=20", "--updates", "20"]
     command += ["--out", str(tmp_path / "run")]
     source = "not a program"
+
+    monkeypatch.delenv("ZFBENCH_TOKEN", raising=False)
 
     def begin():
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -90,10 +92,12 @@ def test_served_task_evaluates_over_http_and_goes_on_after_an_interruption(tmp_p
     assert process.wait(60) == 0
     from zfbench.runs.tasks import load_task
 
+    monkeypatch.setenv("ZFBENCH_TOKEN", "a-token-of-my-own")
     process, url, headers = begin()
+    assert headers == {"Authorization": "Bearer a-token-of-my-own"}
     assert call(url, headers, "/remaining") == {"evaluations": 1, "updates": 20}
     assert call(url, headers, "/evaluate", {"source": load_task("zfish-tiny/masked").seed_program})["status"] == "ok"
-    assert call(url, headers, "/finish", {}) == {"evaluated": 2}
+    assert call(url, headers, "/finish", {})["evaluated"] == 2
     assert process.wait(120) == 0
     assert "visitor on zfish-tiny/masked" in process.stdout.read()
     assert (tmp_path / "run" / "result.json").exists()

@@ -265,6 +265,21 @@ def test_external_system_is_judged_as_any_search_and_replayed(victim, tmp_path):
         search(plan, tmp_path)
 
 
+def test_a_token_of_ones_own_is_kept_and_a_short_or_odd_one_refused(tmp_path):
+    task = SimpleNamespace(spec=SPEC, seed_program="seed = 1\n")
+    with new_arena(tmp_path) as arena:
+
+        def server(token=None):
+            return Server(arena, task, lambda: (arena.finish(), None), token=token)
+
+        for token in ("short", "a token with spaces", "a-token-with-an-ü-in-it", ""):
+            with pytest.raises(ZfbenchError, match="The token in ZFBENCH_TOKEN is not of at least 16 letters"):
+                server(token)
+        with server("a-token-of-my-own") as own, server() as one, server() as other:
+            assert own.token == "a-token-of-my-own"
+            assert one.token != other.token
+
+
 @contextmanager
 def served(path, evaluate=None, budget=None, judged=None):
     task = SimpleNamespace(spec=SPEC, seed_program="seed = 1\n")
