@@ -5,16 +5,21 @@ import textwrap
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zfbench
+import zfbench.testing
+from zfbench.base import plugins
+from zfbench.protocols.proposer import Context, ProposalError, ProposerUnavailableError
 from zfbench.protocols.task import Evaluator
-from zfbench.records.evaluation import Evaluation
+from zfbench.records.evaluation import Evaluation, Request, Scored
 from zfbench.records.program import Program, Status
 from zfbench.records.result import ProgramRecord
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
 from zfbench.runs.judge import unscored
+from zfbench.runs.preview import NOT_EVALUATED, preview
 from zfbench.runs.tasks import task_names
 from zfbench.tasks.zfish.family import ZfishFamily
 
@@ -98,6 +103,78 @@ def test_the_proposer_of_the_tutorial_runs(instant):
     assert [operator for operator, _, _ in seen] == ["seed", "mutate", "mutate", "mutate"]
     assert all("nn.initializers.constant(0." in program.source for _, program, _ in seen[1:])
     assert [loss for _, _, loss in seen] == [int(program.id[:8], 16) / 2**32 for _, program, _ in seen]
+
+
+MODEL_OF_ONES_OWN = "docs/tutorials/your-proposer.md", "class Asks"
+
+
+def test_a_proposer_with_a_model_of_ones_own_runs_and_keeps_what_it_says(instant, tmp_path):
+    names = {}
+    exec(block(*MODEL_OF_ONES_OWN), names)
+    result = names["result"]
+    assert (result.method.name, result.method.proposer, len(result.evaluated)) == ("best_of_n", "Asks", 4)
+    assert result.method.proposer_identity["model"] == "my-model"
+    assert result.method.proposer_version == 1
+    assert result.surroundings == {"url": "http://localhost:8000"}
+    kept = [path.read_text() for path in sorted((tmp_path / "asked" / "prompts").glob("*.txt"))]
+    assert len(kept) == 3
+    assert all("=== answer" in text and names["INSTRUCTION"] in text for text in kept)
+    assert result.spend.tokens > 3 * 1_000
+    zfbench.testing.check_proposer(names["Asks"])
+
+
+def test_an_outage_of_a_model_of_ones_own_stops_the_run_and_it_goes_on_afterwards(instant, monkeypatch):
+    names = {}
+    exec(block(*MODEL_OF_ONES_OWN), names)
+    client, calls = names["Client"], []
+
+    def fails(error):
+        def ask(self, prompt, seed):
+            calls.append(seed)
+            raise error
+
+        return ask
+
+    given = {"budget": {"evaluations": 3, "tokens": 10**6}, "finalists": 0, "folder": "outage"}
+    with monkeypatch.context() as down:
+        down.setattr(client, "ask", fails(TimeoutError("after 60 s")))
+        with pytest.raises(ProposerUnavailableError, match=r"5 requests in a row.*No answer came \(after 60 s\)"):
+            zfbench.run("zfish-tiny/driven", "best_of_n", names["Asks"], **given)
+        assert len(calls) == 5
+        down.setattr(client, "ask", fails(PermissionError("no such key")))
+        with pytest.raises(ProposerUnavailableError, match=r"The model refuses to answer \(no such key\)"):
+            zfbench.resume("outage", proposer=names["Asks"])
+        assert len(calls) == 6
+        down.setattr(client, "ask", lambda self, prompt, seed: ("no program", 9))
+        task = zfbench.load_task("zfish-tiny/driven")
+        context = Context(task.spec, (Scored(Program(task.seed_program), Evaluation(Status.OK, 1.0)),), frozenset())
+        request = Request(1, "mutate", (context.parents[0].program.id,))
+        with pytest.raises(ProposalError, match="The answer is no program") as refused:
+            names["Asks"](task.spec).propose(request, context, np.random.default_rng(0))
+        assert (refused.value.answered, refused.value.spend.tokens) == (True, 9)
+    assert len(zfbench.resume("outage", proposer=names["Asks"]).evaluated) == 3
+
+
+def test_the_prompt_of_a_model_of_ones_own_can_be_looked_at_and_withholds_numbers(instant, monkeypatch):
+    names = {}
+    exec(block(*MODEL_OF_ONES_OWN), names)
+    load = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda kind, name: names["Asks"] if name == "asks" else load(kind, name))
+    shown = preview("zfish-tiny/driven", "asks", ideas=("rebound",))
+    (text,) = (exchange.text() for exchange in shown.exchanges)
+    assert "\n\nrebound\n\n" in text
+    assert NOT_EVALUATED in text
+    assert 0 < shown.expected.tokens < shown.bound.tokens
+    task = zfbench.load_task("zfish-tiny/driven")
+    parent = Scored(Program(task.seed_program), Evaluation(Status.OK, 0.5, feedback="MAE 0.5"), "It lacks a leak.")
+    context = Context(task.spec, (parent,), frozenset())
+    for hints, there, absent in (
+        (("blame:MN=0.4",), ("MAE 0.5", "blame:MN=0.4"), "It lacks a leak."),
+        (("blame:MN=0.4", "no_numbers", "critique"), ("It lacks a leak.",), "0.4"),
+    ):
+        prompt = names["Asks"].prompt(Request(1, "mutate", (parent.program.id,), hints), context).split("PROGRAM")[-2]
+        assert not [word for word in there if word not in prompt]
+        assert absent not in prompt
 
 
 def test_the_language_model_of_the_tutorial_answers_a_search(instant, monkeypatch, tmp_path):
@@ -198,7 +275,7 @@ def test_every_block_of_a_tutorial_is_run_here():
         "your-baseline": 2,
         "your-discoverer": 1,
         "your-language-model": 1,
-        "your-proposer": 1,
+        "your-proposer": 2,
         "your-task": 3,
     }
 

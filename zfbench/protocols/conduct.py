@@ -19,6 +19,12 @@ def called(plugin: object) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
+ADVICE = {  # what the author of a kind of plug-in may not know, by the method that failed
+    ("proposer", "propose"): "raise ProposalError where there is no program for a request, with answered=False where "
+    "what it asks did not answer (zfbench.protocols.proposer); ",
+}
+
+
 @contextmanager
 def conduct_of(kind: str, plugin: object, doing: str) -> Iterator[None]:
     """Return a context in which every exception but those of zfbench becomes a sentence about a plug-in.
@@ -40,7 +46,7 @@ def conduct_of(kind: str, plugin: object, doing: str) -> Iterator[None]:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise PluginError(
             f"The {kind} {called(plugin)} failed in {doing} ({text}, {Path(last.filename).name} line {last.lineno}); "
-            "the functions of zfbench.testing check its whole interface."
+            f"{ADVICE.get((kind, doing), '')}the functions of zfbench.testing check its whole interface."
         ) from error
 
 

@@ -41,7 +41,9 @@ class Context:
 class ProposalError(ZfbenchError):
     """An error of one request: the proposer has no program, because of a malformed answer or a refused connection.
 
-    The search goes on without this program.
+    The search goes on without this program. A proposer that asks something which may be out of order, such as a
+    language model, says `answered=False` when no answer came: requests that were answered count against the search's
+    patience, and enough of them end it for good.
 
     Attributes:
         spend: resources that the attempt used up.

@@ -48,7 +48,7 @@ def preview(
 
     Raises:
         UnknownNameError: there is no such task or proposer.
-        ZfbenchError: the proposer sends no prompts, or does not take these settings.
+        ZfbenchError: the proposer cannot show prompts, or does not take these settings.
     """
     loaded = load_task(task)
     parent = Scored(seed_program(loaded), Evaluation(Status.OK, 0.0, feedback=NOT_EVALUATED))
@@ -68,7 +68,7 @@ def preview_run(folder: Path, critique: bool = False) -> Preview:
         The prompts and their possible cost.
 
     Raises:
-        ZfbenchError: there is no run, no program works yet, or its proposer sends no prompts.
+        ZfbenchError: there is no run, no program works yet, or its proposer cannot show prompts.
     """
     plan, outcome = Plan.read(folder), replay(folder)
     if outcome.best is None:
@@ -84,7 +84,10 @@ def preview_run(folder: Path, critique: bool = False) -> Preview:
 def _preview(proposer: str, request: Request, context: Context, settings: Mapping[str, Any]) -> Preview:
     factory = plugins.load("proposer", proposer)
     if not isinstance(factory, Previewing):
-        raise ZfbenchError(f"The proposer '{proposer}' sends no prompts, so there is nothing to show.")
+        raise ZfbenchError(
+            f"The proposer '{proposer}' has no classmethod `preview`, so there is nothing to show: either it sends no "
+            "prompts, as a grammar does, or its author has to add one (zfbench.protocols.proposer.Previewing)."
+        )
     try:
         return factory.preview(request, context, **settings)
     except TypeError as error:

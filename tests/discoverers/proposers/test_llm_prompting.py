@@ -235,7 +235,7 @@ def test_a_preview_needs_no_key_and_says_what_a_request_may_cost(monkeypatch, ma
     assert 0 < shown.expected.tokens < shown.bound.tokens
     assert 0 < shown.expected.money < shown.bound.money
     assert len(preview("zfish-tiny/masked").exchanges) == 1
-    with pytest.raises(ZfbenchError, match="The proposer 'grammar' sends no prompts"):
+    with pytest.raises(ZfbenchError, match="The proposer 'grammar' has no classmethod `preview`"):
         preview("zfish-tiny/masked", "grammar")
     with pytest.raises(ZfbenchError, match="does not take these settings"):
         preview("zfish-tiny/masked", settings={"modell": "m"})
