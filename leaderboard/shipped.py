@@ -11,6 +11,9 @@ from zfbench.base.files import is_folder, is_there
 FOLDER = Path(__file__).resolve().parent  # not by way of a checkout's link
 SUITES, CLAIMS, RESULTS = FOLDER / "suites", FOLDER / "claims", FOLDER / "results"
 
+ABSENT = "the published results are in the repository and not in this installation"
+REMEDY = "install zfbench from a checkout with `python -m pip install -e .`"
+
 
 def results_folder(given: Path | None) -> Path:
     """Return the given folder or file of results, or the folder of the published results.
@@ -22,8 +25,8 @@ def results_folder(given: Path | None) -> Path:
         return given
     if not RESULTS.is_dir():
         raise ZfbenchError(
-            "The published results are in the repository and not in the installed package; name a folder of results, "
-            "such as one that `zfbench suite run SUITE --out FOLDER` makes."
+            f"{ABSENT.capitalize()}; {REMEDY}, or name a folder of results, such as leaderboard/results of a checkout "
+            "or one that `zfbench suite run SUITE --out FOLDER` makes."
         )
     return RESULTS
 

@@ -21,6 +21,7 @@ from zfbench.runs import winner
 from zfbench.runs.judge import unscored
 from zfbench.runs.preview import NOT_EVALUATED, preview
 from zfbench.runs.tasks import task_names
+from zfbench.sandbox import bubblewrap
 from zfbench.tasks.zfish.family import ZfishFamily
 
 ROOT = Path(__file__).parents[1]
@@ -105,9 +106,11 @@ def test_the_proposer_of_the_tutorial_runs(instant):
     assert [loss for _, _, loss in seen] == [int(program.id[:8], 16) / 2**32 for _, program, _ in seen]
 
 
+needs_bubblewrap = pytest.mark.skipif(bubblewrap.obstacle() is not None, reason=str(bubblewrap.obstacle()))
 MODEL_OF_ONES_OWN = "docs/tutorials/your-proposer.md", "class Asks"
 
 
+@needs_bubblewrap
 def test_a_proposer_with_a_model_of_ones_own_runs_and_keeps_what_it_says(instant, tmp_path):
     names = {}
     exec(block(*MODEL_OF_ONES_OWN), names)
@@ -123,6 +126,7 @@ def test_a_proposer_with_a_model_of_ones_own_runs_and_keeps_what_it_says(instant
     zfbench.testing.check_proposer(names["Asks"])
 
 
+@needs_bubblewrap
 def test_an_outage_of_a_model_of_ones_own_stops_the_run_and_it_goes_on_afterwards(instant, monkeypatch):
     names = {}
     exec(block(*MODEL_OF_ONES_OWN), names)
@@ -155,6 +159,7 @@ def test_an_outage_of_a_model_of_ones_own_stops_the_run_and_it_goes_on_afterward
     assert len(zfbench.resume("outage", proposer=names["Asks"]).evaluated) == 3
 
 
+@needs_bubblewrap
 def test_the_prompt_of_a_model_of_ones_own_can_be_looked_at_and_withholds_numbers(instant, monkeypatch):
     names = {}
     exec(block(*MODEL_OF_ONES_OWN), names)
@@ -177,6 +182,7 @@ def test_the_prompt_of_a_model_of_ones_own_can_be_looked_at_and_withholds_number
         assert absent not in prompt
 
 
+@needs_bubblewrap
 def test_the_language_model_of_the_tutorial_answers_a_search(instant, monkeypatch, tmp_path):
     pytest.importorskip("openai")
     monkeypatch.setenv("ZFBENCH_LLM_API_KEY", "none")

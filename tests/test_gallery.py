@@ -40,6 +40,19 @@ def test_a_short_script_writes_its_picture(name, tmp_path, data_cache):
     run(name, tmp_path, SHORT[name])
 
 
+@pytest.mark.parametrize("name", ["read_a_discovered_program", "shortcut_against_mechanism"])
+def test_a_script_that_needs_results_finds_those_of_its_checkout_and_says_so_where_there_are_none(name, tmp_path):
+    assert "zfbench.leaderboard.shipped" not in (GALLERY / f"{name}.py").read_text()  # an installed package has none
+    (tmp_path / "none").mkdir()
+    done = subprocess.run(
+        [sys.executable, GALLERY / f"{name}.py", "--results", tmp_path / "none", "--out", tmp_path / "picture.png"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert f"{tmp_path / 'none'}" in done.stderr.splitlines()[-1]
+    assert "ValueError" not in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_a_long_script_writes_its_picture(name, tmp_path, data_cache):

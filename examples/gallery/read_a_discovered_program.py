@@ -4,18 +4,20 @@ import argparse
 from pathlib import Path
 
 import zfbench
-from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import load
 
 PICTURE = "connectivity/mean_jacobian"
+RESULTS = Path(__file__).resolve().parents[2] / "leaderboard" / "results"  # of this checkout
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("wiring.png"))
 parser.add_argument("--results", type=Path, default=RESULTS, help="a folder of results")
 options = parser.parse_args()
 
-(found,) = options.results.glob("zfish-tiny-masked__modelsmc__grammar__50-evaluations*__seed0.json")
-result, truth = load(found), load(options.results / "zfish-tiny-masked__oracle__seed0.json")
+searches = list(options.results.glob("zfish-tiny-masked__modelsmc__grammar__50-evaluations*__seed0.json"))
+if len(searches) != 1:
+    parser.error(f"{options.results} is not the folder of published results; name leaderboard/results of a checkout")
+result, truth = load(searches[0]), load(options.results / "zfish-tiny-masked__oracle__seed0.json")
 spec = zfbench.load_task("zfish-tiny/masked").spec
 print(result)
 print(result.program.source)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
+from zfbench.leaderboard import shipped
 from zfbench.leaderboard.shipped import RESULTS
 from zfbench.records.reading import add, load
 from zfbench.runs.grid import Grid
@@ -49,6 +50,18 @@ def test_validate_counts_what_is_right_and_names_every_fault(tmp_path, data_cach
     assert "3 valid results, 4 faults" in done.output  # a lift of 7 is out of bounds and not that of its precision
     for name in ("torn.json", "wrong.json", "impossible.json"):
         assert any(name in line and "how to fix it" in line for line in done.output.splitlines())
+
+
+def test_validate_says_what_it_cannot_compare_where_the_published_results_are_not_installed(
+    tmp_path, monkeypatch, data_cache
+):
+    shutil.copy(RESULTS / "zfish-tiny-driven__oracle__seed0.json", tmp_path)
+    assert "Not compared" not in call("validate", tmp_path).output
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path / "absent")
+    done = call("validate", tmp_path)
+    assert (done.exit_code, done.stdout) == (0, "1 valid results, 0 faults\n")
+    assert "Not compared with published results: the published results are in the repository and not" in done.stderr
+    assert "install zfbench from a checkout with `python -m pip install -e .`" in done.stderr
 
 
 @pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv", "json", "html"])

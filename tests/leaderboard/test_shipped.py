@@ -59,7 +59,7 @@ def test_without_the_published_results_a_folder_must_be_named(monkeypatch, tmp_p
     assert results_folder(None) == RESULTS
     assert results_folder(tmp_path) == tmp_path
     monkeypatch.setattr(shipped, "RESULTS", tmp_path / "absent")
-    with pytest.raises(ZfbenchError, match="not in the installed package; name a folder of results"):
+    with pytest.raises(ZfbenchError, match=r"not in this installation; install .* -e \.`, or name a folder of results"):
         results_folder(None)
 
 

@@ -20,13 +20,15 @@ def validate(results: ResultsArgument = None) -> None:
 
     Example: zfbench validate leaderboard/results
     """
-    from zfbench.leaderboard.shipped import RESULTS, results_folder
+    from zfbench.leaderboard.shipped import ABSENT, REMEDY, RESULTS, results_folder
     from zfbench.records.reading import load_folder, result_files
     from zfbench.runs.validation import validate as check
 
     folder = results_folder(results)
     files = result_files(folder)
     published = load_folder(RESULTS) if RESULTS.is_dir() and folder.resolve() != RESULTS else []
+    if not RESULTS.is_dir():
+        typer.echo(f"Not compared with published results: {ABSENT}; {REMEDY} to compare them too.", err=True)
     outcome = check(files, published)
     for sentence in (*outcome.unchecked, *outcome.faults):
         typer.echo(sentence, err=True)
