@@ -11,6 +11,7 @@ import pytest
 import zfbench
 import zfbench.testing
 from zfbench.base import plugins
+from zfbench.leaderboard.analyses import race
 from zfbench.protocols.proposer import Context, ProposalError, ProposerUnavailableError
 from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation, Request, Scored
@@ -263,6 +264,20 @@ def test_the_claim_of_the_tutorial_is_checked(tmp_path):
     (tmp_path / "mine.toml").write_text(toml)
     (claim,) = read_claims(tmp_path)
     assert check(claim, load_folder(RESULTS)).verdict == "supported"
+
+
+def test_the_race_of_the_page_on_tables_runs_as_a_test_of_a_package(monkeypatch, data_cache):
+    whole, asked = race.race, []
+
+    def short(task, methods, seeds, budgets, workers):
+        asked.append((task, len(seeds), workers))
+        return whole(task, methods, range(12), budgets)
+
+    monkeypatch.setattr(race, "race", short)
+    names = {}
+    exec(block("docs/table.md", "def test_the_change"), names)
+    names["test_the_change_is_an_improvement"]()
+    assert asked == [("zfish-table/masked", 200, 2)]
 
 
 def test_results_are_looked_at_as_in_the_tutorial(tmp_path, monkeypatch, capsys, make):

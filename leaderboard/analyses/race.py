@@ -39,6 +39,7 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {  # settings with which the budget e
     "puct": {"nodes": 10_000},
     "puct_plus": {"nodes": 10_000},
     "modelsmc": {"generations": 10_000},
+    "n1": {"generations": 10_000},
 }
 METHODS = ("puct", "puct_plus", "modelsmc", "funsearch", "best_of_n", "random_walk", "uniform_draws")
 MEASURES = ("regret", "rank", "optimum", "truth", "area", "depth")

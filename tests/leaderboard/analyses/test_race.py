@@ -11,9 +11,11 @@ from toy_table import CODES, NAME, family, loss, make_table
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.best_of_n import BestOfN
-from zfbench.leaderboard.analyses.race import MEASURES, METHODS, Entrant, _measures, entrant, race
+from zfbench.leaderboard.analyses.race import BUDGETS, MEASURES, METHODS, Entrant, _measures, entrant, race
 from zfbench.leaderboard.statistics import holm
-from zfbench.records.evaluation import Request
+from zfbench.records.evaluation import Evaluation, Request
+from zfbench.records.program import Program, Status
+from zfbench.runs.methods import make
 from zfbench.runs.tasks import LoadedTask
 
 
@@ -136,6 +138,17 @@ def test_one_seed_gives_means_without_intervals(loaded):
 def test_settings_with_which_a_method_would_end_by_itself_are_raised():
     assert entrant("puct").settings == {"nodes": 10_000}
     assert entrant("funsearch").settings == {}
+
+
+@pytest.mark.parametrize("name", [*METHODS, "n1"])
+def test_no_method_ends_a_race_before_its_budget(name):
+    seed = Program("x = 0")
+    method = make("discoverer", name, entrant(name).settings, 0, seed)
+    for number in range(max(BUDGETS)):
+        request = method.ask()
+        assert request is not None, number
+        program = seed if request.operator == "seed" else Program(f"x = {number}", request.parents)
+        method.tell(request, program, Evaluation(Status.OK, 1 + 1 / (1 + number), -1.0))
 
 
 def test_what_cannot_be_raced_is_a_sentence(loaded):
