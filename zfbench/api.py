@@ -1,4 +1,4 @@
-"""The public interface for scripts and notebooks, typed and stable; everything else may change."""
+"""The public interface for scripts and notebooks, typed and stable; docs/reference.md says what else is."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Plan:
 
     @property
     def writer(self) -> str:
-        """Who writes the programs, as sentences for people say it."""
+        """The author of the programs, as sentences for people name it."""
         return f"the system '{self.discoverer}'" if self.proposer == EXTERNAL else f"the proposer '{self.proposer}'"
 
     @property
