@@ -280,12 +280,17 @@ def test_the_race_of_the_page_on_tables_runs_as_a_test_of_a_package(monkeypatch,
     assert asked == [("zfish-table/masked", 200, 2)]
 
 
-def test_results_are_looked_at_as_in_the_tutorial(tmp_path, monkeypatch, capsys, make):
+def test_results_are_looked_at_as_in_the_tutorial(tmp_path, monkeypatch, capsys, make, search_method):
     monkeypatch.chdir(tmp_path)
     make("mine", metrics={"forecast/ood/skill_last_value": 0.25}).write("my-results/mine.json")
+    for c, evaluations, skill in ((0.5, 8, 0.375), (2.0, 8, 0.5), (2.0, 9, 0.625)):
+        given = search_method(settings={"c": c}, budget={"evaluations": evaluations})
+        result = make(**given, metrics={"forecast/ood/skill_last_value": skill})
+        result.write(f"my-results/{c}-{evaluations}.json")
     code = block("docs/tutorials/submit-a-result.md", "load_results")
     exec(code, {})
-    assert "0.25" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert not [skill for skill in ("0.250", "0.375", "0.500", "0.625") if skill not in shown]
 
 
 def test_every_block_of_a_tutorial_is_run_here():

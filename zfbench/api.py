@@ -15,6 +15,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import read_source
 from zfbench.forecasting.conformance import as_forecaster
 from zfbench.forecasting.task import Task as RecordingsTask
+from zfbench.leaderboard.names import method_name
 from zfbench.leaderboard.shipped import results_folder
 from zfbench.protocols.discoverer import Discoverer
 from zfbench.protocols.models import Forecaster
@@ -313,8 +314,9 @@ def load_results(path: Path | str | None = None) -> pd.DataFrame:
         path: a result file, or a folder of them; None for the published results, which are in the repository.
 
     Returns:
-        Columns task, track, tier, circuit, holdout, method, kind, proposer, seed, status, future_drive, budget_* of
-        searches, and one for each metric; NaN where a score is missing.
+        Columns task, track, tier, circuit, holdout, method, row, kind, proposer, seed, status, future_drive, budget_* of
+        searches, and one for each metric; NaN where a score is missing. `row` is the method's name on a leaderboard,
+        with its proposer and all settings: results that differ in it are of different methods.
 
     Raises:
         DamagedFileError: a file is not a result, or two files hold the same run.
@@ -334,6 +336,7 @@ def _row(result: Result) -> dict[str, Any]:
         "circuit": task.circuit,
         "holdout": task.holdout,
         "method": method.name,
+        "row": method_name(result),
         "kind": method.kind,
         "proposer": method.proposer,
         "seed": result.seed,

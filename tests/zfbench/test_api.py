@@ -174,7 +174,7 @@ def test_results_are_a_table_with_a_row_for_each(make, search_method, tmp_path):
     add(tmp_path, make(**search_method(), metrics={"forecast/ood/mae": 0.5}))
     table = zfbench.load_results(tmp_path)
     assert isinstance(table, pd.DataFrame)
-    documented = ["task", "track", "tier", "circuit", "holdout", "method", "kind", "proposer", "seed", "status"]
+    documented = ["task", "track", "tier", "circuit", "holdout", "method", "row", "kind", "proposer", "seed", "status"]
     documented.append("future_drive")
     assert list(table.columns[: len(documented)]) == documented
     assert set(table.columns) == {*documented, "budget_evaluations", "forecast/id/mae", "forecast/ood/mae"}
@@ -183,7 +183,16 @@ def test_results_are_a_table_with_a_row_for_each(make, search_method, tmp_path):
     search, failed, baseline = rows["puct", 0], rows["mean", 1], rows["mean", 0]
     assert (search["proposer"], search["budget_evaluations"], search["forecast/ood/mae"]) == ("grammar", 8, 0.5)
     assert (failed["status"], np.isnan(failed["forecast/id/mae"])) == ("timeout", True)
+    assert (search["row"], baseline["row"]) == ("puct + grammar", "mean")
     assert (baseline["forecast/id/mae"], np.isnan(baseline["budget_evaluations"])) == (0.25, True)
+
+
+def test_searches_that_differ_in_a_setting_are_different_rows(make, search_method, tmp_path):
+    for c, seed, mae in ((0.5, 0, 0.1), (0.5, 1, 0.3), (2.0, 0, 0.7)):
+        given = search_method(settings={"c": c})
+        add(tmp_path, make(**given, seed=seed, metrics={"forecast/ood/mae": mae}))
+    means = zfbench.load_results(tmp_path).groupby("row")["forecast/ood/mae"].mean()
+    assert means.to_dict() == {"puct + grammar (c=0.5)": pytest.approx(0.2), "puct + grammar (c=2.0)": 0.7}
 
 
 def test_without_a_path_the_results_are_the_published_ones(make, tmp_path, monkeypatch):
