@@ -1,7 +1,8 @@
 """zfbench: does a method for discovering mechanistic models discover the mechanism?
 
-The public interface is `load_task`, `load_recordings`, `judge`, `run`, `resume`, `load_results` and `Result`
-(`zfbench.api`), and `plot` (`zfbench.plot`). It is loaded when first used, so that `import zfbench` stays light.
+The public interface is `load_task`, `load_recordings`, `judge`, `run`, `resume`, `load_results`, `add_result` and
+`Result` (`zfbench.api`), and `plot` (`zfbench.plot`). It is loaded when first used, so that `import zfbench` stays
+light.
 """
 
 from __future__ import annotations
@@ -11,10 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zfbench import plot
-    from zfbench.api import Result, judge, load_recordings, load_results, load_task, resume, run
+    from zfbench.api import Result, add_result, judge, load_recordings, load_results, load_task, resume, run
 
 __version__ = "0.2.0"
-__all__ = ["Result", "__version__", "judge", "load_recordings", "load_results", "load_task", "plot", "resume", "run"]
+__all__ = [
+    "Result",
+    "__version__",
+    "add_result",
+    "judge",
+    "load_recordings",
+    "load_results",
+    "load_task",
+    "plot",
+    "resume",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ from zfbench.protocols.models import Forecaster
 from zfbench.protocols.proposer import Proposer
 from zfbench.protocols.task import SearchTask
 from zfbench.records.limits import Limits
-from zfbench.records.reading import load_folder
+from zfbench.records.reading import add, load_folder
 from zfbench.records.result import MethodRecord, Result
 from zfbench.runs.judge import judge_baseline, judge_model, judge_program
 from zfbench.runs.methods import check_installed
@@ -314,8 +314,8 @@ def load_results(path: Path | str | None = None) -> pd.DataFrame:
         path: a result file, or a folder of them; None for the published results, which are in the repository.
 
     Returns:
-        Columns task, track, tier, circuit, holdout, method, row, kind, proposer, seed, status, future_drive, budget_* of
-        searches, and one for each metric; NaN where a score is missing. `row` is the method's name on a leaderboard,
+        Columns task, track, tier, circuit, holdout, method, row, kind, proposer, seed, status, future_drive, budget_*
+        of searches, and one for each metric; NaN where a score is missing. `row` is the method's name on a leaderboard,
         with its proposer and all settings: results that differ in it are of different methods.
 
     Raises:
@@ -324,6 +324,22 @@ def load_results(path: Path | str | None = None) -> pd.DataFrame:
     """
     folder = results_folder(None if path is None else Path(path))
     return pd.DataFrame.from_records([_row(result) for result in load_folder(folder)])
+
+
+def add_result(result: Result, folder: Path | str) -> Path:
+    """Write a result into a folder, under the name that says of which run it is; nothing is replaced.
+
+    Args:
+        result: the result, as `judge` and `run` return it.
+        folder: folder of results, which is made if it is not there.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        ZfbenchError: the folder has a result of this run, or cannot be written.
+    """
+    return add(Path(folder), result)
 
 
 def _row(result: Result) -> dict[str, Any]:

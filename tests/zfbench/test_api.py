@@ -1,7 +1,7 @@
 """The public interface: a few names, typed, and light until one of them is used."""
 
-import importlib
 import functools
+import importlib
 import inspect
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from zfbench.records.reading import add, load
 from zfbench.records.result import Result
 from zfbench.search.eventlog import read_log
 
-NAMES = ("Result", "judge", "load_recordings", "load_results", "load_task", "plot", "resume", "run")
+NAMES = ("Result", "add_result", "judge", "load_recordings", "load_results", "load_task", "plot", "resume", "run")
 TASK = "zfish-tiny/masked"
 
 
@@ -34,7 +34,9 @@ def test_the_public_names_are_these_and_the_version():
         assert inspect.getdoc(getattr(zfbench, name))
 
 
-@pytest.mark.parametrize("name", ["judge", "load_recordings", "load_results", "load_task", "resume", "run"])
+@pytest.mark.parametrize(
+    "name", ["add_result", "judge", "load_recordings", "load_results", "load_task", "resume", "run"]
+)
 def test_every_function_says_the_type_of_each_argument_and_of_what_it_returns(name):
     function = getattr(zfbench, name)
     hints = get_type_hints(function)
@@ -330,6 +332,15 @@ def test_a_search_is_not_continued_with_an_object(data_cache, tmp_path):
     zfbench.run("zfish-table/masked", Mine, budget={"evaluations": 2}, finalists=0, folder=tmp_path / "run")
     with pytest.raises(ZfbenchError, match="A discoverer is given as a registered name or as a class"):
         zfbench.resume(tmp_path / "run", functools.partial(Mine))
+
+
+def test_a_result_is_written_under_the_name_of_its_run_and_never_replaces_another(make, tmp_path):
+    result = make("mine", seed=3)
+    path = zfbench.add_result(result, tmp_path / "new")
+    assert path == tmp_path / "new" / "zfish-tiny-driven__mine__seed3.json"
+    assert load(path) == result
+    with pytest.raises(ZfbenchError, match=r"zfish-tiny-driven__mine__seed3\.json"):
+        zfbench.add_result(result, str(tmp_path / "new"))
 
 
 def test_one_file_is_a_table_of_one_row_and_nothing_to_read_is_an_error(make, tmp_path):
