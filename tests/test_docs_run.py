@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import threading
 import tomllib
 from pathlib import Path
 
@@ -19,10 +20,14 @@ from zfbench.records.program import Program, Status
 from zfbench.records.result import ProgramRecord
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
+from zfbench.runs.arena import open_arena
 from zfbench.runs.judge import unscored
+from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.preview import NOT_EVALUATED, preview
 from zfbench.runs.tasks import task_names
 from zfbench.sandbox import bubblewrap
+from zfbench.search.budget import Budget
+from zfbench.search.server import Server
 from zfbench.tasks.zfish.family import ZfishFamily
 
 ROOT = Path(__file__).parents[1]
@@ -264,6 +269,50 @@ def test_the_claim_of_the_tutorial_is_checked(tmp_path):
     (tmp_path / "mine.toml").write_text(toml)
     (claim,) = read_claims(tmp_path)
     assert check(claim, load_folder(RESULTS)).verdict == "supported"
+
+
+@needs_bubblewrap
+def test_a_system_that_owns_its_loop_searches_in_python_as_on_the_page(instant):
+    names, asked = {}, []
+    exec(block("docs/running-a-search.md", "open_arena"), names)
+
+    def write(source, evaluation):
+        asked.append(evaluation)
+        return f"{source.rstrip()}\n# {len(asked)}\n"
+
+    result = names["search"](write)
+    assert (result.method.name, result.method.proposer, len(result.evaluated)) == ("my_system", "external", 20)
+    assert len(asked) == 19
+    assert [one.loss for one in asked] == sorted((one.loss for one in asked), reverse=True)
+    assert int(result.program.id[:8], 16) / 2**32 == pytest.approx(min(e.loss for e in result.evaluated), rel=1e-4)
+
+
+@needs_bubblewrap
+def test_a_client_of_the_server_works_as_on_the_page_and_is_told_the_fields_of_its_table(instant, tmp_path):
+    plan = Plan("zfish-tiny/masked", "my_system", EXTERNAL, Budget(evaluations=2), seed=0)
+    with (
+        open_arena(plan, tmp_path / "run") as session,
+        Server(session.arena, session.task, session.judge) as server,
+    ):
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        names = {}
+        exec(block("docs/running-a-search.md", "urllib.request"), names)
+        names |= {"URL": server.url, "TOKEN": server.token}
+        call = names["call"]
+        told = call("/task")
+        evaluation = call("/evaluate", {"source": told["seed_program"]})
+        call("/evaluate", {"source": "another"})
+        with pytest.raises(RuntimeError, match="no room for another evaluation"):
+            call("/evaluate", {"source": "one more"})
+        finished = call("/finish", method="POST")
+        thread.join()
+    page = text_of("docs/running-a-search.md")
+    _, _, table = page.partition("| field of an evaluation | is |\n|---|---|\n")
+    fields = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table.split("\n\n")[0], re.MULTILINE))
+    assert fields.keys() == evaluation.keys()
+    assert re.findall(r"`(\w+)`", fields["status"]) == [str(status) for status in Status]
+    assert (finished["evaluated"], finished["result"]["method"]["name"]) == (2, "my_system")
 
 
 def test_the_race_of_the_page_on_tables_runs_as_a_test_of_a_package(monkeypatch, data_cache):
