@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from zfbench.cli.app import app
+from zfbench.discoverers.proposers.grammar.proposer import GrammarProposer
 from zfbench.forecasting.contract import CONTRACT
 from zfbench.records.reading import load
+from zfbench.records.result import BENCHMARK_VERSION
 from zfbench.search.eventlog import read_log
 from zfbench.search.tree import draw_text, family
 
@@ -57,6 +59,17 @@ def test_it_is_shown_by_the_command(run):
     done = CliRunner().invoke(app, ["show", str(run)])
     assert done.exit_code == 0
     assert (EXAMPLE / "tree.txt").read_text().strip() in done.stdout
+
+
+def test_it_is_replayed_by_this_version_and_the_page_says_of_which_it_is(run):
+    done = CliRunner().invoke(app, ["replay", str(run)])
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "result.json agrees.")
+    result, page = load(EXAMPLE / "result.json"), " ".join((EXAMPLE / "README.md").read_text().split())
+    assert f"its result is of benchmark version {result.benchmark_version}, so it stands on no board" in page
+    assert result.benchmark_version < BENCHMARK_VERSION
+    version = read_log(run / "log.jsonl").events[0].body["proposer_version"]
+    assert f"its programs are of version {version} of the proposer" in page
+    assert version < GrammarProposer.version
 
 
 def test_the_prompt_tells_the_task_and_the_contract():
