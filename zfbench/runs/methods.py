@@ -45,6 +45,16 @@ def check_names(
                 plugins.load(kind, name)
 
 
+def check_plain_settings(plan: Plan) -> None:
+    """Check that an event log can hold the settings of a plan, before anything is written.
+
+    Raises:
+        ZfbenchError: one of them is no JSON, such as a function or a date.
+    """
+    _check_plain("setting", f"the discoverer '{plan.discoverer}'", plan.settings)
+    _check_plain("setting", f"the proposer '{plan.proposer}'", plan.proposer_settings)
+
+
 def check_installed(
     plan: Plan,
     folder: Path,
@@ -89,12 +99,10 @@ def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | N
 
     Raises:
         UnknownNameError: there is no discoverer of that name.
-        ZfbenchError: it does not have one of the settings, one of them cannot stand in an event log, or it lacks a part
-            of its interface.
+        ZfbenchError: it does not have one of the settings, or lacks a part of its interface.
     """
     if plan.proposer == EXTERNAL:
         return ExternalDiscoverer()
-    _check_plain("setting {name!r} of the discoverer " + repr(plan.discoverer), plan.settings)
     made: Discoverer = make(
         "discoverer", plan.discoverer, plan.settings, plan.seed, seed_program(task), factory=factory
     )
@@ -102,17 +110,16 @@ def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | N
 
 
 def make_proposer(plan: Plan, spec: Spec, factory: ProposerFactory | None = None) -> Proposer:
-    """Make the proposer of a plan; the errors are those of `make_discoverer`.
+    """Make the proposer of a plan; the errors are those of `make_discoverer`, and one for an identity that is no JSON.
 
     Args:
         plan: plan of the search.
         spec: specification of its task.
         factory: maker of the proposer; None for the one that is registered under the plan's name.
     """
-    _check_plain("setting {name!r} of the proposer " + repr(plan.proposer), plan.proposer_settings)
     made: Proposer = make("proposer", plan.proposer, plan.proposer_settings, spec, factory=factory)
     for part, values in (("identity", made.identity), ("surroundings", made.surroundings)):
-        _check_plain(f"entry {{name!r}} of the {part} of the proposer {plan.proposer!r}", values)
+        _check_plain("entry", f"the {part} of the proposer '{plan.proposer}'", values)
     return made
 
 
@@ -141,14 +148,14 @@ def make(kind: str, name: str, settings: Mapping[str, Any], *arguments: Any, fac
     return made
 
 
-def _check_plain(what: str, values: Mapping[str, Any]) -> None:
-    """Refuse values that an event log and a result cannot hold; `what` is a template for the name of a value."""
+def _check_plain(kind: str, owner: str, values: Mapping[str, Any]) -> None:
+    """Refuse values that an event log and a result cannot hold."""
     for name, value in values.items():
         try:
             json.dumps(value)
         except (TypeError, ValueError) as error:
             raise ZfbenchError(
-                f"The {what.format(name=name)} is of class {type(value).__name__}, which an event log cannot hold; "
+                f"The {kind} '{name}' of {owner} is of class {type(value).__name__}, which an event log cannot hold; "
                 "give texts, numbers, lists or dictionaries of them, and keep all else, such as a function, in the "
                 "class or in its module."
             ) from error

@@ -24,7 +24,7 @@ from zfbench.records.result import Result
 from zfbench.runs.code import code_of
 from zfbench.runs.exchanges import keep_exchanges
 from zfbench.runs.judge import Progress
-from zfbench.runs.methods import check_names, make_discoverer, make_proposer, seed_program
+from zfbench.runs.methods import check_names, check_plain_settings, make_discoverer, make_proposer, seed_program
 from zfbench.runs.plan import EXTERNAL, FINALS, LOG, POPULATION, Plan
 from zfbench.runs.tasks import LoadedTask, find_task
 from zfbench.runs.winner import judge_winner
@@ -81,6 +81,7 @@ def search(
             f"The search in {folder} was begun by `zfbench serve`; continue it with the same `zfbench serve` command."
         )
     check_seed(plan.seed)
+    check_plain_settings(plan)
     check_names(plan, discoverer, proposer)  # before the data are loaded
     loaded = find_task(plan.task)
     task, family = loaded.task, loaded.family

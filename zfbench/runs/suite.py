@@ -36,6 +36,7 @@ from zfbench.base.toml import read_toml
 from zfbench.records.limits import Limits
 from zfbench.records.reading import run_name
 from zfbench.records.result import MethodRecord, Strict
+from zfbench.runs.methods import check_plain_settings
 from zfbench.runs.plan import Plan
 from zfbench.search.budget import Budget
 from zfbench.search.loop import PATIENCE
@@ -165,7 +166,7 @@ def _plan(block: Block, task: str, method: str, seed: int, limits: Limits) -> Pl
     """The plan of one search of a block; None if the block is no search."""
     if block.budget is None or block.proposer is None:
         return None
-    return Plan(
+    plan = Plan(
         task=task,
         discoverer=method,
         proposer=block.proposer,
@@ -178,3 +179,5 @@ def _plan(block: Block, task: str, method: str, seed: int, limits: Limits) -> Pl
         finalists=block.finalists,
         patience=block.patience,
     )
+    check_plain_settings(plan)
+    return plan

@@ -149,6 +149,11 @@ def test_a_wrong_suite_is_refused_with_the_place(jobs, before, after, sentence):
     assert "\n" not in str(caught.value)
 
 
+def test_a_setting_that_an_event_log_cannot_hold_is_refused(jobs):
+    with pytest.raises(ZfbenchError, match="setting 'weights' of the discoverer 'modelsmc' is of class date, which an"):
+        jobs(BASELINES + SEARCH.replace('"mse"', "2020-01-01"))
+
+
 def test_an_unknown_unit_of_a_budget_is_refused_with_the_nearest(jobs):
     with pytest.raises(ZfbenchError, match="did you mean 'evaluations'"):
         jobs(BASELINES + SEARCH.replace("evaluations", "evaluation"))
