@@ -16,13 +16,14 @@ PATH = re.compile(rf"(?:{'|'.join(FOLDERS)}|\.ci)/[\w./*-]*|[\w-]+\.(?:toml|ini|
 NAMED = re.compile(r"(?P<path>[\w./-]+\.\w+):(?P<name>[A-Za-z_][\w.]*)")
 MODULE = re.compile(r"zfbench(?:\.[A-Za-z_]\w*)+")
 GROUPS = {*KINDS.values(), TASK_NAMES, "zfbench.commands"}  # of entry points
-MADE_BY_USERS = {"mine.toml", "recordings.csv", "mixtures.md"}  # names in examples
+MADE_BY_USERS = {"mine.toml", "recordings.csv", "mixtures.md", "leaderboard/submissions/NAME"}  # names in examples
 
 
 def documents():
-    """All Markdown files of the repository."""
+    """All Markdown files of the repository, without those of submitted methods."""
     found = {path.resolve() for folder in FOLDERS for path in (ROOT / folder).rglob("*.md")}
-    return sorted(found | set(ROOT.glob("*.md")))
+    submitted = {path.resolve() for path in (ROOT / "leaderboard" / "submissions").glob("*/**/*.md")}
+    return sorted((found | set(ROOT.glob("*.md"))) - submitted)
 
 
 def back_ticked(text):

@@ -41,10 +41,13 @@ CLAUSES = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+SUBMITTED = ROOT / "leaderboard" / "submissions"  # of other authors
+
+
 def modules(package):
     """The Python files of a folder, or the file itself."""
     path = ROOT / package
-    return [path] if path.suffix == ".py" else sorted(set(path.rglob("*.py")) - PROGRAMS)
+    return [path] if path.suffix == ".py" else sorted({*path.rglob("*.py")} - PROGRAMS - {*SUBMITTED.rglob("*.py")})
 
 
 def definitions(body, owner=None) -> Iterator[tuple[str, ast.AST, str]]:

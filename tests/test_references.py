@@ -35,7 +35,7 @@ def test_a_doi_is_read_without_the_punctuation_around_it():
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_the_code_cites_is_in_the_bibliography(package):
-    for path in sorted((ROOT / package).rglob("*.py")):
+    for path in sorted({*(ROOT / package).rglob("*.py")} - {*(ROOT / "leaderboard" / "submissions").rglob("*.py")}):
         assert cited(path.read_text(encoding="utf-8")) <= listed(), path
 
 

@@ -17,7 +17,7 @@ from zfbench.records.reading import EVENT_LOG, file_name, load, load_folder, res
 from zfbench.runs.plan import RESULT
 from zfbench.runs.validation import validate
 
-SUBMISSIONS = Path(__file__).parents[1] / "submissions"
+SUBMISSIONS = Path(__file__).parents[1] / "leaderboard" / "submissions"
 RULES = (SUBMISSIONS / "README.md").read_text(encoding="utf-8")
 FACT = re.compile(r"^- (\w+): (\S.*)$", re.MULTILINE)
 FACTS = dict(FACT.findall(RULES))  # what the rules ask for, with what each has to say
