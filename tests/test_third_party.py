@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -52,6 +53,17 @@ def zfbench(installed):
         )  # fmt: skip
 
     return run
+
+
+def test_its_own_tests_pass(installed, tmp_path, data_cache):
+    shutil.copytree(EXAMPLE / "tests", tmp_path / "tests")  # where no settings of our tests reach
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path / "tests"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_its_methods_are_in_the_list(zfbench):
