@@ -25,7 +25,7 @@ from zfbench.records.limits import Limits
 from zfbench.records.reading import add, load_folder
 from zfbench.records.result import MethodRecord, Result
 from zfbench.runs.judge import judge_baseline, judge_model, judge_program
-from zfbench.runs.methods import check_installed
+from zfbench.runs.methods import check_installed, check_own_name
 from zfbench.runs.plan import Plan
 from zfbench.runs.search import search
 from zfbench.runs.tasks import LoadedTask, find_task, usual_proposer
@@ -98,10 +98,13 @@ def judge(
     Args:
         method: path of a program, its source (a text of several lines), the registered name of a baseline, control or
             reference program, or any object with `fit` and `forecast`, not fitted yet
-            (`zfbench.protocols.models.Forecaster`). An object with `rollout` also gets scores of its mechanism.
+            (`zfbench.protocols.models.Forecaster`), which declares `depends_on_seed = False` or reports its updates
+            (`zfbench.protocols.models.Metered`). An object with `rollout` also gets scores of its mechanism.
         task: name of the task.
-        name: name of the method in the result; by default that of the file, or of the object's class.
-        seed: seed of the training, in 0 .. 2^32 - 1; of an object, which was made before, it is only recorded.
+        name: name of the method in the result, which no registered method has; by default that of the file, or of the
+            object's class.
+        seed: seed of the training, in 0 .. 2^32 - 1; of an object, which was made before, it is only recorded, so make
+            each object with the seed that is given here.
         updates: number of optimiser steps of the training.
         seconds: time limit of the training.
         sandbox: `bubblewrap` or `process`; None for the best that works here. Not used for an object.
@@ -112,8 +115,8 @@ def judge(
 
     Raises:
         UnknownNameError: there is no such task or method.
-        ZfbenchError: the program cannot be read, the object lacks `fit` or `forecast`, a registered method was given
-            another name, or the sandbox does not work here.
+        ZfbenchError: the program cannot be read, the object lacks a part of its interface or raises something, a
+            registered method was given another name or its name another method, or the sandbox does not work here.
     """
     loaded, limits = find_task(task), Limits(updates=updates, seconds=seconds)
     if not isinstance(method, str | Path):
@@ -128,6 +131,7 @@ def judge(
     else:
         source, own = read_source(Path(method)), Path(method).stem
     record = MethodRecord(name=name or own, kind="program")
+    check_own_name(record.name, loaded, source)
     with open_sandbox(sandbox, device) as box:
         return judge_program(source, record, loaded, seed, limits, sandbox=box)
 
@@ -136,7 +140,9 @@ def _judge_object(model: object, name: str | None, loaded: LoadedTask, seed: int
     """Judge a model that is given as an object; a task with a drive shows it the drive of the horizon."""
     own = type(model).__name__
     record = MethodRecord(name=name or own, kind="baseline", future_drive=loaded.family.future_drive(loaded.task, None))
-    return judge_model(as_forecaster(model), record, loaded, seed, limits)
+    forecaster = as_forecaster(model)
+    check_own_name(record.name, loaded)
+    return judge_model(forecaster, record, loaded, seed, limits)
 
 
 def run(

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import zfbench
 from zfbench import api
 from zfbench.base.errors import DamagedFileError, UnknownNameError, ZfbenchError
+from zfbench.baselines.programs import source as program
 from zfbench.cli.app import app
 from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.protocols.proposer import Proposer
@@ -126,6 +127,43 @@ def test_what_cannot_be_judged_is_refused_in_a_sentence(data_cache, method, sent
         zfbench.judge(method, TASK)
 
 
+@pytest.fixture
+def instant(monkeypatch):
+    """Judgements that are refused or begin, and are never carried out."""
+    for function in ("judge_program", "judge_model"):
+        monkeypatch.setattr(api, function, lambda *a, **k: "judged")
+    monkeypatch.setattr("zfbench.runs.judge.judge_program", lambda *a, **k: pytest.fail("it was judged"))
+
+
+class Still:
+    """A model that may be judged."""
+
+    depends_on_seed = False
+
+    def fit(self, train, validation, limits):
+        pass
+
+    def forecast(self, context, drive):
+        return np.repeat(context[:, -1:], drive.shape[1] - context.shape[1], axis=1)
+
+
+def test_the_name_of_a_registered_method_is_refused_for_a_method_of_ones_own(source, tmp_path, instant, data_cache):
+    taken = r"There is a registered method '\w+', for whose results yours could be taken; give another name"
+    edited = tmp_path / "masked_mlp.py"
+    edited.write_text(source)
+    for given, name in ((Still(), "masked_mlp"), (Still(), "linear"), (source, "linear"), (edited, None)):
+        with pytest.raises(ZfbenchError, match=taken):
+            zfbench.judge(given, TASK, name=name)
+    error = CliRunner().invoke(app, ["judge", str(edited), "--task", TASK]).exception
+    assert isinstance(error, ZfbenchError)
+    assert str(error).startswith("There is a registered method 'masked_mlp'")
+    edited.write_text(program("masked_mlp"))
+    assert zfbench.judge(edited, TASK) == "judged"
+    assert zfbench.judge(Still(), TASK) == "judged"
+    with pytest.raises(ZfbenchError, match=taken):  # a control of that task
+        zfbench.judge("x = 1\n", "sir-tiny", name="oracle")
+
+
 def test_a_broken_program_is_a_result_with_its_status(data_cache):
     result = zfbench.judge("class Model(:\n", TASK, updates=20)
     assert result.status == "invalid"
@@ -234,12 +272,15 @@ def test_a_search_of_a_class_of_ones_own_goes_on_in_python_and_the_shell_says_so
     options = {"budget": {"evaluations": 3}, "finalists": 0, "folder": folder}
     with pytest.raises(KeyboardInterrupt):
         zfbench.run("zfish-table/masked", Mine, on_program=stop, **options)
-    for command in ("resume", "replay"):
+    remedies = {
+        "resume": f", or give its class to zfbench.resume('{folder}', discoverer=Mine) in Python.",
+        "replay": "; a class that none registers can only continue its search, with zfbench.resume in Python.",
+    }
+    for command, remedy in (remedies | {"judge-run": remedies["replay"]}).items():
         error = CliRunner().invoke(app, [command, str(folder)]).exception
         assert isinstance(error, ZfbenchError)
         assert "'Mine' of the search in" in str(error)
-        assert f"zfbench.resume('{folder}', discoverer=Mine) in Python" in str(error)
-        assert "check-plugin" not in str(error)
+        assert str(error).endswith(f"install the package that registers it (group zfbench.discoverers){remedy}")
     with pytest.raises(ZfbenchError, match="of the discoverer 'Mine', not of 'BestOfN'"):
         zfbench.resume(folder, BestOfN)
     result = zfbench.resume(folder, Mine)

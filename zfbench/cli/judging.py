@@ -51,6 +51,7 @@ def judge(
     from zfbench.records.reading import run_name
     from zfbench.records.result import MethodRecord
     from zfbench.runs.judge import judge_program
+    from zfbench.runs.methods import check_own_name
     from zfbench.runs.tasks import find_task
 
     source = read_source(program)
@@ -64,7 +65,9 @@ def judge(
         activity(f"{program.name} on {task}") as bar,
     ):
         bar.stage("data")
-        result = judge_program(source, method, find_task(task), seed, limits, progress=bar.stage, sandbox=box)
+        loaded = find_task(task)
+        check_own_name(program.stem, loaded, source)
+        result = judge_program(source, method, loaded, seed, limits, progress=bar.stage, sandbox=box)
     result.write(target, overwrite=False)
     print_result(result, everything=everything)
     note_limits(limits)

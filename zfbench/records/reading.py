@@ -32,6 +32,7 @@ JUDGED = "judged"  # folder of a run with judgements of the best programs beside
 EVENT_LOG = "log.jsonl"  # event log in the folder of a run
 POPULATION = "population.json"  # file of a run that lies beside its result, but is no result
 OTHERWISE = "correct it, or judge the method again"
+Known = dict[tuple[str, ...], tuple[Path, str]]  # by setup, the first file with it and what its method is
 ONLY_FOR_PAGES: dict[str, Any] = {"program": None, "evaluated": (), "curves": {}, "finals": ()}  # no table shows these
 
 
@@ -158,7 +159,7 @@ def load_folder(path: Path) -> list[Result]:
 
     Raises:
         DamagedFileError: a file is damaged, or two files hold the same run.
-        ZfbenchError: there is nothing to read.
+        ZfbenchError: there is nothing to read, or two files hold different methods of one name.
     """
     return load_folders([path])
 
@@ -172,7 +173,12 @@ def load_folders(places: Iterable[Path], for_tables: bool = False) -> list[Resul
             of results: programs, evaluated programs, finals and curves.
     """
     paths = list(dict.fromkeys(path for place in places for path in result_files(place)))
-    results = [load(path).model_copy(update=ONLY_FOR_PAGES if for_tables else None) for path in paths]
+    results: list[Result] = []
+    known: Known = {}
+    for path in paths:
+        result = load(path)
+        refuse_namesake(known, path, result)
+        results.append(result.model_copy(update=ONLY_FOR_PAGES if for_tables else None))
     refuse_duplicates(paths, results)
     return results
 
@@ -211,6 +217,32 @@ def refuse_duplicates(paths: Iterable[Path], results: Sequence[Result]) -> None:
         first = seen.setdefault(run_of(result), path)
         if first is not path:
             raise _damaged(path, "task, method, seed", f"{first} holds the same run", "remove one of the two")
+
+
+def refuse_namesake(known: Known, path: Path, result: Result) -> None:
+    """Refuse a second method under one name, such as a program that was edited between two seeds.
+
+    The two would be seeds of one row. The method of a program is its source, and that of any other result its kind.
+
+    Args:
+        known: the first file of each method and its setup so far; this one is added.
+        path: file of the result.
+        result: the result.
+
+    Raises:
+        ZfbenchError: another method has the name; the sentence names both files.
+    """
+    kind = result.method.kind
+    if kind == "program" and result.program is None:
+        return
+    method = kind if kind != "program" or result.program is None else f"program {result.program.id[:12]}"
+    first, other = known.setdefault(setup_of(result), (path, method))
+    if other != method:
+        raise ZfbenchError(
+            f"{first} and {path} hold results of two methods under the name '{result.method.name}' ({other} and "
+            f"{method}), which would be one row of a table; judge one of them again under another name, or remove its "
+            "file."
+        )
 
 
 def _refuse_faults(path: Path, result: Result) -> None:

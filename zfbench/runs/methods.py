@@ -14,9 +14,10 @@ from zfbench.protocols.conduct import check_interface, conduct_of
 from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
 from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.spec import Spec
-from zfbench.protocols.task import SearchTask
+from zfbench.protocols.task import Candidate, SearchTask
 from zfbench.records.program import Program
 from zfbench.runs.plan import EXTERNAL, Plan
+from zfbench.runs.tasks import LoadedTask
 from zfbench.search.arena import ExternalDiscoverer
 
 
@@ -60,16 +61,14 @@ def check_installed(
     folder: Path,
     discoverer: DiscovererFactory | None = None,
     proposer: ProposerFactory | None = None,
-    kinds: Collection[str] = ("discoverer", "proposer"),
 ) -> None:
-    """Refuse to go on with a search whose discoverer or proposer is a class that this process does not have.
+    """Refuse to continue a search whose discoverer or proposer is a class that this process does not have.
 
     Args:
         plan: plan of the search.
         folder: folder of the run.
         discoverer: maker of the discoverer, if it is not registered under the plan's name.
         proposer: maker of the proposer, likewise.
-        kinds: which of the two are needed.
 
     Raises:
         ZfbenchError: there is none, with how to continue; or a registered one cannot be imported.
@@ -77,16 +76,68 @@ def check_installed(
     if plan.proposer == EXTERNAL:
         return
     for kind, name, given in (("discoverer", plan.discoverer, discoverer), ("proposer", plan.proposer, proposer)):
-        if given is not None or kind not in kinds:
-            continue
-        try:
-            plugins.load(kind, name)
-        except UnknownNameError as error:
-            raise ZfbenchError(
-                f"The {kind} '{name}' of the search in {folder} is not registered here: install the package that "
-                f"registers it (group {plugins.KINDS[kind]}), or give its class to zfbench.resume({str(folder)!r}, "
-                f"{kind}={name}) in Python."
-            ) from error
+        if given is None:
+            in_python = f"give its class to zfbench.resume({str(folder)!r}, {kind}={name}) in Python"
+            _check_registered(kind, name, folder, f", or {in_python}")
+
+
+def check_replayable(plan: Plan, folder: Path) -> None:
+    """Refuse to replay a search whose discoverer is a class that no installed package registers.
+
+    Args:
+        plan: plan of the search.
+        folder: folder of the run.
+
+    Raises:
+        ZfbenchError: it is, with what can be done; or a registered one cannot be imported.
+    """
+    if plan.proposer != EXTERNAL:
+        only = "; a class that none registers can only continue its search, with zfbench.resume in Python"
+        _check_registered("discoverer", plan.discoverer, folder, only)
+
+
+def _check_registered(kind: str, name: str, folder: Path, otherwise: str) -> None:
+    """Refuse a method of a run that is not registered; the sentence ends with what can be done otherwise."""
+    try:
+        plugins.load(kind, name)
+    except UnknownNameError as error:
+        raise ZfbenchError(
+            f"The {kind} '{name}' of the search in {folder} is not registered here: install the package that registers "
+            f"it (group {plugins.KINDS[kind]}){otherwise}."
+        ) from error
+
+
+def check_own_name(name: str, loaded: LoadedTask, source: str | None = None) -> None:
+    """Refuse the name of a registered method for a method of one's own, whose results could be taken for its.
+
+    Args:
+        name: the name.
+        loaded: the task that it is judged on.
+        source: source of a program; None for a model. The source of the registered program may have its name.
+
+    Raises:
+        ZfbenchError: a registered baseline, control or program has the name.
+    """
+    controls = loaded.judge.controls
+    if name not in controls and name not in plugins.names("baseline"):
+        return
+    if source is not None:
+        registered = controls.get(name) or _registered_source(name, loaded)
+        if registered is not None and Program(registered).id == Program(source).id:
+            return
+    raise ZfbenchError(
+        f"There is a registered method '{name}', for whose results yours could be taken; give another name, or another "
+        "name to the file."
+    )
+
+
+def _registered_source(name: str, loaded: LoadedTask) -> str | None:
+    """The source of a registered program; None for another baseline, and where the program does not suit the task."""
+    try:
+        model = loaded.family.baseline(loaded.task, name, 0)
+    except ZfbenchError:  # no registered program has that name on this task
+        return None
+    return model.source if isinstance(model, Candidate) else None
 
 
 def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:

@@ -9,7 +9,7 @@ from zfbench.base.files import sha256
 from zfbench.records.evaluation import Scored
 from zfbench.records.result import Result
 from zfbench.records.spend import Spend
-from zfbench.runs.methods import check_installed, make_discoverer
+from zfbench.runs.methods import check_replayable, make_discoverer
 from zfbench.runs.plan import FINALS, LOG, Plan, events
 from zfbench.runs.tasks import load_task
 from zfbench.search import finals, history
@@ -26,7 +26,7 @@ def replay(folder: Path) -> SearchOutcome:
         ZfbenchError: there is no search, or its discoverer has changed since.
     """
     plan = Plan.read(folder)
-    check_installed(plan, folder, kinds=("discoverer",))
+    check_replayable(plan, folder)
     task = load_task(plan.task)
     return history.replay(
         events(folder), folder / LOG, make_discoverer(plan, task), task.spec, clock=lambda: 0.0

@@ -14,7 +14,7 @@ from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.task import Sealed
 from zfbench.records.consistency import CONTROLS, REPEATED, close, contradictions, implied_error
 from zfbench.records.identities import broken
-from zfbench.records.reading import load, refuse_duplicates, run_of
+from zfbench.records.reading import Known, load, refuse_duplicates, refuse_namesake, run_of
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.result import Result, to_json
 from zfbench.runs.data_checks import Decided, against_data, decided
@@ -71,9 +71,12 @@ def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Valida
         found += _against_others(result, known) if decides is None else against_data(result, decides)
         faults.setdefault(path, []).extend(f"{path}: {field}: {what} (how to fix it: {FIX})." for field, what in found)
     sentences = [sentence for own in faults.values() for sentence in own]
+    named: Known = {}
     try:
         refuse_duplicates(read, list(read.values()))
-    except DamagedFileError as error:
+        for path, result in read.items():
+            refuse_namesake(named, path, result)
+    except ZfbenchError as error:
         sentences.append(str(error))
     valid = {path: result for path, result in read.items() if not faults[path]}
     return Validation(valid, tuple(sentences), tuple(unchecked.values()))
@@ -150,7 +153,9 @@ def _measured(result: Result) -> Iterator[tuple[tuple[str, str], tuple[str, ...]
     if result.metrics and result.spend.device_seconds:
         yield (scores, f"{result.spend.device_seconds!r} s"), run_of(result)
     training = {} if result.program is None else result.program.training
-    if training.get("parameters") and training.get("best_update"):  # so that a seed changes what was learned
+    learned = training.get("parameters") and training.get("best_update")
+    trained = result.method.kind == "baseline" and result.spend.updates
+    if learned or trained:  # so that a seed changes what was learned
         yield (scores, "trained"), ("seed", str(result.seed), scores)
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from zfbench.base.errors import DamagedFileError, ZfbenchError
 from zfbench.records.program import Program
-from zfbench.records.reading import add, disputed, file_name, load, load_folder, load_folders, setup_of
+from zfbench.records.reading import add, disputed, file_name, load, load_folder, load_folders, result_files, setup_of
 from zfbench.records.result import Evaluated, ProgramRecord, Result
 from zfbench.records.spend import Spend
+from zfbench.runs.validation import validate
 
 
 @pytest.fixture
@@ -202,6 +203,38 @@ def test_two_files_of_one_run_are_refused(tmp_path, make):
     add(tmp_path / "b", make())
     with pytest.raises(DamagedFileError, match=r"holds the same run \(how to fix it: remove one of the two"):
         load_folder(tmp_path)
+
+
+def of_program(source):
+    return ProgramRecord(id=Program(source).id, source=source)
+
+
+@pytest.mark.parametrize("for_tables", [False, True])
+def test_two_programs_of_one_name_are_no_seeds_of_one_row(tmp_path, make, for_tables, data_cache):
+    one, edited = of_program("x = 1"), of_program("x = 2")
+    for seed in (0, 1):
+        add(tmp_path, make("mine", kind="program", seed=seed, program=one))
+    add(tmp_path, make("other", kind="program", seed=2, program=edited))
+    assert len(load_folders([tmp_path], for_tables)) == 3
+    third = add(tmp_path, make("mine", kind="program", seed=2, program=edited))
+    with pytest.raises(ZfbenchError, match="hold results of two methods under the name 'mine'") as caught:
+        load_folders([tmp_path], for_tables)
+    assert f"seed0.json and {third}" in str(caught.value)
+    assert f"(program {one.id[:12]} and program {edited.id[:12]})" in str(caught.value)
+    assert str(caught.value) in validate(result_files(tmp_path)).faults
+
+
+def test_an_object_and_a_program_of_one_name_are_no_seeds_of_one_row(tmp_path, make):
+    add(tmp_path, make("mine", kind="program", program=of_program("x = 1")))
+    add(tmp_path, make("mine", seed=1))
+    with pytest.raises(ZfbenchError, match=r"under the name 'mine' \(program \w{12} and baseline\), which would be"):
+        load_folder(tmp_path)
+
+
+def test_the_programs_that_the_seeds_of_a_search_found_differ(tmp_path, make, search_method):
+    for seed in (0, 1):
+        add(tmp_path, make(seed=seed, program=of_program(f"x = {seed}"), **search_method()))
+    assert len(load_folder(tmp_path)) == 2
 
 
 def test_what_else_lies_in_the_folders_of_searches_is_no_result(tmp_path, make):

@@ -19,6 +19,7 @@ FILES = {
     "baseline": "zfish-tiny-driven__linear__seed0.json",
     "control": "zfish-tiny-driven__oracle__seed0.json",
     "edges": "zfish-tiny-masked__mask_only__seed0.json",
+    "trained": "zfish-tiny-autonomous__nlinear-c256__seed1.json",
     "search": next(path.name for path in sorted(RESULTS.glob("zfish-tiny-masked__modelsmc*seed0.json"))),
 }
 
@@ -339,7 +340,7 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize("which", ["black box", "search"])
+@pytest.mark.parametrize("which", ["black box", "trained", "search"])
 @pytest.mark.parametrize("name", COPIES)
 def test_a_copy_of_another_run_is_refused(faults, which, name):
     (fault,) = faults(which, COPIES[name])
