@@ -27,6 +27,7 @@ class Analog(Baseline):
     """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed

@@ -70,6 +70,7 @@ class DeepARMethod:
     """
 
     kind: ClassVar[Literal["baseline"]] = "baseline"
+    depends_on_seed: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("torch", "gluonts")  # the extra `forecast`
     context: int
     needs: tuple[str, ...] = ()

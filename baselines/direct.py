@@ -57,6 +57,7 @@ class DirectMethod:
     """
 
     kind: ClassVar[Literal["baseline"]] = "baseline"
+    depends_on_seed: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ()
     network: Network
     context: int

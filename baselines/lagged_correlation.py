@@ -28,6 +28,7 @@ class LaggedCorrelation(Baseline):
     """
 
     kind: Literal["baseline", "control", "program"] = "control"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed

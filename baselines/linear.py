@@ -31,6 +31,7 @@ class Linear(OneStepMap):
 
     kind: Literal["baseline", "control", "program"] = "baseline"
     uses_drive = True
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed  # deterministic

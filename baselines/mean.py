@@ -26,6 +26,7 @@ class Mean(Baseline):
     """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed  # deterministic

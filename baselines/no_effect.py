@@ -22,6 +22,7 @@ class NoEffect(OneStepMap):
     """
 
     kind: Literal["baseline", "control", "program"] = "control"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed

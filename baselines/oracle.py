@@ -72,6 +72,7 @@ class DrivelessOracle(Baseline):
     """
 
     kind: Literal["baseline", "control", "program"] = "control"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed
@@ -119,6 +120,7 @@ class OracleMethod(Baseline):
 
     kind: Literal["baseline", "control", "program"] = "control"
     uses_drive = True
+    depends_on_seed = False
 
     def __call__(self, task: Task, seed: int) -> Oracle | DrivelessOracle:
         """Return the true model with the track's drive, or without it where the track shows none.

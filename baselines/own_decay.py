@@ -26,6 +26,7 @@ class OwnDecay(OneStepMap):
     """
 
     kind: Literal["baseline", "control", "program"] = "control"
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed

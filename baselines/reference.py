@@ -99,6 +99,7 @@ class ReferenceMethod:
     """
 
     requires: ClassVar[tuple[str, ...]] = ()
+    depends_on_seed: ClassVar[bool] = True
     program: str
     needs: tuple[str, ...] = ()
     model: type[Reference] = Reference

@@ -48,6 +48,7 @@ class Sindy(OneStepMap):
     needs = ("drive",)
     requires = ("pysindy",)  # the extra `classical`
     uses_drive = True
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed  # deterministic

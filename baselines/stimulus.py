@@ -44,6 +44,7 @@ class Stimulus(Baseline):
     kind: Literal["baseline", "control", "program"] = "baseline"
     needs = ("drive",)
     uses_drive = True
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del seed  # deterministic

@@ -8,7 +8,9 @@ from zfbench.records.recordings import LabelledWindows, Recording
 
 
 class Unfitted(Baseline):
-    """A baseline with nothing to fit."""
+    """A baseline with nothing to fit, and nothing to draw."""
+
+    depends_on_seed = False
 
     def fit(self, train: tuple[Recording, ...], validation: LabelledWindows, limits: Limits) -> None:
         """Do nothing: there is nothing to fit.

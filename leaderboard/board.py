@@ -289,8 +289,8 @@ def _order(row: Row) -> tuple[int, tuple[int, float], str]:
 
 
 def is_without_chance(runs: Sequence[Result]) -> bool:
-    """Return True for a single run that is equal for every seed: of a control, or of a fit without optimiser steps."""
+    """Return True for a single run that is equal for every seed: of a control or baseline without optimiser steps."""
     if len(runs) != 1:
         return False
     (run,) = runs
-    return run.method.kind == "control" or (run.method.kind == "baseline" and run.spend.updates == 0)
+    return run.method.kind in ("control", "baseline") and run.spend.updates == 0

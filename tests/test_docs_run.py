@@ -13,10 +13,12 @@ import zfbench
 import zfbench.testing
 from zfbench.base import plugins
 from zfbench.leaderboard.analyses import race
+from zfbench.leaderboard.board import is_without_chance
 from zfbench.protocols.proposer import Context, ProposalError, ProposerUnavailableError
 from zfbench.protocols.task import Evaluator
 from zfbench.records.evaluation import Evaluation, Request, Scored
 from zfbench.records.program import Program, Status
+from zfbench.records.reading import load_folder
 from zfbench.records.result import ProgramRecord
 from zfbench.records.spend import NOTHING, Spend
 from zfbench.runs import winner
@@ -29,6 +31,7 @@ from zfbench.sandbox import bubblewrap
 from zfbench.search.budget import Budget
 from zfbench.search.server import Server
 from zfbench.tasks.zfish.family import ZfishFamily
+from zfbench.testing import check_forecaster
 
 ROOT = Path(__file__).parents[1]
 
@@ -206,6 +209,8 @@ def test_the_baselines_of_the_tutorial_are_judged(tmp_path, monkeypatch, data_ca
     names = {}
     exec(block("docs/tutorials/your-baseline.md", "class Damped"), names)
     result = names["result"]
+    assert is_without_chance([result])
+    check_forecaster(names["Damped"])
     assert (result.method.name, result.method.kind, result.method.future_drive) == ("Damped", "baseline", True)
     assert (tmp_path / "my-results" / "damped.json").is_file()
     assert -1 < result.metrics["forecast/id/skill_last_value"] < 1
@@ -213,13 +218,17 @@ def test_the_baselines_of_the_tutorial_are_judged(tmp_path, monkeypatch, data_ca
 
 
 @pytest.mark.torch
-def test_the_baseline_in_pytorch_is_judged_with_its_mechanism(data_cache):
+def test_the_baseline_in_pytorch_is_judged_with_its_mechanism_and_its_seeds_differ(tmp_path, monkeypatch, data_cache):
     pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
     names = {}
     exec(block("docs/tutorials/your-baseline.md", "import torch"), names)
-    result = names["result"]
-    assert result.method.name == "residual"
-    assert [name for name in result.metrics if name.startswith("dynamics/")]
+    check_forecaster(names["Residual"])
+    runs = load_folder(tmp_path / "my-results")
+    assert [(run.method.name, run.seed, run.spend.updates) for run in runs] == [("residual", s, 50) for s in range(3)]
+    assert not is_without_chance(runs[:1])
+    assert len({run.metrics["forecast/id/mae"] for run in runs}) == 3
+    assert [name for name in runs[0].metrics if name.startswith("dynamics/")]
 
 
 @pytest.fixture
@@ -263,7 +272,6 @@ def test_the_claim_of_the_tutorial_is_checked(tmp_path):
     from zfbench.leaderboard.claims import read_claims
     from zfbench.leaderboard.shipped import RESULTS
     from zfbench.leaderboard.verdicts import check
-    from zfbench.records.reading import load_folder
 
     (toml,) = re.findall(r"^```toml\n(.*?)^```", text_of("docs/tutorials/check-a-claim.md"), re.DOTALL | re.MULTILINE)
     (tmp_path / "mine.toml").write_text(toml)

@@ -68,6 +68,8 @@ def check_proposer(factory: ProposerFactory, task: str = TASK, **settings: Any) 
 def check_forecaster(factory: Any, task: str = TASK) -> None:
     """Check that a baseline keeps its interface, after a fit of at most 20 updates.
 
+    A registered one that says that it does not depend on its seed is fitted twice, with two seeds.
+
     Args:
         factory: the entry, as it is registered; or a model as `zfbench.judge` takes it, any object with `fit` and
             `forecast` that is not fitted yet, or a class of such objects that is made without arguments.

@@ -373,6 +373,13 @@ def test_two_methods_without_chance_decide_at_once(runs):
     assert check(claim("lower"), fixed).verdict == "refuted"
 
 
+@pytest.mark.parametrize("kind", ["baseline", "control"])
+def test_one_run_of_what_was_trained_is_not_every_seed(runs, kind):
+    trained = [run.model_copy(update={"spend": Spend(updates=50)}) for run in runs("new", [0.9], kind=kind)]
+    answer = check(claim(), trained + runs("old", [0.2], kind="control"))
+    assert (answer.verdict, answer.findings[0].reason) == ("undecided", "1 of 5 seeds")
+
+
 def test_all_claims_together_are_held_to_the_same_error(runs):
     strong = check(claim(), runs("new", 0.9 + SPREAD) + runs("old", SPREAD[::-1]))
     weak = check(claim(effect=0.0), runs("new", 0.02 + 0.8 * SPREAD) + runs("old", [0.0] * 5))

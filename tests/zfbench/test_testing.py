@@ -12,10 +12,12 @@ from zfbench.base import plugins
 from zfbench.base.errors import PluginError
 from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.linear import Linear
+from zfbench.baselines.mask_only import MaskOnly
 from zfbench.cli.app import app
 from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.protocols.models import Baseline
 from zfbench.protocols.proposer import ProposalError, Proposer
+from zfbench.records.clamp import Clamp
 from zfbench.records.evaluation import Proposal, Request
 from zfbench.records.limits import Limits
 from zfbench.records.spend import Spend
@@ -210,10 +212,15 @@ def test_a_proposer_that_breaks_a_rule_is_named_with_the_rule(factory, sentence,
 
 
 class NoKind:
-    needs, requires, uses_drive = (), (), False
+    needs, requires, uses_drive, depends_on_seed = (), (), False, False
 
     def __init__(self, task, seed):
         pass
+
+
+def still(task, seed):
+    """A function that returns a model, and declares nothing."""
+    return Still()
 
 
 class Odd(LastValue):
@@ -283,8 +290,23 @@ class Unfitted(LastValue):
         raise ZeroDivisionError("no data")
 
 
+class Unmade(LastValue):
+    def __init__(self, task, seed):
+        raise KeyError(seed)
+
+
+class Foreign(LastValue):
+    requires = ("no_such_package",)
+
+
+class OfAnyKind(LastValue):
+    kind = "network"
+
+
 class Mute(Baseline):
     """A baseline that does nothing."""
+
+    depends_on_seed = False
 
     def __init__(self, task, seed):
         pass
@@ -293,17 +315,85 @@ class Mute(Baseline):
         pass
 
 
-class Window(LastValue):
-    """Says that it maps a window to the horizon at once, and nothing of its fit."""
+class Unreported(LastValue):
+    """Does not say that nothing is drawn, and nothing of its fit."""
 
-    one_step_map = False
+    depends_on_seed = True
 
 
-class Endless(Window):
+class Idler(Unreported):
+    report = SimpleNamespace(updates=0)
+
+
+class Halves(Unreported):
+    report = SimpleNamespace(updates=0.5)
+
+
+class Endless(Unreported):
     report = SimpleNamespace(updates=21)
 
 
+class Counting(LastValue):
+    report = SimpleNamespace(updates=3)
+
+
+class Drawn(LastValue):
+    """Says that nothing is drawn, and draws."""
+
+    def __init__(self, task, seed):
+        self.shift = np.random.default_rng(seed).normal()
+
+    def step(self, activity, drive):
+        return super().step(activity, drive) + self.shift
+
+
+class WholeHorizon(Linear):
+    """Its rollout knows one horizon."""
+
+    def rollout(self, context, drive, clamp=None):
+        path = super().rollout(context, drive, clamp)
+        return np.stack([path[:, h] for h in range(256)], axis=1)
+
+
+class AllSteps(Linear):
+    """Its rollout is of the whole horizon, also where a shorter one is asked for."""
+
+    def rollout(self, context, drive, clamp=None):
+        missing = 256 + context.shape[1] - drive.shape[1]
+        whole = np.pad(drive, ((0, 0), (0, max(missing, 0)), (0, 0)))
+        return super().rollout(context, whole, None if missing > 0 else clamp)
+
+
+class WholeContext(Linear):
+    """Its rollout knows one context, and forgets that another would be shorter."""
+
+    def rollout(self, context, drive, clamp=None):
+        return super().rollout(context, drive, clamp) + 0 * context[:, 255, None]
+
+
+class Constant(Linear):
+    """Its clamp has one value."""
+
+    def rollout(self, context, drive, clamp=None):
+        if clamp is not None and clamp.value.ndim == 3:
+            clamp = Clamp(clamp.mask, clamp.value[:, 0])
+        return super().rollout(context, drive, clamp)
+
+
 BROKEN = [
+    (NoKind, "NoKind lacks kind; inherit from zfbench.protocols.models.Baseline"),
+    (still, "still lacks kind, needs, .* make it a class that inherits from zfbench.protocols.models.Baseline"),
+    (Odd, r"Odd has needs = \('weights',\)"),
+    (OfAnyKind, "OfAnyKind has kind = 'network', which is not allowed"),
+    (MaskOnly, "MaskOnly needs mask, which the task 'zfish-tiny/driven' does not give; choose another task"),
+    (Foreign, "Foreign needs no_such_package; install its extra"),
+    (Unmade, r"Unmade failed in its construction \(KeyError: 0, test_testing.py line"),
+    (Unreported, "Unreported has no report of its fit, so that one run would stand for all seeds: declare"),
+    (Idler, "Idler reports no updates of its fit, so that one run would stand for all seeds: declare"),
+    (Halves, r"Halves failed in report.updates \(TypeError"),
+    (WholeHorizon, r"WholeHorizon failed in rollout \(IndexError"),
+    (AllSteps, r"AllSteps returned an array of shape \(\d+, 256, 54\) from rollout; return \(\d+, 1, 54\)"),
+    (WholeContext, r"WholeContext failed in rollout \(IndexError"),
     (Flat, r"Flat returned an array of shape \(\d+, 54\) from forecast; return \(\d+, 256, 54\)"),
     (Short, r"Short returned an array of shape \(\d+, 1, 54\) from forecast"),
     (Listed, "Listed returned builtins.list from forecast; return a NumPy array"),
@@ -313,14 +403,14 @@ BROKEN = [
     (Mute, "Mute has neither forecast nor rollout"),
 ]
 ALSO = [
-    (NoKind, "NoKind lacks kind; inherit from zfbench.protocols.models.Baseline"),
-    (Odd, r"Odd has needs = \('weights',\)"),
     (Double, "Double returned float64; return float32"),
     (Undefined, "Undefined returned values that are not finite"),
     (Neighbours, "Neighbours forecasts a window differently when others are beside it"),
     (Noisy, "Noisy forecasts equal windows differently when asked twice"),
     (TwoFaced, "TwoFaced has a forecast that differs from its rollout"),
-    (Window, "Window has no report of its fit"),
+    (Counting, "Counting says depends_on_seed = False, but reports 3 updates"),
+    (Drawn, "Drawn says depends_on_seed = False, but has other forecasts when it is made and fitted again"),
+    (Constant, "Constant holds a neuron at one value where the clamp has a course"),
     (Endless, "Endless made 21 updates where 20 are allowed; stop at limits.updates"),
     (Blind, "Blind says uses_drive = False, but the drive of the horizon changes its forecast"),
 ]
@@ -333,7 +423,9 @@ def test_a_forecaster_that_breaks_a_rule_is_named_with_the_rule(factory, sentenc
 
 
 class Still:
-    """A model as `zfbench.judge` takes it: it inherits nothing, and declares nothing."""
+    """A model as `zfbench.judge` takes it: it inherits nothing, and declares only that nothing is drawn."""
+
+    depends_on_seed = False
 
     def fit(self, train, validation, limits):
         pass
@@ -345,6 +437,14 @@ class Still:
 class Restless(Still):
     def forecast(self, context, drive):
         return super().forecast(context, drive) + np.float32(next(CLOCK))
+
+
+class Undeclared(Still):
+    depends_on_seed = True
+    fitted = False
+
+    def fit(self, train, validation, limits):
+        self.fitted = True
 
 
 class Idle:
@@ -361,6 +461,23 @@ def test_what_can_be_judged_can_be_checked(loaded_driven, data_cache):
         testing.check_forecaster(Restless(), "zfish-tiny/driven")
     with pytest.raises(PluginError, match="An object of class Idle cannot be judged: it needs the methods fit"):
         _judge_object(Idle(), None, loaded_driven, 0, Limits())
+    with pytest.raises(PluginError, match=r"A class cannot be judged, only an object of it; give Still\(...\)"):
+        _judge_object(Still, None, loaded_driven, 0, Limits())
+
+
+def test_a_model_that_may_depend_on_its_seed_and_does_not_say_is_refused_before_it_is_fitted(loaded_driven, data_cache):
+    from zfbench.api import _judge_object
+
+    given = Undeclared()
+    for refuse in (
+        lambda: testing.check_forecaster(given, "zfish-tiny/driven"),
+        lambda: _judge_object(given, None, loaded_driven, 0, Limits()),
+    ):
+        with pytest.raises(PluginError, match="Undeclared has no report of its fit"):
+            refuse()
+    assert not given.fitted
+    result = _judge_object(Still(), None, loaded_driven, 0, Limits())
+    assert (result.status, result.spend.updates) == ("ok", 0)
 
 
 @pytest.mark.parametrize(("factory", "sentence"), BROKEN)
@@ -393,6 +510,16 @@ def test_the_command_prints_every_rule_and_fails_where_one_is_broken(monkeypatch
     assert done.exit_code == 1
     assert (done.stdout.count("  ok  "), done.stdout.count("  FAIL  ")) == (4, 2)
     assert "Clock asks something else" in done.stdout
+
+
+@pytest.mark.parametrize("entry", [still, NoKind, Unmade, OfAnyKind])
+def test_the_command_prints_sentences_for_an_entry_that_cannot_be_made(entry, monkeypatch, data_cache):
+    load = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda kind, name: entry if kind == "baseline" else load(kind, name))
+    done = call("last_value", "--kind", "baseline")
+    assert done.exit_code == 1
+    assert type(done.exception) is SystemExit
+    assert done.stdout.count("  FAIL  ") >= 9
 
 
 def test_the_command_gives_settings_and_refuses_unknown_names():

@@ -15,41 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench.base.errors import PluginError
-from zfbench.forecasting.baseline import missing_packages, suits
+from zfbench.forecasting.answers import checked
+from zfbench.forecasting.baseline import check_entry, make
+from zfbench.forecasting.early import ENTRIES
+from zfbench.forecasting.probes import IMPULSE_HORIZON, PROBE_CONTEXT
 from zfbench.forecasting.task import Task
+from zfbench.protocols.chance import check_report, check_updates, depends_on_seed, updates_of
 from zfbench.protocols.conduct import called, conduct_of
-from zfbench.protocols.models import Baseline, Direct, EdgeRanking, Forecaster, Probabilistic, Simulator
+from zfbench.protocols.models import Baseline, EdgeRanking, Forecaster, Probabilistic, Simulator
 from zfbench.protocols.task import Candidate
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
 
-KINDS = ("baseline", "control", "program")
-PARTS = ("drive", "mask")
 BRIEF = Limits(updates=20, seconds=120)  # of the fit whose forecasts are checked
 WINDOWS = 3  # whose forecasts are checked
 CLOSE = 1e-4  # largest difference of a forecast that rounding in a batch of another size may make
 HELD = 0.75  # value at which a neuron is clamped
-
-
-def check_forecast(model: object, forecast: object, shape: tuple[int, ...], method: str = "forecast") -> None:
-    """Check the type, shape and values of a forecast.
-
-    Args:
-        model: the forecaster.
-        forecast: its forecast.
-        shape: shape that the forecast must have, [B, H, N], or [S, B, H, N] of samples.
-        method: name of the method that was called.
-
-    Raises:
-        PluginError: the forecast is no array of that shape.
-    """
-    name = f"The forecaster {called(model)}"
-    if not isinstance(forecast, np.ndarray):
-        raise PluginError(f"{name} returned {called(type(forecast))} from {method}; return a NumPy array.")
-    if forecast.shape != shape:
-        raise PluginError(f"{name} returned an array of shape {forecast.shape} from {method}; return {shape}.")
-    if not np.issubdtype(forecast.dtype, np.floating):
-        raise PluginError(f"{name} returned an array of {forecast.dtype} from {method}; return float32.")
 
 
 def check_fitted(model: Any, task: Task) -> None:
@@ -102,10 +83,7 @@ def check_clamp(model: Simulator, task: Task) -> None:
     N = context.shape[2]
     mask = np.zeros((1, N), bool)
     mask[0, N // 2] = True
-    with conduct_of("forecaster", model, "rollout"):
-        held: object = model.rollout(context, drive, Clamp(mask, np.full((1, N), HELD, np.float32)))
-    check_forecast(model, held, task.validation.target[:1].shape, "rollout")
-    assert isinstance(held, np.ndarray)
+    held = checked(model).rollout(context, drive, Clamp(mask, np.full((1, N), HELD, np.float32)))
     kept = np.isclose(held[0], np.float32(HELD)).all(axis=0)  # [N]
     if not kept[N // 2]:
         raise PluginError(
@@ -120,7 +98,7 @@ def check_clamp(model: Simulator, task: Task) -> None:
 
 
 class Given(Baseline):
-    """An entry for a model as `zfbench.judge` takes it: not fitted yet, and without declarations.
+    """An entry for a model as `zfbench.judge` takes it: not fitted yet, and declaring at most `depends_on_seed`.
 
     Args:
         model: any object with `fit` and `forecast`.
@@ -128,6 +106,7 @@ class Given(Baseline):
 
     def __init__(self, model: object) -> None:
         self._model = model
+        self.depends_on_seed = depends_on_seed(model)
 
     def __call__(self, task: Task, seed: int) -> object:
         """Return the model; it was made with its seed.
@@ -144,8 +123,12 @@ def as_forecaster(model: object) -> Forecaster:
     """Return an object that has the methods which every model needs.
 
     Raises:
-        PluginError: it lacks `fit` or `forecast`.
+        PluginError: it lacks `fit` or `forecast`, or is a class.
     """
+    if isinstance(model, type):
+        raise PluginError(
+            f"A class cannot be judged, only an object of it; give {model.__name__}(...) in place of {model.__name__}."
+        )
     if not isinstance(model, Forecaster):
         raise PluginError(
             f"An object of class {type(model).__name__} cannot be judged: it needs the methods fit(train, validation, "
@@ -162,61 +145,56 @@ class Entry:
     task: Task
 
     @cached_property
+    def made(self) -> Any:
+        """The model, not fitted yet.
+
+        Raises:
+            PluginError: a declaration is wrong, a package that it requires is missing, or it raises something.
+        """
+        return make(self.factory, self.task, 0)
+
+    @cached_property
     def model(self) -> Any:
         """The model, fitted within `BRIEF` at the first access.
 
         Raises:
-            PluginError: a package that it requires is missing, or it raises something.
+            PluginError: as of `made`.
         """
-        missing = missing_packages(self.factory)
-        if missing:
-            raise PluginError(f"The baseline {called(self.factory)} needs {', '.join(missing)}; install its extra.")
-        with conduct_of("baseline", self.factory, "its construction"):
-            model = self.factory(self.task, 0)
+        return self._fitted(self.made)
+
+    def again(self, seed: int) -> Entry:
+        """Return the same baseline with another seed, fitted."""
+        other = Entry(self.factory, self.task)
+        vars(other)["model"] = self._fitted(make(self.factory, self.task, seed))
+        return other
+
+    def _fitted(self, model: Any) -> Any:
         with conduct_of("forecaster", model, "fit"):
             model.fit(self.task.train, self.task.validation, BRIEF)
         return model
 
     def close(self) -> None:
         """End the processes of the model, if it has any."""
-        if "model" in vars(self) and isinstance(self.model, Candidate):
-            self.model.close()
+        if "made" in vars(self) and isinstance(self.made, Candidate):
+            self.made.close()
 
     def forecast(self, begin: int, end: int, drive: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the forecast of some validation windows, checked; another drive may take the place of theirs."""
         inputs = self.task.validation.inputs
         drive = inputs.drive[begin:end] if drive is None else drive
-        method = "forecast" if isinstance(self.model, Forecaster) else "rollout"
-        with conduct_of("forecaster", self.model, method):
-            forecast: Any = getattr(self.model, method)(inputs.context[begin:end], drive)
-        check_forecast(self.model, forecast, self.task.validation.target[begin:end].shape, method)
-        return np.asarray(forecast)
+        model = checked(self.model)
+        predict = model.forecast if isinstance(model, Forecaster) else model.rollout
+        return np.asarray(predict(inputs.context[begin:end], drive))
 
 
 def declarations(entry: Entry) -> None:
-    """The entry declares `kind`, `needs`, `requires` and `uses_drive`."""
-    factory = entry.factory
-    fits = {
-        "kind": lambda value: value in KINDS,
-        "needs": lambda value: isinstance(value, tuple) and set(value) <= set(PARTS),
-        "requires": lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
-        "uses_drive": lambda value: isinstance(value, bool),
-    }
-    for name, fit in fits.items():
-        if not hasattr(factory, name):
-            raise PluginError(
-                f"The baseline {called(factory)} lacks {name}; inherit from zfbench.protocols.models.Baseline."
-            )
-        if not fit(getattr(factory, name)):
-            raise PluginError(
-                f"The baseline {called(factory)} has {name} = {getattr(factory, name)!r}, which is not allowed; "
-                "zfbench.protocols.models.Baseline says what is."
-            )
-    if not suits(factory, entry.task.spec):
-        raise PluginError(
-            f"The baseline {called(factory)} needs {' and '.join(factory.needs)}, which the task "
-            f"'{entry.task.spec.name}' does not give; choose another task."
-        )
+    """The entry declares `kind`, `needs`, `requires`, `uses_drive` and `depends_on_seed`."""
+    check_entry(entry.factory, entry.task.spec)
+
+
+def report(entry: Entry) -> None:
+    """What depends on its seed has a report of its updates, before any fit."""
+    check_report(entry.made, entry.factory.depends_on_seed)
 
 
 def fits(entry: Entry) -> None:
@@ -263,18 +241,14 @@ def agreement(entry: Entry) -> None:
     forecast = entry.forecast(0, WINDOWS)
     context, drive = inputs.context[:WINDOWS], inputs.drive[:WINDOWS]
     if isinstance(model, Simulator):
-        with conduct_of("forecaster", model, "rollout"):
-            free: Any = model.rollout(context, drive)
-        check_forecast(model, free, forecast.shape, "rollout")
+        free = checked(model).rollout(context, drive)
         if not np.allclose(free, forecast, atol=1e-6):
             raise PluginError(
                 f"The forecaster {called(model)} has a forecast that differs from its rollout without a clamp; make "
                 "the two equal."
             )
     if isinstance(model, Probabilistic):
-        with conduct_of("forecaster", model, "sample"):
-            samples: Any = model.sample(context, drive)
-        check_forecast(model, samples, (len(samples), *forecast.shape), "sample")
+        samples = checked(model).sample(context, drive)
         if not np.array_equal(np.median(samples, axis=0), forecast):
             raise PluginError(
                 f"The forecaster {called(model)} has a forecast that is not the median of its samples; return "
@@ -297,29 +271,72 @@ def drive(entry: Entry) -> None:
         )
 
 
+def sizes(entry: Entry) -> None:
+    """A rollout takes contexts and horizons of any length, and holds a neuron on a course."""
+    model, whole = entry.model, entry.task.validation.inputs
+    if isinstance(model, Candidate) or not isinstance(model, Simulator):
+        return
+    C, N = whole.context.shape[1:]
+    H = whole.drive.shape[1] - C
+    ask = checked(model).rollout
+    for past, ahead in ((ENTRIES[0], 1), (PROBE_CONTEXT, 1), (PROBE_CONTEXT, IMPULSE_HORIZON), (PROBE_CONTEXT, H)):
+        past, ahead = min(past, C), min(ahead, H)
+        ask(whole.context[:WINDOWS, C - past :], whole.drive[:WINDOWS, C - past : C + ahead])
+    longer = np.concatenate([whole.context[:WINDOWS], entry.task.validation.target[:WINDOWS, : H // 2]], axis=1)
+    ask(longer, whole.drive[:WINDOWS, : C + H // 2 + 1])
+    mask, course = np.zeros((1, N), bool), np.zeros((1, H, N), np.float32)
+    mask[0, 0], course[0, :, 0] = True, np.linspace(0, HELD, H)
+    held = ask(whole.context[:1], whole.drive[:1], Clamp(mask, course))
+    if not np.allclose(held[0, :, 0], course[0, :, 0]):
+        raise PluginError(
+            f"The forecaster {called(model)} holds a neuron at one value where the clamp has a course; take the values "
+            "from clamp.course(H), [B, H, N]."
+        )
+
+
+def seeds(entry: Entry) -> None:
+    """What declares that it does not depend on its seed forecasts alike with another one."""
+    model = entry.model
+    if entry.factory.depends_on_seed:
+        return
+    other = entry.again(1)
+    if isinstance(model, EdgeRanking):
+        alike = np.array_equal(checked(model).edges(), checked(other.model).edges())
+    else:
+        alike = np.array_equal(entry.forecast(0, WINDOWS), other.forecast(0, WINDOWS))
+    if not alike:
+        raise PluginError(
+            f"The baseline {called(entry.factory)} says depends_on_seed = False, but has other forecasts when it is "
+            "made and fitted again with another seed; set depends_on_seed = True."
+        )
+
+
 def updates(entry: Entry) -> None:
-    """A direct forecaster reports the updates of its fit, which keep to the limit."""
-    if isinstance(entry.model, Direct):
-        report = getattr(entry.model, "report", None)
-        if report is None:
-            raise PluginError(
-                f"The forecaster {called(entry.model)} has no report of its fit; zfbench.protocols.models.Metered says "
-                "what it holds."
-            )
-        if report.updates > BRIEF.updates:
-            raise PluginError(
-                f"The forecaster {called(entry.model)} made {report.updates} updates where {BRIEF.updates} are "
-                "allowed; stop at limits.updates."
-            )
+    """The updates that it reports keep to the limit, and there are some if, and only if, it depends on its seed."""
+    count, depends = updates_of(entry.model), entry.factory.depends_on_seed
+    check_updates(entry.model, depends)
+    if count and not depends:
+        raise PluginError(
+            f"The forecaster {called(entry.model)} says depends_on_seed = False, but reports {count} updates, with "
+            "which no result counts as equal for every seed; leave out the report, or set depends_on_seed = True."
+        )
+    if count > BRIEF.updates:
+        raise PluginError(
+            f"The forecaster {called(entry.model)} made {count} updates where {BRIEF.updates} are allowed; stop at "
+            "limits.updates."
+        )
 
 
 FORECASTER_CHECKS: tuple[Callable[[Entry], None], ...] = (
     declarations,
+    report,
     fits,
     predictions,
+    sizes,
     repeatable,
     agreement,
     drive,
+    seeds,
     updates,
 )
-GIVEN_CHECKS = (predictions, repeatable, agreement, updates)  # of a model that declares nothing
+GIVEN_CHECKS = (report, predictions, sizes, repeatable, agreement, updates)  # of a model that is given as an object

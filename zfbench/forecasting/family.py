@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from zfbench.base import plugins
-from zfbench.forecasting.conformance import check_fitted, check_forecast
+from zfbench.forecasting.answers import checked
+from zfbench.forecasting.baseline import make
+from zfbench.forecasting.conformance import check_fitted
 from zfbench.forecasting.evaluator import ProgramEvaluator
 from zfbench.forecasting.judge import Judge
 from zfbench.forecasting.model import ProgramModel
@@ -57,8 +59,10 @@ class ForecastingFamily:
 
         Raises:
             UnknownNameError: there is no such baseline.
+            PluginError: it lacks a declaration, the task does not give what it needs, a package that it requires is
+                missing, or it raises something.
         """
-        return plugins.load("baseline", name)(task, seed)
+        return make(plugins.load("baseline", name), task, seed)
 
     def future_drive(self, task: Task, baseline: str | None) -> bool | None:
         """Whether a method is given the drive of the horizon; None where the task shows none."""
@@ -88,10 +92,9 @@ class ForecastingFamily:
         if not isinstance(model, Forecaster | Simulator):
             return None
         inputs = task.validation.inputs
-        method = "forecast" if isinstance(model, Forecaster) else "rollout"
-        with conduct_of("forecaster", model, method):
-            prediction = getattr(model, method)(inputs.context, inputs.drive)
-        check_forecast(model, prediction, task.validation.target.shape, method)
+        asked = checked(model)
+        predict = asked.forecast if isinstance(asked, Forecaster) else asked.rollout
+        prediction = predict(inputs.context, inputs.drive)
         if not np.isfinite(prediction).all():
             return None
         return selection_loss(task.spec.objective, validation_score(task, prediction))

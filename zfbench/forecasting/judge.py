@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zfbench import scoring
-from zfbench.base.errors import ZfbenchError
+from zfbench.base.errors import PluginError, ZfbenchError
 from zfbench.base.seeds import generator
+from zfbench.forecasting.answers import checked
 from zfbench.forecasting.judge_early import Reconsidered, reconsider
 from zfbench.forecasting.judge_responses import ResponseJudge
 from zfbench.forecasting.judge_wiring import judge_direct_wiring, judge_edges, judge_wiring
@@ -81,8 +82,10 @@ class Judge:
 
         Raises:
             CandidateError: the model is refused: it breaks its mask, or answers the same call in two ways.
+            PluginError: a model that is no program raises something, or answers in a wrong shape.
         """
         rng = self._generator(model, seed)
+        model = checked(model)
         if isinstance(model, EdgeRanking):
             return self._edges(model)
         scores = Scores(metric_versions={"forecast": scoring.VERSIONS["forecast"]})  # of the validation loss, if alone
@@ -104,6 +107,8 @@ class Judge:
                 failed += list(stages)[list(stages).index(name) :]
                 scores.notes.append(f"no {name} scores nor later ones: {error}")
                 break
+            except PluginError:  # a fault of its code, and not of what it predicts
+                raise
             except ZfbenchError as error:
                 failed.append(name)
                 scores.notes.append(f"no {name} scores: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,12 @@ def conduct_of(kind: str, plugin: object, doing: str) -> Iterator[None]:
 INTERFACES = {  # the attributes that every plug-in of a kind has
     "discoverer": ("ask", "tell"),
     "proposer": ("bound", "trusted", "version", "identity", "surroundings", "propose"),
+    "baseline": ("kind", "needs", "requires", "uses_drive", "depends_on_seed"),
+}
+BASES = {  # the class that a plug-in of a kind inherits from
+    "discoverer": "zfbench.protocols.discoverer.Discoverer",
+    "proposer": "zfbench.protocols.proposer.Proposer",
+    "baseline": "zfbench.protocols.models.Baseline",
 }
 
 
@@ -68,9 +75,9 @@ def check_interface(kind: str, plugin: object) -> None:
     """
     missing = [name for name in INTERFACES[kind] if not hasattr(plugin, name)]
     if missing:
+        how = "make it a class that inherits from" if inspect.isroutine(plugin) else "inherit from"
         raise PluginError(
-            f"The {kind} {called(plugin)} lacks {', '.join(missing)}; inherit from "
-            f"zfbench.protocols.{kind}.{kind.capitalize()}, which says what they are."
+            f"The {kind} {called(plugin)} lacks {', '.join(missing)}; {how} {BASES[kind]}, which says what they are."
         )
 
 

@@ -1,8 +1,8 @@
 """The interfaces of fitted models: every model forecasts; a mechanistic one can also be perturbed and clamped.
 
 Most models are a `Forecaster`, a `Simulator`, or both. `Direct` and `Probabilistic` make further scores possible,
-`Stateful` says whether there is hidden state, `Metered` reports the resources that a fit used up, and `Placed` computes
-where it is told to.
+`Stateful` says whether there is hidden state, `Seeded` whether the seed matters, `Metered` reports the resources that a
+fit used up, and `Placed` computes where it is told to.
 """
 
 from __future__ import annotations
@@ -118,12 +118,28 @@ class FitReport(Protocol):
 
 @runtime_checkable
 class Metered(Protocol):
-    """A model that counts the updates of its fit; a model without a report took none."""
+    """A model that counts the updates of its fit; a model without a report took none.
+
+    A model whose fit draws random numbers without steps of an optimiser, such as a forest of trees, counts a draw as an
+    update: a result without updates is taken to be equal for every seed.
+    """
 
     @property
-    def report(self) -> FitReport:
-        """The report of the fit."""
+    def report(self) -> FitReport | None:
+        """The report of the fit; it is there from the beginning, and may be None before the fit."""
         ...
+
+
+@runtime_checkable
+class Seeded(Protocol):
+    """A model that says whether its scores depend on its seed; one that does not say so is taken to depend on it.
+
+    Attributes:
+        depends_on_seed: False if nothing is drawn, neither initial weights nor batches, so that one run stands for all
+            seeds. A model that depends on its seed is `Metered`.
+    """
+
+    depends_on_seed: bool
 
 
 @runtime_checkable
@@ -151,17 +167,21 @@ class EdgeRanking(Protocol):
 class Baseline(Protocol):
     """Declarations that every entry of the group `zfbench.baselines` has; a class to inherit from.
 
-    A factory may declare the same attributes instead. An entry is called with a task and a seed, `entry(task, seed)`,
-    and returns a model that is not fitted yet: a `Forecaster`, a `Simulator`, both, or an `EdgeRanking`.
+    An object that makes models may have the same attributes instead. An entry is called with a task and a seed,
+    `entry(task, seed)`, and returns a model that is not fitted yet: a `Forecaster`, a `Simulator`, both, or an
+    `EdgeRanking`.
 
     Attributes:
         kind: `baseline`, `control`, or `program` for a reference program.
         needs: parts of a task that the method must be given: any of `drive` and `mask`.
         requires: packages of an optional extra that it imports.
         uses_drive: True if it forecasts from the drive of the horizon.
+        depends_on_seed: False if nothing is drawn, neither initial weights nor batches, so that one run stands for all
+            seeds. The models of an entry that depends on the seed are `Metered`.
     """
 
     kind: Literal["baseline", "control", "program"] = "baseline"
     needs: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     uses_drive: bool = False
+    depends_on_seed: bool = True

@@ -11,7 +11,9 @@ from zfbench.base import plugins
 from zfbench.base.machine import library_versions
 from zfbench.base.numerics import fixed
 from zfbench.base.seeds import check_seed
-from zfbench.protocols.models import Forecaster, Metered, Placed, Simulator
+from zfbench.protocols.chance import check_report, check_updates, depends_on_seed, updates_of
+from zfbench.protocols.conduct import conduct_of
+from zfbench.protocols.models import Forecaster, Placed, Simulator
 from zfbench.protocols.sandbox import Sandbox
 from zfbench.protocols.task import Candidate, CarriedOut, TaskJudge
 from zfbench.records.limits import Limits
@@ -56,6 +58,7 @@ def judge_baseline(
 
     Raises:
         UnknownNameError: there is no such baseline.
+        PluginError: it breaks its interface, raises something, or needs what the task or this installation lacks.
         ZfbenchError: the task has no recordings that a baseline could forecast.
     """
     controls = loaded.judge.controls
@@ -64,11 +67,12 @@ def judge_baseline(
         return judge_program(controls[name], method, loaded, seed, limits, progress=progress, sandbox=sandbox)
     check_seed(seed)
     model = loaded.family.baseline(loaded.task, name, seed)
-    kind = plugins.load("baseline", name).kind  # its entry's; a model needs none of its own
-    method = MethodRecord(name=name, kind=kind, future_drive=loaded.family.future_drive(loaded.task, name))
-    run = _Run(method, seed, limits)
+    entry = plugins.load("baseline", name)  # a model needs no declarations of its own
+    method = MethodRecord(name=name, kind=entry.kind, future_drive=loaded.family.future_drive(loaded.task, name))
+    run = _Run(method, seed, limits, depends_on_seed=entry.depends_on_seed)
     if sandbox is not None and isinstance(model, Placed):
-        model.compute_in(sandbox)
+        with conduct_of("forecaster", model, "compute_in"):
+            model.compute_in(sandbox)
         run = replace(run, device=sandbox.device, sandbox=sandbox)
     return _judge(model, run, loaded, progress)
 
@@ -90,10 +94,10 @@ def judge_model(
         The result; a model whose fit failed has its status and a note instead of scores.
 
     Raises:
-        UnknownNameError: there is no such task.
+        PluginError: it breaks its interface, or raises something.
     """
     check_seed(seed)
-    return _judge(model, _Run(method, seed, limits), loaded, _silent)
+    return _judge(model, _Run(method, seed, limits, depends_on_seed=depends_on_seed(model)), loaded, _silent)
 
 
 @fixed()
@@ -175,6 +179,7 @@ class _Run:
     sandbox: Sandbox | None = None
     ran_in: str = NONE
     engine: str = NONE
+    depends_on_seed: bool = True  # of what is no program; a program always does
 
 
 def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Result:
@@ -183,11 +188,15 @@ def _judge(model: Any, run: _Run, loaded: LoadedTask, progress: Progress) -> Res
     if isinstance(model, Candidate):
         run = _with_box(run, model.engine if isinstance(model, CarriedOut) else NONE)
     try:
+        if not isinstance(model, Candidate):
+            check_report(model, run.depends_on_seed)
         progress("fit")
         began = time.monotonic()
         try:
             family.fit(task, model, run.limits)
             fitted = time.monotonic()
+            if not isinstance(model, Candidate):
+                check_updates(model, run.depends_on_seed)
             loss = family.selection_loss(task, model)
         except CandidateError as error:
             run = _spent(_with_program(run, model, None), model, time.monotonic() - began)
@@ -212,15 +221,9 @@ def _with_box(run: _Run, engine: str) -> _Run:
     return replace(run, ran_in=name_of(run.sandbox), engine=engine)
 
 
-def _updates(model: Any) -> int:
-    """Return the number of updates of its fit; 0 for a model without a report."""
-    report = model.report if isinstance(model, Metered) else None
-    return 0 if report is None else report.updates
-
-
 def _spent(run: _Run, model: Any, fit: float, judging: float | None = None) -> _Run:
     """Return the run with the seconds and updates of the fit, and with the seconds of judging if there was any."""
-    used = Spend(updates=_updates(model), device_seconds=fit, wall_seconds=fit + (judging or 0.0))
+    used = Spend(updates=updates_of(model), device_seconds=fit, wall_seconds=fit + (judging or 0.0))
     timings = (("fit", fit), *([] if judging is None else [("judge", judging)]))
     return replace(run, spend=run.spend + used, timings=timings)
 

@@ -20,7 +20,12 @@ class Damped(Baseline):
     Args:
         task: the task to forecast.
         seed: not used; the fit is deterministic.
+
+    Attributes:
+        depends_on_seed: False, because nothing is drawn, so that one run stands for all seeds.
     """
+
+    depends_on_seed = False
 
     def __init__(self, task: Task, seed: int) -> None:
         del task, seed

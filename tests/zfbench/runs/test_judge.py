@@ -94,7 +94,7 @@ def test_a_program_that_explodes_on_validation_is_a_result_with_its_status(loade
 
     model = Explodes()
     _ = loaded_driven.judge  # before nothing else can be loaded
-    entry = SimpleNamespace(kind="program", uses_drive=True)
+    entry = SimpleNamespace(kind="program", uses_drive=True, depends_on_seed=True)
     monkeypatch.setattr(plugins, "load", lambda *_: entry)
     monkeypatch.setattr(type(loaded_driven.family), "baseline", lambda *_: model)
     result = judge_baseline("explodes", loaded_driven, 0, BRIEF)
