@@ -212,7 +212,7 @@ def test_the_baselines_of_the_tutorial_are_judged(tmp_path, monkeypatch, data_ca
     assert is_without_chance([result])
     check_forecaster(names["Damped"])
     assert (result.method.name, result.method.kind, result.method.future_drive) == ("Damped", "baseline", True)
-    assert (tmp_path / "my-results" / "damped.json").is_file()
+    assert load_folder(tmp_path / "my-results") == [result]
     assert -1 < result.metrics["forecast/id/skill_last_value"] < 1
     assert not [name for name in result.metrics if name.startswith("dynamics/")]  # it has no rollout
 
