@@ -38,44 +38,47 @@ def missing_packages(baseline: Baseline) -> tuple[str, ...]:
     return tuple(name for name in baseline.requires if find_spec(name) is None)
 
 
-def check_entry(entry: Any, spec: TaskSpec) -> None:
-    """Check what a registered baseline declares, and that the task gives what it needs.
+def check_entry(entry: Any, spec: TaskSpec, name: str = "") -> None:
+    """Check what a registered baseline declares, and that the task gives what it needs and this installation has it.
 
     Args:
         entry: the registered entry.
         spec: the task.
+        name: the name under which it is registered, for the sentence.
 
     Raises:
-        PluginError: a declaration is missing or not allowed, or the task does not suit it.
+        PluginError: a declaration is missing or not allowed, the task does not suit it, or a package is missing.
     """
+    who = f"The baseline '{name}' ({called(entry)})" if name else f"The baseline {called(entry)}"
     check_interface("baseline", entry)
-    for name, allowed in ALLOWED.items():
-        if not allowed(getattr(entry, name)):
+    for declared, allowed in ALLOWED.items():
+        value = getattr(entry, declared)
+        if not allowed(value):
             raise PluginError(
-                f"The baseline {called(entry)} has {name} = {getattr(entry, name)!r}, which is not allowed; "
-                "zfbench.protocols.models.Baseline says what is."
+                f"{who} has {declared} = {value!r}, which is not allowed; zfbench.protocols.models.Baseline says what "
+                "is."
             )
     if not suits(entry, spec):
         raise PluginError(
-            f"The baseline {called(entry)} needs {' and '.join(entry.needs)}, which the task '{spec.name}' does not "
-            "give; choose another task."
+            f"{who} needs {' and '.join(entry.needs)}, which the task '{spec.name}' does not give; choose another task."
         )
+    missing = missing_packages(entry)
+    if missing:
+        raise PluginError(f"{who} needs {', '.join(missing)}; install its extra.")
 
 
-def make(entry: Any, task: Task, seed: int) -> Any:
+def make(entry: Any, task: Task, seed: int, name: str = "") -> Any:
     """Make the model of a registered baseline, not fitted yet.
 
     Args:
         entry: the registered entry.
         task: the task to forecast.
         seed: seed of the fit.
+        name: the name under which it is registered, for the sentence.
 
     Raises:
-        PluginError: as of `check_entry`, or a package that it requires is missing, or it raises something.
+        PluginError: as of `check_entry`, or it raises something.
     """
-    check_entry(entry, task.spec)
-    missing = missing_packages(entry)
-    if missing:
-        raise PluginError(f"The baseline {called(entry)} needs {', '.join(missing)}; install its extra.")
+    check_entry(entry, task.spec, name)
     with conduct_of("baseline", entry, "its construction"):
         return entry(task, seed)

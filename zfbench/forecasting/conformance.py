@@ -188,7 +188,7 @@ class Entry:
 
 
 def declarations(entry: Entry) -> None:
-    """The entry declares `kind`, `needs`, `requires`, `uses_drive` and `depends_on_seed`."""
+    """The entry declares `kind`, `needs`, `requires`, `uses_drive` and `depends_on_seed`, and has what it needs."""
     check_entry(entry.factory, entry.task.spec)
 
 

@@ -62,7 +62,7 @@ class ForecastingFamily:
             PluginError: it lacks a declaration, the task does not give what it needs, a package that it requires is
                 missing, or it raises something.
         """
-        return make(plugins.load("baseline", name), task, seed)
+        return make(plugins.load("baseline", name), task, seed, name)
 
     def future_drive(self, task: Task, baseline: str | None) -> bool | None:
         """Whether a method is given the drive of the horizon; None where the task shows none."""
