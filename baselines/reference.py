@@ -110,6 +110,11 @@ class ReferenceMethod:
         """The kind of its model: a program or a control."""
         return self.model.kind
 
+    @property
+    def source(self) -> str | None:
+        """The source of the program; None if it is trained otherwise than a program that is judged."""
+        return None if self.model is Mirrored else source(self.program)
+
     def __call__(self, task: Task, seed: int) -> Reference:
         """Return a model that is not trained yet."""
         return self.model(self.program, task, seed)

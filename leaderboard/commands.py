@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def _name(side: Side) -> str:
         side.task,
         side.method,
         str(side.proposer),
-        Budget.of(side.budget or BUDGET),
+        Budget.of(side.budget or {}),
         seed=0,
         settings=side.settings or {},
         proposer_settings=side.proposer_settings or {},
@@ -99,9 +100,10 @@ def _name(side: Side) -> str:
 def _judging(side: Side, seeds: Sequence[int], place: Path) -> str:
     """Return the command that judges a registered baseline, which no command of zfbench does outside a suite."""
     folder, method, task = (json.dumps(str(text), ensure_ascii=False) for text in (place, side.method, side.task))
+    needed = list(seeds) if plugins.load("baseline", side.method).depends_on_seed else list(seeds)[:1]
     code = (
-        "from pathlib import Path; from zfbench import judge; from zfbench.records.reading import add; "
-        f"[add(Path({folder}), judge({method}, {task}, seed=seed)) for seed in {list(seeds)}]"
+        "from zfbench import add_result, judge; "
+        f"[add_result(judge({method}, {task}, seed=seed), {folder}) for seed in {needed}]"
     )
     return shlex.join(["python", "-c", code])
 
@@ -127,7 +129,7 @@ def own_command(claim: Claim, results: Path = RESULTS) -> str:
         claim: the claim.
         results: the results that are checked, as of `command`.
     """
-    return claim.command.replace(IN_A_CLAIM, shlex.quote(str(_folder_of(results))))
+    return re.sub(rf"(?<![$\w]){IN_A_CLAIM}(?!\w)", lambda _: shlex.quote(str(_folder_of(results))), claim.command)
 
 
 def describe(missing: Sequence[Missing], claim: Claim, results: Path = RESULTS) -> list[str]:
@@ -140,7 +142,8 @@ def describe(missing: Sequence[Missing], claim: Claim, results: Path = RESULTS) 
     """
     lines = []
     none = (
-        f"no shipped suite has these runs; add a block for them to a suite, and run it with --out {_folder_of(results)}"
+        "no shipped suite has these runs, and no baseline of that name is registered; if it is a program, zfbench "
+        f"judge FILE.py --task TASK --seed SEED writes its result beside it; move it to {_folder_of(results)}"
     )
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))

@@ -89,8 +89,8 @@ def test_how_many_of_the_changes_are_the_circuits(shown, found, spec):
     ]
     possible = sum(right(truth, *change) for change in forms)
     assert (
-        f"{true} of {changes} are the circuit's, where {possible} of the {len(forms)} single changes of form that the "
-        "first program allows are."
+        f"with the mask, {true} of {changes} are the circuit's; of the {len(forms)} single changes of form of the "
+        f"first program, {possible} are."
     ) in shown
 
 

@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
-def row(section, begins):
-    """The cells of a row of the section's table."""
+def cell(section, begins, column):
+    """The cell of a row of the section's table; columns are counted from 0, the names of the rows left out."""
     text = PAGE[PAGE.index(f"## {section}") :]
-    (line,) = re.findall(rf"^\| {re.escape(begins)}[^|]*(\|.*)\|$", text.split("\n## ")[0], re.MULTILINE)
-    return [cell.strip() for cell in line.split("|")[1:]]
+    (line,) = re.findall(rf"^\| {re.escape(begins)}[^|]*\|(.*)\|$", text.split("\n## ")[0], re.MULTILINE)
+    return line.split("|")[column].strip()
 
 
 def defaults(name):
@@ -29,7 +29,7 @@ def defaults(name):
 
 
 @pytest.mark.parametrize(
-    ("section", "begins", "name", "expected", "cell"),
+    ("section", "begins", "name", "expected", "said"),
     [
         ("PUCT", "c ", "puct", {"c": 1}, "1"),
         ("PUCT", "nodes", "puct", {"nodes": 500}, "500"),
@@ -52,10 +52,12 @@ def defaults(name):
         ("FunSearch", "islands", "funsearch_plus", {"islands": 10}, "10"),
     ],
 )
-def test_a_default_on_the_page_is_the_one_of_the_code(section, begins, name, expected, cell):
+def test_a_default_on_the_page_is_the_one_of_the_code(section, begins, name, expected, said):
     known = defaults(name)
     assert {key: known[key] for key in expected} == expected
-    assert any(cell in own for own in row(section, begins)), row(section, begins)
+    columns = {"puct": 1, "puct_plus": 2, "modelsmc": 1, "funsearch": 2, "funsearch_plus": 2}
+    own = cell(section, begins, columns[name])
+    assert own == said or (len(said) > 3 and said in own)
 
 
 def test_the_page_names_every_setting_of_a_published_method_or_its_value():

@@ -1,5 +1,6 @@
 """What docs/identify.md says of trainers is what `tests/benchmarks/bench_trainer.py` printed."""
 
+import re
 from itertools import pairwise
 
 from results_page import ROOT
@@ -44,6 +45,12 @@ def test_the_true_form_without_the_mask():
         assert all(b < a for a, b in zip(logs[one], logs[other], strict=True))
     assert set(found[TRUE, "quick_curriculum", 2000][0].split()) == {"0.0005"}
     assert "its mean absolute error is .0005 at 2,000 updates" in " ".join(text.split())
+    masked = re.findall(rf"^\| {TRUE} \| `quick_curriculum` \|(.*)\|$", text, re.MULTILINE)[0].split("|")
+    ranges = [sorted(map(float, cell.split())) for cell in masked]
+    said = " and ".join(f"{own[-1]:.2f} to {own[0]:.2f}" for own in ranges)
+    assert f"has logarithms of {said} there (above)" in " ".join(text.split())
+    with_mask = [float(log) for cell in masked for log in cell.split()]
+    assert max(abs(a - b) for a, b in zip(logs["quick_curriculum"], with_mask, strict=True)) < 0.2  # "about as well"
 
 
 def test_six_seeds_of_the_shipped_trainer():

@@ -71,7 +71,7 @@ def check_forecaster(factory: Any, task: str = TASK) -> None:
     A registered one that says that it does not depend on its seed is fitted twice, with two seeds.
 
     Args:
-        factory: the entry, as it is registered; or a model as `zfbench.judge` takes it, any object with `fit` and
+        factory: the entry, as it is registered; or a model as `zfbench.judge` takes it, an object with `fit` and
             `forecast` that is not fitted yet, or a class of such objects that is made without arguments.
         task: name of the task that it is fitted to.
 

@@ -265,7 +265,8 @@ def test_what_no_suite_plans_is_said_to_need_one():
     lines = describe([Missing(side(method="absent", proposer=None), (0, 1))], claim(), MINE)
     assert lines == [
         f"missing: absent on {TASK}, seeds 0, 1",
-        "  no shipped suite has these runs; add a block for them to a suite, and run it with --out mine",
+        "  no shipped suite has these runs, and no baseline of that name is registered; if it is a program, zfbench "
+        "judge FILE.py --task TASK --seed SEED writes its result beside it; move it to mine",
     ]
 
 
@@ -308,12 +309,19 @@ def test_no_folder_is_named_where_the_suite_itself_names_the_one_that_is_checked
 
 def test_a_registered_baseline_of_no_suite_is_judged_where_the_claim_is_checked(tmp_path, suites, monkeypatch, make):
     place = tmp_path / "it's mine"
-    line = command(Missing(side(method="mean", proposer=None), (1, 4)), place, suites)
+    line = command(Missing(side(method="driven_gru", proposer=None), (1, 4)), place, suites)
     words = shlex.split(line)
     assert words[:2] == ["python", "-c"]
     monkeypatch.setattr(zfbench.api, "judge", lambda method, task, seed: make(method, seed=seed))
     exec(words[2], {})
-    assert {(r.method.name, r.task.name, r.seed) for r in load_folder(place)} == {("mean", TASK, 1), ("mean", TASK, 4)}
+    assert {(r.method.name, r.task.name, r.seed) for r in load_folder(place)} == {
+        ("driven_gru", TASK, 1),
+        ("driven_gru", TASK, 4),
+    }
+
+
+def test_one_run_is_enough_of_a_baseline_that_draws_nothing(tmp_path, suites):
+    assert command(Missing(side(method="mean", proposer=None), (1, 4)), tmp_path, suites).endswith("for seed in [1]]'")
 
 
 def test_a_side_is_described_with_all_that_it_asks_for():

@@ -111,7 +111,8 @@ def run_suite(
     )
     if report.folders:
         places = " and ".join(sorted({str(kept.parent) for kept in report.folders}))
-        typer.echo(f"{len(report.folders)} folders of searches are kept in {places}")
+        count = len(report.folders)
+        typer.echo(f"{count} {'folder of a search is' if count == 1 else 'folders of searches are'} kept in {places}")
     for job in report.stale:
         typer.echo(f"out of date, not measured again: {job.describe()} (--refresh replaces it)", err=True)
 

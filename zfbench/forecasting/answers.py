@@ -26,10 +26,18 @@ def checked(model: Any) -> Any:
     """
     if isinstance(model, Candidate):
         return model
-    answers = {name: partial(_predict, model, name) for name in PREDICTIONS if hasattr(model, name)}
-    if hasattr(model, "edges"):
+    parts = {name: _part(model, name) for name in (*PREDICTIONS, *DECLARED, "edges")}
+    own = {name: part for name, part in parts.items() if part is not None}  # a subclass may set one to None
+    answers = {name: partial(_predict, model, name) for name in PREDICTIONS if name in own}
+    if "edges" in own:
         answers["edges"] = partial(_edges, model)
-    return SimpleNamespace(**answers, **{name: getattr(model, name) for name in DECLARED if hasattr(model, name)})
+    return SimpleNamespace(**{name: part for name, part in own.items() if name in DECLARED}, **answers)
+
+
+def _part(model: Any, name: str) -> Any:
+    """A method or property of a model; None if it has none."""
+    with conduct_of("forecaster", model, name):
+        return getattr(model, name, None)
 
 
 def _predict(model: Any, method: str, context: NDArray, drive: NDArray, *clamp: Any) -> NDArray:
@@ -38,7 +46,9 @@ def _predict(model: Any, method: str, context: NDArray, drive: NDArray, *clamp: 
         found: Any = getattr(model, method)(context, drive, *clamp)
     B, C, N = context.shape
     shape = (B, drive.shape[1] - C, N)
-    check_forecast(model, found, (*np.shape(found)[:1], *shape) if method == "sample" else shape, method)
+    if method == "sample" and isinstance(found, np.ndarray) and found.ndim:
+        shape = (*found.shape[:1], *shape)  # any number of samples
+    check_forecast(model, found, shape, method)
     return np.asarray(found)
 
 

@@ -19,8 +19,18 @@ REMEDY = (
 
 
 def depends_on_seed(model: object) -> bool:
-    """Return True if a model says that its scores depend on its seed, or does not say."""
-    return model.depends_on_seed if isinstance(model, Seeded) else True
+    """Return True if a model says that its scores depend on its seed, or does not say.
+
+    Raises:
+        PluginError: it says neither True nor False.
+    """
+    if not isinstance(model, Seeded):
+        return True
+    if not isinstance(model.depends_on_seed, bool):
+        raise PluginError(
+            f"The forecaster {called(model)} has depends_on_seed = {model.depends_on_seed!r}; declare True or False."
+        )
+    return model.depends_on_seed
 
 
 def updates_of(model: object) -> int:
@@ -54,12 +64,22 @@ def check_report(model: object, depends: bool) -> None:
 
 
 def check_updates(model: object, depends: bool) -> None:
-    """Check after the fit that a model which depends on its seed reports updates; the arguments are `check_report`'s.
+    """Check after the fit that a model reports updates if, and only if, it depends on its seed.
+
+    Args:
+        model: the model, fitted.
+        depends: whether it depends on its seed, as for `check_report`.
 
     Raises:
-        PluginError: it reports none, or no whole number of them.
+        PluginError: it reports none, or some in spite of what it declares, or no whole number of them.
     """
-    if depends and updates_of(model) == 0:
+    count = updates_of(model)
+    if count and not depends:
+        raise PluginError(
+            f"The forecaster {called(model)} says depends_on_seed = False, but reports {count} updates, and a result "
+            "with updates does not stand for all seeds; leave out the report, or set depends_on_seed = True."
+        )
+    if depends and count == 0:
         raise PluginError(
             f"The forecaster {called(model)} reports no updates of its fit, so that one run would stand for all seeds: "
             f"{REMEDY}."

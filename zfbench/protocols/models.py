@@ -143,6 +143,16 @@ class Seeded(Protocol):
 
 
 @runtime_checkable
+class Written(Protocol):
+    """An entry of the group `zfbench.baselines` whose model is a program."""
+
+    @property
+    def source(self) -> str | None:
+        """The program's source; None if it is trained otherwise than a program that is judged."""
+        ...
+
+
+@runtime_checkable
 class Placed(Protocol):
     """A model that can compute on more than one kind of device; any other computes on the CPU."""
 

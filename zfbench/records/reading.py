@@ -232,16 +232,17 @@ def refuse_namesake(known: Known, path: Path, result: Result) -> None:
     Raises:
         ZfbenchError: another method has the name; the sentence names both files.
     """
-    kind = result.method.kind
-    if kind == "program" and result.program is None:
-        return
-    method = kind if kind != "program" or result.program is None else f"program {result.program.id[:12]}"
+    method: str = result.method.kind
+    if method == "program":
+        if result.program is None:
+            return
+        method = f"program {result.program.id[:12]}"
     first, other = known.setdefault(setup_of(result), (path, method))
     if other != method:
         raise ZfbenchError(
             f"{first} and {path} hold results of two methods under the name '{result.method.name}' ({other} and "
             f"{method}), which would be one row of a table; judge one of them again under another name, or remove its "
-            "file."
+            "file (`zfbench suite run --refresh` measures a shipped program again)."
         )
 
 

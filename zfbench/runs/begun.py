@@ -11,7 +11,7 @@ from pathlib import Path
 from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import check_folder
 from zfbench.runs.exchanges import PROMPTS
-from zfbench.runs.plan import LOG
+from zfbench.runs.plan import LOG, RESULT
 from zfbench.search.eventlog import check_unused
 
 WITH_PROMPTS = ".runs"  # beside the results, and hidden from those who read them, who would find each result twice
@@ -65,9 +65,30 @@ class BegunSearches:
         Raises:
             ZfbenchError: another process works on it.
         """
-        if (self.folder(name) / LOG).exists():
-            check_unused(self.folder(name) / LOG)
-        return self._put_away(name, f"{name}-unfinished", kept=False)
+        self._check_unused(name)
+        kept = self._put_away(name, f"{name}-unfinished", kept=False)
+        if self.folder(name).exists():
+            raise ZfbenchError(
+                f"The folder {self.folder(name)} of an interrupted search cannot be deleted, so that the search cannot "
+                "begin anew; delete it."
+            )
+        return kept
+
+    def end_interrupted(self, name: str) -> Path | None:
+        """Keep or delete the folder of a search that ended, if the process was stopped before it did so.
+
+        Raises:
+            ZfbenchError: another process works on it.
+        """
+        if not (self.folder(name) / RESULT).exists():
+            return None
+        self._check_unused(name)
+        return self.end(name)
+
+    def _check_unused(self, name: str) -> None:
+        log = self.folder(name) / LOG
+        if log.exists():
+            check_unused(log)
 
     def _put_away(self, name: str, new: str, kept: bool) -> Path | None:
         begun = self.folder(name)
@@ -77,9 +98,15 @@ class BegunSearches:
         if not begun.exists():  # the run is no search
             return None
         place = self.runs or self.results / WITH_PROMPTS
-        place.mkdir(parents=True, exist_ok=True)
         target = next(path for path in _numbered(place / new) if not path.exists())
-        shutil.move(begun, target)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.move(begun, target)
+        except OSError as error:
+            raise ZfbenchError(
+                f"The folder {begun} of a search cannot be moved to {target} ({error}); make room, and run the suite "
+                "again."
+            ) from error
         return target
 
 

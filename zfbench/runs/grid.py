@@ -100,6 +100,8 @@ class Grid:
             state = self.state(job)
             if state != "missing" and not refresh:
                 (report.kept if state == "current" else report.stale).append(job)
+                left = self._begun.end_interrupted(job.stem)
+                report.folders.extend([] if left is None else [left])
                 watch(job, "done")
                 return
             unfinished = self._begun.discard(job.stem) if refresh else None

@@ -12,9 +12,10 @@ from zfbench.base import plugins
 from zfbench.base.errors import UnknownNameError, ZfbenchError
 from zfbench.protocols.conduct import check_interface, conduct_of
 from zfbench.protocols.discoverer import Discoverer, DiscovererFactory
+from zfbench.protocols.models import Written
 from zfbench.protocols.proposer import Proposer, ProposerFactory
 from zfbench.protocols.spec import Spec
-from zfbench.protocols.task import Candidate, SearchTask
+from zfbench.protocols.task import SearchTask
 from zfbench.records.program import Program
 from zfbench.runs.plan import EXTERNAL, Plan
 from zfbench.runs.tasks import LoadedTask
@@ -122,22 +123,19 @@ def check_own_name(name: str, loaded: LoadedTask, source: str | None = None) -> 
     if name not in controls and name not in plugins.names("baseline"):
         return
     if source is not None:
-        registered = controls.get(name) or _registered_source(name, loaded)
+        registered = controls.get(name) or _registered_source(name)
         if registered is not None and Program(registered).id == Program(source).id:
             return
     raise ZfbenchError(
-        f"There is a registered method '{name}', for whose results yours could be taken; give another name, or another "
-        "name to the file."
+        f"There is a registered method '{name}', for whose results yours could be taken; pass another `name`, or "
+        "rename the file."
     )
 
 
-def _registered_source(name: str, loaded: LoadedTask) -> str | None:
-    """The source of a registered program; None for another baseline, and where the program does not suit the task."""
-    try:
-        model = loaded.family.baseline(loaded.task, name, 0)
-    except ZfbenchError:  # no registered program has that name on this task
-        return None
-    return model.source if isinstance(model, Candidate) else None
+def _registered_source(name: str) -> str | None:
+    """The source of a registered program; None for another baseline."""
+    entry = plugins.load("baseline", name)
+    return entry.source if isinstance(entry, Written) else None
 
 
 def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:
@@ -203,12 +201,11 @@ def _check_plain(kind: str, owner: str, values: Mapping[str, Any]) -> None:
     """Refuse values that an event log and a result cannot hold."""
     for name, value in values.items():
         try:
-            json.dumps(value)
+            json.dumps(value, allow_nan=False, sort_keys=True)
         except (TypeError, ValueError) as error:
             raise ZfbenchError(
-                f"The {kind} '{name}' of {owner} is of class {type(value).__name__}, which an event log cannot hold; "
-                "give texts, numbers, lists or dictionaries of them, and keep all else, such as a function, in the "
-                "class or in its module."
+                f"The {kind} '{name}' of {owner} cannot stand in an event log ({error}); give texts, finite numbers, "
+                "lists or dictionaries of them, and keep all else, such as a function, in the class or in its module."
             ) from error
 
 

@@ -21,6 +21,7 @@ from zfbench.runs.data_checks import Decided, against_data, decided
 from zfbench.runs.tasks import load_judge
 
 FIX = "correct the field if it was edited, or judge the method again"
+PUBLISHED = Path("the published results")  # in the place of the file of one of them
 PARTS = ("track", "tier", "circuit", "holdout")  # fields of a result's task that the task's name decides
 
 
@@ -70,16 +71,27 @@ def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Valida
             unchecked[result.task.name] = f"Not compared with the task {result.task.name}: {error}"
         found += _against_others(result, known) if decides is None else against_data(result, decides)
         faults.setdefault(path, []).extend(f"{path}: {field}: {what} (how to fix it: {FIX})." for field, what in found)
+    for path, sentence in _namesakes(read, references):
+        faults[path].append(sentence)
     sentences = [sentence for own in faults.values() for sentence in own]
-    named: Known = {}
     try:
         refuse_duplicates(read, list(read.values()))
-        for path, result in read.items():
-            refuse_namesake(named, path, result)
     except ZfbenchError as error:
         sentences.append(str(error))
     valid = {path: result for path, result in read.items() if not faults[path]}
     return Validation(valid, tuple(sentences), tuple(unchecked.values()))
+
+
+def _namesakes(read: Mapping[Path, Result], references: Sequence[Result]) -> Iterator[tuple[Path, str]]:
+    """Say which files are of a method whose name another one has, in these files or among the published results."""
+    named: Known = {}
+    for reference in references:
+        refuse_namesake(named, PUBLISHED, reference)
+    for path, result in read.items():
+        try:
+            refuse_namesake(named, path, result)
+        except ZfbenchError as error:
+            yield path, str(error)
 
 
 @cache
@@ -154,7 +166,8 @@ def _measured(result: Result) -> Iterator[tuple[tuple[str, str], tuple[str, ...]
         yield (scores, f"{result.spend.device_seconds!r} s"), run_of(result)
     training = {} if result.program is None else result.program.training
     learned = training.get("parameters") and training.get("best_update")
-    trained = result.method.kind == "baseline" and result.spend.updates
+    forecasts = "forecast/id/mae" in result.metrics  # those of a fit that diverged have no other scores than the worst
+    trained = result.method.kind == "baseline" and result.spend.updates and forecasts
     if learned or trained:  # so that a seed changes what was learned
         yield (scores, "trained"), ("seed", str(result.seed), scores)
 

@@ -212,9 +212,12 @@ def check_unused(path: Path) -> None:
     """Check that no process writes to an event log.
 
     Raises:
-        ZfbenchError: one does; the message gives its number.
+        ZfbenchError: one does, and the message gives its number; or the log cannot be locked.
     """
-    _lock(path).close()
+    try:
+        _lock(path).close()
+    except OSError as error:
+        raise ZfbenchError(f"Cannot lock {path} ({error}); check the folder.") from error
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -13,7 +13,7 @@ from zfbench.search.eventlog import Event, Log
 
 FORMAT = 3  # version of the format of the event log; since 3 it names the replicate whose seed all programs share
 UNCOMPARED = "surroundings"  # entry of the header in which a resumed search may differ
-CODE = "code"  # entry with the hash of the class of each kind of method that no package registers, where it is known
+CODE = "code"  # entry with a hash of the source of each kind of method that no package registers, where it is known
 
 
 def begin(log: Log, fields: Mapping[str, Any], budget: Budget, bound: Spend, proposal_bound: Spend) -> Event:
@@ -65,8 +65,8 @@ def _check_code(log: Log, old: Mapping[str, str], new: Mapping[str, str]) -> Non
     for kind in sorted(old.keys() & new.keys()):
         if old[kind] != new[kind]:
             raise ZfbenchError(
-                f"{log.path} holds a search by a class of the {kind} with another source; begin the search by the "
-                "changed class in another folder (`folder=`), or change the class back to resume this one."
+                f"{log.path} holds a search by a {kind} whose source was different; begin a search by the changed one "
+                "in another folder (`folder=`), or change it back to resume this one."
             )
 
 

@@ -82,7 +82,7 @@ def run_search(
             by replaying its event log.
         executor: maker of the executor; by default programs are evaluated on this machine.
         header: further fields that identify the search (method, settings, data), JSON-compatible; they must be equal on
-            resuming, except for the entry `surroundings`.
+            resuming, except for the entry `surroundings`, and for `code` where one of the two has none.
         on_event: called after each event took effect, also for the events of an earlier process.
         patience: number of requests in a row without a new working program after which the search ends. It ends
             searches that repeat known programs, which are free and therefore never spend the budget. With `reevaluate`

@@ -150,7 +150,10 @@ def test_a_wrong_suite_is_refused_with_the_place(jobs, before, after, sentence):
 
 
 def test_a_setting_that_an_event_log_cannot_hold_is_refused(jobs):
-    with pytest.raises(ZfbenchError, match="setting 'weights' of the discoverer 'modelsmc' is of class date, which an"):
+    with pytest.raises(
+        ZfbenchError,
+        match="the discoverer 'modelsmc' cannot stand in an event log",
+    ):
         jobs(BASELINES + SEARCH.replace('"mse"', "2020-01-01"))
 
 

@@ -287,9 +287,33 @@ def test_an_upper_quantile_below_its_median_is_refused(faults, prefix):
     assert f"metrics.{prefix}/error_upper: the .9 quantile 0.0 is below the median" in fault
 
 
-def test_a_control_that_was_trained_is_refused(faults):
-    (fault,) = faults("control", put(("spend", "updates"), 5))
-    assert "spend.updates: a control is not trained" in fault
+def test_a_control_that_was_trained_beyond_its_limit_is_refused(faults):
+    def fault_of(updates):
+        return faults("control", every(put(("limits", "updates"), 4.0), put(("spend", "updates"), updates)))
+
+    assert any("spend.updates: 5 updates are above the limit of 4" in fault for fault in fault_of(5))
+    assert not any("spend.updates" in fault for fault in fault_of(4))
+
+
+def test_another_program_under_the_name_of_a_published_one_is_refused(faults):
+    def edit(content):
+        program = content["program"]
+        program["source"] += "# edited\n"
+        program["id"] = Program(program["source"]).id
+
+    (fault,) = (fault for fault in faults("program", edit) if "two methods under the name 'masked_mlp'" in fault)
+    assert fault.startswith("the published results and ")
+
+
+def test_a_trained_baseline_that_diverged_with_two_seeds_is_no_copy(tmp_path, data_cache):
+    worst = dict.fromkeys(("headline/generalisation", "headline/responses"), 0.0)
+    paths = [tmp_path / f"{seed}.json" for seed in (0, 1)]
+    for seed, path in enumerate(paths):
+        content = load(RESULTS / FILES["baseline"]).model_dump(mode="json")
+        every(put(("metrics",), dict(worst)), put(("seed",), seed), put(("spend", "updates"), 3))(content)
+        put(("spend", "device_seconds"), 1.0 + seed)(content)
+        path.write_text(json.dumps(content))
+    assert not [fault for fault in validate(paths).faults if "another run has the same scores" in fault]
 
 
 def test_a_program_that_holds_the_canary_without_a_note_of_it_is_refused(faults):
