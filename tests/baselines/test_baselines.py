@@ -12,6 +12,7 @@ from zfbench.baselines.no_lateral import NoLateral
 from zfbench.baselines.oracle import Oracle
 from zfbench.baselines.own_decay import OwnDecay, decay_of
 from zfbench.forecasting.baseline import missing_packages, suits
+from zfbench.forecasting.model import ProgramModel
 from zfbench.records.limits import Limits
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.tasks import load_task
@@ -213,3 +214,10 @@ def test_mirrored_training_data_change_what_is_learnt(driven):
     finally:
         plain.close()
         mirrored.close()
+
+
+def test_mirrored_training_keeps_the_recordings_and_adds_the_mirror_image_of_each(driven, monkeypatch):
+    seen = []
+    monkeypatch.setattr(ProgramModel, "fit", lambda self, train, *_: seen.extend(r.condition for r in train))
+    plugins.load("baseline", "driven_mlp_mirrored")(driven, 0).fit(driven.train, driven.validation, BRIEF)
+    assert seen == ["inward", "left", "right", "mirrored inward", "mirrored left", "mirrored right"]
