@@ -84,6 +84,28 @@ def test_the_command_refuses_what_is_no_reference_program():
     assert "did you mean 'masked_mlp'" in str(done.exception)
 
 
+class MeasuredError(Exception):
+    """Raised in place of a measurement, with what was to be measured."""
+
+
+def test_options_of_the_command_reach_the_measurement(monkeypatch):
+    def measured(task, sources, seeds, limits, sandbox, progress):
+        raise MeasuredError(task, sources, seeds, limits, sandbox.name)
+
+    monkeypatch.setattr(module, "measure", measured)
+    options = "--seed 3 --seed 5 --updates 7 --seconds 9 --sandbox process"
+    done = CliRunner().invoke(app, ["gap", "zfish-tiny/driven", "masked_mlp", *options.split()])
+    assert isinstance(done.exception, MeasuredError), done.output
+    sources = {"masked_mlp": programs.source("masked_mlp")}
+    assert done.exception.args == (
+        "zfish-tiny/driven",
+        sources,
+        [3, 5],
+        Limits(updates=7, seconds=9.0),
+        "process",
+    )
+
+
 def test_a_measurement_is_written_with_what_it_rests_on_and_read_back_as_a_table(driven, data_cache, tmp_path):
     gaps = [Gap("a", 0, 0.4, 0.1), Gap("a", 3, 0.1, 0.1)]
     content = to_json("zfish-tiny/driven", gaps, Limits(updates=50))

@@ -141,6 +141,8 @@ def test_a_result_is_named_by_task_and_seed_and_never_replaced(tmp_path, data_ca
         "zfish-tiny-driven__broken__seed1.json",
         "zfish-tiny-masked__broken__seed0.json",
     }
+    second = json.loads(written["zfish-tiny-driven__broken__seed1.json"])
+    assert (second["seed"], second["limits"]["updates"]) == (1, 7)
     (tmp_path / "mine.json").write_text("mine")
     for more in ((), ("--out", str(tmp_path / "mine.json"))):
         refused = run(*judge, "--task", "zfish-tiny/driven", *more)

@@ -1,11 +1,13 @@
-"""The settings that `zfbench run` is given go to the method that they were given for."""
+"""Settings and limits on the command line of a search go to what they were given for."""
 
 import pytest
 from typer.testing import CliRunner
 
 from zfbench.cli.app import app
+from zfbench.records.limits import Limits
+from zfbench.runs import arena
 from zfbench.runs import search as searches
-from zfbench.runs.plan import Plan
+from zfbench.runs.plan import EXTERNAL, Plan
 
 
 class Planned(Exception):  # noqa: N818
@@ -50,3 +52,21 @@ def test_discoverer_and_proposer_are_not_exchanged(planned):
     plan = planned("--discoverer", "puct", "--proposer", "finite")
     assert (plan.discoverer, plan.proposer) == ("puct", "finite")
     assert (plan.settings, plan.proposer_settings) == ({}, {})
+
+
+def test_the_limits_of_a_search_are_those_of_its_options(planned):
+    assert planned("--updates", "7", "--seconds", "9").limits == Limits(updates=7, seconds=9.0)
+
+
+def test_the_options_of_a_served_search_are_its_plan(monkeypatch, tmp_path):
+    def open_arena(plan, folder, *_):
+        raise Planned(plan, folder)
+
+    monkeypatch.setattr(arena, "open_arena", open_arena)
+    options = "--name mine --seed 4 --updates 7 --seconds 9 --budget evaluations=3 --sandbox process --out"
+    done = CliRunner().invoke(app, ["serve", "--task", "zfish-tiny/driven", *options.split(), str(tmp_path)])
+    assert isinstance(done.exception, Planned), done.output
+    plan, folder = done.exception.args
+    assert (plan.task, plan.discoverer, plan.proposer) == ("zfish-tiny/driven", "mine", EXTERNAL)
+    assert (plan.seed, plan.limits) == (4, Limits(updates=7, seconds=9.0))
+    assert (plan.budget.evaluations, folder) == (3, tmp_path)

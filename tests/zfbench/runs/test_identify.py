@@ -208,6 +208,29 @@ def test_two_programs_of_the_larva_are_trained_and_ranked_by_the_command(tmp_pat
     assert len({loss for s in found.found[0].standings for values in s.losses.values() for loss in values}) == 8
 
 
+class MeasuredError(Exception):
+    """Raised in place of a measurement, with what was to be measured."""
+
+
+def test_options_of_the_command_reach_the_measurement(tmp_path, data_cache, monkeypatch):
+    compared = []
+
+    def measured(measurement, contest, folder, workers, sandbox, progress, batch):
+        raise MeasuredError(measurement, folder, workers, sandbox.name, batch)
+
+    monkeypatch.setattr(module, "contest_of", lambda loaded, kinds: compared.append((loaded.name, kinds)))
+    monkeypatch.setattr(module, "identify", measured)
+    options = (
+        "--first 10 --replicates 3 --screening 5 --full 7 --seconds 60 --kind seed --batch 2 --workers 4 "
+        "--sandbox process --out"
+    )
+    done = CliRunner().invoke(app, ["identify", "zfish-tiny/masked", *options.split(), str(tmp_path)])
+    assert isinstance(done.exception, MeasuredError), done.output
+    planned = Measurement("zfish-tiny/masked", budgets=(5, 7), replicates=3, seconds=60.0, first=10)
+    assert done.exception.args == (planned, tmp_path, 4, "process", 2)
+    assert compared == [("zfish-tiny/masked", ["seed"])]
+
+
 def test_batches_hold_the_missing_replicates_of_one_program_and_one_budget(tmp_path, toy, monkeypatch):
     batches = []
 
