@@ -1,5 +1,7 @@
 """One contract for every registered baseline, and gates: the oracle at the ceiling, the controls at the floor."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from zfbench.baselines.own_decay import OwnDecay, decay_of
 from zfbench.forecasting.baseline import missing_packages, suits
 from zfbench.forecasting.model import ProgramModel
 from zfbench.records.limits import Limits
+from zfbench.records.recordings import LabelledWindows, Recording, TaskSpec, Windows
 from zfbench.runs.judge import judge_baseline
 from zfbench.runs.tasks import load_task
 from zfbench.testing import check_forecaster
@@ -116,6 +119,40 @@ def test_lagged_correlations_find_signs_and_few_edges(loaded_driven):
     assert m["connectivity/cross/lift"] < 0.3
 
 
+def small_task(neurons, mask=None):
+    """A task of neurons without drive, as far as a baseline asks for it."""
+    spec = TaskSpec("small", "", "", 1.0, 1, 1, tuple("ab"[:neurons]), ("g",) * neurons, (), mask)
+    return SimpleNamespace(spec=spec)
+
+
+def fitted_to(activity, baseline, task):
+    """A baseline that was fitted to one recording without drive."""
+    activity = activity.astype(np.float32)
+    recording = Recording("one", activity, np.zeros((len(activity), 0), np.float32))
+    window = Windows(("one",), activity[None, :1], recording.drive[None, :2])
+    model = baseline(task, 0)
+    model.fit((recording,), LabelledWindows(window, activity[None, 1:2]), BRIEF)
+    return model
+
+
+def test_lagged_correlations_go_from_the_earlier_neuron_to_the_later_one_within_the_mask():
+    """Noise of neuron b reaches neuron a one step later, where it is all that the own decay of a leaves."""
+    steps = 5_000
+    activity = np.random.default_rng(0).uniform(size=(steps, 2))
+    for t in range(1, steps):
+        activity[t, 0] = 0.5 * activity[t - 1, 0] + 0.4 * activity[t - 1, 1]
+    edges = fitted_to(activity, LaggedCorrelation, small_task(2)).edges()
+    assert edges[0, 1] > 0.9
+    assert abs(edges[1, 0]) < 0.1
+    assert fitted_to(activity, LaggedCorrelation, small_task(2, np.eye(2, dtype=bool))).edges()[0, 1] == 0
+
+
+def test_a_step_of_own_decay_goes_towards_the_level_of_the_neuron():
+    """On the path a(t) = .9 a(t-1) + .02 the step from 1 leads to .92."""
+    path = 0.2 + 0.8 * 0.9 ** np.arange(50)[:, None]
+    assert fitted_to(path, OwnDecay, small_task(1)).step(np.ones((1, 1)), None) == pytest.approx(0.92)
+
+
 def test_own_decay_of_a_leaky_neuron_is_its_leak():
     a = [1.0]
     for _ in range(50):
@@ -159,8 +196,6 @@ def test_mean_chooses_the_window_that_validates_best(driven):
 
 def test_linear_recovers_a_linear_system_exactly(driven):
     from dataclasses import replace
-
-    from zfbench.records.recordings import LabelledWindows, Recording, Windows
 
     rng = np.random.default_rng(0)
     spec = replace(driven.spec, neurons=("a", "b", "c"), groups=("g",) * 3, drive=("x", "y"))

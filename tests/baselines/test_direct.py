@@ -3,6 +3,8 @@
 from itertools import count
 from types import SimpleNamespace
 
+import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -156,6 +158,28 @@ def test_small_gains_add_up_and_only_those_too_small_even_together_end_a_fit(mon
     report = fit(nlinear_c4, make_task(), updates).report
     assert report.updates == (updates if lasts else 1 + PATIENCE)
     assert report.best_update == report.updates  # every gain counts for what is kept
+
+
+class OneRecording(nn.Module):
+    """Repeats the last value times a weight; its forecast is not a number where the drive of its window changes."""
+
+    horizon: int
+
+    @nn.compact
+    def __call__(self, past, drive):
+        weight = self.param("weight", nn.initializers.ones, ())
+        changes = jnp.ptp(drive[..., 0], axis=1) > 0
+        return jnp.repeat(past[:, -1:] * weight, self.horizon, axis=1) * jnp.where(changes, jnp.nan, 1.0)[:, None, None]
+
+
+def test_no_window_of_the_training_reaches_from_one_recording_into_the_next():
+    """The drive is constant within each recording, and differs between the two."""
+    task = make_task()
+    activity = wave(30)
+    first, second = (Recording(name, activity, np.full((30, D), k, np.float32)) for k, name in enumerate("ab"))
+    window = Windows(("a",), activity[None, :C], first.drive[None, : C + H])
+    task.train, task.validation = (first, second), LabelledWindows(window, activity[None, C : C + H])
+    assert fit(DirectMethod(OneRecording, context=C), task, 25).report.updates == 25
 
 
 def test_a_longer_context_is_cut_and_a_shorter_window_refused():
