@@ -6,7 +6,7 @@ import pytest
 
 from zfbench import scoring
 from zfbench.discoverers.proposers.rate.subspace import RateSubspace
-from zfbench.leaderboard.analyses.race import METHODS
+from zfbench.leaderboard.analyses.race import METHODS, entrant
 from zfbench.leaderboard.analyses.table_report import page, read, read_fidelity
 from zfbench.leaderboard.table_files import files_of
 from zfbench.records.result import BENCHMARK_VERSION
@@ -74,6 +74,7 @@ def test_its_race_and_its_page_are_of_it(name, table):
     assert race["task"] == landscape["task"] == name
     assert race["table_sha256"] == landscape["table_sha256"] == table.sha256
     assert (tuple(race["methods"]), race["programs"]) == (METHODS, len(table.codes))
+    assert {m: dict(entrant(m).settings) for m in METHODS} == {m: row["settings"] for m, row in race["methods"].items()}
     assert (ROOT / files.page).read_text(encoding="utf-8") == page(
         race, landscape, read_fidelity(ROOT / files.fidelity)
     )
