@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,11 +100,32 @@ def test_the_model_is_told_the_contract_and_the_feedback(with_gepa, tmp_path):
 
 
 @pytest.mark.parametrize("unit", ["tokens", "money"])
-def test_a_budget_of_what_gepa_spends_unseen_is_refused(unit, tmp_path):
-    pytest.importorskip("gepa", reason="the adapter needs GEPA: pip install 'zfbench[gepa]'")
-    with pytest.raises(ZfbenchError, match=f"GEPA does not say what its language model uses up; leave {unit} out"):
-        gepa.search(TASK, Model(), {"evaluations": 3, unit: 5}, tmp_path / "run")
+@pytest.mark.parametrize(
+    ("name", "adapter", "model"), [("GEPA", gepa, Model()), ("OpenEvolve", openevolve, "config.yaml")]
+)
+def test_a_budget_of_what_a_system_spends_unseen_is_refused(name, adapter, model, unit, tmp_path):
+    pytest.importorskip(name.lower(), reason=f"the adapter needs {name}: pip install 'zfbench[{name.lower()}]'")
+    with pytest.raises(ZfbenchError, match=f"{name} does not say what its language model uses up; leave {unit} out"):
+        adapter.search(TASK, model, {"evaluations": 3, unit: 5}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_gepa_is_given_the_seed_and_scores_that_rise_as_the_loss_falls(instant, tmp_path, monkeypatch):
+    sources = ["# version 1\n", "# fails\n", "# version 2\n"]
+    scores, seeds = [], []
+
+    def optimize_anything(seed_program, evaluator, config, **_):
+        scores.extend(evaluator(source)[0] for source in sources)
+        seeds.append(config.engine.seed)
+
+    configs = dict.fromkeys(("EngineConfig", "GEPAConfig", "ReflectionConfig"), SimpleNamespace)
+    monkeypatch.setitem(sys.modules, "gepa", SimpleNamespace())
+    fake = SimpleNamespace(optimize_anything=optimize_anything, **configs)
+    monkeypatch.setitem(sys.modules, "gepa.optimize_anything", fake)
+    result = gepa.search(TASK, Model(), {"evaluations": 3}, tmp_path / "run", seed=5, allow_unsafe=True)
+    one, two = (int(Program(source).id[:8], 16) / 2**32 for source in (sources[0], sources[2]))
+    assert scores == pytest.approx([-one, -1_000, -two])
+    assert (result.seed, seeds) == (5, [5])
 
 
 def test_without_gepa_the_extra_is_named(monkeypatch, tmp_path):
@@ -153,8 +175,8 @@ def chat(instant, monkeypatch):
 
 def test_openevolve_searches_within_the_budget_and_the_best_program_is_judged(chat, tmp_path):
     model = Model()
-    result = openevolve.search(TASK, chat(model), {"evaluations": 6}, tmp_path / "run", allow_unsafe=True)
-    assert (result.method.name, result.method.kind) == ("openevolve", "search")
+    result = openevolve.search(TASK, chat(model), {"evaluations": 6}, tmp_path / "run", seed=5, allow_unsafe=True)
+    assert (result.method.name, result.method.kind, result.seed) == ("openevolve", "search", 5)
     assert len(result.evaluated) == 6
     assert [entry.status for entry in result.evaluated].count("error") == 1
     losses = [entry.loss for entry in result.evaluated if entry.loss is not None]
