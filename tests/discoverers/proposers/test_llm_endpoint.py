@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from llm_cases import GOOD, KEY, PARENT, SPEC, propose
 from llm_server import completion, cut, hang, send, status
@@ -406,6 +407,17 @@ def test_a_proxy_that_does_not_answer_is_named(monkeypatch):
     with pytest.raises(ProposalError, match="through the proxy of HTTP_PROXY") as caught:
         client.ask([{"role": "user", "content": "x"}], 0, Account(Spend(tokens=10**6)))
     assert caught.value.spend == Spend()
+
+
+# what every call is asked with
+
+
+def test_every_call_of_a_proposal_has_a_seed_of_its_own_from_the_generator(model, server):
+    """A critique, an answer without a program, and its repair; `propose` gives the generator of seed 0."""
+    propose(model("Too linear.", "no program", GOOD), hints=(CRITIQUE,))
+    expected = np.random.default_rng(0).integers(2**31, size=3).tolist()
+    assert [body["seed"] for _, _, body in server.requests] == expected
+    assert len(set(expected)) == 3
 
 
 # what is kept

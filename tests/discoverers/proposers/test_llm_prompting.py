@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from llm_cases import PARENT, SPEC
+from llm_cases import BROKEN, PARENT, SPEC
 
 from zfbench.base.errors import ZfbenchError
 from zfbench.forecasting.evaluator import ProgramEvaluator
@@ -191,6 +191,12 @@ def test_what_has_been_tried_is_listed_best_first_then_latest_with_failures():
     assert "Nothing beside the programs below." in sent()[0]
 
 
+def test_the_last_of_several_programs_is_the_one_to_start_from():
+    text, _ = sent(parents=(BROKEN, PARENT))
+    assert text.count("## Program 1 of 2\n") == 1
+    assert text.count("## Program 2 of 2, the one to start from\n") == 1
+
+
 def test_hints_that_are_words_of_the_protocol_are_no_ideas():
     text = sent(hints=(BLIND, ANEW, "rebound"))[0]
     assert text.count("Idea: ") == 1
@@ -234,6 +240,8 @@ def test_a_preview_needs_no_key_and_says_what_a_request_may_cost(monkeypatch, ma
     assert "=== answer" not in proposal.text()
     assert 0 < shown.expected.tokens < shown.bound.tokens
     assert 0 < shown.expected.money < shown.bound.money
+    read = sum(len(content.encode()) // 4 for call in (review, proposal) for _, content in call.messages)
+    assert shown.expected.money == pytest.approx((1.0 * read + 10.0 * 2 * 2_000) / 1_000_000)
     assert len(preview("zfish-tiny/masked").exchanges) == 1
     with pytest.raises(ZfbenchError, match="The proposer 'grammar' has no classmethod `preview`"):
         preview("zfish-tiny/masked", "grammar")

@@ -79,6 +79,12 @@ def test_blame_turns_changes_to_a_group_and_blind_does_not(table):
     assert all(60 < blind[k,] < 140 for k in range(4))
 
 
+def test_a_slot_of_all_groups_has_the_mean_share_of_the_others_and_four_fifths_go_by_blame(table):
+    """Blame .1, 0 and .9 with a mean of 1/3, which add up to 4/3; one fifth is shared out evenly."""
+    share = TableProposer(table)._share(("blame:MN=0.9,AF=0.1",))
+    assert share == pytest.approx([0.05 + 0.8 * blame / (4 / 3) for blame in (0.1, 0.0, 0.9, 1 / 3)])
+
+
 def test_credit_is_that_of_the_grammar_however_it_is_counted(table):
     """The grammar's own count, over the slots as genes, is the reference."""
 
