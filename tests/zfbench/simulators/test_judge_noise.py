@@ -72,6 +72,26 @@ def test_all_three_evaluations_draw_afresh():
     assert m["likelihood/evaluation_sd"] == pytest.approx(np.std(selected, ddof=1))
 
 
+class Uneven(Measured):
+    """A program with a known exact likelihood, whose learned one is bad at the last two of twelve observations."""
+
+    source = EXAMPLE
+
+    def refitted(self, number):
+        return self
+
+    def log_marginal(self, observed):
+        each = np.array([-1.0] * 10 + [-1_000.0] * 2)
+        return MarginalLikelihood(each, np.zeros(12), np.full(12, 10.0), each.sum(), 0.0)
+
+
+def test_learned_and_exact_likelihood_are_compared_on_the_same_ten_observations():
+    toy = replace(problem(), held_out=growth.observe(2, 12))
+    m = SimulatorJudge(SealedSimulator(toy, "tiny")).score(Uneven({})).metrics
+    learned = m["likelihood/exact_per_observation"] + m["likelihood/surrogate_error_per_observation"]
+    assert learned == pytest.approx(-1)
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """Parameters that a program is simulated under and its evidence averaged over, and all seeds handed on."""

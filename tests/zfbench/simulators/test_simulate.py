@@ -49,6 +49,12 @@ def test_a_row_depends_on_the_seed_and_its_number_alone(sandbox):
     assert not np.array_equal(simulate(EXAMPLE, sandbox, seed=1), many[:3])
 
 
+def test_rows_of_different_calls_share_no_noise(sandbox):
+    n = ROWS_PER_CALL + 2
+    path = simulate_program(EXAMPLE, SPEC, np.full((n, 1), 0.5), np.ones((n, 1)), LIMITS, 0, sandbox)
+    assert (path[ROWS_PER_CALL:, 2] != path[:2, 2]).all()
+
+
 @pytest.mark.parametrize(
     ("source", "status", "said"),
     [
