@@ -57,6 +57,11 @@ def test_local_optima_and_descents_are_those_of_the_definition():
     assert [found["named"][name]["rank"] for name in ("start", "truth", "optimum")] == [7, 2, 1]
 
 
+def test_losses_are_correlated_with_the_distance_from_the_optimum_and_not_from_the_truth():
+    """Losses 1 to 9 at distances 0 1 1 1 2 2 1 2 2 from the lowest, (0, 0): their correlation is 12 / sqrt(60 * 4)."""
+    assert landscape(made(range(1, 10)))["fitness-distance correlation"] == round(12 / np.sqrt(240), 3)
+
+
 def test_steps_are_counted_with_and_without_the_loss():
     assert landscape(TRAP)["steps"] == {
         "start to truth": 2,
@@ -128,6 +133,9 @@ def test_noise_is_that_of_the_seed_and_not_of_a_shift_common_to_all():
     ]  # what neither a program nor a seed explains
     assert found["sd by seed"] == pytest.approx(np.sqrt(sum(r**2 for r in rest) / (52 * 2)), rel=1e-3)
     assert found["sd between programs"] == pytest.approx(statistics.stdev(x[:, 0]), rel=1e-3)
+    assert found["ratio"] == pytest.approx(found["sd by seed"] / found["sd between programs"], rel=1e-3)
+    pairs = [stats.spearmanr(x[:, 0], x[:, k]).statistic for k in (1, 2)]
+    assert [one["value"] for one in found["rank correlation with another seed"]] == pytest.approx(pairs, abs=1e-3)
     assert found["programs"] == 53
     assert noise(made(range(1, 10))) is None
 

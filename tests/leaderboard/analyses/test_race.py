@@ -13,7 +13,7 @@ from zfbench.base.errors import ZfbenchError
 from zfbench.discoverers.best_of_n import BestOfN
 from zfbench.leaderboard.analyses.race import BUDGETS, MEASURES, METHODS, Entrant, _measures, entrant, race
 from zfbench.leaderboard.statistics import holm
-from zfbench.records.evaluation import Evaluation, Request
+from zfbench.records.evaluation import Evaluation, Request, Scored
 from zfbench.records.program import Program, Status
 from zfbench.runs.methods import make
 from zfbench.runs.tasks import LoadedTask
@@ -109,6 +109,18 @@ def test_measures_are_those_of_the_definition():
     assert found["optimum"].tolist() == [0, 0, 1, 1]
     assert found["truth"].tolist() == [0, 1, 1, 1]
     assert found["depth"].tolist() == [0, 1, 2, 2]
+
+
+def test_the_depth_of_a_program_follows_the_last_of_its_parents(loaded, monkeypatch):
+    """The optimum of this search has two parents: the start, and a program two changes away from it."""
+    table, found = make_table(), []
+    way = [(codes := table.start), (codes := table.neighbours(codes)[0]), table.neighbours(codes)[-1], table.optimum]
+    for codes, parents in zip(way, ((), (0,), (1,), (0, 2)), strict=True):
+        program = Program(table.sources[codes], tuple(found[k].program.id for k in parents))
+        found.append(Scored(program, table.evaluations[table.number[codes]]))
+    module = "zfbench.leaderboard.analyses.race.run_search"
+    monkeypatch.setattr(module, lambda *_, **__: SimpleNamespace(evaluated=tuple(found)))
+    assert race(loaded, ["best_of_n"], [0], (4,)).values["best_of_n"]["depth"].tolist() == [[3]]
 
 
 def test_every_program_that_can_be_the_truth_counts_as_it():
