@@ -18,6 +18,7 @@ from zfbench.records.result import TaskRecord
 from zfbench.runs.grid import Grid
 from zfbench.runs.suite import read_suite
 from zfbench.scoring.concentration import concentration
+from zfbench.scoring.likelihood import MarginalLikelihood
 from zfbench.tasks.mixtures.task import TARGETS
 
 PUBLISHED = {  # the settings of the validation in the paper
@@ -123,6 +124,19 @@ def test_the_summary_stands_beside_the_published_figures(concentrated):
     published = cells(text, "Wahl")
     assert published[1:5] == ["50", "0.811 (0.038)", "0.812 (0.038, n = 255)", "0.645"]
     assert "4: 111" in published[5]
+
+
+def test_the_error_of_a_neural_likelihood_is_what_it_has_more_than_the_exact_one_at_each_point(monkeypatch):
+    """10 nats more over four points are 2.5 each."""
+
+    def evaluate_all(mode, number, updates):
+        total = {"exact": -100.0, "cached": -90.0}[mode]
+        return [MarginalLikelihood(np.full(4, total / 4), np.zeros(4), np.ones(4), total, 1.0)]
+
+    monkeypatch.setattr(mixtures, "evaluate_all", evaluate_all)
+    rows = mixtures.surrogate_errors(0).splitlines()[2:]
+    found = [[cell.strip() for cell in row.strip("|").split("|")][2:] for row in rows]
+    assert found == [["-100 ± 1", "-90 ± 1", "+2.50"]] * 20
 
 
 def test_the_picture_has_a_panel_for_each_mode(concentrated, tmp_path):

@@ -57,6 +57,13 @@ def test_the_judge_receives_test_and_held_out_condition_with_the_wiring_between_
     assert pair(spec=masked).sealed.track == "masked"
 
 
+def test_the_judge_receives_mean_and_spread_of_the_training_recordings():
+    """Neuron a goes through the even numbers 0 to 20, and b through the odd ones 1 to 21."""
+    sealed = pair().sealed
+    assert sealed.train_mean.tolist() == [10, 11]
+    assert sealed.train_sd == pytest.approx(np.full(2, np.sqrt(40)))
+
+
 def test_the_hash_changes_with_every_recording():
     hashes = {pair(**{part: [recording(first=7.0)]}).data_sha256 for part in ("train", "validation", "test", "ood")}
     assert len(hashes | {pair().data_sha256}) == 5

@@ -24,10 +24,11 @@ from zfbench.runs.replay import replay
 from zfbench.runs.search import search
 from zfbench.runs.tasks import LoadedTask
 from zfbench.sandbox.choose import open_sandbox
+from zfbench.scoring.likelihood import MarginalLikelihood
 from zfbench.search.budget import Budget
 from zfbench.simulators import model as simulator_model
 from zfbench.simulators.contract import EXAMPLE
-from zfbench.simulators.evaluator import SimulatorEvaluator
+from zfbench.simulators.evaluator import SimulatorEvaluator, feedback
 from zfbench.simulators.family import SimulatorFamily
 from zfbench.simulators.judge import SimulatorJudge
 from zfbench.simulators.model import SimulatorModel, squared_error
@@ -221,6 +222,14 @@ def test_no_candidate_pays_for_the_start_of_the_sandbox():
 def test_an_evaluator_travels_to_another_process_without_its_sandbox(sandbox):
     evaluate = pickle.loads(pickle.dumps(SimulatorEvaluator(exact_problem().task, LIMITS)))
     assert evaluate(Program(CONSTANT), 0).ok
+
+
+@pytest.mark.parametrize("value", [-5.0, 1_005.0])
+def test_observations_below_and_above_all_simulations_are_told_to_be_outside(value):
+    observed = Observed(np.ones((6, 1)), np.full((6, 1), value))
+    marginal = MarginalLikelihood(np.zeros(6), np.zeros(6), np.ones(6), 0.0, 0.0)
+    told = feedback(marginal, np.arange(1_000.0)[:, None], observed, ("size",))
+    assert f"'size': 100% of the observations (median {value:.4g}) lie outside" in told
 
 
 @pytest.mark.torch

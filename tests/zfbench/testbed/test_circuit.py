@@ -8,7 +8,7 @@ import pytest
 
 from zfbench.base.errors import DamagedFileError, UnknownNameError
 from zfbench.testbed import assembly, published
-from zfbench.testbed.circuit import Circuit, Gate
+from zfbench.testbed.circuit import Circuit, Gate, Modulation
 
 CIRCUIT = published.load("published")
 
@@ -42,6 +42,15 @@ def test_published_circuit_has_the_published_edges():
 )
 def test_wiring_of_named_edges(post, pre, sign):
     assert CIRCUIT.wiring[index(post, pre)] == sign
+
+
+def test_edges_without_a_weight_have_the_sign_of_their_gate_or_modulation():
+    modulation = Modulation(*index("nMLF_L", "oMl_L"), 0, -0.5)
+    gate = Gate(*index("S_L", "RPT_L0", "LPT_R2"), -1.0, "min")
+    wiring = dataclasses.replace(CIRCUIT, modulations=(modulation,), gates=(gate,)).wiring
+    for post, pre in (("nMLF_L", "oMl_L"), ("S_L", "RPT_L0"), ("S_L", "LPT_R2")):
+        assert CIRCUIT.weights[index(post, pre)] == 0
+        assert wiring[index(post, pre)] == -1
 
 
 def test_mirror_preserves_wiring_and_inputs():
