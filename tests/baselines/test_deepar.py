@@ -57,6 +57,16 @@ def fit(method, task, updates, seed=0, seconds=100.0):
     return model
 
 
+def test_every_neuron_of_every_validation_window_is_a_series_of_its_own(task):
+    """Window by window, its neurons in their order; the last value of every stride is kept."""
+    series, neurons, _ = PLAIN(task, 0)._validation_batch(task.validation)
+    assert neurons.tolist() == [0, 1] * len(task.validation.target)
+    whole = np.concatenate([task.validation.inputs.context, task.validation.target], axis=1)  # [B, C + H, N]
+    for row in (0, 1, 2, 5):
+        window, neuron = divmod(row, 2)
+        np.testing.assert_array_equal(series[row].numpy(), whole[window, STRIDE - 1 :: STRIDE, neuron])
+
+
 def test_on_a_device_it_draws_what_it_draws_on_the_processor(monkeypatch):
     """The processor stands for the GPU."""
     monkeypatch.setitem(devices.PLATFORMS, "gpu", "cpu")
