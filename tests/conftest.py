@@ -6,10 +6,12 @@ import os
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from zfbench.base.numerics import ONE_THREAD
 
-os.environ |= ONE_THREAD  # before NumPy and JAX: several processes with several threads each wait for each other
+os.environ |= ONE_THREAD  # several processes with several threads each would wait for each other
+threadpool_limits(1)  # a plug-in of pytest has imported NumPy in this process; workers begin with the variables
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
