@@ -14,6 +14,8 @@ from zfbench.baselines.last_value import LastValue
 from zfbench.baselines.linear import Linear
 from zfbench.baselines.mask_only import MaskOnly
 from zfbench.cli.app import app
+from zfbench.forecasting.answers import checked
+from zfbench.protocols.chance import depends_on_seed
 from zfbench.protocols.models import Baseline
 from zfbench.records.clamp import Clamp
 from zfbench.records.limits import Limits
@@ -296,6 +298,35 @@ def test_a_broken_forecaster_is_not_judged(factory, sentence, loaded_driven, mon
     monkeypatch.setattr(plugins, "load", lambda kind, name: factory)
     with pytest.raises(PluginError, match=sentence):
         judge_baseline("broken", loaded_driven, 0, Limits(updates=1))
+
+
+class WithoutMechanism(Linear):
+    rollout = None
+
+
+class Moody(LastValue):
+    @property
+    def hidden_state(self):
+        raise KeyError("mood")
+
+
+class Unsure(Still):
+    depends_on_seed = None
+
+
+def test_a_part_that_a_class_switches_off_is_not_asked_for():
+    assert not hasattr(checked(WithoutMechanism), "rollout")
+    assert hasattr(checked(Linear), "rollout")
+
+
+def test_a_property_that_raises_is_one_sentence(loaded_driven):
+    with pytest.raises(PluginError, match=r"Moody failed in hidden_state \(KeyError: 'mood'"):
+        checked(Moody(loaded_driven.task, 0))
+
+
+def test_a_declaration_that_is_neither_true_nor_false_is_refused():
+    with pytest.raises(PluginError, match=r"Unsure has depends_on_seed = None; declare True or False"):
+        depends_on_seed(Unsure())
 
 
 def test_an_unsuitable_baseline_is_named_as_it_is_registered(loaded_driven):

@@ -57,6 +57,18 @@ def test_a_file_may_change_around_its_classes_and_not_within_them(of_file):
     assert of_file(text.replace("number = 1", "number = 2")) == first
     assert of_file(text.replace("super().ask()", "None")) != first
     assert of_file(text.replace("step = 1", "step = 2")) != first  # of its base
+    assert of_file(text.replace("        return", "\n        # a comment\n        return")) == first
+    assert of_file(text.replace("(BestOfN)", "(BestOfN, dict)")) != first
+
+
+def test_a_base_of_another_package_is_no_part_of_the_class(tmp_path, monkeypatch, of_file):
+    (tmp_path / "a_library.py").write_text(BASE)
+    importlib.invalidate_caches()
+    first = of_file("from a_library import Base\n" + OWN)
+    (tmp_path / "a_library.py").write_text(BASE.replace("step = 1", "step = 22"))
+    sys.modules.pop("a_library")
+    assert of_file("from a_library import Base\n" + OWN) == first
+    sys.modules.pop("a_library")
 
 
 def test_a_class_in_a_notebook_is_known_by_its_text_in_the_cell():
@@ -82,3 +94,26 @@ def test_the_header_names_the_kind_of_each_class(kind):
         pass
 
     assert code_of(**{kind: Own}) == {"code": {kind: source_hash(Own)}}
+
+
+def test_a_class_with_a_version_of_its_own_is_known_by_that_number():
+    class Own:
+        version = 1
+
+    class Inheriting(BestOfN):
+        pass
+
+    assert code_of(proposer=Own) == {}
+    assert code_of(discoverer=Inheriting) != {}
+
+
+def test_a_function_that_makes_a_method_is_known_by_its_source_too():
+    def make(seed, seed_program):
+        return BestOfN(seed, seed_program)
+
+    def other(seed, seed_program):
+        return BestOfN(seed + 1, seed_program)
+
+    one, another = code_of(discoverer=make)["code"], code_of(discoverer=other)["code"]
+    assert one.keys() == another.keys() == {"discoverer"}
+    assert one != another

@@ -282,6 +282,24 @@ def test_folders_of_searches_are_kept_where_they_are_wanted_and_none_is_replaced
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
+def test_a_folder_that_was_left_hidden_by_a_kill_after_the_result_is_kept_the_next_time(folder, tmp_path, writing):
+    job, place = search_job(), tmp_path / "runs"
+    Grid(folder).run([job], 1, quiet)
+    begin(folder, job, "log.jsonl")  # of a search that is not over, such as one that was being refreshed
+    assert Grid(folder, runs=place).run([job], 1, quiet).folders == []
+    begin(folder, job, "log.jsonl", "result.json")
+    assert Grid(folder, runs=place).run([job], 1, quiet).folders == [place / job.stem]
+    assert not (folder / f".{job.stem}").exists()
+
+
+def test_a_search_that_cannot_begin_anew_is_said_to(folder, monkeypatch, writing):
+    job = search_job()
+    begin(folder, job, "log.jsonl")
+    monkeypatch.setattr("zfbench.runs.begun.shutil.rmtree", lambda *_, **__: None)
+    with pytest.raises(ZfbenchError, match=r"of an interrupted search cannot be deleted, .*; delete it"):
+        Grid(folder).run([job], 1, quiet, refresh=True)
+
+
 def test_prompts_are_never_deleted(folder, writing):
     """They cannot be had again; folders without them are deleted unless a folder for them is named."""
     job, other = search_job(), search_job(seed=1)
