@@ -222,7 +222,7 @@ def test_pairs_that_differ_there_are_not_told_apart_live(shown, race, live):
     gaps = [Interval(p["regret"]["mean"], p["regret"]["low"], p["regret"]["high"], 200) for p in pairs]
     needed = sorted(seeds_needed(gap) for gap in gaps)
     assert (
-        f"Of the {WORDS[len(both)]} methods that were also searched live without the mask, all {WORDS[len(pairs)]} "
+        f"Of the {WORDS[len(both)]} methods with published live searches without the mask, all {WORDS[len(pairs)]} "
         f"pairs differ on the finite space, and a test of one of them needs {needed[0]} to {needed[-1]} seeds;"
     ) in shown
     found = [(p.one, p.other, p.measure) for p in live.pairs if p.significant and p.measure in (LOSS, AREA, MEAN)]
