@@ -113,7 +113,7 @@ class ReferenceMethod:
     @property
     def source(self) -> str | None:
         """The source of the program; None if it is trained otherwise than a program that is judged."""
-        return None if self.model is Mirrored else source(self.program)
+        return source(self.program) if self.model is Reference else None
 
     def __call__(self, task: Task, seed: int) -> Reference:
         """Return a model that is not trained yet."""

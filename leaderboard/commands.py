@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
 from zfbench.base.files import is_folder, is_there
 from zfbench.leaderboard.claims import Claim, Side
 from zfbench.leaderboard.shipped import RESULTS, SUITES, name_of
 from zfbench.leaderboard.verdicts import Missing
+from zfbench.protocols.chance import depends_on_seed
 from zfbench.runs.plan import Plan
 from zfbench.runs.suite import Job, read_suite
 from zfbench.search.budget import Budget, written
@@ -97,10 +99,18 @@ def _name(side: Side) -> str:
     return plan.name.removesuffix("0")
 
 
+def _depends_on_seed(baseline: str) -> bool:
+    """Return True if a registered baseline depends on its seed, or cannot be asked here."""
+    try:
+        return depends_on_seed(plugins.load("baseline", baseline))
+    except ZfbenchError:
+        return True
+
+
 def _judging(side: Side, seeds: Sequence[int], place: Path) -> str:
     """Return the command that judges a registered baseline, which no command of zfbench does outside a suite."""
     folder, method, task = (json.dumps(str(text), ensure_ascii=False) for text in (place, side.method, side.task))
-    needed = list(seeds) if plugins.load("baseline", side.method).depends_on_seed else list(seeds)[:1]
+    needed = list(seeds) if _depends_on_seed(side.method) else list(seeds)[:1]
     code = (
         "from zfbench import add_result, judge; "
         f"[add_result(judge({method}, {task}, seed=seed), {folder}) for seed in {needed}]"
@@ -132,6 +142,18 @@ def own_command(claim: Claim, results: Path = RESULTS) -> str:
     return re.sub(rf"(?<![$\w]){IN_A_CLAIM}(?!\w)", lambda _: shlex.quote(str(_folder_of(results))), claim.command)
 
 
+def _by_hand(missing: Missing, results: Path) -> str:
+    """Say how to measure what no suite has and no package registers, such as a program of one's own."""
+    side = missing.side
+    program = shlex.quote(str(_folder_of(results) / f"{side.method}.py"))
+    each = " ".join(map(str, missing.seeds))
+    judging = f"for seed in {each}; do zfbench judge {program} --task {side.task} --seed $seed; done"
+    return (
+        "no shipped suite has these runs, and no baseline of that name is registered; a program is put into "
+        f"{program}, and judged by: {judging}"
+    )
+
+
 def describe(missing: Sequence[Missing], claim: Claim, results: Path = RESULTS) -> list[str]:
     """Return lines that list the missing runs, each with the command that measures it.
 
@@ -141,12 +163,8 @@ def describe(missing: Sequence[Missing], claim: Claim, results: Path = RESULTS) 
         results: the results that are checked, as of `command`.
     """
     lines = []
-    none = (
-        "no shipped suite has these runs, and no baseline of that name is registered; if it is a program, zfbench "
-        f"judge FILE.py --task TASK --seed SEED writes its result beside it; move it to {_folder_of(results)}"
-    )
     for entry in missing:
         seeds = ", ".join(map(str, entry.seeds))
         lines.append(f"missing: {entry.side.describe()}, seed{'s' * (len(entry.seeds) > 1)} {seeds}")
-        lines.append(f"  {own_command(claim, results) or command(entry, results) or none}")
+        lines.append(f"  {own_command(claim, results) or command(entry, results) or _by_hand(entry, results)}")
     return lines

@@ -48,7 +48,7 @@ def test_the_true_form_without_the_mask():
     masked = re.findall(rf"^\| {TRUE} \| `quick_curriculum` \|(.*)\|$", text, re.MULTILINE)[0].split("|")
     ranges = [sorted(map(float, cell.split())) for cell in masked]
     said = " and ".join(f"{own[-1]:.2f} to {own[0]:.2f}" for own in ranges)
-    assert f"has logarithms of {said} there (above)" in " ".join(text.split())
+    assert f"the same schedule gives it logarithms of {said} (table before this one)" in " ".join(text.split())
     with_mask = [float(log) for cell in masked for log in cell.split()]
     assert max(abs(a - b) for a, b in zip(logs["quick_curriculum"], with_mask, strict=True)) < 0.2  # "about as well"
 

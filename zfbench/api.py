@@ -168,8 +168,8 @@ def run(
 ) -> Result | None:
     """Search for a program, then judge the best one found; an interrupted run is continued in its folder.
 
-    A run that has ended there is not searched again, and its result is returned. A class of your own that was changed
-    since is refused: name another folder for it.
+    A run that has ended there is not searched again, and its result is returned. A class of your own whose source has
+    changed since is refused: name another folder for it. A proposer with a `version` is compared by that number alone.
 
     Args:
         task: name of the task.

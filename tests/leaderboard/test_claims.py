@@ -485,7 +485,7 @@ def test_the_plugin_passes_fails_and_skips(pytester, runs):
         (folder / f"{id_}.toml").write_text(CLAIM.format(id=id_, method=method, right=right))
     done = pytester.runpytest_subprocess("claims", "--zfbench-results=results", "-rs")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
-    missing = '*no results of masked_mlp*missing: masked_mlp*Path("results")*'
+    missing = '*no results of masked_mlp*missing: masked_mlp*add_result(*"results")*'
     done.stdout.fnmatch_lines(["*refuted: new is good*p = *", missing])
     (folder / "good.toml").write_text(CLAIM.format(id="good", method="new", right=0.2) + "must_refute = {left = 0.3}")
     done = pytester.runpytest_subprocess("claims/good.toml", "--zfbench-results=results")

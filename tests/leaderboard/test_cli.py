@@ -147,7 +147,7 @@ seeds = [0]
     )
     done = call("suite", "run", path, "--runs", runs)
     (kept,) = runs.iterdir()
-    assert f"1 folders of searches are kept in {runs}" in done.stdout
+    assert f"1 folder of a search is kept in {runs}" in done.stdout
     assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{kept.name}.json"]
     assert "result.json agrees." in call("replay", kept).stdout
     assert "kept" not in call("suite", "run", path, "--out", tmp_path / "others").stdout
@@ -288,6 +288,6 @@ def test_shipped_claims_are_checked_on_the_first_results_of_ones_own(folder):
     lines = [line.strip() for line in done.stdout.splitlines()]
     how = [line for line in lines if line.startswith(("zfbench ", "for seed ", "python -c "))]
     assert len(how) > 10
-    assert all(f"--out {folder}" in line or f'Path("{folder}")' in line for line in how)
+    assert all(f"--out {folder}" in line or f', "{folder}")' in line for line in how)
     records = json.loads(call("claims", "check", folder, "--json").stdout)
     assert {m["command"] for r in records for t in r["tests"] for m in t["missing"]} == set(how)

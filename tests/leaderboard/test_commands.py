@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 import zfbench.api
+from zfbench.base import plugins
+from zfbench.base.errors import ZfbenchError
 from zfbench.cli.app import app
 from zfbench.leaderboard.claims import Claim, Side, read_claims
 from zfbench.leaderboard.commands import command, describe, own_command
@@ -261,12 +263,13 @@ def claim(command=""):
     return Claim(id="c", source="s", text="t", tests=(test,), command=command)
 
 
-def test_what_no_suite_plans_is_said_to_need_one():
+def test_a_program_that_nobody_registers_is_judged_in_the_folder_of_results():
     lines = describe([Missing(side(method="absent", proposer=None), (0, 1))], claim(), MINE)
     assert lines == [
         f"missing: absent on {TASK}, seeds 0, 1",
-        "  no shipped suite has these runs, and no baseline of that name is registered; if it is a program, zfbench "
-        "judge FILE.py --task TASK --seed SEED writes its result beside it; move it to mine",
+        "  no shipped suite has these runs, and no baseline of that name is registered; a program is put into "
+        f"mine/absent.py, and judged by: for seed in 0 1; do zfbench judge mine/absent.py --task {TASK} --seed $seed; "
+        "done",
     ]
 
 
@@ -318,6 +321,14 @@ def test_a_registered_baseline_of_no_suite_is_judged_where_the_claim_is_checked(
         ("driven_gru", TASK, 1),
         ("driven_gru", TASK, 4),
     }
+
+
+def test_a_baseline_that_cannot_be_loaded_is_judged_with_every_seed(tmp_path, suites, monkeypatch):
+    def broken(kind, name):
+        raise ZfbenchError("its package cannot be imported")
+
+    monkeypatch.setattr(plugins, "load", broken)
+    assert command(Missing(side(method="mean", proposer=None), (1, 4)), tmp_path, suites).endswith("in [1, 4]]'")
 
 
 def test_one_run_is_enough_of_a_baseline_that_draws_nothing(tmp_path, suites):

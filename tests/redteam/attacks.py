@@ -169,7 +169,7 @@ def hoarding() -> list[Attack]:
     ]
 
 
-TURNS = "following = jax.lax.fori_loop(0, 30_000, lambda i, f: f @ jnp.eye(4) * 0.9, following)"
+TURNS = "following = jax.lax.fori_loop(0, 1_000_000, lambda i, f: f @ jnp.eye(4) * 0.9, following)"
 
 
 def endless() -> list[Attack]:

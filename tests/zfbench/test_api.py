@@ -161,8 +161,9 @@ def test_the_name_of_a_registered_method_is_refused_for_a_method_of_ones_own(sou
     edited.write_text(program("masked_mlp"))
     assert zfbench.judge(edited, TASK) == "judged"
     assert zfbench.judge(edited, "zfish-tiny/driven") == "judged"  # which that baseline does not suit
-    with pytest.raises(ZfbenchError, match=taken):  # it is trained on mirrored recordings too
-        zfbench.judge(program("driven_mlp"), "zfish-tiny/driven", name="driven_mlp_mirrored")
+    for source, name in (("driven_mlp", "driven_mlp_mirrored"), ("ceiling", "ceiling")):  # no programs like any other
+        with pytest.raises(ZfbenchError, match=taken):
+            zfbench.judge(program(source), "zfish-tiny/driven", name=name)
     assert zfbench.judge(Still(), TASK) == "judged"
     with pytest.raises(ZfbenchError, match=taken):  # a control of that task
         zfbench.judge("x = 1\n", "sir-tiny", name="oracle")

@@ -136,7 +136,8 @@ class Seeded(Protocol):
 
     Attributes:
         depends_on_seed: False if nothing is drawn, neither initial weights nor batches, so that one run stands for all
-            seeds. A model that depends on its seed is `Metered`.
+            seeds. A model that depends on its seed is `Metered`; one that does not reports no updates, since boards
+            read from these that chance took part.
     """
 
     depends_on_seed: bool

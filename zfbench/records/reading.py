@@ -241,8 +241,8 @@ def refuse_namesake(known: Known, path: Path, result: Result) -> None:
     if other != method:
         raise ZfbenchError(
             f"{first} and {path} hold results of two methods under the name '{result.method.name}' ({other} and "
-            f"{method}), which would be one row of a table; judge one of them again under another name, or remove its "
-            "file (`zfbench suite run --refresh` measures a shipped program again)."
+            f"{method}), which would be one row of a table; judge yours again under another name, or remove its file "
+            "(`zfbench suite run --refresh` measures a shipped program again)."
         )
 
 

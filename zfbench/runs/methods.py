@@ -135,7 +135,7 @@ def check_own_name(name: str, loaded: LoadedTask, source: str | None = None) -> 
 def _registered_source(name: str) -> str | None:
     """The source of a registered program; None for another baseline."""
     entry = plugins.load("baseline", name)
-    return entry.source if isinstance(entry, Written) else None
+    return entry.source if isinstance(entry, Written) and isinstance(entry.source, str) else None
 
 
 def make_discoverer(plan: Plan, task: SearchTask, factory: DiscovererFactory | None = None) -> Discoverer:

@@ -14,7 +14,7 @@ from zfbench.forecasting.sealed import SealedTest
 from zfbench.protocols.task import Sealed
 from zfbench.records.consistency import CONTROLS, REPEATED, close, contradictions, implied_error
 from zfbench.records.identities import broken
-from zfbench.records.reading import Known, load, refuse_duplicates, refuse_namesake, run_of
+from zfbench.records.reading import Known, load, refuse_duplicates, refuse_namesake, run_of, setup_of
 from zfbench.records.recordings import TaskSpec
 from zfbench.records.result import Result, to_json
 from zfbench.runs.data_checks import Decided, against_data, decided
@@ -73,7 +73,7 @@ def validate(paths: Iterable[Path], references: Sequence[Result] = ()) -> Valida
         faults.setdefault(path, []).extend(f"{path}: {field}: {what} (how to fix it: {FIX})." for field, what in found)
     for path, sentence in _namesakes(read, references):
         faults[path].append(sentence)
-    sentences = [sentence for own in faults.values() for sentence in own]
+    sentences = list(dict.fromkeys(sentence for own in faults.values() for sentence in own))
     try:
         refuse_duplicates(read, list(read.values()))
     except ZfbenchError as error:
@@ -91,7 +91,8 @@ def _namesakes(read: Mapping[Path, Result], references: Sequence[Result]) -> Ite
         try:
             refuse_namesake(named, path, result)
         except ZfbenchError as error:
-            yield path, str(error)
+            first, _ = named[setup_of(result)]
+            yield from ((file, str(error)) for file in (first, path) if file != PUBLISHED)
 
 
 @cache

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from zfbench.discoverers.best_of_n import BestOfN
+from zfbench.protocols.proposer import Proposer
 from zfbench.runs.code import code_of, source_hash
 
 BASE = """
@@ -61,14 +62,38 @@ def test_a_file_may_change_around_its_classes_and_not_within_them(of_file):
     assert of_file(text.replace("(BestOfN)", "(BestOfN, dict)")) != first
 
 
-def test_a_base_of_another_package_is_no_part_of_the_class(tmp_path, monkeypatch, of_file):
-    (tmp_path / "a_library.py").write_text(BASE)
-    importlib.invalidate_caches()
-    first = of_file("from a_library import Base\n" + OWN)
-    (tmp_path / "a_library.py").write_text(BASE.replace("step = 1", "step = 22"))
-    sys.modules.pop("a_library")
-    assert of_file("from a_library import Base\n" + OWN) == first
-    sys.modules.pop("a_library")
+def test_a_base_in_a_file_beside_it_is_a_part_of_the_class_and_one_of_an_installed_package_is_not(
+    tmp_path, monkeypatch, of_file
+):
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    monkeypatch.syspath_prepend(installed)
+    for place, counts in ((tmp_path, True), (installed, False)):
+        library = place / f"a_library_{counts}.py"
+        text = f"from {library.stem} import Base\n" + OWN
+        library.write_text(BASE)
+        importlib.invalidate_caches()
+        first = of_file(text)
+        assert first is not None
+        library.write_text(BASE.replace("step = 1", "step = 22"))
+        sys.modules.pop(library.stem)
+        assert (of_file(text) != first) == counts
+        sys.modules.pop(library.stem)
+
+
+def test_sources_that_do_not_stand_alone_have_a_hash_too():
+    class Nested:
+        text = """
+at the margin
+"""
+
+        # at the margin as well
+        step = 1
+
+    made = source_hash(
+        lambda seed, seed_program: BestOfN(seed, seed_program),
+    )
+    assert None not in (source_hash(Nested), made)
 
 
 def test_a_class_in_a_notebook_is_known_by_its_text_in_the_cell():
@@ -85,26 +110,26 @@ def test_a_class_without_a_source_has_no_hash_and_neither_has_one_of_zfbench():
     exec("class Own:\n    def ask(self):\n        return None\n", names)
     assert source_hash(names["Own"]) is None
     assert source_hash(BestOfN) is None
-    assert code_of(discoverer=BestOfN, proposer=None) == {}
+    assert code_of(BestOfN, None) == {}
 
 
-@pytest.mark.parametrize("kind", ["discoverer", "proposer"])
-def test_the_header_names_the_kind_of_each_class(kind):
+def test_the_header_names_the_kind_of_each_class():
     class Own:
         pass
 
-    assert code_of(**{kind: Own}) == {"code": {kind: source_hash(Own)}}
+    assert code_of(Own, None) == {"code": {"discoverer": source_hash(Own)}}
+    assert code_of(None, Own) == {"code": {"proposer": source_hash(Own)}}
 
 
-def test_a_class_with_a_version_of_its_own_is_known_by_that_number():
+def test_a_proposer_with_a_version_of_its_own_is_known_by_that_number():
     class Own:
         version = 1
 
-    class Inheriting(BestOfN):
-        pass
+    class WithoutNumber(Proposer):
+        version = None
 
-    assert code_of(proposer=Own) == {}
-    assert code_of(discoverer=Inheriting) != {}
+    assert code_of(Own, Own) == {"code": {"discoverer": source_hash(Own)}}
+    assert code_of(None, WithoutNumber) == {"code": {"proposer": source_hash(WithoutNumber)}}
 
 
 def test_a_function_that_makes_a_method_is_known_by_its_source_too():
@@ -114,6 +139,6 @@ def test_a_function_that_makes_a_method_is_known_by_its_source_too():
     def other(seed, seed_program):
         return BestOfN(seed + 1, seed_program)
 
-    one, another = code_of(discoverer=make)["code"], code_of(discoverer=other)["code"]
+    one, another = code_of(make, None)["code"], code_of(other, None)["code"]
     assert one.keys() == another.keys() == {"discoverer"}
     assert one != another
