@@ -100,7 +100,7 @@ def _name(side: Side) -> str:
 
 
 def _depends_on_seed(baseline: str) -> bool:
-    """Return True if a registered baseline depends on its seed, or cannot be asked here."""
+    """Return True if a registered baseline depends on its seed, or cannot be imported here."""
     try:
         return depends_on_seed(plugins.load("baseline", baseline))
     except ZfbenchError:

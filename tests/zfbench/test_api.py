@@ -11,6 +11,7 @@ from typing import get_type_hints
 import numpy as np
 import pandas as pd
 import pytest
+from given_models import Still
 from typer.testing import CliRunner
 
 import zfbench
@@ -134,18 +135,6 @@ def instant(monkeypatch):
     for function in ("judge_program", "judge_model"):
         monkeypatch.setattr(api, function, lambda *a, **k: "judged")
     monkeypatch.setattr("zfbench.runs.judge.judge_program", lambda *a, **k: pytest.fail("it was judged"))
-
-
-class Still:
-    """A model that may be judged."""
-
-    depends_on_seed = False
-
-    def fit(self, train, validation, limits):
-        pass
-
-    def forecast(self, context, drive):
-        return np.repeat(context[:, -1:], drive.shape[1] - context.shape[1], axis=1)
 
 
 def test_the_name_of_a_registered_method_is_refused_for_a_method_of_ones_own(source, tmp_path, instant, data_cache):

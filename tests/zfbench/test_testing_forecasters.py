@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from given_models import Still
 from typer.testing import CliRunner
 
 from zfbench import testing
@@ -233,18 +234,6 @@ ALSO = [
 def test_a_forecaster_that_breaks_a_rule_is_named_with_the_rule(factory, sentence, data_cache):
     with pytest.raises(PluginError, match=sentence):
         testing.check_forecaster(factory, "zfish-tiny/driven")
-
-
-class Still:
-    """A model as `zfbench.judge` takes it: it inherits nothing, and declares only that nothing is drawn."""
-
-    depends_on_seed = False
-
-    def fit(self, train, validation, limits):
-        pass
-
-    def forecast(self, context, drive):
-        return np.repeat(context[:, -1:], drive.shape[1] - context.shape[1], axis=1)
 
 
 class Restless(Still):
